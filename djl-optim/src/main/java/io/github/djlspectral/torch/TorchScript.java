@@ -1,0 +1,273 @@
+package io.github.djlspectral.torch;
+
+import ai.djl.Device;
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.pytorch.engine.PtNDArray;
+import ai.djl.pytorch.engine.PtNDManager;
+import ai.djl.pytorch.engine.PtSymbolBlock;
+import ai.djl.pytorch.jni.IValue;
+import ai.djl.pytorch.jni.IValueUtils;
+import ai.djl.pytorch.jni.JniUtils;
+import java.io.ByteArrayInputStream;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Native functions written in TorchScript, callable from Java: every torch operator at one JNI
+ * crossing per function instead of one per operation.
+ *
+ * <p>The source is a resource file that declares one class {@code Kernels(Module)}, in the dialect
+ * of serialized TorchScript: {@code torch.} names operators, functions beside the class are called
+ * as {@code __torch__.name(..)}. It is compiled once per device, on first use. Instances are
+ * immutable and thread-safe.
+ *
+ * <p>This class is the only one that touches the classes of DJL's PyTorch engine.
+ */
+public final class TorchScript {
+
+    private static final String CONSTANT_MARK = "$";
+
+    private final String name;
+    private final byte[] archive;
+    private final Map<Device, PtSymbolBlock> modules = new ConcurrentHashMap<>();
+
+    private TorchScript(String name, String source) {
+        this.name = name;
+        this.archive = TorchScriptArchive.pack(source);
+    }
+
+    /**
+     * Reads the source of native functions from a resource.
+     *
+     * @param owner the class beside which the resource lies
+     * @param resource the name of the resource file, UTF-8
+     * @return the functions, not yet compiled
+     * @throws UncheckedIOException if there is no such resource or it cannot be read
+     */
+    public static TorchScript ofResource(Class<?> owner, String resource) {
+        return ofResource(owner, resource, Map.of());
+    }
+
+    /**
+     * Reads the source of native functions from a resource and fills in its constants: each {@code
+     * $NAME} in the source is replaced by the value given for {@code NAME}.
+     *
+     * @param owner the class beside which the resource lies
+     * @param resource the name of the resource file, UTF-8
+     * @param constants numbers by name; a name must not be the beginning of another
+     * @return the functions, not yet compiled
+     * @throws UncheckedIOException if there is no such resource or it cannot be read
+     */
+    public static TorchScript ofResource(
+            Class<?> owner, String resource, Map<String, Number> constants) {
+        String source;
+        try (InputStream in = owner.getResourceAsStream(resource)) {
+            if (in == null) {
+                throw new FileNotFoundException(
+                        "No resource " + resource + " beside " + owner.getName());
+            }
+            source = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot read TorchScript source " + resource, e);
+        }
+        for (Map.Entry<String, Number> constant : constants.entrySet()) {
+            source =
+                    source.replace(
+                            CONSTANT_MARK + constant.getKey(), constant.getValue().toString());
+        }
+        return new TorchScript(resource, source);
+    }
+
+    /**
+     * Runs a function without autograd, in inference mode. It may change its arguments in place,
+     * leaf parameters too, on any thread and inside an open gradient collector. Its results cannot
+     * take part in a later autograd graph.
+     *
+     * @param manager the manager that results attach to; its device selects the compiled copy
+     * @param function the name of a method of {@code Kernels}
+     * @param arguments in order: {@link NDArray}, {@link NDList} (a non-empty {@code
+     *     List[Tensor]}), {@link Double} or {@link Float} ({@code float}), {@link Long} or {@link
+     *     Integer} ({@code int}), {@link Boolean}, {@code double[]} ({@code List[float]}) or {@code
+     *     long[]} ({@code List[int]})
+     * @return the tensors returned; empty if the function returns None
+     * @throws IllegalArgumentException if the manager or an array is not of the PyTorch engine, or
+     *     an argument has another type
+     * @throws ai.djl.engine.EngineException if the function fails
+     */
+    public NDList call(NDManager manager, String function, Object... arguments) {
+        PtNDManager target = pytorch(manager);
+        try (IValue result = run(target, function, arguments)) {
+            return "NoneType".equals(result.getType()) ? new NDList() : result.toNDList(target);
+        }
+    }
+
+    /**
+     * Runs a function that returns a {@code float}, without autograd; see {@link #call}. Waits for
+     * the device.
+     *
+     * @param manager the manager whose device selects the compiled copy
+     * @param function the name of a method of {@code Kernels} that returns {@code float}
+     * @param arguments as for {@link #call}
+     * @return the number returned
+     * @throws IllegalArgumentException as for {@link #call}
+     * @throws ai.djl.engine.EngineException if the function fails
+     */
+    public double callDouble(NDManager manager, String function, Object... arguments) {
+        try (IValue result = run(pytorch(manager), function, arguments)) {
+            return result.toDouble();
+        }
+    }
+
+    /**
+     * Runs a function with autograd: where a gradient is being collected and an argument requires
+     * one, results carry the graph.
+     *
+     * @param manager the manager that results attach to; its device selects the compiled copy
+     * @param function the name of a method of {@code Kernels}
+     * @param arguments in order: {@link NDArray} ({@code Tensor}) or {@link NDList} (a non-empty
+     *     {@code List[Tensor]}); the engine passes no numbers here, they are constants of the
+     *     source or arrays
+     * @return the tensors returned
+     * @throws IllegalArgumentException if the manager or an array is not of the PyTorch engine, or
+     *     an argument has another type
+     * @throws ai.djl.engine.EngineException if the function fails
+     */
+    public NDList callWithGradient(NDManager manager, String function, Object... arguments) {
+        PtNDManager target = pytorch(manager);
+        PtSymbolBlock module = module(target.getDevice());
+        try (PtNDManager scratch = (PtNDManager) target.newSubManager()) {
+            NDList inputs = new NDList();
+            // Names tell the engine which method to run and which arrays form a list; results
+            // attach to the manager of the first array.
+            PtNDArray first = pytorch(function, firstArray(arguments));
+            inputs.add(new Alias(scratch, target, first, "module_method:" + function));
+            for (int i = 0; i < arguments.length; i++) {
+                if (arguments[i] instanceof NDList list) {
+                    for (NDArray array : list) {
+                        inputs.add(
+                                new Alias(
+                                        scratch, target, pytorch(function, array), "a" + i + "[]"));
+                    }
+                } else if (arguments[i] instanceof NDArray array) {
+                    inputs.add(new Alias(scratch, target, pytorch(function, array), null));
+                } else {
+                    throw unsupported(function, arguments[i]);
+                }
+            }
+            return IValueUtils.forward(module, inputs, true);
+        }
+    }
+
+    private static NDArray firstArray(Object[] arguments) {
+        return arguments[0] instanceof NDList list ? list.get(0) : (NDArray) arguments[0];
+    }
+
+    private IValue run(PtNDManager manager, String function, Object... arguments) {
+        PtSymbolBlock module = module(manager.getDevice());
+        IValue[] values = new IValue[arguments.length];
+        try {
+            for (int i = 0; i < arguments.length; i++) {
+                values[i] = toIValue(function, arguments[i]);
+            }
+            return IValueUtils.runMethod(module, function, values);
+        } finally {
+            for (IValue value : values) {
+                if (value != null) {
+                    value.close();
+                }
+            }
+        }
+    }
+
+    private static IValue toIValue(String function, Object argument) {
+        if (argument instanceof NDArray array) {
+            return IValue.from(pytorch(function, array));
+        } else if (argument instanceof NDList list) {
+            return IValue.listFrom(
+                    list.stream().map(a -> pytorch(function, a)).toArray(PtNDArray[]::new));
+        } else if (argument instanceof Double || argument instanceof Float) {
+            return IValue.from(((Number) argument).doubleValue());
+        } else if (argument instanceof Long || argument instanceof Integer) {
+            return IValue.from(((Number) argument).longValue());
+        } else if (argument instanceof Boolean flag) {
+            return IValue.from(flag);
+        } else if (argument instanceof double[] numbers) {
+            return IValue.listFrom(numbers);
+        } else if (argument instanceof long[] numbers) {
+            return IValue.listFrom(numbers);
+        }
+        throw unsupported(function, argument);
+    }
+
+    private PtSymbolBlock module(Device device) {
+        return modules.computeIfAbsent(device, this::compile);
+    }
+
+    private PtSymbolBlock compile(Device device) {
+        PtNDManager manager = (PtNDManager) Engine.getEngine("PyTorch").newBaseManager(device);
+        try {
+            return JniUtils.loadModule(manager, new ByteArrayInputStream(archive), true, false);
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot compile " + name, e);
+        }
+    }
+
+    private static PtNDManager pytorch(NDManager manager) {
+        if (manager instanceof PtNDManager pytorch) {
+            return pytorch;
+        }
+        throw new IllegalArgumentException(
+                "DJL Spectral needs the PyTorch engine, but the manager belongs to "
+                        + manager.getEngine().getEngineName());
+    }
+
+    private static PtNDArray pytorch(String function, NDArray array) {
+        if (array instanceof PtNDArray pytorch) {
+            return pytorch;
+        }
+        throw new IllegalArgumentException(
+                function
+                        + ": DJL Spectral needs arrays of the PyTorch engine, got "
+                        + (array == null ? "null" : array.getClass().getName()));
+    }
+
+    private static IllegalArgumentException unsupported(String function, Object argument) {
+        return new IllegalArgumentException(
+                function
+                        + ": cannot pass "
+                        + (argument == null ? "null" : argument.getClass().getName())
+                        + " to a native function");
+    }
+
+    /**
+     * A second Java view of a native tensor under a name of its own. The engine reads an argument's
+     * role from the array's name; a parameter's own name must not be mistaken for one, nor changed.
+     */
+    private static final class Alias extends PtNDArray {
+
+        private final PtNDManager resultManager;
+
+        Alias(PtNDManager scratch, PtNDManager resultManager, PtNDArray original, String name) {
+            super(scratch, original.getHandle());
+            this.resultManager = resultManager;
+            setName(name);
+        }
+
+        @Override
+        public PtNDManager getManager() {
+            return resultManager;
+        }
+
+        /** Does nothing: the original owns the tensor. */
+        @Override
+        public void close() {}
+    }
+}

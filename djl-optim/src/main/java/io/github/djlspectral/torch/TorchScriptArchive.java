@@ -1,0 +1,68 @@
+package io.github.djlspectral.torch;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.zip.CRC32;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
+
+/**
+ * Packs TorchScript source into the archive that libtorch loads, without Python.
+ *
+ * <p>libtorch reads an uncompressed zip with four entries: a version, the pickled root module (here
+ * an object without attributes), the pickled tuple of tensor constants (here empty) and the source
+ * of the package {@code __torch__}.
+ */
+final class TorchScriptArchive {
+
+    /** The name of the class in the source whose methods become callable. */
+    static final String MODULE_CLASS = "Kernels";
+
+    // Older versions select older operator schemas: at 3, gelu has no "approximate".
+    private static final String VERSION = "10\n";
+
+    private TorchScriptArchive() {}
+
+    static byte[] pack(String source) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
+            zip.setMethod(ZipOutputStream.STORED);
+            add(zip, "version", ascii(VERSION));
+            add(zip, "data.pkl", emptyModule());
+            add(zip, "constants.pkl", new byte[] {(byte) 0x80, 2, ')', '.'});
+            add(zip, "code/__torch__.py", source.getBytes(StandardCharsets.UTF_8));
+        } catch (IOException e) {
+            throw new UncheckedIOException("Writing to memory failed", e);
+        }
+        return bytes.toByteArray();
+    }
+
+    /** Pickle protocol 2 of {@code __torch__.Kernels()} with an empty state dictionary. */
+    private static byte[] emptyModule() {
+        ByteArrayOutputStream pickle = new ByteArrayOutputStream();
+        pickle.writeBytes(new byte[] {(byte) 0x80, 2});
+        pickle.writeBytes(ascii("c__torch__\n" + MODULE_CLASS + "\n"));
+        pickle.writeBytes(ascii(")")); // the constructor takes no arguments
+        pickle.write(0x81); // NEWOBJ
+        pickle.writeBytes(ascii("}b.")); // an empty dictionary is its state
+        return pickle.toByteArray();
+    }
+
+    private static void add(ZipOutputStream zip, String name, byte[] content) throws IOException {
+        ZipEntry entry = new ZipEntry("kernels/" + name);
+        CRC32 crc = new CRC32();
+        crc.update(content);
+        entry.setSize(content.length);
+        entry.setCompressedSize(content.length);
+        entry.setCrc(crc.getValue());
+        zip.putNextEntry(entry);
+        zip.write(content);
+        zip.closeEntry();
+    }
+
+    private static byte[] ascii(String text) {
+        return text.getBytes(StandardCharsets.US_ASCII);
+    }
+}
