@@ -53,6 +53,10 @@ final class AtomicFile {
         writeFully(channel, ByteBuffer.wrap(bytes));
     }
 
+    static void writeFully(FileChannel channel, byte[] bytes, int length) throws IOException {
+        writeFully(channel, ByteBuffer.wrap(bytes, 0, length));
+    }
+
     static void writeFully(FileChannel channel, ByteBuffer buffer) throws IOException {
         while (buffer.hasRemaining()) {
             channel.write(buffer);

@@ -1,6 +1,5 @@
 package io.github.djlspectral.examples.data;
 
-import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -13,7 +12,6 @@ public final class SequentialBatches {
     private final WindowReader windows;
     private final int batchSize;
     private final int contextLength;
-    private final long[] ends;
 
     /**
      * Creates the pass.
@@ -25,10 +23,9 @@ public final class SequentialBatches {
      * @throws DataException if no shard has more tokens than the context
      */
     public SequentialBatches(List<TokenShard> shards, int batchSize, int contextLength) {
-        this.windows = new WindowReader(shards, batchSize, contextLength);
-        this.batchSize = batchSize;
+        this.batchSize = WindowReader.requirePositive("Batch size", batchSize);
         this.contextLength = contextLength;
-        this.ends = windows.cumulativeWindows(contextLength);
+        this.windows = new WindowReader(shards, contextLength, contextLength);
     }
 
     /**
@@ -37,11 +34,7 @@ public final class SequentialBatches {
      * @return at least 1
      */
     public long count() {
-        return (total() + batchSize - 1) / batchSize;
-    }
-
-    private long total() {
-        return ends[ends.length - 1];
+        return (windows.count() - 1) / batchSize + 1;
     }
 
     /**
@@ -58,15 +51,11 @@ public final class SequentialBatches {
                     "Batch number " + index + " is outside [0, " + count() + ")");
         }
         long first = index * batchSize;
-        int rows = (int) Math.min(batchSize, total() - first);
-        long[] inputs = new long[rows * contextLength];
+        int rows = (int) Math.min(batchSize, windows.count() - first);
+        long[] inputs = new long[Math.multiplyExact(rows, contextLength)];
         long[] targets = new long[inputs.length];
         for (int row = 0; row < rows; row++) {
-            long window = first + row;
-            int found = Arrays.binarySearch(ends, window + 1);
-            int shard = found < 0 ? -found - 1 : found;
-            long before = shard == 0 ? 0 : ends[shard - 1];
-            windows.read(shard, (window - before) * contextLength, inputs, targets, row);
+            windows.read(first + row, inputs, targets, row);
         }
         return new TokenBatch(rows, contextLength, inputs, targets);
     }

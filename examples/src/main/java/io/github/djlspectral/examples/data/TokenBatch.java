@@ -8,5 +8,4 @@ package io.github.djlspectral.examples.data;
  * @param inputs tokens [B * T]
  * @param targets for each input token the one that follows it [B * T]
  */
-@SuppressWarnings("ArrayRecordComponent")
 public record TokenBatch(int batchSize, int contextLength, long[] inputs, long[] targets) {}

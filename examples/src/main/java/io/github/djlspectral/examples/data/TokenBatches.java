@@ -1,6 +1,5 @@
 package io.github.djlspectral.examples.data;
 
-import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -18,7 +17,6 @@ public final class TokenBatches {
     private final int batchSize;
     private final int contextLength;
     private final long seed;
-    private final long[] ends;
 
     /**
      * Creates the batches.
@@ -31,11 +29,10 @@ public final class TokenBatches {
      * @throws DataException if no shard has more tokens than the context
      */
     public TokenBatches(List<TokenShard> shards, int batchSize, int contextLength, long seed) {
-        this.windows = new WindowReader(shards, batchSize, contextLength);
-        this.batchSize = batchSize;
+        this.batchSize = WindowReader.requirePositive("Batch size", batchSize);
         this.contextLength = contextLength;
+        this.windows = new WindowReader(shards, contextLength, 1);
         this.seed = mix(seed);
-        this.ends = windows.cumulativeWindows(1);
     }
 
     /**
@@ -50,28 +47,23 @@ public final class TokenBatches {
         if (index < 0) {
             throw new IllegalArgumentException("Batch number " + index + " is negative");
         }
-        long[] inputs = new long[batchSize * contextLength];
+        long[] inputs = new long[Math.multiplyExact(batchSize, contextLength)];
         long[] targets = new long[inputs.length];
         for (int row = 0; row < batchSize; row++) {
-            long window = randomWindow(index * batchSize + row);
-            // The first shard whose windows end beyond this one.
-            int found = Arrays.binarySearch(ends, window + 1);
-            int shard = found < 0 ? -found - 1 : found;
-            long from = shard == 0 ? window : window - ends[shard - 1];
-            windows.read(shard, from, inputs, targets, row);
+            windows.read(randomWindow(index * batchSize + row), inputs, targets, row);
         }
         return new TokenBatch(batchSize, contextLength, inputs, targets);
     }
 
     private long randomWindow(long number) {
         long bits = mix(seed + (number + 1) * GOLDEN_GAMMA);
-        // floor(u * count) for u = bits / 2^64, off from uniform by less than count / 2^63
-        return Math.multiplyHigh(bits >>> 1, ends[ends.length - 1] << 1);
+        // floor(count * u / 2^63) for u of 63 bits: from uniform by less than count / 2^63.
+        return Math.multiplyHigh(bits >>> 1, windows.count() << 1);
     }
 
     /** SplitMix64's output function (Steele, Lea and Flood 2014), a bijection. */
-    private static long mix(long z) {
-        z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
+    private static long mix(long bits) {
+        long z = (bits ^ (bits >>> 30)) * 0xBF58476D1CE4E5B9L;
         z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
         return z ^ (z >>> 31);
     }

@@ -20,9 +20,6 @@ public final class TokenShard implements AutoCloseable {
     /** The largest vocabulary whose tokens fit into 16 bits. */
     public static final int MAX_VOCAB_SIZE = 1 << 16;
 
-    private static final int MAGIC = 20240520;
-    private static final int VERSION = 1;
-    private static final int HEADER_BYTES = 256 * Integer.BYTES;
     private static final int SEGMENT_BITS = 29; // 2^29 tokens: 1 GiB, below a buffer's 2 GiB
     private static final int SEGMENT_TOKENS = 1 << SEGMENT_BITS;
     private static final int WRITE_TOKENS = 1 << 16;
@@ -66,7 +63,7 @@ public final class TokenShard implements AutoCloseable {
     public static TokenShard open(Path file, int vocabSize) {
         requireVocabSize(vocabSize);
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            int headerBytes = checkedHeaderBytes(file, channel);
+            int headerBytes = ShardHeader.read(file, channel).bytes();
             long length = (channel.size() - headerBytes) / Short.BYTES;
             return new TokenShard(file, vocabSize, 0, length, map(channel, headerBytes, length));
         } catch (NoSuchFileException e) {
@@ -80,51 +77,6 @@ public final class TokenShard implements AutoCloseable {
         if (vocabSize < 1 || vocabSize > MAX_VOCAB_SIZE) {
             throw new IllegalArgumentException(
                     "Vocabulary size " + vocabSize + " is outside [1, " + MAX_VOCAB_SIZE + "]");
-        }
-    }
-
-    private static int checkedHeaderBytes(Path file, FileChannel channel) throws IOException {
-        long size = channel.size();
-        if (size == 0 || size % Short.BYTES != 0) {
-            throw new DataException(
-                    "The token shard "
-                            + file
-                            + " has "
-                            + size
-                            + " bytes, not a positive multiple of 2: it is empty, cut off or no"
-                            + " token shard");
-        }
-        ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-        while (header.hasRemaining() && channel.read(header, header.position()) > 0) {}
-        if (header.position() < Integer.BYTES || header.getInt(0) != MAGIC) {
-            return 0;
-        }
-        checkHeader(file, size, header);
-        return HEADER_BYTES;
-    }
-
-    private static void checkHeader(Path file, long size, ByteBuffer header) {
-        if (header.hasRemaining()) {
-            throw new DataException("The token shard " + file + " ends inside its header");
-        }
-        int version = header.getInt(Integer.BYTES);
-        if (version != VERSION) {
-            throw new DataException(
-                    "The token shard " + file + " has version " + version + ", not " + VERSION);
-        }
-        long tokens = Integer.toUnsignedLong(header.getInt(2 * Integer.BYTES));
-        long expected = HEADER_BYTES + tokens * Short.BYTES;
-        if (tokens == 0 || size != expected) {
-            throw new DataException(
-                    "The token shard "
-                            + file
-                            + " has "
-                            + size
-                            + " bytes, but its header promises "
-                            + tokens
-                            + " tokens, "
-                            + expected
-                            + " bytes: download or prepare it again");
         }
     }
 
@@ -172,9 +124,7 @@ public final class TokenShard implements AutoCloseable {
     }
 
     private static void writeTokens(FileChannel channel, int[] tokens) throws IOException {
-        ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-        header.putInt(0, MAGIC).putInt(4, VERSION).putInt(8, tokens.length);
-        AtomicFile.writeFully(channel, header);
+        AtomicFile.writeFully(channel, ShardHeader.create(tokens.length));
         ByteBuffer buffer =
                 ByteBuffer.allocate(WRITE_TOKENS * Short.BYTES).order(ByteOrder.LITTLE_ENDIAN);
         for (int from = 0; from < tokens.length; from += WRITE_TOKENS) {

@@ -1,24 +1,43 @@
 package io.github.djlspectral.examples.data;
 
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 
-/** Reads windows of T + 1 tokens into batches. */
+/** The windows of T + 1 tokens that begin at every {@code stride}-th token of each shard. */
 final class WindowReader {
 
     private final List<TokenShard> shards;
     private final int contextLength;
+    private final int stride;
+    private final long[] ends; // for each shard the number of windows up to its end
 
-    WindowReader(List<TokenShard> shards, int batchSize, int contextLength) {
-        requirePositive("Batch size", batchSize);
-        requirePositive("Context length", contextLength);
+    WindowReader(List<TokenShard> shards, int contextLength, int stride) {
         if (shards.isEmpty()) {
             throw new IllegalArgumentException("No token shards given");
         }
         this.shards = List.copyOf(shards);
-        this.contextLength = contextLength;
-        TokenShard longest =
-                this.shards.stream().max(Comparator.comparingLong(TokenShard::length)).get();
+        this.contextLength = requirePositive("Context length", contextLength);
+        this.stride = stride;
+        requireOneWindow();
+        this.ends = new long[this.shards.size()];
+        long end = 0;
+        for (int i = 0; i < ends.length; i++) {
+            long starts = this.shards.get(i).length() - contextLength;
+            end += starts <= 0 ? 0 : (starts - 1) / stride + 1;
+            ends[i] = end;
+        }
+    }
+
+    static int requirePositive(String name, int value) {
+        if (value < 1) {
+            throw new IllegalArgumentException(name + " " + value + " is not at least 1");
+        }
+        return value;
+    }
+
+    private void requireOneWindow() {
+        TokenShard longest = shards.stream().max(Comparator.comparing(TokenShard::length)).get();
         if (longest.length() <= contextLength) {
             throw new DataException(
                     longest
@@ -30,35 +49,29 @@ final class WindowReader {
         }
     }
 
-    private static void requirePositive(String name, int value) {
-        if (value < 1) {
-            throw new IllegalArgumentException(name + " " + value + " is not at least 1");
-        }
+    long count() {
+        return ends[ends.length - 1];
     }
 
-    /**
-     * For each shard the number of windows in it and the shards before it.
-     *
-     * @param stride the distance from one window to the next
-     */
-    long[] cumulativeWindows(int stride) {
-        long[] ends = new long[shards.size()];
-        long end = 0;
-        for (int i = 0; i < ends.length; i++) {
-            // The last window starts at length - contextLength - 1 at the latest.
-            end += Math.max(0, (shards.get(i).length() - contextLength - 1 + stride) / stride);
-            ends[i] = end;
-        }
-        return ends;
-    }
-
-    /** Copies the window into a row of inputs and targets. */
-    void read(int shard, long from, long[] inputs, long[] targets, int row) {
-        int[] window = new int[contextLength + 1];
-        shards.get(shard).read(from, window);
+    /** Copies a window into a row of inputs and targets. */
+    void read(long window, long[] inputs, long[] targets, int row) {
+        // The first shard that ends beyond this window; shards without windows are never first.
+        int found = Arrays.binarySearch(ends, window);
+        int shard = found < 0 ? -found - 1 : firstBeyond(found, window);
+        long before = shard == 0 ? 0 : ends[shard - 1];
+        int[] tokens = new int[contextLength + 1];
+        shards.get(shard).read((window - before) * stride, tokens);
         for (int t = 0; t < contextLength; t++) {
-            inputs[row * contextLength + t] = window[t];
-            targets[row * contextLength + t] = window[t + 1];
+            inputs[row * contextLength + t] = tokens[t];
+            targets[row * contextLength + t] = tokens[t + 1];
         }
+    }
+
+    private int firstBeyond(int shard, long window) {
+        int beyond = shard;
+        while (ends[beyond] <= window) {
+            beyond++;
+        }
+        return beyond;
     }
 }
