@@ -1,0 +1,43 @@
+# AdamW, Loshchilov and Hutter, "Decoupled weight decay regularization", arXiv:1711.05101, as
+# torch.optim.AdamW computes it:
+#
+#   w <- (1 - lr decay) w
+#   m <- beta1 m + (1 - beta1) g          v <- beta2 v + (1 - beta2) g^2
+#   w <- w - lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
+def fused(ws: List[Tensor], g: Tensor, ms: List[Tensor], vs: List[Tensor], step: int,
+    lr: float, beta1: float, beta2: float, eps: float, decay: float) -> None:
+  t = torch.full([], step, dtype=6, device=g.device)
+  none = annotate(List[Tensor], [])
+  torch._fused_adamw_(ws, [torch.contiguous(g)], ms, vs, none, [t], lr=lr, beta1=beta1, beta2=beta2,
+      weight_decay=decay, eps=eps, amsgrad=False, maximize=False)
+
+class Kernels(Module):
+  __parameters__ = []
+  __buffers__ = []
+
+  # Updates w, m, v in place, zeroes the gradient attached to w and returns max |g|. If that is not
+  # a finite number, nothing has changed. The lists hold one tensor each: a call that changes
+  # nothing but elements of lists made here would be removed as dead code.
+  def update(self, ws: List[Tensor], g: Tensor, ms: List[Tensor], vs: List[Tensor], step: int,
+      lr: float, beta1: float, beta2: float, eps: float, decay: float,
+      rescale: float, clip: float) -> float:
+    w = ws[0]
+    largest = float(torch.linalg_vector_norm(g, inf))
+    if not (largest < inf):
+      return largest
+    if rescale != 1.:
+      g = torch.mul(g, rescale)
+    if clip >= 0.:
+      g = torch.clamp(g, -clip, clip)
+    # The fused kernel walks raw memory and would mix up elements of different strides.
+    if torch.is_contiguous(w):
+      __torch__.fused(ws, g, ms, vs, step, lr, beta1, beta2, eps, decay)
+    else:
+      dense = torch.contiguous(w)
+      __torch__.fused([dense], g, ms, vs, step, lr, beta1, beta2, eps, decay)
+      torch.copy_(w, dense)
+    # Tests whether w.grad is defined. It is not before the first backward pass, but the compiler
+    # takes it for always present and drops a comparison with None.
+    if ops.prim.AutogradAnyNonZero(w.grad):
+      torch.zero_(w.grad)
+    return largest
