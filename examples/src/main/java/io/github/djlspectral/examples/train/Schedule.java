@@ -21,20 +21,20 @@ public enum Schedule {
      * @param peak the value after the warmup
      */
     Tracker tracker(TrainingOptions options, double peak) {
+        int warmup = Math.min(options.warmup, options.steps);
         float end = (float) (peak * options.lrEnd);
         if (this == COSINE) {
             return WarmupCosineTracker.builder()
                     .setBaseValue((float) peak)
-                    .setWarmupSteps(options.warmup)
+                    .setWarmupSteps(warmup)
                     .setTotalSteps(options.steps)
                     .optFinalValue(end)
                     .build();
         }
         return WarmupStableDecayTracker.builder()
                 .setBaseValue((float) peak)
-                .setWarmupSteps(options.warmup)
-                .setDecaySteps(
-                        Math.min(options.steps / DECAY_SHARE, options.steps - options.warmup))
+                .setWarmupSteps(warmup)
+                .setDecaySteps(Math.min(options.steps / DECAY_SHARE, options.steps - warmup))
                 .setTotalSteps(options.steps)
                 .optFinalValue(end)
                 .build();

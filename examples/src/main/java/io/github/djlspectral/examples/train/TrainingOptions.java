@@ -61,7 +61,11 @@ public final class TrainingOptions {
     @Option(names = "--dropout", description = "Share of activations dropped, in [0, 1).")
     double dropout;
 
-    @Option(names = "--bias", negatable = true, description = "Biases in linear layers and norms.")
+    @Option(
+            names = "--bias",
+            negatable = true,
+            fallbackValue = "true", // or picocli takes the opposite of the present value
+            description = "Biases in linear layers and norms.")
     boolean bias;
 
     @Option(
@@ -225,11 +229,7 @@ public final class TrainingOptions {
         atLeast(1, "--keep", keep);
         atLeast(0, "--sample-every", sampleEvery);
         require(width % heads == 0, "--width", width, "a multiple of --heads " + heads);
-        require(
-                warmup >= 0 && warmup <= steps,
-                "--warmup",
-                warmup,
-                "in [0, --steps " + steps + "]");
+        atLeast(0, "--warmup", warmup);
         positive("--lr", lr);
         if (optimizer == OptimizerChoice.MUON) {
             positive("--adamw-lr", adamwLr);
