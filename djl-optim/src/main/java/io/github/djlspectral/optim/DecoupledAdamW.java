@@ -84,7 +84,7 @@ public final class DecoupledAdamW extends StatefulOptimizer {
         int step = state.step() + 1;
         double rate = requireRate(learningRateTracker.getNewValue(parameterId, step), step);
         double decay = weight.getShape().dimension() >= 2 ? getWeightDecay() : 0;
-        double largest =
+        double norm =
                 KERNELS.callDouble(
                         state.array(0).getManager(),
                         "update",
@@ -100,7 +100,7 @@ public final class DecoupledAdamW extends StatefulOptimizer {
                         decay,
                         rescaleGrad,
                         clipGrad);
-        requireFinite(parameterId, step, largest);
+        requireFinite(parameterId, step, norm);
         state.setStep(step);
     }
 
@@ -137,8 +137,8 @@ public final class DecoupledAdamW extends StatefulOptimizer {
         return rate;
     }
 
-    private static void requireFinite(String parameterId, int step, double largest) {
-        if (!Double.isFinite(largest)) {
+    private static void requireFinite(String parameterId, int step, double norm) {
+        if (!Double.isFinite(norm)) {
             throw new IllegalStateException(
                     "The gradient of parameter "
                             + parameterId

@@ -30,6 +30,10 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
     /** The names of the arrays kept for each parameter, each of the parameter's shape and type. */
     abstract String[] stateNames();
 
+    java.util.List<StatefulOptimizer> parts() {
+        return java.util.List.of(this);
+    }
+
     /**
      * Returns the state of one parameter on one device, zeros at first. A parameter that lives on
      * several devices has a state on each, so its steps count once per update, not per device.

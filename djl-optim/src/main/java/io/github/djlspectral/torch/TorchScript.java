@@ -95,8 +95,8 @@ public final class TorchScript {
      * @param function the name of a method of {@code Kernels}
      * @param arguments in order: {@link NDArray}, {@link NDList} (a non-empty {@code
      *     List[Tensor]}), {@link Double} or {@link Float} ({@code float}), {@link Long} or {@link
-     *     Integer} ({@code int}), {@link Boolean}, {@code double[]} ({@code List[float]}) or {@code
-     *     long[]} ({@code List[int]})
+     *     Integer} ({@code int}), {@link Boolean}, {@link String}, {@code double[]} ({@code
+     *     List[float]}) or {@code long[]} ({@code List[int]})
      * @return the tensors returned; empty if the function returns None
      * @throws IllegalArgumentException if the manager or an array is not of the PyTorch engine, or
      *     an argument has another type
@@ -123,6 +123,23 @@ public final class TorchScript {
     public double callDouble(NDManager manager, String function, Object... arguments) {
         try (IValue result = run(pytorch(manager), function, arguments)) {
             return result.toDouble();
+        }
+    }
+
+    /**
+     * Runs a function that returns a {@code bool}, without autograd; see {@link #call}. Waits for
+     * the device.
+     *
+     * @param manager the manager whose device selects the compiled copy
+     * @param function the name of a method of {@code Kernels} that returns {@code bool}
+     * @param arguments as for {@link #call}
+     * @return the value returned
+     * @throws IllegalArgumentException as for {@link #call}
+     * @throws ai.djl.engine.EngineException if the function fails
+     */
+    public boolean callBoolean(NDManager manager, String function, Object... arguments) {
+        try (IValue result = run(pytorch(manager), function, arguments)) {
+            return result.toBoolean();
         }
     }
 
@@ -197,6 +214,8 @@ public final class TorchScript {
             return IValue.from(((Number) argument).doubleValue());
         } else if (argument instanceof Long || argument instanceof Integer) {
             return IValue.from(((Number) argument).longValue());
+        } else if (argument instanceof String text) {
+            return IValue.from(text);
         } else if (argument instanceof Boolean flag) {
             return IValue.from(flag);
         } else if (argument instanceof double[] numbers) {

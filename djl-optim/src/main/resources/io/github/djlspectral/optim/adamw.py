@@ -4,6 +4,14 @@
 #   w <- (1 - lr decay) w
 #   m <- beta1 m + (1 - beta1) g          v <- beta2 v + (1 - beta2) g^2
 #   w <- w - lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
+# A norm of g that is finite if and only if all elements are: the Euclidean one, ten times faster
+# than the largest magnitude on a CPU, or that one where squares overflow.
+def magnitude(g: Tensor) -> float:
+  norm = float(torch.linalg_vector_norm(g))
+  if not (norm < inf):
+    norm = float(torch.linalg_vector_norm(g, inf))
+  return norm
+
 def fused(ws: List[Tensor], g: Tensor, ms: List[Tensor], vs: List[Tensor], step: int,
     lr: float, beta1: float, beta2: float, eps: float, decay: float) -> None:
   t = torch.full([], step, dtype=6, device=g.device)
@@ -15,16 +23,16 @@ class Kernels(Module):
   __parameters__ = []
   __buffers__ = []
 
-  # Updates w, m, v in place, zeroes the gradient attached to w and returns max |g|. If that is not
-  # a finite number, nothing has changed. The lists hold one tensor each: a call that changes
+  # Updates w, m, v in place and zeroes the gradient attached to w. Returns a norm of g; if that is
+  # not a finite number, nothing has changed. The lists hold one tensor each: a call that changes
   # nothing but elements of lists made here would be removed as dead code.
   def update(self, ws: List[Tensor], g: Tensor, ms: List[Tensor], vs: List[Tensor], step: int,
       lr: float, beta1: float, beta2: float, eps: float, decay: float,
       rescale: float, clip: float) -> float:
     w = ws[0]
-    largest = float(torch.linalg_vector_norm(g, inf))
-    if not (largest < inf):
-      return largest
+    norm = __torch__.magnitude(g)
+    if not (norm < inf):
+      return norm
     if rescale != 1.:
       g = torch.mul(g, rescale)
     if clip >= 0.:
@@ -40,4 +48,4 @@ class Kernels(Module):
     # takes it for always present and drops a comparison with None.
     if ops.prim.AutogradAnyNonZero(w.grad):
       torch.zero_(w.grad)
-    return largest
+    return norm
