@@ -21,7 +21,7 @@ public enum Schedule {
      * @param peak the value after the warmup
      */
     Tracker tracker(TrainingOptions options, double peak) {
-        int warmup = Math.min(options.warmup, options.steps);
+        int warmup = Math.min(options.warmup, options.steps - 1);
         float end = (float) (peak * options.lrEnd);
         if (this == COSINE) {
             return WarmupCosineTracker.builder()

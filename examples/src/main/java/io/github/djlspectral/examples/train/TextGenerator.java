@@ -29,12 +29,16 @@ final class TextGenerator {
      * @throws BadInputException if the prompt is empty
      */
     void generate(String prompt, int count, Consumer<String> sink) {
-        int[] tokens = tokenizer.encode(prompt);
-        int length = tokens.length;
+        generate(tokenizer.encode(prompt), count, sink);
+    }
+
+    /** Continues a prompt of tokens; see {@link #generate(String, int, Consumer)}. */
+    void generate(int[] prompt, int count, Consumer<String> sink) {
+        int length = prompt.length;
         if (length == 0) {
             throw new BadInputException("--prompt is empty, but needs at least one token");
         }
-        tokens = Arrays.copyOf(tokens, length + count);
+        int[] tokens = Arrays.copyOf(prompt, length + count);
         int shown = length;
         for (int end = length; end < tokens.length; ) {
             tokens[end] = sampler.next(model.nextLogits(Arrays.copyOf(tokens, end)));

@@ -2,6 +2,7 @@ package io.github.djlspectral.examples.train;
 
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
+import io.github.djlspectral.examples.data.TokenShard;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,7 +16,7 @@ public final class TrainingSession {
     private static final double NANO = 1e-9;
     private static final int SAMPLE_TOKENS = 256;
     private static final double SAMPLE_TEMPERATURE = 0.8;
-    private static final String SAMPLE_PROMPT = "\n";
+    private static final int SAMPLE_PROMPT_TOKENS = 16;
 
     private final TrainingOptions options;
     private final RunDirectory directory;
@@ -165,9 +166,12 @@ public final class TrainingSession {
     private String sample() {
         Sampler sampler =
                 new Sampler(SAMPLE_TEMPERATURE, 0, 1, Seeds.mix(options.seed, run.step()));
-        StringBuilder text = new StringBuilder();
+        TokenShard unseen = corpus.validation().get(0);
+        int[] prompt = new int[(int) Math.min(SAMPLE_PROMPT_TOKENS, unseen.length())];
+        unseen.read(0, prompt);
+        StringBuilder text = new StringBuilder(corpus.tokenizer().decode(prompt));
         new TextGenerator(run.languageModel(), corpus.tokenizer(), sampler)
-                .generate(SAMPLE_PROMPT, SAMPLE_TOKENS, text::append);
+                .generate(prompt, SAMPLE_TOKENS, text::append);
         return text.toString();
     }
 

@@ -57,6 +57,7 @@ class InterruptedRunTest {
     private Process start(Path out, String... more) throws IOException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.add("-Dai.djl.pytorch.num_threads=1"); // as in the tests' own process
         command.addAll(List.of("-cp", System.getProperty("java.class.path")));
         command.addAll(List.of(Main.class.getName(), "train"));
         List<String> options = new ArrayList<>(List.of(more));
