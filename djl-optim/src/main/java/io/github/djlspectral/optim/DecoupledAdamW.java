@@ -2,9 +2,6 @@ package io.github.djlspectral.optim;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
-import ai.djl.ndarray.types.DataType;
-import ai.djl.training.tracker.ParameterTracker;
-import ai.djl.training.tracker.Tracker;
 import io.github.djlspectral.torch.TorchScript;
 
 /**
@@ -34,18 +31,16 @@ import io.github.djlspectral.torch.TorchScript;
 public final class DecoupledAdamW extends StatefulOptimizer {
 
     private static final TorchScript KERNELS =
-            TorchScript.ofResource(DecoupledAdamW.class, "adamw.py");
+            TorchScript.ofResources(DecoupledAdamW.class, "gradient.py", "adamw.py");
 
     private static final String[] STATE_NAMES = {"mean", "variance"};
 
-    private final ParameterTracker learningRateTracker;
     private final float beta1;
     private final float beta2;
     private final float epsilon;
 
     private DecoupledAdamW(Builder builder) {
         super(builder);
-        learningRateTracker = builder.learningRateTracker;
         beta1 = builder.beta1;
         beta2 = builder.beta2;
         epsilon = builder.epsilon;
@@ -65,116 +60,39 @@ public final class DecoupledAdamW extends StatefulOptimizer {
         return STATE_NAMES.clone();
     }
 
-    /**
-     * Makes one step with one parameter.
-     *
-     * @param parameterId the parameter's id, under which its state is kept
-     * @param weight the parameter on one device, float32 or float64, changed in place; the gradient
-     *     attached to it, if any, is zeroed
-     * @param grad the gradient, of the weight's shape and type; not changed
-     * @throws IllegalArgumentException if the gradient's shape or type is not the weight's, or they
-     *     are neither float32 nor float64; nothing has changed
-     * @throws IllegalStateException if the gradient contains NaN or infinity, or the learning rate
-     *     at this step is not a finite number of 0 or more; nothing has changed
-     */
     @Override
-    public void update(String parameterId, NDArray weight, NDArray grad) {
-        requireMatching(parameterId, weight, grad);
-        ParameterState state = state(parameterId, weight);
-        int step = state.step() + 1;
-        double rate = requireRate(learningRateTracker.getNewValue(parameterId, step), step);
-        double decay = weight.getShape().dimension() >= 2 ? getWeightDecay() : 0;
-        double norm =
-                KERNELS.callDouble(
-                        state.array(0).getManager(),
-                        "update",
-                        new NDList(weight),
-                        grad,
-                        new NDList(state.array(0)),
-                        new NDList(state.array(1)),
-                        step,
-                        rate,
-                        beta1,
-                        beta2,
-                        epsilon,
-                        decay,
-                        rescaleGrad,
-                        clipGrad);
-        requireFinite(parameterId, step, norm);
-        state.setStep(step);
-    }
-
-    private static void requireMatching(String parameterId, NDArray weight, NDArray grad) {
-        DataType type = weight.getDataType();
-        if (type != DataType.FLOAT32 && type != DataType.FLOAT64) {
-            throw new IllegalArgumentException(
-                    "AdamW updates float32 and float64, but parameter "
-                            + parameterId
-                            + " is "
-                            + type);
-        }
-        if (!grad.getShape().equals(weight.getShape()) || grad.getDataType() != type) {
-            throw new IllegalArgumentException(
-                    "Parameter "
-                            + parameterId
-                            + " is "
-                            + type
-                            + weight.getShape()
-                            + " but its gradient is "
-                            + grad.getDataType()
-                            + grad.getShape());
-        }
-    }
-
-    private static double requireRate(float rate, int step) {
-        if (!(rate >= 0 && rate < Float.POSITIVE_INFINITY)) {
-            throw new IllegalStateException(
-                    "The learning rate must be finite and not negative, was "
-                            + rate
-                            + " at step "
-                            + step);
-        }
-        return rate;
-    }
-
-    private static void requireFinite(String parameterId, int step, double norm) {
-        if (!Double.isFinite(norm)) {
-            throw new IllegalStateException(
-                    "The gradient of parameter "
-                            + parameterId
-                            + " contains NaN or infinity at step "
-                            + step
-                            + "; its weight and state are unchanged. Lower the learning rate or"
-                            + " look for the cause in the loss.");
-        }
+    boolean step(NDArray weight, NDArray gradient, ParameterState state, int step, double rate) {
+        return KERNELS.callBoolean(
+                state.array(0).getManager(),
+                "update",
+                new NDList(weight),
+                gradient,
+                new NDList(state.array(0)),
+                new NDList(state.array(1)),
+                step,
+                rate,
+                beta1,
+                beta2,
+                epsilon,
+                weight.getShape().dimension() >= 2 ? getWeightDecay() : 0f,
+                rescaleGrad,
+                clipGrad);
     }
 
     /** Builds a {@link DecoupledAdamW}. */
     public static final class Builder extends StatefulOptimizer.Builder<Builder> {
 
-        private ParameterTracker learningRateTracker = Tracker.fixed(0.001f);
         private float beta1 = 0.9f;
         private float beta2 = 0.999f;
         private float epsilon = 1e-8f;
-        private float weightDecays;
 
         private Builder() {
+            super(0.001f);
             optWeightDecays(0.01f);
         }
 
         @Override
         protected Builder self() {
-            return this;
-        }
-
-        /**
-         * Sets the learning rate, the same for every parameter or one for each.
-         *
-         * @param learningRateTracker gives the rate for steps 1, 2, ..
-         * @return this builder
-         */
-        public Builder optLearningRateTracker(ParameterTracker learningRateTracker) {
-            this.learningRateTracker = learningRateTracker;
             return this;
         }
 
@@ -213,19 +131,6 @@ public final class DecoupledAdamW extends StatefulOptimizer {
         }
 
         /**
-         * Sets the decoupled weight decay of arrays of rank 2 and more. Each step multiplies them
-         * by 1 - (learning rate) (weight decay).
-         *
-         * @param weightDecays a number of 0 or more
-         * @return this builder
-         */
-        @Override
-        public Builder optWeightDecays(float weightDecays) {
-            this.weightDecays = weightDecays;
-            return super.optWeightDecays(weightDecays);
-        }
-
-        /**
          * Builds the optimizer.
          *
          * @return a new optimizer without state
@@ -238,13 +143,6 @@ public final class DecoupledAdamW extends StatefulOptimizer {
                     epsilon > 0 && Float.isFinite(epsilon),
                     "epsilon must be positive and finite",
                     epsilon);
-            require(
-                    weightDecays >= 0 && Float.isFinite(weightDecays),
-                    "the weight decay must be finite and at least 0",
-                    weightDecays);
-            if (learningRateTracker == null) {
-                throw new IllegalArgumentException("The learning rate tracker must not be null");
-            }
             return new DecoupledAdamW(this);
         }
 

@@ -13,7 +13,7 @@ import java.util.Map;
 public final class GradientClipping {
 
     private static final TorchScript KERNELS =
-            TorchScript.ofResource(GradientClipping.class, "clipping.py");
+            TorchScript.ofResources(GradientClipping.class, "clipping.py");
 
     private GradientClipping() {}
 

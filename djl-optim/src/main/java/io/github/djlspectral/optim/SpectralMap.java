@@ -20,7 +20,8 @@ import java.util.concurrent.ConcurrentHashMap;
 public final class SpectralMap {
 
     /** The native functions; {@code spectral.py} is the implementation of the mathematics. */
-    static final TorchScript KERNELS = TorchScript.ofResource(SpectralMap.class, "spectral.py");
+    static final TorchScript KERNELS =
+            TorchScript.ofResources(SpectralMap.class, "gradient.py", "spectral.py");
 
     // Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024).
     private static final List<double[]> REFERENCE_QUINTIC =

@@ -3,9 +3,7 @@ package io.github.djlspectral.optim;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.optimizer.Optimizer;
-import ai.djl.training.tracker.ParameterTracker;
 import ai.djl.training.tracker.Tracker;
-import java.util.List;
 import java.util.Objects;
 
 /**
@@ -34,7 +32,6 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
     static final int MAX_ASPECT = 16;
 
     private final SpectralMap map;
-    private final ParameterTracker learningRate;
     private final Tracker momentum;
     private final boolean nesterov;
     private final UpdateScale updateScale;
@@ -44,7 +41,6 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
     SpectralOptimizer(Builder<?> builder, SpectralMap map) {
         super(builder);
         this.map = map;
-        learningRate = builder.learningRate;
         momentum = builder.momentum;
         nesterov = builder.nesterov;
         updateScale = builder.updateScale;
@@ -52,53 +48,33 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
         fallback = builder.fallback == null ? DecoupledAdamW.builder().build() : builder.fallback;
     }
 
-    /**
-     * Updates a weight in place and zeroes its gradient.
-     *
-     * @param parameterId the id of the parameter
-     * @param weight the weight; a hidden matrix has float32 or float64
-     * @param gradient the gradient, in the shape and type of the weight; unchanged
-     * @throws IllegalArgumentException if shapes or types do not fit
-     * @throws IllegalStateException if the gradient contains NaN or infinity, or the learning rate
-     *     or momentum at this step is out of range; nothing has changed
-     */
     @Override
     public void update(String parameterId, NDArray weight, NDArray gradient) {
-        if (!isSpectral(parameterId, weight.getShape())) {
+        if (isSpectral(parameterId, weight.getShape())) {
+            super.update(parameterId, weight, gradient);
+        } else {
             fallback.update(parameterId, weight, gradient);
-            return;
         }
-        requireMatching(parameterId, weight, gradient);
-        ParameterState state = state(parameterId, weight);
-        int step = state.step() + 1;
-        double rate = requireRate(learningRate.getNewValue(parameterId, step), step);
+    }
+
+    @Override
+    boolean step(NDArray weight, NDArray gradient, ParameterState state, int step, double rate) {
         double mu = requireMomentum(momentum.getNewValue(step), step);
         Kernel kernel = map.kernel(weight.getShape(), weight.getDataType(), weight.getDevice());
-        boolean finite =
-                SpectralMap.KERNELS.callBoolean(
-                        weight.getManager(),
-                        "step",
-                        weight,
-                        gradient,
-                        state.array(0),
-                        kernel.function(),
-                        kernel.coefficients(),
-                        (double) rescaleGrad,
-                        (double) clipGrad,
-                        mu,
-                        nesterov,
-                        rate * updateScale.factor(weight.getShape()),
-                        1 - rate * getWeightDecay());
-        if (!finite) {
-            throw new IllegalStateException(
-                    "The gradient of parameter "
-                            + label(parameterId)
-                            + " contains NaN or infinity at step "
-                            + step
-                            + "; its weight and momentum are unchanged. Lower the learning rate or"
-                            + " look for the cause in the loss.");
-        }
-        state.setStep(step);
+        return SpectralMap.KERNELS.callBoolean(
+                weight.getManager(),
+                "step",
+                weight,
+                gradient,
+                state.array(0),
+                kernel.function(),
+                kernel.coefficients(),
+                rescaleGrad,
+                clipGrad,
+                mu,
+                nesterov,
+                rate * updateScale.factor(weight.getShape()),
+                1 - rate * getWeightDecay());
     }
 
     private boolean isSpectral(String parameterId, Shape shape) {
@@ -113,34 +89,6 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
         return Math.max(rows, columns) <= MAX_ASPECT * Math.min(rows, columns);
     }
 
-    private void requireMatching(String parameterId, NDArray weight, NDArray gradient) {
-        SpectralMap.requireMatrix(weight.getShape());
-        SpectralMap.requireFloat(weight.getDataType());
-        if (!weight.getShape().equals(gradient.getShape())
-                || weight.getDataType() != gradient.getDataType()) {
-            throw new IllegalArgumentException(
-                    "Parameter "
-                            + label(parameterId)
-                            + " is "
-                            + weight.getDataType()
-                            + weight.getShape()
-                            + " but its gradient is "
-                            + gradient.getDataType()
-                            + gradient.getShape());
-        }
-    }
-
-    private static double requireRate(float rate, int step) {
-        if (!(rate >= 0 && rate < Float.POSITIVE_INFINITY)) {
-            throw new IllegalStateException(
-                    "The learning rate must be finite and not negative, was "
-                            + rate
-                            + " at step "
-                            + step);
-        }
-        return rate;
-    }
-
     private static double requireMomentum(float momentum, int step) {
         if (!(momentum >= 0 && momentum < 1)) {
             throw new IllegalStateException(
@@ -149,18 +97,14 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
         return momentum;
     }
 
-    private String label(String parameterId) {
+    @Override
+    String label(String parameterId) {
         return routing == null ? parameterId : routing.nameOf(parameterId);
     }
 
     @Override
     String[] stateNames() {
         return new String[] {"momentum"};
-    }
-
-    @Override
-    List<StatefulOptimizer> parts() {
-        return List.of(this);
     }
 
     /** Frees the momentum, and the fallback's state if it can be closed. */
@@ -173,32 +117,22 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
     }
 
     /**
-     * Builds a {@link SpectralOptimizer}.
+     * Builds a {@link SpectralOptimizer}. The learning rate is that of the hidden matrices, 0.02 by
+     * default; its unit depends on the {@linkplain #optUpdateScale scale}.
      *
      * @param <T> the concrete builder
      */
     @SuppressWarnings("rawtypes") // DJL's own bound is raw
     public abstract static class Builder<T extends Builder> extends StatefulOptimizer.Builder<T> {
 
-        private ParameterTracker learningRate = Tracker.fixed(0.02f);
         private Tracker momentum = Tracker.fixed(0.95f);
         private boolean nesterov = true;
         private UpdateScale updateScale = UpdateScale.SPECTRAL;
         private ParameterRouting routing;
         private Optimizer fallback;
 
-        Builder() {}
-
-        /**
-         * Sets the learning rate of the hidden matrices. Its unit depends on the {@linkplain
-         * #optUpdateScale scale}. Default: 0.02, fixed.
-         *
-         * @param learningRate the learning rate by step, not negative
-         * @return this builder
-         */
-        public T optLearningRateTracker(ParameterTracker learningRate) {
-            this.learningRate = Objects.requireNonNull(learningRate, "learningRate");
-            return self();
+        Builder() {
+            super(0.02f); // the reference's, for the SPECTRAL scale
         }
 
         /**

@@ -45,15 +45,19 @@ public final class TorchScript {
     }
 
     /**
-     * Reads the source of native functions from a resource.
+     * Reads the source of native functions from resources, joined in this order.
      *
-     * @param owner the class beside which the resource lies
-     * @param resource the name of the resource file, UTF-8
+     * @param owner the class beside which the resources lie
+     * @param resources the names of the resource files, UTF-8
      * @return the functions, not yet compiled
      * @throws UncheckedIOException if there is no such resource or it cannot be read
      */
-    public static TorchScript ofResource(Class<?> owner, String resource) {
-        return ofResource(owner, resource, Map.of());
+    public static TorchScript ofResources(Class<?> owner, String... resources) {
+        StringBuilder source = new StringBuilder();
+        for (String resource : resources) {
+            source.append(read(owner, resource));
+        }
+        return new TorchScript(String.join(", ", resources), source.toString());
     }
 
     /**
@@ -68,22 +72,25 @@ public final class TorchScript {
      */
     public static TorchScript ofResource(
             Class<?> owner, String resource, Map<String, Number> constants) {
-        String source;
-        try (InputStream in = owner.getResourceAsStream(resource)) {
-            if (in == null) {
-                throw new FileNotFoundException(
-                        "No resource " + resource + " beside " + owner.getName());
-            }
-            source = new String(in.readAllBytes(), StandardCharsets.UTF_8);
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot read TorchScript source " + resource, e);
-        }
+        String source = read(owner, resource);
         for (Map.Entry<String, Number> constant : constants.entrySet()) {
             source =
                     source.replace(
                             CONSTANT_MARK + constant.getKey(), constant.getValue().toString());
         }
         return new TorchScript(resource, source);
+    }
+
+    private static String read(Class<?> owner, String resource) {
+        try (InputStream in = owner.getResourceAsStream(resource)) {
+            if (in == null) {
+                throw new FileNotFoundException(
+                        "No resource " + resource + " beside " + owner.getName());
+            }
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot read TorchScript source " + resource, e);
+        }
     }
 
     /**

@@ -4,13 +4,6 @@
 #   w <- (1 - lr decay) w
 #   m <- beta1 m + (1 - beta1) g          v <- beta2 v + (1 - beta2) g^2
 #   w <- w - lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
-# A norm of g that is finite if and only if all elements are: the Euclidean one, ten times faster
-# than the largest magnitude on a CPU, or that one where squares overflow.
-def magnitude(g: Tensor) -> float:
-  norm = float(torch.linalg_vector_norm(g))
-  if not (norm < inf):
-    norm = float(torch.linalg_vector_norm(g, inf))
-  return norm
 
 def fused(ws: List[Tensor], g: Tensor, ms: List[Tensor], vs: List[Tensor], step: int,
     lr: float, beta1: float, beta2: float, eps: float, decay: float) -> None:
@@ -23,20 +16,16 @@ class Kernels(Module):
   __parameters__ = []
   __buffers__ = []
 
-  # Updates w, m, v in place and zeroes the gradient attached to w. Returns a norm of g; if that is
-  # not a finite number, nothing has changed. The lists hold one tensor each: a call that changes
-  # nothing but elements of lists made here would be removed as dead code.
+  # Updates w, m, v in place, zeroes the gradient attached to w and returns True; or changes nothing
+  # and returns False if g contains NaN or infinity. The lists hold one tensor each: a call that
+  # changes nothing but elements of lists made here would be removed as dead code.
   def update(self, ws: List[Tensor], g: Tensor, ms: List[Tensor], vs: List[Tensor], step: int,
       lr: float, beta1: float, beta2: float, eps: float, decay: float,
-      rescale: float, clip: float) -> float:
+      rescale: float, clip: float) -> bool:
     w = ws[0]
-    norm = __torch__.magnitude(g)
-    if not (norm < inf):
-      return norm
-    if rescale != 1.:
-      g = torch.mul(g, rescale)
-    if clip >= 0.:
-      g = torch.clamp(g, -clip, clip)
+    if not __torch__.is_finite(g):
+      return False
+    g = __torch__.rescaled_and_clipped(g, rescale, clip)
     # The fused kernel walks raw memory and would mix up elements of different strides.
     if torch.is_contiguous(w):
       __torch__.fused(ws, g, ms, vs, step, lr, beta1, beta2, eps, decay)
@@ -44,8 +33,5 @@ class Kernels(Module):
       dense = torch.contiguous(w)
       __torch__.fused([dense], g, ms, vs, step, lr, beta1, beta2, eps, decay)
       torch.copy_(w, dense)
-    # Tests whether w.grad is defined. It is not before the first backward pass, but the compiler
-    # takes it for always present and drops a comparison with None.
-    if ops.prim.AutogradAnyNonZero(w.grad):
-      torch.zero_(w.grad)
-    return norm
+    __torch__.zero_gradient(w)
+    return True

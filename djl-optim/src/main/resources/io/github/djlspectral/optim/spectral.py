@@ -3,12 +3,6 @@
 # Notation of the literature: G is the matrix to map, m x n; X is G on another scale; A is the Gram
 # matrix of its shorter side, A = X X^T (wide, m <= n) or X^T X (tall); s are singular values.
 
-# The Euclidean norm is the cheapest scan; only where it overflows must the slow one decide.
-def is_finite(G: Tensor) -> bool:
-  if float(torch.linalg_vector_norm(G)) < inf:
-    return True
-  return float(torch.linalg_vector_norm(G, inf)) < inf
-
 # Scaled where the norm of a Gram matrix, a sum of fourth powers, would leave the range of float32.
 def in_range(G: Tensor) -> Tensor:
   norm = float(torch.linalg_vector_norm(G))
@@ -112,17 +106,12 @@ class Kernels(Module):
            rate: float, shrink: float) -> bool:
     if not __torch__.is_finite(g):
       return False
-    if rescale != 1.:
-      g = torch.mul(g, rescale)
-    if clip >= 0.:
-      g = torch.clamp(g, -clip, clip)
+    g = __torch__.rescaled_and_clipped(g, rescale, clip)
     m.lerp_(g, 1. - momentum)
     u = m
     if nesterov:
       u = torch.lerp(g, m, momentum)
     update = __torch__.map(u, function, coefficients)
     w.mul_(shrink).sub_(update, alpha=rate)
-    # w.grad is undefined, not None, before the first backward pass.
-    if ops.prim.AutogradAnyNonZero(w.grad):
-      torch.zero_(w.grad)
+    __torch__.zero_gradient(w)
     return True

@@ -19,7 +19,7 @@ import java.nio.charset.StandardCharsets;
 /** Reference values and float64 linear algebra for tests. */
 final class Oracle {
 
-    private static final TorchScript ALGEBRA = TorchScript.ofResource(Oracle.class, "oracle.py");
+    private static final TorchScript ALGEBRA = TorchScript.ofResources(Oracle.class, "oracle.py");
 
     private Oracle() {}
 
