@@ -2,6 +2,8 @@ package io.github.djlspectral.examples.train;
 
 import ai.djl.nn.Block;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
+import io.github.djlspectral.optim.OptimizerState;
+import io.github.djlspectral.optim.StatefulOptimizer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -41,8 +43,13 @@ record Checkpoint(Path directory, Contents contents) {
         }
     }
 
-    Path optimizer() {
-        return directory.resolve(OPTIMIZER);
+    /** Gives an optimizer the stored state. */
+    void restore(StatefulOptimizer optimizer, Block model) {
+        try {
+            OptimizerState.load(optimizer, model, directory.resolve(OPTIMIZER));
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot read " + directory + " (" + e + ")", e);
+        }
     }
 
     /**

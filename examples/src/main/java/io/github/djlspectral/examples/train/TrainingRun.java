@@ -77,7 +77,7 @@ final class TrainingRun implements AutoCloseable {
         trainer.initialize(new Shape(1, options.context));
         parameters = new ParameterStore(trainer.getManager(), false);
         if (checkpoint != null && optimizer instanceof StatefulOptimizer stateful) {
-            OptimizerState.load(stateful, gpt2, checkpoint.optimizer());
+            checkpoint.restore(stateful, gpt2);
         }
     }
 
@@ -142,12 +142,20 @@ final class TrainingRun implements AutoCloseable {
             throw new TrainingDivergedException(
                     "The loss is " + loss + " at step " + next + ": lower --lr or raise --warmup");
         }
-        float limit = options.clip == 0 ? Float.MAX_VALUE : (float) options.clip;
-        float norm = GradientClipping.byGlobalNorm(trainer, limit);
+        float norm = clip(next);
         trainer.step();
         step = next;
         float rate = options.schedule.tracker(options, options.lr).getNewValue(next);
         return new StepResult((float) loss, rate, norm);
+    }
+
+    private float clip(int next) {
+        float limit = options.clip == 0 ? Float.POSITIVE_INFINITY : (float) options.clip;
+        try {
+            return GradientClipping.byGlobalNorm(trainer, limit);
+        } catch (IllegalStateException e) { // here it can only mean NaN or infinity
+            throw new TrainingDivergedException("Step " + next + ": " + e.getMessage(), e);
+        }
     }
 
     /** Adds a batch's share to the gradients and returns its share of the loss. */
