@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
+import java.util.List;
 import java.util.Objects;
 
 /**
@@ -105,6 +106,11 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
     @Override
     String[] stateNames() {
         return new String[] {"momentum"};
+    }
+
+    @Override
+    List<StatefulOptimizer> parts() {
+        return List.of(this, OptimizerState.stateful(fallback));
     }
 
     /** Frees the momentum, and the fallback's state if it can be closed. */

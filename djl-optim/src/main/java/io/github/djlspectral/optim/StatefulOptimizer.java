@@ -8,8 +8,12 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.ParameterTracker;
 import ai.djl.training.tracker.Tracker;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
@@ -21,6 +25,8 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
     private final int beginNumUpdate;
     private final ParameterTracker learningRate;
     private final Map<String, Map<Device, ParameterState>> states = new ConcurrentHashMap<>();
+    // Read from a file and not yet used: the device that updates a parameter first takes its state.
+    private final Map<String, ParameterState> loaded = new ConcurrentHashMap<>();
     private NDManager manager;
 
     /**
@@ -115,8 +121,9 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
     /** The names of the arrays kept for each parameter, each of the parameter's shape and type. */
     abstract String[] stateNames();
 
-    java.util.List<StatefulOptimizer> parts() {
-        return java.util.List.of(this);
+    /** The optimizers whose states are saved together, in a fixed order: this one, its fallback. */
+    List<StatefulOptimizer> parts() {
+        return List.of(this);
     }
 
     /**
@@ -124,8 +131,31 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
      * several devices has a state on each, so its steps count once per update, not per device.
      */
     final ParameterState state(String parameterId, NDArray weight) {
-        return states.computeIfAbsent(parameterId, id -> new ConcurrentHashMap<>())
-                .computeIfAbsent(weight.getDevice(), device -> newState(weight));
+        Map<Device, ParameterState> copies =
+                states.computeIfAbsent(parameterId, id -> new ConcurrentHashMap<>());
+        return copies.computeIfAbsent(
+                weight.getDevice(), device -> createState(parameterId, weight, copies));
+    }
+
+    private ParameterState createState(
+            String parameterId, NDArray weight, Map<Device, ParameterState> copies) {
+        ParameterState state = loaded.remove(parameterId);
+        if (state != null) {
+            state.moveTo(weight.getDevice());
+            return state;
+        }
+        if (copies.values().stream().anyMatch(other -> other.step() > beginNumUpdate + 1)) {
+            throw new IllegalStateException(
+                    "The state of parameter "
+                            + parameterId
+                            + " lies on "
+                            + copies.keySet()
+                            + " and has made more than one step; a run can be resumed on one"
+                            + " device only, not on "
+                            + weight.getDevice()
+                            + " too");
+        }
+        return newState(weight);
     }
 
     private ParameterState newState(NDArray weight) {
@@ -148,15 +178,49 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
         return manager;
     }
 
+    /** Makes an array in host memory, of a weight's shape and type. */
+    static NDArray hostArray(NDManager manager, NDArray weight) {
+        return manager.create(weight.getShape(), weight.getDataType(), Device.cpu());
+    }
+
     /** Returns every device's state of a parameter; empty if it was never updated. */
     final Map<Device, ParameterState> states(String parameterId) {
         return states.getOrDefault(parameterId, Map.of());
     }
 
+    /** Returns the state on the first device, or null if the parameter was never updated. */
+    final ParameterState firstState(String parameterId) {
+        return states(parameterId).entrySet().stream()
+                .min(Comparator.comparingInt(entry -> entry.getKey().getDeviceId()))
+                .map(Map.Entry::getValue)
+                .orElse(loaded.get(parameterId));
+    }
+
+    /** The parameters that have a state. */
+    final Set<String> parameterIds() {
+        Set<String> ids = new HashSet<>(states.keySet());
+        ids.addAll(loaded.keySet());
+        return ids;
+    }
+
+    /** Frees the state and takes another one, by parameter id, with the manager of its arrays. */
+    final synchronized void replaceState(
+            NDManager manager, Map<String, ParameterState> replacement) {
+        freeState();
+        this.manager = manager;
+        manager.setName(getClass().getSimpleName() + " state");
+        loaded.putAll(replacement);
+    }
+
     /** Frees the state. The next update would start from zeros. */
     @Override
-    public synchronized void close() {
+    public void close() {
+        freeState();
+    }
+
+    private synchronized void freeState() {
         states.clear();
+        loaded.clear();
         if (manager != null) {
             manager.close();
             manager = null;
