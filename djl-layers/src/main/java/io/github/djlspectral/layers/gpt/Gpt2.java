@@ -1,0 +1,230 @@
+package io.github.djlspectral.layers.gpt;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.AbstractBlock;
+import ai.djl.nn.Parameter;
+import ai.djl.training.ParameterStore;
+import ai.djl.util.PairList;
+import io.github.djlspectral.torch.TorchScript;
+import java.util.List;
+import java.util.Objects;
+
+/**
+ * GPT-2: tokens in, a score for every possible next token out.
+ *
+ * <p>Called with one array, int64 tokens [B, T], the block returns float32 logits [B, T, V]. Called
+ * with two, tokens and targets, both int64 [B, T], it returns what {@link #loss} does; that is the
+ * form to train with, as it never holds all logits:
+ *
+ * <pre>{@code
+ * NDArray loss = trainer.forward(new NDList(tokens, targets)).singletonOrThrow();
+ * collector.backward(loss);
+ * }</pre>
+ *
+ * <p>The architecture is the published one: normalisation before each half layer, causal attention,
+ * GELU in its tanh form, and an output matrix that is the token embedding itself. Parameters have
+ * the names of the published checkpoints, such as {@code h.0.attn.c_attn.weight}; their matrices
+ * are [outputs, inputs], the transpose of those checkpoints'. Initial weights are normal with
+ * standard deviation 0.02, but 0.02 / sqrt(2 layers) for the projections {@code c_proj} onto the
+ * residual stream; {@link ai.djl.engine.Engine#setRandomSeed} determines them and dropout.
+ *
+ * <p>Each layer is one native call. With {@code training} false nothing is recorded for a gradient
+ * and there is no dropout. Tokens are checked on the host, which waits for a GPU to deliver them.
+ */
+public final class Gpt2 extends AbstractBlock {
+
+    private static final byte VERSION = 1;
+
+    private final Gpt2Config config;
+    private final Gpt2Parameters weights;
+    private final TorchScript training;
+    private final TorchScript inference;
+
+    private Gpt2(Builder builder) {
+        super(VERSION);
+        config = builder.config;
+        weights = new Gpt2Parameters(config);
+        weights.all().forEach(this::addParameter);
+        training = Gpt2Kernels.of(config, builder.precision);
+        inference = Gpt2Kernels.of(config.withDropout(0), builder.precision);
+    }
+
+    /**
+     * Creates a builder.
+     *
+     * @return a builder that lacks the configuration
+     */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /**
+     * Returns the model's shape.
+     *
+     * @return the configuration
+     */
+    public Gpt2Config getConfig() {
+        return config;
+    }
+
+    /**
+     * Returns the mean cross-entropy of the next token, without ever holding all logits: their
+     * gradient is computed together with their loss, some rows at a time.
+     *
+     * @param parameterStore the parameters on each device
+     * @param tokens int64 [B, T]; T at most the context length, values in [0, V)
+     * @param targets int64 [B, T]: the token that follows each token, in [0, V)
+     * @param training whether dropout is on and a gradient recorded
+     * @return the loss in nats per token, float32, a scalar
+     * @throws IllegalArgumentException if a shape, type or value is not as described
+     */
+    public NDArray loss(
+            ParameterStore parameterStore, NDArray tokens, NDArray targets, boolean training) {
+        checkTokens("tokens", tokens);
+        checkTokens("targets", targets);
+        if (!tokens.getShape().equals(targets.getShape())) {
+            throw new IllegalArgumentException(
+                    "tokens and targets must have one shape, got "
+                            + tokens.getShape()
+                            + " and "
+                            + targets.getShape());
+        }
+        try (NDArray hidden = hidden(parameterStore, tokens, training)) {
+            NDList head = values(parameterStore, weights.head(), tokens, training);
+            return call(training, training ? "loss" : "evaluate", hidden, head, targets);
+        }
+    }
+
+    @Override
+    protected NDList forwardInternal(
+            ParameterStore parameterStore,
+            NDList inputs,
+            boolean training,
+            PairList<String, Object> params) {
+        if (inputs.size() == 2) {
+            return new NDList(loss(parameterStore, inputs.get(0), inputs.get(1), training));
+        }
+        NDArray tokens = inputs.singletonOrThrow();
+        checkTokens("tokens", tokens);
+        try (NDArray hidden = hidden(parameterStore, tokens, training)) {
+            NDList head = values(parameterStore, weights.head(), tokens, training);
+            return new NDList(call(training, "logits", hidden, head));
+        }
+    }
+
+    /** Returns the residual stream after the last layer, [B, T, C]. */
+    private NDArray hidden(ParameterStore parameterStore, NDArray tokens, boolean training) {
+        List<Parameter> embeddings = List.of(weights.tokenEmbedding(), weights.positionEmbedding());
+        NDList tables = values(parameterStore, embeddings, tokens, training);
+        NDArray x = call(training, "embed", tokens, tables.get(0), tables.get(1));
+        for (List<Parameter> layer : weights.layers()) {
+            // What the gradient needs of a layer's input the native graph holds itself.
+            try (NDArray input = x) {
+                x = call(training, "layer", input, values(parameterStore, layer, tokens, training));
+            }
+        }
+        return x;
+    }
+
+    private NDArray call(boolean training, String function, Object... arguments) {
+        NDManager manager = ((NDArray) arguments[0]).getManager();
+        return (training
+                        ? this.training.callWithGradient(manager, function, arguments)
+                        : inference.call(manager, function, arguments))
+                .singletonOrThrow();
+    }
+
+    private static NDList values(
+            ParameterStore parameterStore,
+            List<Parameter> parameters,
+            NDArray tokens,
+            boolean training) {
+        NDList values = new NDList(parameters.size());
+        for (Parameter parameter : parameters) {
+            values.add(parameterStore.getValue(parameter, tokens.getDevice(), training));
+        }
+        return values;
+    }
+
+    private void checkTokens(String name, NDArray tokens) {
+        Shape shape = tokens.getShape();
+        if (tokens.getDataType() != DataType.INT64 || shape.dimension() != 2 || shape.size() == 0) {
+            throw new IllegalArgumentException(
+                    name
+                            + " must be int64 [batch, length], not empty, got "
+                            + tokens.getDataType()
+                            + " "
+                            + shape);
+        }
+        if (shape.get(1) > config.contextLength()) {
+            throw new IllegalArgumentException(
+                    name
+                            + ": at most contextLength = "
+                            + config.contextLength()
+                            + " tokens per sequence, got "
+                            + shape.get(1));
+        }
+        // An index out of range aborts the process on a GPU.
+        for (long token : tokens.toLongArray()) {
+            if (token < 0 || token >= config.vocabSize()) {
+                throw new IllegalArgumentException(
+                        name + " must be in [0, " + config.vocabSize() + "), got " + token);
+            }
+        }
+    }
+
+    @Override
+    public Shape[] getOutputShapes(Shape[] inputShapes) {
+        return new Shape[] {
+            inputShapes.length == 2 ? new Shape() : inputShapes[0].add(config.vocabSize())
+        };
+    }
+
+    /** Builds a {@link Gpt2}. */
+    public static final class Builder {
+
+        private Gpt2Config config;
+        private Precision precision = Precision.FLOAT32;
+
+        private Builder() {}
+
+        /**
+         * Sets the shape of the model (required).
+         *
+         * @param config the configuration
+         * @return this builder
+         */
+        public Builder setConfig(Gpt2Config config) {
+            this.config = config;
+            return this;
+        }
+
+        /**
+         * Sets the number format of the matrix products.
+         *
+         * @param precision the format; float32 by default
+         * @return this builder
+         */
+        public Builder optPrecision(Precision precision) {
+            this.precision = Objects.requireNonNull(precision, "precision");
+            return this;
+        }
+
+        /**
+         * Builds the block, not yet initialised.
+         *
+         * @return the block
+         * @throws IllegalArgumentException if the configuration was not set
+         */
+        public Gpt2 build() {
+            if (config == null) {
+                throw new IllegalArgumentException("Gpt2 needs a configuration: setConfig(..)");
+            }
+            return new Gpt2(this);
+        }
+    }
+}

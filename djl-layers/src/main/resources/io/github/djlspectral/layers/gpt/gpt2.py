@@ -1,0 +1,127 @@
+# GPT-2 in float32, or in bfloat16 with float32 weights, reductions and residual stream.
+#
+# Shapes: B sequences of T tokens, width C, H heads of size D = C / H, vocabulary V, N = B T rows.
+# Matrices are [out, in]. Constants: $HEADS, $DROPOUT, $BIAS (1 or 0), $BFLOAT16 (1 or 0).
+# Type codes: 6 is float32, 15 is bfloat16.
+
+# Rounds to the type in which matrix products are computed.
+def compute(x: Tensor) -> Tensor:
+  if $BFLOAT16 == 1:
+    return torch.to(x, 15)
+  return x
+
+def dropout(x: Tensor) -> Tensor:
+  if $DROPOUT == 0.0:
+    return x
+  return torch.dropout(x, $DROPOUT, True)
+
+# Normalises the rows to mean 0 and variance 1 in float32, then scales and shifts; p[i] is the
+# scale, p[i + 1] the shift if there is one.
+def layer_norm(x: Tensor, p: List[Tensor], i: int) -> Tensor:
+  shift: Optional[Tensor] = None
+  if $BIAS == 1:
+    shift = p[i + 1]
+  return __torch__.compute(torch.layer_norm(x, [torch.size(x, -1)], p[i], shift, 1e-05))
+
+# x W^T + b, with W = p[i] and b = p[i + 1] if there is one.
+def linear(x: Tensor, p: List[Tensor], i: int) -> Tensor:
+  bias: Optional[Tensor] = None
+  if $BIAS == 1:
+    bias = __torch__.compute(p[i + 1])
+  return torch.linear(x, __torch__.compute(p[i]), bias)
+
+def attention(x: Tensor, p: List[Tensor], i: int, stride: int) -> Tensor:
+  b, t, c = torch.size(x, 0), torch.size(x, 1), torch.size(x, 2)
+  qkv = torch.view(__torch__.linear(x, p, i), [b, t, 3, $HEADS, c // $HEADS])
+  q, k, v = torch.unbind(torch.permute(qkv, [2, 0, 3, 1, 4]))
+  y = torch.scaled_dot_product_attention(q, k, v, None, $DROPOUT, True)
+  y = torch.reshape(torch.transpose(y, 1, 2), [b, t, c])
+  return __torch__.dropout(__torch__.linear(y, p, i + stride))
+
+def mlp(x: Tensor, p: List[Tensor], i: int, stride: int) -> Tensor:
+  h = torch.gelu(__torch__.linear(x, p, i), approximate="tanh")
+  return __torch__.dropout(__torch__.linear(h, p, i + stride))
+
+# Rows of logits [rows, V] that are held at a time, about 25 MB.
+def chunk_rows(vocabulary: int) -> int:
+  return max(1, 6400000 // vocabulary)
+
+# For rows of logits z [n, V] and targets y [n]: softmax(z) and the sum of -log softmax(z)[y].
+def softmax_and_loss(z: Tensor, y: Tensor) -> Tuple[Tensor, Tensor]:
+  zy = torch.gather(z, 1, y)
+  m = torch.amax(z, [1], True)
+  s = torch.softmax(z, 1)
+  # The largest probability is exp(m - logsumexp(z)) and at least 1 / V, so its logarithm is exact.
+  return s, torch.sum(m - torch.log(torch.amax(s, [1], True)) - zy)
+
+# Sum over the rows of h [N, C] of -log softmax(h W^T)[y], and its gradients in h and W, without
+# keeping more than some rows of logits. Nothing here is recorded for autograd.
+def cross_entropy(h: Tensor, w: Tensor, y: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+  n, rows = torch.size(h, 0), __torch__.chunk_rows(torch.size(w, 0))
+  hc, wc = __torch__.compute(h), __torch__.compute(w)
+  dh, dw = torch.empty_like(h), torch.zeros_like(w)
+  total = torch.zeros([], dtype=6, device=h.device)
+  for i in range((n + rows - 1) // rows):
+    start = i * rows
+    size = min(rows, n - start)
+    hi, yi = torch.narrow(hc, 0, start, size), torch.narrow(y, 0, start, size)
+    s, loss = __torch__.softmax_and_loss(torch.to(torch.matmul(hi, torch.t(wc)), 6), yi)
+    total.add_(loss)
+    # d loss / d logits is softmax minus one at the target.
+    s.scatter_add_(1, yi, torch.full_like(yi, -1, dtype=6))
+    s = __torch__.compute(s)
+    torch.narrow(dh, 0, start, size).copy_(torch.matmul(s, wc))
+    if $BFLOAT16 == 1:
+      dw.add_(torch.matmul(torch.t(s), hi))
+    else:
+      dw.addmm_(torch.t(s), hi)
+  return total, dh, dw
+
+class Kernels(Module):
+  __parameters__ = []
+  __buffers__ = []
+
+  # Token plus position embeddings: tokens int64 [B, T], wte [V, C], wpe [context, C] -> [B, T, C].
+  def embed(self, tokens: Tensor, wte: Tensor, wpe: Tensor) -> Tensor:
+    # A sparse gradient touches the rows of N tokens; a dense one would be another V x C array.
+    rows = torch.embedding(wte, tokens, -1, False, True)
+    return __torch__.dropout(rows + torch.narrow(wpe, 0, 0, torch.size(tokens, 1)))
+
+  # One transformer layer, x [B, T, C] -> [B, T, C]; p is ln_1, c_attn, attn.c_proj, ln_2, c_fc,
+  # mlp.c_proj, each a weight, followed by its bias if the model has biases.
+  def layer(self, x: Tensor, p: List[Tensor]) -> Tensor:
+    n = 1 + $BIAS
+    x = x + __torch__.attention(__torch__.layer_norm(x, p, 0), p, n, n)
+    return x + __torch__.mlp(__torch__.layer_norm(x, p, 3 * n), p, 4 * n, n)
+
+  # Logits, x [B, T, C] -> [B, T, V]; p is ln_f and wte.
+  def logits(self, x: Tensor, p: List[Tensor]) -> Tensor:
+    h = __torch__.layer_norm(x, p, 0)
+    return torch.to(torch.linear(h, __torch__.compute(p[-1])), 6)
+
+  # Mean cross-entropy in nats, x [B, T, C], targets int64 [B, T] -> []; p is ln_f and wte.
+  def loss(self, x: Tensor, p: List[Tensor], targets: Tensor) -> Tensor:
+    w = p[-1]
+    n = torch.numel(targets)
+    h = torch.reshape(__torch__.layer_norm(x, p, 0), [n, -1])
+    y = torch.reshape(targets, [n, 1])
+    total, dh, dw = __torch__.cross_entropy(torch.detach(h), torch.detach(w), y)
+    # A function of value 0 with exactly these gradients.
+    g = torch.dot(torch.flatten(h), torch.flatten(dh)) + torch.dot(torch.flatten(w), torch.flatten(dw))
+    return (total + (g - torch.detach(g))) / n
+
+  # As loss, without gradients.
+  def evaluate(self, x: Tensor, p: List[Tensor], targets: Tensor) -> Tensor:
+    n = torch.numel(targets)
+    h = torch.reshape(__torch__.layer_norm(x, p, 0), [n, -1])
+    y = torch.reshape(targets, [n, 1])
+    w = __torch__.compute(p[-1])
+    rows = __torch__.chunk_rows(torch.size(w, 0))
+    total = torch.zeros([], dtype=6, device=x.device)
+    for i in range((n + rows - 1) // rows):
+      start = i * rows
+      size = min(rows, n - start)
+      z = torch.to(torch.matmul(torch.narrow(h, 0, start, size), torch.t(w)), 6)
+      _, loss = __torch__.softmax_and_loss(z, torch.narrow(y, 0, start, size))
+      total.add_(loss)
+    return total / n

@@ -1,0 +1,62 @@
+package io.github.djlspectral.examples.train;
+
+import io.github.djlspectral.examples.data.Tokenizer;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * The files of a run.
+ *
+ * @param path the directory
+ */
+record RunDirectory(Path path) {
+
+    /** Fails if there is a run here already. */
+    void requireUnused() {
+        if (Files.exists(config())) {
+            throw new BadInputException(
+                    path
+                            + " already has a run: add --resume to continue it, or choose another"
+                            + " --out");
+        }
+    }
+
+    /** Creates the directory with the two files that make it a run. */
+    void create(RunConfig config, Tokenizer tokenizer) {
+        try {
+            Files.createDirectories(path);
+        } catch (IOException e) {
+            throw new UncheckedIOException(
+                    "Cannot create the directory " + path + " (" + e + "); choose another --out",
+                    e);
+        }
+        tokenizer.save(tokenizer());
+        config.write(config());
+    }
+
+    Path config() {
+        return path.resolve("config.json");
+    }
+
+    Path tokenizer() {
+        return path.resolve("tokenizer.json");
+    }
+
+    Path metrics() {
+        return path.resolve("metrics.csv");
+    }
+
+    Path samples() {
+        return path.resolve("samples.txt");
+    }
+
+    Path plot() {
+        return path.resolve("loss.png");
+    }
+
+    Checkpoints checkpoints() {
+        return new Checkpoints(path.resolve("checkpoints"));
+    }
+}
