@@ -16,7 +16,13 @@ import picocli.CommandLine.ParameterException;
         mixinStandardHelpOptions = true,
         version = "djl-spectral 0.1.0",
         description = "Trains, evaluates and samples GPT-2 with Muon in DJL.",
-        subcommands = {TrainCommand.class, EvalCommand.class, GenerateCommand.class})
+        subcommands = {
+            TrainCommand.class,
+            EvalCommand.class,
+            GenerateCommand.class,
+            CompareCommand.class,
+            BenchCommand.class
+        })
 public final class Main {
 
     /** The exit code for everything that the user can put right. */

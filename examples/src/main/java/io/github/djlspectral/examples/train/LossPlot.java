@@ -26,6 +26,16 @@ final class LossPlot {
      * @throws UncheckedIOException if it cannot be written
      */
     static void write(String title, List<MetricsRow> rows, Path path) {
+        XYChart chart = chart(title);
+        addSeries(chart, "training", rows, MetricsRow::trainLoss);
+        addSeries(chart, "validation", rows, MetricsRow::validationLoss);
+        if (!chart.getSeriesMap().isEmpty()) {
+            save(chart, path);
+        }
+    }
+
+    /** Returns an empty chart of losses over steps. */
+    static XYChart chart(String title) {
         XYChart chart =
                 new XYChartBuilder()
                         .width(WIDTH)
@@ -35,11 +45,11 @@ final class LossPlot {
                         .yAxisTitle("loss, nats per token")
                         .build();
         chart.getStyler().setLegendPosition(LegendPosition.InsideNE);
-        addSeries(chart, "training", rows, MetricsRow::trainLoss);
-        addSeries(chart, "validation", rows, MetricsRow::validationLoss);
-        if (chart.getSeriesMap().isEmpty()) {
-            return;
-        }
+        return chart;
+    }
+
+    /** Writes a chart as a PNG file. */
+    static void save(XYChart chart, Path path) {
         try {
             BitmapEncoder.saveBitmap(chart, path.toString(), BitmapFormat.PNG);
         } catch (IOException e) {
@@ -47,7 +57,8 @@ final class LossPlot {
         }
     }
 
-    private static void addSeries(
+    /** Adds a curve of the rows whose loss is known. */
+    static void addSeries(
             XYChart chart, String name, List<MetricsRow> rows, ToDoubleFunction<MetricsRow> loss) {
         List<MetricsRow> known =
                 rows.stream().filter(row -> Double.isFinite(loss.applyAsDouble(row))).toList();
