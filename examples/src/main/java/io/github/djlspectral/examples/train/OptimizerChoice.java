@@ -43,6 +43,21 @@ public enum OptimizerChoice {
         };
     }
 
+    /** Says in a few words what is done with the parameters of a block. */
+    String description(Block block) {
+        if (this != MUON) {
+            return this + " for all";
+        }
+        ParameterRouting routing = ParameterRouting.of(block);
+        long hidden =
+                block.getParameters().values().stream()
+                        .filter(parameter -> routing.isSpectral(parameter.getId()))
+                        .mapToLong(parameter -> parameter.getShape().size())
+                        .sum();
+        return String.format(
+                Locale.ROOT, "muon for the %,d in hidden matrices, adamw for the rest", hidden);
+    }
+
     private static DecoupledAdamW adamw(TrainingOptions options, double peak) {
         return DecoupledAdamW.builder()
                 .optLearningRateTracker(options.schedule.tracker(options, peak))

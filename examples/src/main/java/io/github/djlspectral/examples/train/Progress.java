@@ -3,6 +3,7 @@ package io.github.djlspectral.examples.train;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.Locale;
+import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
@@ -46,6 +47,9 @@ final class Progress implements AutoCloseable {
                                 .setInitialMax(steps)
                                 .startsFrom(stepsDone, Duration.ZERO)
                                 .setStyle(ProgressBarStyle.ASCII)
+                                // the plain one: the default moves the cursor, so that lines
+                                // printed between would be overwritten
+                                .setConsumer(new ConsoleProgressBarConsumer(System.err))
                                 .build();
     }
 

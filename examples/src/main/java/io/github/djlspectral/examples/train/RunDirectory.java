@@ -23,13 +23,20 @@ record RunDirectory(Path path) {
         }
     }
 
-    /** Creates the directory with the two files that make it a run. */
-    void create(RunConfig config, Tokenizer tokenizer) {
+    /**
+     * Creates the directory with the files that make it a run.
+     *
+     * @param routing a table for people; may be empty
+     */
+    void create(RunConfig config, Tokenizer tokenizer, String routing) {
         try {
             Files.createDirectories(path);
+            if (!routing.isEmpty()) {
+                Files.writeString(path.resolve("routing.txt"), routing);
+            }
         } catch (IOException e) {
             throw new UncheckedIOException(
-                    "Cannot create the directory " + path + " (" + e + "); choose another --out",
+                    "Cannot write to the directory " + path + " (" + e + "); choose another --out",
                     e);
         }
         tokenizer.save(tokenizer());

@@ -64,21 +64,26 @@ final class TrainingRun implements AutoCloseable {
             step = checkpoint.step();
         }
         Device device = Devices.of(options.device);
-        Engine.getEngine(ENGINE).setRandomSeed(options.seed);
         model = Model.newInstance("gpt2", device, ENGINE);
         model.setBlock(gpt2);
+        Engine.getEngine(ENGINE).setRandomSeed(options.seed);
         gpt2.initialize(model.getNDManager(), model.getDataType(), new Shape(1, options.context));
         optimizer = options.optimizer.optimizer(options, gpt2, step);
-        trainer =
-                model.newTrainer(
-                        new DefaultTrainingConfig(Loss.softmaxCrossEntropyLoss())
-                                .optDevices(new Device[] {device})
-                                .optOptimizer(optimizer));
-        trainer.initialize(new Shape(1, options.context));
-        parameters = new ParameterStore(trainer.getManager(), false);
         if (checkpoint != null && optimizer instanceof StatefulOptimizer stateful) {
             checkpoint.restore(stateful, gpt2);
         }
+        trainer = newTrainer(device);
+        parameters = new ParameterStore(trainer.getManager(), false);
+    }
+
+    private Trainer newTrainer(Device device) {
+        Trainer created =
+                model.newTrainer(
+                        new DefaultTrainingConfig(Loss.softmaxCrossEntropyLoss()) // not used
+                                .optDevices(new Device[] {device})
+                                .optOptimizer(optimizer));
+        created.initialize(new Shape(1, options.context));
+        return created;
     }
 
     /** Returns the number of steps done. */
@@ -86,15 +91,16 @@ final class TrainingRun implements AutoCloseable {
         return step;
     }
 
-    /** Describes the model and its optimizer in a few lines. */
+    /** Describes the model and its optimizer in one line. */
     String description() {
         String size = String.format(Locale.ROOT, "GPT-2 with %,d parameters", parameterCount());
         String from = step == 0 ? "" : "; continuing after step " + step;
-        String routing =
-                options.optimizer == OptimizerChoice.MUON
-                        ? System.lineSeparator() + ParameterRouting.of(gpt2).toTable()
-                        : "";
-        return size + ", " + options.optimizer + from + routing;
+        return size + "; " + options.optimizer.description(gpt2) + from;
+    }
+
+    /** Returns the table of which parameter goes where; empty if all go to one optimizer. */
+    String routing() {
+        return options.optimizer == OptimizerChoice.MUON ? ParameterRouting.of(gpt2).toTable() : "";
     }
 
     private long parameterCount() {

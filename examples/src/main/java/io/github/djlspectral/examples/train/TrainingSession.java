@@ -14,17 +14,17 @@ import java.util.List;
 public final class TrainingSession {
 
     private static final double NANO = 1e-9;
+    private static final int SAMPLE_PROMPT_TOKENS = 16;
     private static final int SAMPLE_TOKENS = 256;
     private static final double SAMPLE_TEMPERATURE = 0.8;
-    private static final int SAMPLE_PROMPT_TOKENS = 16;
 
     private final TrainingOptions options;
     private final RunDirectory directory;
-    private final TrainingRun run;
     private final Corpus corpus;
-    private final List<MetricsRow> rows;
-    private final Progress progress;
+    private final TrainingRun run;
     private final StopSignal stop;
+    private final Progress progress;
+    private final List<MetricsRow> rows;
     private final double secondsBefore;
     private final long begin = System.nanoTime();
 
@@ -33,17 +33,19 @@ public final class TrainingSession {
             RunDirectory directory,
             Corpus corpus,
             TrainingRun run,
-            List<MetricsRow> rows,
-            Progress progress,
-            StopSignal stop) {
+            StopSignal stop,
+            Progress progress) {
         this.options = options;
         this.directory = directory;
         this.corpus = corpus;
         this.run = run;
-        this.rows = new ArrayList<>(rows);
-        this.progress = progress;
         this.stop = stop;
-        this.secondsBefore = rows.isEmpty() ? 0 : rows.get(rows.size() - 1).seconds();
+        this.progress = progress;
+        rows = new ArrayList<>();
+        if (run.step() > 0) {
+            rows.addAll(MetricsLog.read(directory.metrics(), run.step()));
+        }
+        secondsBefore = rows.isEmpty() ? 0 : rows.get(rows.size() - 1).seconds();
     }
 
     /**
@@ -70,24 +72,22 @@ public final class TrainingSession {
             directory.requireUnused();
         }
         try (StopSignal stop = new StopSignal();
-                Corpus corpus = loader.load(options.data, options.tokenizer);
-                TrainingRun run = new TrainingRun(options, corpus, checkpoint)) {
+                Corpus corpus = loader.load(options.data, options.tokenizer)) {
             out.println(corpus.description());
             RunConfig config = RunConfig.of(options, corpus);
-            if (saved == null) {
-                directory.create(config, corpus.tokenizer());
-            } else {
+            if (saved != null) {
                 saved.requireSameData(config);
             }
-            out.println(run.description());
-            List<MetricsRow> rows =
-                    checkpoint == null
-                            ? List.of()
-                            : MetricsLog.read(directory.metrics(), checkpoint.step());
-            double rate = MachineSpeed.matrixProductRate(run.languageModel().manager());
-            try (Progress progress =
-                    new Progress(out, run.step(), options.steps, run.flopsPerToken(), rate)) {
-                new TrainingSession(options, directory, corpus, run, rows, progress, stop).loop();
+            try (TrainingRun run = new TrainingRun(options, corpus, checkpoint)) {
+                if (saved == null) {
+                    directory.create(config, corpus.tokenizer(), run.routing());
+                }
+                out.println(run.description());
+                double rate = MachineSpeed.matrixProductRate(run.languageModel().manager());
+                try (Progress progress =
+                        new Progress(out, run.step(), options.steps, run.flopsPerToken(), rate)) {
+                    new TrainingSession(options, directory, corpus, run, stop, progress).loop();
+                }
             }
         }
     }
@@ -95,24 +95,21 @@ public final class TrainingSession {
     private void loop() {
         samples().truncateAfter(run.step());
         try (MetricsLog log = MetricsLog.open(directory.metrics(), rows)) {
-            if (rows.isEmpty()) {
-                record(log, beginning());
+            if (run.step() == 0) {
+                record(log, untrained());
             }
-            while (run.step() < options.steps && !stop.requested()) {
+            while (run.step() < options.steps) {
                 MetricsRow row = step();
                 if (row == null) {
-                    break;
+                    save();
+                    progress.line("Stopped; continue with --resume --out " + directory.path());
+                    return;
                 }
                 record(log, row);
                 afterStep();
             }
         }
-        if (stop.requested()) {
-            save();
-            progress.line("Stopped; continue with --resume --out " + directory.path());
-        } else {
-            progress.line("Done: " + directory.path());
-        }
+        progress.line("All " + options.steps + " steps done: " + directory.path());
     }
 
     private void record(MetricsLog log, MetricsRow row) {
@@ -121,11 +118,12 @@ public final class TrainingSession {
         progress.report(row);
     }
 
-    private MetricsRow beginning() {
+    private MetricsRow untrained() {
         float loss = run.validate();
         return new MetricsRow(0, Float.NaN, loss, Float.NaN, Float.NaN, 0, seconds(), Double.NaN);
     }
 
+    /** Makes a step; returns null if asked to stop before it was complete. */
     private MetricsRow step() {
         long start = System.nanoTime();
         TrainingRun.StepResult result = run.step(stop);
@@ -133,11 +131,10 @@ public final class TrainingSession {
             return null;
         }
         double speed = options.tokensPerStep() / ((System.nanoTime() - start) * NANO);
-        boolean evaluate = due(options.evalEvery);
         return new MetricsRow(
                 run.step(),
                 result.loss(),
-                evaluate ? run.validate() : Float.NaN,
+                due(options.evalEvery) ? run.validate() : Float.NaN,
                 result.learningRate(),
                 result.gradientNorm(),
                 run.step() * options.tokensPerStep(),
@@ -154,21 +151,23 @@ public final class TrainingSession {
         }
     }
 
+    /** Whether something is to be done after this step; after the last one everything is. */
+    private boolean due(int every) {
+        return run.step() % every == 0 || run.step() == options.steps;
+    }
+
     private void save() {
         run.checkpoint(directory.checkpoints());
         LossPlot.write(options.preset + ", " + options.optimizer, rows, directory.plot());
     }
 
-    private boolean due(int every) {
-        return run.step() % every == 0 || run.step() == options.steps;
-    }
-
+    /** Lets the model continue the beginning of the validation text. */
     private String sample() {
-        Sampler sampler =
-                new Sampler(SAMPLE_TEMPERATURE, 0, 1, Seeds.mix(options.seed, run.step()));
         TokenShard unseen = corpus.validation().get(0);
         int[] prompt = new int[(int) Math.min(SAMPLE_PROMPT_TOKENS, unseen.length())];
         unseen.read(0, prompt);
+        long seed = Seeds.mix(options.seed, run.step());
+        Sampler sampler = new Sampler(SAMPLE_TEMPERATURE, 0, 1, seed);
         StringBuilder text = new StringBuilder(corpus.tokenizer().decode(prompt));
         new TextGenerator(run.languageModel(), corpus.tokenizer(), sampler)
                 .generate(prompt, SAMPLE_TOKENS, text::append);

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Runs in processes of their own, which are killed and asked to stop. */
 class InterruptedRunTest {
 
-    private static final int STEPS = 120;
+    private static final int STEPS = 60;
     private static final int INTERRUPT_AFTER = 37; // between two checkpoints, at 32 and 40
     private static final int POLL_MILLISECONDS = 5;
 

@@ -62,7 +62,7 @@ class TrainingSessionTest {
         assertThat(rows.get(12).tokens()).isEqualTo(12 * 4 * 2 * 16);
         assertThat(rows.get(12).gradientNorm()).isPositive();
         assertThat(output.toString(StandardCharsets.UTF_8))
-                .contains("parameters", "step 12/12", "tokens/s", "Done");
+                .contains("parameters", "step 12/12", "tokens/s", "All 12 steps done");
     }
 
     @ParameterizedTest
