@@ -45,15 +45,19 @@ public final class TorchScript {
     }
 
     /**
-     * Reads the source of native functions from a resource.
+     * Reads the source of native functions from resources, joined in this order.
      *
-     * @param owner the class beside which the resource lies
-     * @param resource the name of the resource file, UTF-8
+     * @param owner the class beside which the resources lie
+     * @param resources the names of the resource files, UTF-8
      * @return the functions, not yet compiled
      * @throws UncheckedIOException if there is no such resource or it cannot be read
      */
-    public static TorchScript ofResource(Class<?> owner, String resource) {
-        return ofResource(owner, resource, Map.of());
+    public static TorchScript ofResources(Class<?> owner, String... resources) {
+        StringBuilder source = new StringBuilder();
+        for (String resource : resources) {
+            source.append(read(owner, resource));
+        }
+        return new TorchScript(String.join(", ", resources), source.toString());
     }
 
     /**
@@ -68,22 +72,25 @@ public final class TorchScript {
      */
     public static TorchScript ofResource(
             Class<?> owner, String resource, Map<String, Number> constants) {
-        String source;
-        try (InputStream in = owner.getResourceAsStream(resource)) {
-            if (in == null) {
-                throw new FileNotFoundException(
-                        "No resource " + resource + " beside " + owner.getName());
-            }
-            source = new String(in.readAllBytes(), StandardCharsets.UTF_8);
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot read TorchScript source " + resource, e);
-        }
+        String source = read(owner, resource);
         for (Map.Entry<String, Number> constant : constants.entrySet()) {
             source =
                     source.replace(
                             CONSTANT_MARK + constant.getKey(), constant.getValue().toString());
         }
         return new TorchScript(resource, source);
+    }
+
+    private static String read(Class<?> owner, String resource) {
+        try (InputStream in = owner.getResourceAsStream(resource)) {
+            if (in == null) {
+                throw new FileNotFoundException(
+                        "No resource " + resource + " beside " + owner.getName());
+            }
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot read TorchScript source " + resource, e);
+        }
     }
 
     /**
@@ -95,8 +102,8 @@ public final class TorchScript {
      * @param function the name of a method of {@code Kernels}
      * @param arguments in order: {@link NDArray}, {@link NDList} (a non-empty {@code
      *     List[Tensor]}), {@link Double} or {@link Float} ({@code float}), {@link Long} or {@link
-     *     Integer} ({@code int}), {@link Boolean}, {@code double[]} ({@code List[float]}) or {@code
-     *     long[]} ({@code List[int]})
+     *     Integer} ({@code int}), {@link Boolean}, {@link String}, {@code double[]} ({@code
+     *     List[float]}) or {@code long[]} ({@code List[int]})
      * @return the tensors returned; empty if the function returns None
      * @throws IllegalArgumentException if the manager or an array is not of the PyTorch engine, or
      *     an argument has another type
@@ -123,6 +130,23 @@ public final class TorchScript {
     public double callDouble(NDManager manager, String function, Object... arguments) {
         try (IValue result = run(pytorch(manager), function, arguments)) {
             return result.toDouble();
+        }
+    }
+
+    /**
+     * Runs a function that returns a {@code bool}, without autograd; see {@link #call}. Waits for
+     * the device.
+     *
+     * @param manager the manager whose device selects the compiled copy
+     * @param function the name of a method of {@code Kernels} that returns {@code bool}
+     * @param arguments as for {@link #call}
+     * @return the value returned
+     * @throws IllegalArgumentException as for {@link #call}
+     * @throws ai.djl.engine.EngineException if the function fails
+     */
+    public boolean callBoolean(NDManager manager, String function, Object... arguments) {
+        try (IValue result = run(pytorch(manager), function, arguments)) {
+            return result.toBoolean();
         }
     }
 
@@ -197,6 +221,8 @@ public final class TorchScript {
             return IValue.from(((Number) argument).doubleValue());
         } else if (argument instanceof Long || argument instanceof Integer) {
             return IValue.from(((Number) argument).longValue());
+        } else if (argument instanceof String text) {
+            return IValue.from(text);
         } else if (argument instanceof Boolean flag) {
             return IValue.from(flag);
         } else if (argument instanceof double[] numbers) {

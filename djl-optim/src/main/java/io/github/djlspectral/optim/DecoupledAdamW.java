@@ -1,0 +1,155 @@
+package io.github.djlspectral.optim;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import io.github.djlspectral.torch.TorchScript;
+
+/**
+ * AdamW as it was published (Loshchilov and Hutter, <a
+ * href="https://arxiv.org/abs/1711.05101">arXiv:1711.05101</a>) and as {@code torch.optim.AdamW}
+ * computes it. With gradient \(g\), step \(t = 1, 2, ..\) and learning rate \(\eta\):
+ *
+ * <p>\( w \leftarrow (1 - \eta \lambda) w \), \( m \leftarrow \beta_1 m + (1 - \beta_1) g \), \( v
+ * \leftarrow \beta_2 v + (1 - \beta_2) g^2 \), \( w \leftarrow w - \eta \frac{m}{1 - \beta_1^t}
+ * \left(\sqrt{\frac{v}{1 - \beta_2^t}} + \epsilon\right)^{-1} \)
+ *
+ * <p>It differs from DJL's {@link ai.djl.training.optimizer.AdamW} on PyTorch in four ways:
+ *
+ * <ul>
+ *   <li>\(\epsilon\) is added after the bias correction, so it means the same at every step;
+ *   <li>the weight decay \(\lambda\) applies to arrays of rank 2 and more only: biases, gains and
+ *       other vectors do not decay;
+ *   <li>{@code optClipGrad(c)} clamps every element to \([-c, c]\), both ends (after the gradient
+ *       was multiplied by {@code setRescaleGrad}); a negative c switches it off;
+ *   <li>its state can be written and read by {@link OptimizerState} and freed by {@link #close}.
+ * </ul>
+ *
+ * <p>One native call per parameter updates the weight and the state in place and zeroes the
+ * gradient attached to the weight. Arrays are float32 or float64; hyper-parameters are the float
+ * values given, widened to double.
+ */
+public final class DecoupledAdamW extends StatefulOptimizer {
+
+    private static final TorchScript KERNELS =
+            TorchScript.ofResources(DecoupledAdamW.class, "gradient.py", "adamw.py");
+
+    private static final String[] STATE_NAMES = {"mean", "variance"};
+
+    private final float beta1;
+    private final float beta2;
+    private final float epsilon;
+
+    private DecoupledAdamW(Builder builder) {
+        super(builder);
+        beta1 = builder.beta1;
+        beta2 = builder.beta2;
+        epsilon = builder.epsilon;
+    }
+
+    /**
+     * Creates a builder: learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-8, weight decay 0.01.
+     *
+     * @return a new builder
+     */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    @Override
+    String[] stateNames() {
+        return STATE_NAMES.clone();
+    }
+
+    @Override
+    boolean step(NDArray weight, NDArray gradient, ParameterState state, int step, double rate) {
+        return KERNELS.callBoolean(
+                state.array(0).getManager(),
+                "update",
+                new NDList(weight),
+                gradient,
+                new NDList(state.array(0)),
+                new NDList(state.array(1)),
+                step,
+                rate,
+                beta1,
+                beta2,
+                epsilon,
+                weight.getShape().dimension() >= 2 ? getWeightDecay() : 0f,
+                rescaleGrad,
+                clipGrad);
+    }
+
+    /** Builds a {@link DecoupledAdamW}. */
+    public static final class Builder extends StatefulOptimizer.Builder<Builder> {
+
+        private float beta1 = 0.9f;
+        private float beta2 = 0.999f;
+        private float epsilon = 1e-8f;
+
+        private Builder() {
+            super(0.001f);
+            optWeightDecays(0.01f);
+        }
+
+        @Override
+        protected Builder self() {
+            return this;
+        }
+
+        /**
+         * Sets the decay rate of the mean of the gradients.
+         *
+         * @param beta1 a number in [0, 1)
+         * @return this builder
+         */
+        public Builder optBeta1(float beta1) {
+            this.beta1 = beta1;
+            return this;
+        }
+
+        /**
+         * Sets the decay rate of the mean of the squared gradients.
+         *
+         * @param beta2 a number in [0, 1)
+         * @return this builder
+         */
+        public Builder optBeta2(float beta2) {
+            this.beta2 = beta2;
+            return this;
+        }
+
+        /**
+         * Sets the number added to the root of the mean of the squared gradients. It bounds the
+         * step where gradients vanish; 1e-8 is the published value.
+         *
+         * @param epsilon a positive number
+         * @return this builder
+         */
+        public Builder optEpsilon(float epsilon) {
+            this.epsilon = epsilon;
+            return this;
+        }
+
+        /**
+         * Builds the optimizer.
+         *
+         * @return a new optimizer without state
+         * @throws IllegalArgumentException if a value is outside its range
+         */
+        public DecoupledAdamW build() {
+            require(beta1 >= 0 && beta1 < 1, "beta1 must lie in [0, 1)", beta1);
+            require(beta2 >= 0 && beta2 < 1, "beta2 must lie in [0, 1)", beta2);
+            require(
+                    epsilon > 0 && Float.isFinite(epsilon),
+                    "epsilon must be positive and finite",
+                    epsilon);
+            return new DecoupledAdamW(this);
+        }
+
+        private static void require(boolean legal, String rule, float value) {
+            if (!legal) {
+                throw new IllegalArgumentException("AdamW: " + rule + ", but is " + value);
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+package io.github.djlspectral.optim;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.nn.Parameter;
+import ai.djl.training.Trainer;
+import io.github.djlspectral.torch.TorchScript;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** Clipping of gradients between the backward pass and the step. */
+public final class GradientClipping {
+
+    private static final TorchScript KERNELS =
+            TorchScript.ofResources(GradientClipping.class, "clipping.py");
+
+    private GradientClipping() {}
+
+    /**
+     * Scales all gradients by min(1, maxNorm / norm), where norm is the Euclidean norm of all of
+     * them together, so that they keep their direction. Call it after the backward pass, or the
+     * last one that adds to a step, and before {@link Trainer#step}:
+     *
+     * <pre>{@code
+     * collector.backward(loss);
+     * float norm = GradientClipping.byGlobalNorm(trainer, 1.0f);
+     * trainer.step();
+     * }</pre>
+     *
+     * <p>The norm is summed in float64 in the order of the parameters' names: the same gradients
+     * give the same bits. Frozen parameters, and those that no backward pass has reached, do not
+     * count. One native call, which waits for the device.
+     *
+     * @param trainer the trainer, initialized, with one device
+     * @param maxNorm the largest norm to pass, positive; infinity only measures
+     * @return the norm before clipping; 0 before the first backward pass
+     * @throws IllegalArgumentException if {@code maxNorm} is not positive
+     * @throws IllegalStateException if the norm is NaN or infinite (above about 1e19 squares
+     *     overflow), in which case no gradient has changed; if a parameter is not initialized or
+     *     none is trained; or if the trainer has several devices or another one than the
+     *     parameters: gradients of several are summed only inside the step
+     */
+    public static float byGlobalNorm(Trainer trainer, float maxNorm) {
+        if (!(maxNorm > 0)) {
+            throw new IllegalArgumentException("maxNorm must be positive, was " + maxNorm);
+        }
+        Map<String, NDArray> weights = trainedWeights(trainer);
+        double norm = clip(new NDList(weights.values()), maxNorm);
+        if (!Double.isFinite(norm)) {
+            throw new IllegalStateException(
+                    "The norm of all gradients is "
+                            + norm
+                            + ", first at parameter "
+                            + firstNotFinite(weights)
+                            + "; no gradient has changed. Lower the learning rate or look for the"
+                            + " cause in the loss.");
+        }
+        return (float) norm;
+    }
+
+    private static double clip(NDList weights, double maxNorm) {
+        return KERNELS.callDouble(weights.get(0).getManager(), "clip", weights, maxNorm);
+    }
+
+    private static String firstNotFinite(Map<String, NDArray> weights) {
+        for (Map.Entry<String, NDArray> entry : weights.entrySet()) {
+            double norm = clip(new NDList(entry.getValue()), Double.POSITIVE_INFINITY);
+            if (!Double.isFinite(norm)) {
+                return entry.getKey();
+            }
+        }
+        throw new AssertionError("The squares of finite norms overflow in float64");
+    }
+
+    private static Map<String, NDArray> trainedWeights(Trainer trainer) {
+        Device[] devices = trainer.getDevices();
+        if (devices.length != 1) {
+            throw new IllegalStateException(
+                    "Clipping by global norm needs a trainer with one device, this one has "
+                            + devices.length
+                            + "; set one with DefaultTrainingConfig.optDevices(..)");
+        }
+        Map<String, NDArray> weights = new LinkedHashMap<>();
+        for (Map.Entry<String, Parameter> entry :
+                BlockParameters.trainable(trainer.getModel().getBlock()).entrySet()) {
+            NDArray weight = entry.getValue().getArray();
+            if (!weight.getDevice().equals(devices[0])) {
+                throw new IllegalStateException(
+                        "Parameter "
+                                + entry.getKey()
+                                + " lies on "
+                                + weight.getDevice()
+                                + ", but the trainer works on a copy of it on "
+                                + devices[0]
+                                + ", which it does not show; create the model on that device");
+            }
+            weights.put(entry.getKey(), weight);
+        }
+        if (weights.isEmpty()) {
+            throw new IllegalStateException("No parameter of the model is trained");
+        }
+        return weights;
+    }
+}

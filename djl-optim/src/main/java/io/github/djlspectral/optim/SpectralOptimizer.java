@@ -1,0 +1,216 @@
+package io.github.djlspectral.optim;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.training.optimizer.Optimizer;
+import ai.djl.training.tracker.Tracker;
+import java.util.List;
+import java.util.Objects;
+
+/**
+ * Steps along the momentum after a {@link SpectralMap}: with gradient g, momentum m and weight w of
+ * a hidden matrix,
+ *
+ * <pre>
+ * m = mu m + (1 - mu) g
+ * u = (1 - mu) g + mu m        (Nesterov; otherwise u = m)
+ * w = (1 - lr wd) w - lr scale(w) map(u)
+ * </pre>
+ *
+ * <p>in one native call per parameter, which also zeroes the gradient, on any thread, inside or
+ * outside a gradient collector. Everything that is not a hidden matrix goes to a fallback
+ * optimizer: {@link ParameterRouting} decides by name and block; without one, by shape: arrays of
+ * rank 2 or more whose longer side is at most {@value #MAX_ASPECT} times the shorter one (trailing
+ * dimensions flattened) are hidden matrices. Only a routing can tell an embedding or an output head
+ * that is not so elongated.
+ *
+ * <p>A gradient that contains NaN or infinity is an error before the weight or the momentum
+ * changes. A gradient of zeros moves nothing but by momentum and decay.
+ */
+public abstract class SpectralOptimizer extends StatefulOptimizer {
+
+    /** Without a routing, the largest ratio of a hidden matrix's sides. */
+    static final int MAX_ASPECT = 16;
+
+    private final SpectralMap map;
+    private final Tracker momentum;
+    private final boolean nesterov;
+    private final UpdateScale updateScale;
+    private final ParameterRouting routing;
+    private final Optimizer fallback;
+
+    SpectralOptimizer(Builder<?> builder, SpectralMap map) {
+        super(builder);
+        this.map = map;
+        momentum = builder.momentum;
+        nesterov = builder.nesterov;
+        updateScale = builder.updateScale;
+        routing = builder.routing;
+        fallback = builder.fallback == null ? DecoupledAdamW.builder().build() : builder.fallback;
+    }
+
+    @Override
+    public void update(String parameterId, NDArray weight, NDArray gradient) {
+        if (isSpectral(parameterId, weight.getShape())) {
+            super.update(parameterId, weight, gradient);
+        } else {
+            fallback.update(parameterId, weight, gradient);
+        }
+    }
+
+    @Override
+    boolean step(NDArray weight, NDArray gradient, ParameterState state, int step, double rate) {
+        double mu = requireMomentum(momentum.getNewValue(step), step);
+        Kernel kernel = map.kernel(weight.getShape(), weight.getDataType(), weight.getDevice());
+        return SpectralMap.KERNELS.callBoolean(
+                weight.getManager(),
+                "step",
+                weight,
+                gradient,
+                state.array(0),
+                kernel.function(),
+                kernel.coefficients(),
+                rescaleGrad,
+                clipGrad,
+                mu,
+                nesterov,
+                rate * updateScale.factor(weight.getShape()),
+                1 - rate * getWeightDecay());
+    }
+
+    private boolean isSpectral(String parameterId, Shape shape) {
+        if (routing != null) {
+            return routing.isSpectral(parameterId);
+        }
+        if (shape.dimension() < 2) {
+            return false;
+        }
+        long rows = shape.get(0);
+        long columns = shape.size() / rows;
+        return Math.max(rows, columns) <= MAX_ASPECT * Math.min(rows, columns);
+    }
+
+    private static double requireMomentum(float momentum, int step) {
+        if (!(momentum >= 0 && momentum < 1)) {
+            throw new IllegalStateException(
+                    "The momentum must be in [0, 1), was " + momentum + " at step " + step);
+        }
+        return momentum;
+    }
+
+    @Override
+    String label(String parameterId) {
+        return routing == null ? parameterId : routing.nameOf(parameterId);
+    }
+
+    @Override
+    String[] stateNames() {
+        return new String[] {"momentum"};
+    }
+
+    @Override
+    List<StatefulOptimizer> parts() {
+        return List.of(this, OptimizerState.stateful(fallback));
+    }
+
+    /** Frees the momentum, and the fallback's state if it can be closed. */
+    @Override
+    public void close() {
+        super.close();
+        if (fallback instanceof StatefulOptimizer stateful) {
+            stateful.close();
+        }
+    }
+
+    /**
+     * Builds a {@link SpectralOptimizer}. The learning rate is that of the hidden matrices, 0.02 by
+     * default; its unit depends on the {@linkplain #optUpdateScale scale}.
+     *
+     * @param <T> the concrete builder
+     */
+    @SuppressWarnings("rawtypes") // DJL's own bound is raw
+    public abstract static class Builder<T extends Builder> extends StatefulOptimizer.Builder<T> {
+
+        private Tracker momentum = Tracker.fixed(0.95f);
+        private boolean nesterov = true;
+        private UpdateScale updateScale = UpdateScale.SPECTRAL;
+        private ParameterRouting routing;
+        private Optimizer fallback;
+
+        Builder() {
+            super(0.02f); // the reference's, for the SPECTRAL scale
+        }
+
+        /**
+         * Sets a fixed momentum. Default: 0.95.
+         *
+         * @param momentum the momentum, in [0, 1)
+         * @return this builder
+         * @throws IllegalArgumentException if it is out of range
+         */
+        public T optMomentum(float momentum) {
+            if (!(momentum >= 0 && momentum < 1)) {
+                throw new IllegalArgumentException("momentum must be in [0, 1), was " + momentum);
+            }
+            return optMomentumTracker(Tracker.fixed(momentum));
+        }
+
+        /**
+         * Sets a momentum that changes with the step.
+         *
+         * @param momentum the momentum by step, in [0, 1)
+         * @return this builder
+         */
+        public T optMomentumTracker(Tracker momentum) {
+            this.momentum = Objects.requireNonNull(momentum, "momentum");
+            return self();
+        }
+
+        /**
+         * Sets whether the step looks ahead. Default: true.
+         *
+         * @param nesterov whether to use Nesterov's momentum
+         * @return this builder
+         */
+        public T optNesterov(boolean nesterov) {
+            this.nesterov = nesterov;
+            return self();
+        }
+
+        /**
+         * Sets how the step scales with the shape of the weight. Default: {@link
+         * UpdateScale#SPECTRAL}.
+         *
+         * @param updateScale the scale
+         * @return this builder
+         */
+        public T optUpdateScale(UpdateScale updateScale) {
+            this.updateScale = Objects.requireNonNull(updateScale, "updateScale");
+            return self();
+        }
+
+        /**
+         * Sets which parameters are hidden matrices. Default: by shape.
+         *
+         * @param routing the routing, made from the block that is trained
+         * @return this builder
+         */
+        public T optRouting(ParameterRouting routing) {
+            this.routing = Objects.requireNonNull(routing, "routing");
+            return self();
+        }
+
+        /**
+         * Sets the optimizer of all other parameters. Default: {@link DecoupledAdamW} with its own
+         * defaults. {@link OptimizerState} can save it if it is a {@link StatefulOptimizer}.
+         *
+         * @param fallback the optimizer; it must zero the gradients it has used, as DJL's Adam,
+         *     AdamW and Sgd do
+         * @return this builder
+         */
+        public T optFallback(Optimizer fallback) {
+            this.fallback = Objects.requireNonNull(fallback, "fallback");
+            return self();
+        }
+    }
+}

@@ -1,0 +1,55 @@
+package io.github.djlspectral.optim;
+
+import ai.djl.ndarray.types.Shape;
+
+/**
+ * The factor between a mapped momentum and the step, by the shape of the weight: rows are the first
+ * dimension (outputs), columns all others (for a convolution, inputs times kernel area).
+ */
+public enum UpdateScale {
+
+    /**
+     * {@code sqrt(max(1, rows / columns))}, the reference Muon's; learning rates are about 0.02.
+     */
+    SPECTRAL {
+        @Override
+        double factor(double rows, double columns) {
+            return Math.sqrt(Math.max(1, rows / columns));
+        }
+    },
+
+    /**
+     * {@code 0.2 sqrt(max(rows, columns))}: the root mean square of the step's entries is that of
+     * AdamW, so that AdamW's learning rates carry over. Liu et al., "Muon is scalable for LLM
+     * training", arXiv:2502.16982, section 2.2.
+     */
+    MATCH_RMS {
+        @Override
+        double factor(double rows, double columns) {
+            return 0.2 * Math.sqrt(Math.max(rows, columns));
+        }
+    },
+
+    /** One. */
+    NONE {
+        @Override
+        double factor(double rows, double columns) {
+            return 1;
+        }
+    };
+
+    abstract double factor(double rows, double columns);
+
+    /**
+     * Returns the factor for a weight.
+     *
+     * @param shape the shape of the weight, rank 2 or more
+     * @return the factor, positive
+     * @throws IllegalArgumentException if the rank is less than 2
+     */
+    public double factor(Shape shape) {
+        SpectralMap.requireMatrix(shape);
+        double rows = shape.get(0);
+        return factor(rows, shape.size() / rows);
+    }
+}

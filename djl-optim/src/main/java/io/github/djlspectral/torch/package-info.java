@@ -1,0 +1,2 @@
+/** The bridge to native functions; the only package that touches classes of the PyTorch engine. */
+package io.github.djlspectral.torch;

@@ -1,0 +1,250 @@
+package io.github.djlspectral.optim;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.training.GradientCollector;
+import ai.djl.training.tracker.Tracker;
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class MuonTest {
+
+    /** Minimises 0.5 |A W B - Y|^2 for 25 steps, as the reference run did. */
+    @ParameterizedTest
+    @ValueSource(strings = {"muon_ema", "muon_ema_eps1e-7"})
+    void followsTheReferenceTrajectory(String name) {
+        JsonObject golden = Oracle.read("optimizer-trajectories.json");
+        JsonObject run = golden.getAsJsonObject("runs").getAsJsonObject(name);
+        JsonArray losses = run.getAsJsonArray("loss");
+        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                Muon muon =
+                        Muon.builder()
+                                .optMap(SpectralMap.newtonSchulz())
+                                .optWeightDecays(0.01f)
+                                .build()) {
+            NDArray a = Oracle.matrix(manager, golden.get("A"));
+            NDArray b = Oracle.matrix(manager, golden.get("B"));
+            NDArray y = Oracle.matrix(manager, golden.get("Y"));
+            NDArray w = Oracle.matrix(manager, golden.get("W0"));
+            for (int step = 0; step <= 25; step++) {
+                NDArray residual = a.matMul(w).matMul(b).sub(y);
+                double loss = residual.square().sum().getDouble() / 2;
+                // 0.02 and 0.95 are float32 numbers in DJL: 2e-8 relative
+                double expected = losses.get(step).getAsDouble();
+                assertThat(loss).isCloseTo(expected, within(1e-6 * expected));
+                if (run.getAsJsonObject("W").has(String.valueOf(step))) {
+                    NDArray golden25 =
+                            Oracle.matrix(
+                                    manager, run.getAsJsonObject("W").get(String.valueOf(step)));
+                    assertThat(Oracle.relativeDistance(w, golden25)).isLessThan(1e-6);
+                }
+                NDArray gradient = a.transpose().matMul(residual).matMul(b.transpose());
+                muon.update("w", w, gradient);
+            }
+        }
+    }
+
+    /** One step from zero momentum by hand: u = (1 - mu^2) g, and a map ignores the factor. */
+    @ParameterizedTest
+    @CsvSource({
+        "SPECTRAL,40,10,2",
+        "SPECTRAL,10,40,1",
+        "MATCH_RMS,10,40,1.2649110",
+        "NONE,40,10,1"
+    })
+    void oneStepIsTheScaledPolarFactorAfterDecay(
+            UpdateScale scale, int rows, int columns, double factor) {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                Muon muon =
+                        Muon.builder()
+                                .optLearningRateTracker(Tracker.fixed(0.5f))
+                                .optWeightDecays(0.25f)
+                                .optUpdateScale(scale)
+                                .build()) {
+            NDArray w = manager.randomNormal(0, 1, new Shape(rows, columns), DataType.FLOAT64);
+            NDArray g = manager.randomNormal(0, 1, new Shape(rows, columns), DataType.FLOAT64);
+            NDArray expected =
+                    w.mul(1 - 0.5 * 0.25).sub(SpectralMap.polar().apply(g).mul(0.5 * factor));
+            muon.update("w", w, g);
+            assertThat(Oracle.relativeDistance(w, expected)).isLessThan(1e-7);
+        }
+    }
+
+    @Test
+    void aConvolutionStepsAsItsFlattenedMatrix() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                Muon muon = Muon.builder().build()) {
+            NDArray w = manager.randomNormal(new Shape(16, 2, 3, 3));
+            NDArray flat = w.reshape(16, 18).duplicate();
+            NDArray g = manager.randomNormal(new Shape(16, 2, 3, 3));
+            muon.update("convolution", w, g);
+            muon.update("linear", flat, g.reshape(16, 18));
+            assertThat(w.reshape(16, 18)).isEqualTo(flat);
+        }
+    }
+
+    @Test
+    void rescalesAndClipsTheGradientBeforeTheMap() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                Muon clipped = Muon.builder().setRescaleGrad(0.5f).optClipGrad(0.25f).build();
+                Muon plain = Muon.builder().build()) {
+            NDArray g = manager.randomNormal(new Shape(12, 20));
+            NDArray w = manager.zeros(new Shape(12, 20));
+            NDArray expected = manager.zeros(new Shape(12, 20));
+            clipped.update("w", w, g);
+            plain.update("w", expected, g.mul(0.5f).clip(-0.25f, 0.25f));
+            assertThat(Oracle.relativeDistance(w, expected)).isLessThan(1e-6);
+        }
+    }
+
+    @Test
+    void aNanIsAnErrorBeforeAnythingChanges() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                Muon muon = Muon.builder().build()) {
+            NDArray w = manager.randomNormal(new Shape(40, 60));
+            NDArray g = manager.randomNormal(new Shape(40, 60));
+            muon.update("w", w, g);
+            NDArray weightBefore = w.duplicate();
+            NDArray momentumBefore = muon.state("w", w).array(0).duplicate();
+            NDArray bad = g.duplicate();
+            bad.setScalar(new ai.djl.ndarray.index.NDIndex(39, 59), Float.NaN);
+
+            assertThatThrownBy(() -> muon.update("w", w, bad))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("w")
+                    .hasMessageContaining("NaN or infinity at step 2");
+
+            assertThat(w).isEqualTo(weightBefore);
+            assertThat(muon.state("w", w).array(0)).isEqualTo(momentumBefore);
+            assertThat(muon.state("w", w).step()).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void zeroAndTinyGradients() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                Muon muon = Muon.builder().build()) {
+            NDArray w = manager.randomNormal(new Shape(40, 60));
+            NDArray before = w.duplicate();
+            muon.update("zero", w, manager.zeros(new Shape(40, 60)));
+            assertThat(w).isEqualTo(before);
+
+            NDArray g = manager.randomNormal(new Shape(40, 60));
+            NDArray byTiny = before.duplicate();
+            muon.update("one", w, g);
+            muon.update("tiny", byTiny, g.mul(1e-30f));
+            assertThat(Oracle.relativeDistance(byTiny.sub(before), w.sub(before))).isLessThan(1e-4);
+        }
+    }
+
+    @Test
+    void zeroesTheGradientInsideACollectorAndOnAnotherThread() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                Muon muon = Muon.builder().build()) {
+            NDArray w = manager.randomNormal(new Shape(8, 8));
+            w.setRequiresGradient(true);
+            try (GradientCollector collector = Engine.getEngine("PyTorch").newGradientCollector()) {
+                collector.backward(w.mul(w).sum());
+                NDArray before = w.duplicate();
+                CompletableFuture.runAsync(() -> muon.update("w", w, w.getGradient())).join();
+                assertThat(w.getGradient().abs().max().getFloat()).isZero();
+                // polar factor of 2w at learning rate 0.02
+                assertThat(w.sub(before).norm().getFloat())
+                        .isCloseTo(0.02f * (float) Math.sqrt(8), within(1e-4f));
+                collector.backward(w.mul(w).sum());
+                muon.update("w", w, w.getGradient());
+            }
+            assertThat(w.hasGradient()).isTrue();
+            assertThat(muon.state("w", w).step()).isEqualTo(2);
+        }
+    }
+
+    @Test
+    void stepsAreCountedPerParameter() {
+        int[] seen = new int[1];
+        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                Muon muon =
+                        Muon.builder()
+                                .optBeginNumUpdate(10)
+                                .optLearningRateTracker(
+                                        (Tracker)
+                                                step -> {
+                                                    seen[0] = step;
+                                                    return 0.1f;
+                                                })
+                                .build()) {
+            NDArray w = manager.ones(new Shape(4, 4));
+            for (int i = 1; i <= 3; i++) {
+                for (String id : new String[] {"a", "b", "c"}) {
+                    muon.update(id, w, w);
+                    assertThat(seen[0]).isEqualTo(10 + i);
+                }
+            }
+        }
+    }
+
+    @Test
+    void withoutRoutingElongatedMatricesAndVectorsGoToTheFallback() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                Muon muon =
+                        Muon.builder()
+                                .optLearningRateTracker(Tracker.fixed(0))
+                                .optFallback(
+                                        DecoupledAdamW.builder()
+                                                .optLearningRateTracker(Tracker.fixed(0.5f))
+                                                .optWeightDecays(0)
+                                                .build())
+                                .build()) {
+            for (Shape shape : new Shape[] {new Shape(7), new Shape(1, 17), new Shape(170, 10)}) {
+                NDArray w = manager.zeros(shape);
+                muon.update(shape.toString(), w, manager.ones(shape));
+                // AdamW's first step has length lr in every coordinate
+                assertThat(w.max().getFloat()).isCloseTo(-0.5f, within(1e-6f));
+            }
+            NDArray hidden = manager.zeros(new Shape(160, 10));
+            muon.update("hidden", hidden, manager.ones(new Shape(160, 10)));
+            assertThat(hidden.abs().max().getFloat()).isZero();
+        }
+    }
+
+    @Test
+    void badValuesAreNamed() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Muon.builder().optMomentum(1))
+                .withMessageContaining("[0, 1)")
+                .withMessageContaining("1.0");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Muon.builder().optMomentum(Float.NaN));
+        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                Muon muon =
+                        Muon.builder().optLearningRateTracker(Tracker.fixed(Float.NaN)).build()) {
+            NDArray w = manager.ones(new Shape(4, 4));
+            assertThatThrownBy(() -> muon.update("w", w, w))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("learning rate");
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> muon.update("w", w, manager.ones(new Shape(4, 5))))
+                    .withMessageContaining("(4, 5)");
+            assertThatIllegalArgumentException()
+                    .isThrownBy(
+                            () ->
+                                    muon.update(
+                                            "w",
+                                            w,
+                                            manager.ones(new Shape(4, 4), DataType.FLOAT64)));
+        }
+    }
+}

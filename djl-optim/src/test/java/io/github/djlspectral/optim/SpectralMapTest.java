@@ -1,0 +1,137 @@
+package io.github.djlspectral.optim;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import ai.djl.Device;
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
+import net.jqwik.api.constraints.IntRange;
+import org.junit.jupiter.api.Test;
+
+class SpectralMapTest {
+
+    @Provide
+    Arbitrary<SpectralMap> maps() {
+        return Arbitraries.of(SpectralMap.polar(), SpectralMap.newtonSchulz());
+    }
+
+    /** Wide, tall, square, 1xN, on every route, at every scale that float32 can hold. */
+    @Property(tries = 60)
+    void theResultIsBoundedAndDoesNotDependOnScale(
+            @ForAll("maps") SpectralMap map,
+            @ForAll @IntRange(min = 1, max = 300) int rows,
+            @ForAll @IntRange(min = 1, max = 300) int columns,
+            @ForAll @IntRange(min = -30, max = 30) int exponent) {
+        Engine.getEngine("PyTorch").setRandomSeed(rows * 1000 + columns);
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDArray g = manager.randomNormal(new Shape(rows, columns));
+            NDArray scaled = g.mul((float) Math.pow(10, exponent));
+            NDArray before = scaled.duplicate();
+            NDArray plain = map.apply(g);
+
+            assertThat(map.apply(scaled).toType(DataType.FLOAT64, false))
+                    .satisfies(m -> assertThat(m.isNaN().any().getBoolean()).isFalse())
+                    .satisfies(
+                            m ->
+                                    assertThat(
+                                                    Oracle.relativeDistance(
+                                                            m,
+                                                            plain.toType(DataType.FLOAT64, false)))
+                                            // the input is rounded, and small singular values of
+                                            // it are moved most
+                                            .isLessThan(2e-3));
+            assertThat(scaled).isEqualTo(before);
+            // the reference overshoots to 1.21 before its last step
+            assertThat(Oracle.spectralNorm(plain)).isLessThan(1.25);
+        }
+    }
+
+    @Property(tries = 20)
+    void transposingCommutes(
+            @ForAll("maps") SpectralMap map,
+            @ForAll @IntRange(min = 1, max = 80) int rows,
+            @ForAll @IntRange(min = 1, max = 80) int columns) {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDArray g = manager.randomNormal(0, 1, new Shape(rows, columns), DataType.FLOAT64);
+            NDArray expected = map.apply(g).transpose();
+            // a square Gaussian matrix can be nearly singular
+            assertThat(Oracle.relativeDistance(map.apply(g.transpose()), expected))
+                    .isLessThan(1e-8);
+        }
+    }
+
+    @Property(tries = 12)
+    void zeroStaysZero(
+            @ForAll("maps") SpectralMap map, @ForAll @IntRange(min = 1, max = 300) int rows) {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDArray zeros = manager.zeros(new Shape(rows, 260));
+            assertThat(map.apply(zeros)).isEqualTo(zeros);
+        }
+    }
+
+    /** Two equal rows, 300 times: exact rank 1, the worst case for a factorization. */
+    @Test
+    void aConstantMatrixOfRankOneIsNormalised() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDArray ones = manager.ones(new Shape(300, 3000));
+            NDArray mapped = SpectralMap.polar().apply(ones);
+            double expected = 1 / Math.sqrt(300.0 * 3000.0);
+            assertThat(mapped.max().getFloat())
+                    .isBetween((float) (0.97 * expected), (float) (1.03 * expected));
+            assertThat(mapped.min().getFloat())
+                    .isBetween((float) (0.97 * expected), (float) (1.03 * expected));
+        }
+    }
+
+    @Test
+    void trailingDimensionsAreFlattened() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDArray kernel = manager.randomNormal(new Shape(8, 3, 5, 5));
+            NDArray flat = SpectralMap.polar().apply(kernel.reshape(8, 75));
+            assertThat(SpectralMap.polar().apply(kernel)).isEqualTo(flat.reshape(8, 3, 5, 5));
+        }
+    }
+
+    @Test
+    void theRouteIsVisible() {
+        SpectralMap polar = SpectralMap.polar();
+        Device cpu = Device.cpu();
+        Device gpu = Device.gpu();
+        assertThat(polar.route(new Shape(768, 3072), DataType.FLOAT32, cpu))
+                .isEqualTo("partial_fractions(9)");
+        assertThat(polar.route(new Shape(768, 3072), DataType.FLOAT32, gpu))
+                .isEqualTo("polar_polynomial(18)");
+        assertThat(polar.route(new Shape(128, 128), DataType.FLOAT32, cpu))
+                .isEqualTo("polar_polynomial(15)");
+        assertThat(polar.route(new Shape(768, 768), DataType.FLOAT64, cpu))
+                .isEqualTo("exact_polar");
+        assertThat(polar.route(new Shape(1, 5000), DataType.FLOAT32, cpu)).isEqualTo("exact_polar");
+    }
+
+    @Test
+    void badInputIsNamed() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            SpectralMap polar = SpectralMap.polar();
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> polar.apply(manager.ones(new Shape(4))))
+                    .withMessageContaining("(4)");
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> polar.apply(manager.ones(new Shape(4, 4), DataType.INT32)))
+                    .withMessageContaining("int32");
+            for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
+                assertThatIllegalArgumentException()
+                        .isThrownBy(() -> polar.apply(manager.full(new Shape(4, 4), bad)))
+                        .withMessageContaining("NaN or infinity");
+            }
+        }
+    }
+}

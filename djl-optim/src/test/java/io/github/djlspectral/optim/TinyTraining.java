@@ -1,0 +1,147 @@
+package io.github.djlspectral.optim;
+
+import ai.djl.Device;
+import ai.djl.Model;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Activation;
+import ai.djl.nn.Block;
+import ai.djl.nn.Parameter;
+import ai.djl.nn.SequentialBlock;
+import ai.djl.nn.core.Linear;
+import ai.djl.nn.norm.LayerNorm;
+import ai.djl.training.DefaultTrainingConfig;
+import ai.djl.training.GradientCollector;
+import ai.djl.training.Trainer;
+import ai.djl.training.loss.Loss;
+import ai.djl.training.optimizer.Optimizer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+
+/** A small perceptron and DJL's own training loop; data are a function of the step number. */
+final class TinyTraining implements AutoCloseable {
+
+    static final int INPUTS = 5;
+    static final int OUTPUTS = 3;
+
+    final Model model;
+    final Trainer trainer;
+
+    TinyTraining(Optimizer optimizer, Device... devices) {
+        model = Model.newInstance("tiny", "PyTorch");
+        model.setBlock(perceptron(8));
+        trainer =
+                model.newTrainer(
+                        new DefaultTrainingConfig(Loss.l2Loss())
+                                .optOptimizer(optimizer)
+                                .optDevices(devices.length == 0 ? cpu() : devices));
+        model.getBlock().initialize(model.getNDManager(), DataType.FLOAT32, new Shape(1, INPUTS));
+        fill(model.getBlock());
+    }
+
+    private static Device[] cpu() {
+        return new Device[] {Device.cpu()};
+    }
+
+    static SequentialBlock perceptron(int width) {
+        return new SequentialBlock()
+                .add(Linear.builder().setUnits(width).build())
+                .add(LayerNorm.builder().build())
+                .add(Activation::tanh)
+                .add(Linear.builder().setUnits(width).build())
+                .add(Activation::tanh)
+                .add(Linear.builder().setUnits(OUTPUTS).build());
+    }
+
+    private static void fill(Block block) {
+        Random random = new Random(7);
+        for (Parameter parameter : BlockParameters.byName(block).values()) {
+            float[] values = new float[(int) parameter.getShape().size()];
+            for (int i = 0; i < values.length; i++) {
+                values[i] = (float) random.nextGaussian();
+            }
+            NDArray array = parameter.getArray();
+            try (NDArray source = array.getManager().create(values, array.getShape())) {
+                array.setRequiresGradient(false);
+                source.copyTo(array);
+                array.setRequiresGradient(true);
+            }
+        }
+    }
+
+    Block block() {
+        return model.getBlock();
+    }
+
+    /** Adds the gradients of the step's batch. */
+    void backward(int step) {
+        try (NDManager scope = trainer.getManager().newSubManager();
+                GradientCollector collector = trainer.newGradientCollector()) {
+            Random random = new Random(step);
+            NDArray x = gaussian(scope, random, 4, INPUTS);
+            NDArray y = gaussian(scope, random, 4, OUTPUTS);
+            NDList prediction = trainer.forward(new NDList(x));
+            NDArray loss = trainer.getLoss().evaluate(new NDList(y), prediction);
+            collector.backward(loss);
+        }
+    }
+
+    private static NDArray gaussian(NDManager manager, Random random, int rows, int columns) {
+        float[] values = new float[rows * columns];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        return manager.create(values, new Shape(rows, columns));
+    }
+
+    void train(int firstStep, int lastStep) {
+        for (int step = firstStep; step <= lastStep; step++) {
+            backward(step);
+            trainer.step();
+        }
+    }
+
+    /** Copies the parameters of another training of the same architecture. */
+    void copyWeights(TinyTraining other) {
+        Map<String, Parameter> mine = BlockParameters.byName(block());
+        BlockParameters.byName(other.block())
+                .forEach(
+                        (name, parameter) -> {
+                            NDArray array = mine.get(name).getArray();
+                            array.setRequiresGradient(false);
+                            parameter.getArray().copyTo(array);
+                            array.setRequiresGradient(true);
+                        });
+    }
+
+    /** All weights, in the order of names. */
+    List<float[]> weights() {
+        List<float[]> weights = new ArrayList<>();
+        for (Parameter parameter : BlockParameters.byName(block()).values()) {
+            weights.add(parameter.getArray().toFloatArray());
+        }
+        return weights;
+    }
+
+    /** All gradients, in the order of names. */
+    List<float[]> gradients() {
+        List<float[]> gradients = new ArrayList<>();
+        for (Parameter parameter : BlockParameters.byName(block()).values()) {
+            try (NDArray gradient = parameter.getArray().getGradient()) {
+                gradients.add(gradient.toFloatArray());
+            }
+        }
+        return gradients;
+    }
+
+    @Override
+    public void close() {
+        trainer.close();
+        model.close();
+    }
+}

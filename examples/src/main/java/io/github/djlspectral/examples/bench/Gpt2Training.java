@@ -1,0 +1,84 @@
+package io.github.djlspectral.examples.bench;
+
+import ai.djl.Model;
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Block;
+import ai.djl.training.DefaultTrainingConfig;
+import ai.djl.training.GradientCollector;
+import ai.djl.training.Trainer;
+import ai.djl.training.loss.Loss;
+import ai.djl.training.optimizer.Optimizer;
+
+import io.github.djlspectral.optim.GradientClipping;
+
+/** A language model with its trainer and one batch of random tokens, B = 4 and T = 256. */
+final class Gpt2Training implements AutoCloseable {
+
+    static final int BATCH = 4;
+    static final int LENGTH = 256;
+    private static final Shape SHAPE = new Shape(BATCH, LENGTH);
+
+    private final Model model;
+    private final Trainer trainer;
+    private final NDArray tokens;
+    private final NDArray targets;
+    private final boolean fusedLoss;
+
+    /**
+     * Creates the model with random weights.
+     *
+     * @param block tokens to logits
+     * @param fusedLoss whether the block computes the loss itself when it gets the targets too
+     */
+    Gpt2Training(Block block, int vocabulary, Optimizer optimizer, boolean fusedLoss) {
+        Engine.getEngine("PyTorch").setRandomSeed(0);
+        this.fusedLoss = fusedLoss;
+        model = Model.newInstance("gpt2", "PyTorch");
+        model.setBlock(block);
+        trainer =
+                model.newTrainer(
+                        new DefaultTrainingConfig(Loss.softmaxCrossEntropyLoss())
+                                .optOptimizer(optimizer));
+        trainer.initialize(SHAPE);
+        NDManager manager = model.getNDManager();
+        tokens = manager.randomInteger(0, vocabulary, SHAPE, DataType.INT64);
+        targets = manager.randomInteger(0, vocabulary, SHAPE, DataType.INT64);
+    }
+
+    /** Forward and backward; gradients accumulate. */
+    void gradients() {
+        try (NDManager scratch = trainer.getManager().newSubManager();
+                GradientCollector collector = trainer.newGradientCollector()) {
+            NDArray input = tokens.duplicate();
+            input.attach(scratch);
+            collector.backward(fusedLoss ? fused(input) : composed(input));
+        }
+    }
+
+    private NDArray fused(NDArray input) {
+        return trainer.forward(new NDList(input, targets)).singletonOrThrow();
+    }
+
+    private NDArray composed(NDArray input) {
+        NDList logits = trainer.forward(new NDList(input));
+        return trainer.getLoss().evaluate(new NDList(targets), logits);
+    }
+
+    /** A whole training step. */
+    void step() {
+        gradients();
+        GradientClipping.byGlobalNorm(trainer, 1);
+        trainer.step();
+    }
+
+    @Override
+    public void close() {
+        trainer.close();
+        model.close();
+    }
+}

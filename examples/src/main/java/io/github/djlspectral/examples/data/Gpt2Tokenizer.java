@@ -1,0 +1,86 @@
+package io.github.djlspectral.examples.data;
+
+import com.knuddels.jtokkit.Encodings;
+import com.knuddels.jtokkit.api.Encoding;
+import com.knuddels.jtokkit.api.EncodingType;
+import com.knuddels.jtokkit.api.IntArrayList;
+import java.util.ArrayList;
+import java.util.List;
+
+/** GPT-2's byte pair encoding: any text, a vocabulary of 50257. */
+public final class Gpt2Tokenizer implements Tokenizer {
+
+    /** The token that separates documents; {@link #encode} never produces it. */
+    public static final int END_OF_TEXT = 50256;
+
+    private static final int VOCAB_SIZE = END_OF_TEXT + 1;
+    private static final int CHUNK_LENGTH = 1 << 18;
+
+    /** Creates the tokenizer. Its tables are read on first use. */
+    public Gpt2Tokenizer() {}
+
+    /** Encodes chunks in parallel; the result does not depend on where the chunks end. */
+    @Override
+    public int[] encode(String text) {
+        List<int[]> chunks =
+                chunks(text).parallelStream()
+                        .map(chunk -> Tables.R50K.encodeOrdinary(chunk).toArray())
+                        .toList();
+        int[] tokens = new int[chunks.stream().mapToInt(chunk -> chunk.length).sum()];
+        int end = 0;
+        for (int[] chunk : chunks) {
+            System.arraycopy(chunk, 0, tokens, end, chunk.length);
+            end += chunk.length;
+        }
+        return tokens;
+    }
+
+    private static List<String> chunks(String text) {
+        List<String> chunks = new ArrayList<>();
+        int start = 0;
+        while (start < text.length()) {
+            int end = start + Math.min(CHUNK_LENGTH, text.length() - start);
+            while (end < text.length() && !isWordEnd(text, end)) {
+                end++;
+            }
+            chunks.add(text.substring(start, end));
+            start = end;
+        }
+        return chunks;
+    }
+
+    /**
+     * GPT-2 first cuts text into words, and none has whitespace after anything else, so a cut
+     * before a newline that follows a visible character separates two words.
+     */
+    private static boolean isWordEnd(String text, int index) {
+        char before = text.charAt(index - 1);
+        return text.charAt(index) == '\n' && before > ' ' && before <= '~';
+    }
+
+    @Override
+    public String decode(int[] tokens) {
+        IntArrayList list = new IntArrayList(tokens.length);
+        for (int token : tokens) {
+            TokenizerJson.requireToken(token, VOCAB_SIZE);
+            list.add(token);
+        }
+        return Tables.R50K.decode(list);
+    }
+
+    @Override
+    public int vocabSize() {
+        return VOCAB_SIZE;
+    }
+
+    @Override
+    public String name() {
+        return Tokenization.GPT2.toString();
+    }
+
+    /** Holds the encoding so that it is read once, and only when needed. */
+    private static final class Tables {
+        static final Encoding R50K =
+                Encodings.newLazyEncodingRegistry().getEncoding(EncodingType.R50K_BASE);
+    }
+}

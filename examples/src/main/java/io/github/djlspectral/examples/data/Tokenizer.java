@@ -1,0 +1,62 @@
+package io.github.djlspectral.examples.data;
+
+import java.nio.file.Path;
+
+/** Turns text into token numbers and back. Implementations are immutable and thread-safe. */
+public sealed interface Tokenizer permits Gpt2Tokenizer, ByteTokenizer, CharTokenizer {
+
+    /**
+     * Encodes a text. Nothing in the text is special: {@code <|endoftext|>} is encoded as the
+     * characters it consists of.
+     *
+     * @param text any text
+     * @return token numbers, each in [0, {@link #vocabSize})
+     * @throws DataException if the text has a character that the vocabulary lacks
+     */
+    int[] encode(String text);
+
+    /**
+     * Decodes tokens. A token need not end on a character's boundary: incomplete UTF-8 decodes to
+     * U+FFFD.
+     *
+     * @param tokens token numbers, each in [0, {@link #vocabSize})
+     * @return the text
+     * @throws IllegalArgumentException if a token is outside the vocabulary
+     */
+    String decode(int[] tokens);
+
+    /**
+     * Returns the number of different tokens.
+     *
+     * @return at least 1, at most 65536
+     */
+    int vocabSize();
+
+    /**
+     * Returns the name of the way of tokenizing: {@code gpt2}, {@code bytes} or {@code chars}.
+     *
+     * @return the name, as {@link Tokenization#of} reads it
+     */
+    String name();
+
+    /**
+     * Writes this tokenizer to a JSON file, atomically.
+     *
+     * @param file the file to write or replace
+     * @throws DataException if the file cannot be written
+     */
+    default void save(Path file) {
+        TokenizerJson.save(this, file);
+    }
+
+    /**
+     * Reads a tokenizer that {@link #save} wrote.
+     *
+     * @param file the JSON file
+     * @return the same tokenizer
+     * @throws DataException if the file is missing, cannot be read or is no tokenizer
+     */
+    static Tokenizer load(Path file) {
+        return TokenizerJson.load(file);
+    }
+}

@@ -1,0 +1,203 @@
+package io.github.djlspectral.examples.data;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class DownloaderTest {
+
+    private static final int SIZE = 300_000;
+
+    private final ByteArrayOutputStream messages = new ByteArrayOutputStream();
+    @TempDir private Path folder;
+    private byte[] content;
+    private FileServer server;
+    private Downloader downloader;
+
+    @BeforeEach
+    void start() throws IOException {
+        content = new byte[SIZE];
+        new Random(1).nextBytes(content);
+        server = new FileServer(content);
+        downloader = new Downloader(folder, new PrintStream(messages, true));
+    }
+
+    @AfterEach
+    void stop() {
+        server.close();
+    }
+
+    private RemoteFile file(FileCheck check) {
+        return new RemoteFile(server.uri(), Path.of("set", "data.txt"), check);
+    }
+
+    private RemoteFile pinned() {
+        return file(FileCheck.sha256(sha256(content)));
+    }
+
+    private static String sha256(byte[] bytes) {
+        return HexFormat.of().formatHex(FileCheck.newDigest("SHA-256").digest(bytes));
+    }
+
+    private Path partial() {
+        return folder.resolve("set").resolve("data.txt.part");
+    }
+
+    private void havePartial(byte[] bytes) throws IOException {
+        Files.createDirectories(partial().getParent());
+        Files.write(partial(), bytes);
+    }
+
+    @Test
+    void downloadsOnce() {
+        Path path = downloader.fetch(pinned());
+        assertThat(path).isEqualTo(folder.resolve("set").resolve("data.txt"));
+        assertThat(path).hasBinaryContent(content);
+        assertThat(downloader.fetch(pinned())).hasBinaryContent(content);
+        assertThat(server.ranges()).containsExactly("all");
+        assertThat(partial()).doesNotExist();
+        assertThat(messages.toString(StandardCharsets.UTF_8))
+                .contains("Downloading " + server.uri());
+    }
+
+    @Test
+    void continuesADownloadOfAnEarlierProcess() throws IOException {
+        havePartial(Arrays.copyOf(content, 100_000));
+        assertThat(downloader.fetch(pinned())).hasBinaryContent(content);
+        assertThat(server.ranges()).containsExactly("bytes=100000-");
+    }
+
+    @Test
+    void continuesAfterABrokenConnection() {
+        server.breakAfter(70_000, 2);
+        assertThat(downloader.fetch(pinned())).hasBinaryContent(content);
+        assertThat(server.ranges()).containsExactly("all", "bytes=70000-", "bytes=140000-");
+    }
+
+    @Test
+    void keepsWhatArrivedWhenTheConnectionKeepsBreaking() {
+        server.breakAfter(1_000, 100);
+        assertThatThrownBy(() -> downloader.fetch(pinned()))
+                .isInstanceOf(DataException.class)
+                .hasMessageContaining("Cannot download " + server.uri())
+                .hasMessageContaining("try again");
+        assertThat(partial()).hasSize(5_000);
+        server.breakAfter(0, 0);
+        assertThat(downloader.fetch(pinned())).hasBinaryContent(content);
+        assertThat(server.ranges()).endsWith("bytes=5000-");
+    }
+
+    @Test
+    void startsAgainWhenTheServerKnowsNoRanges() throws IOException {
+        havePartial(Arrays.copyOf(content, 100_000));
+        server.ignoreRanges();
+        assertThat(downloader.fetch(pinned())).hasBinaryContent(content);
+    }
+
+    @Test
+    void startsAgainWhenTheBeginningIsOfAnotherFile() throws IOException {
+        havePartial(new byte[100_000]);
+        assertThat(downloader.fetch(pinned())).hasBinaryContent(content);
+        assertThat(server.ranges()).containsExactly("bytes=100000-", "all");
+    }
+
+    @Test
+    void completePartialFileIsAccepted() throws IOException {
+        havePartial(content);
+        assertThat(downloader.fetch(pinned())).hasBinaryContent(content);
+        assertThat(server.ranges()).containsExactly("bytes=300000-");
+    }
+
+    @Test
+    void tooLongPartialFileIsDownloadedAgain() throws IOException {
+        havePartial(Arrays.copyOf(content, SIZE + 1));
+        assertThat(downloader.fetch(pinned())).hasBinaryContent(content);
+        assertThat(server.ranges()).containsExactly("bytes=300001-", "all");
+    }
+
+    @Test
+    void damagedFileIsDownloadedAgain() throws IOException {
+        Path path = downloader.fetch(pinned());
+        Files.write(path, new byte[SIZE]);
+        assertThat(downloader.fetch(pinned())).hasBinaryContent(content);
+    }
+
+    @Test
+    void wrongContentIsDeletedAndReported() {
+        String expected = sha256(new byte[1]);
+        assertThatThrownBy(() -> downloader.fetch(file(FileCheck.sha256(expected))))
+                .isInstanceOf(DataException.class)
+                .hasMessageContaining("SHA-256 is " + sha256(content) + " instead of " + expected)
+                .hasMessageContaining("deleted");
+        assertThat(folder.resolve("set")).isEmptyDirectory();
+    }
+
+    @Test
+    void unpinnedFileIsNeverPiecedTogether() throws IOException {
+        havePartial(new byte[100_000]);
+        assertThat(downloader.fetch(file(FileCheck.ANY))).hasBinaryContent(content);
+        assertThat(server.ranges()).containsExactly("all");
+    }
+
+    @Test
+    void errorOfTheServerIsReported() {
+        server.answer(404);
+        assertThatThrownBy(() -> downloader.fetch(pinned()))
+                .isInstanceOf(DataException.class)
+                .hasMessageContaining("answered 404 to " + server.uri());
+    }
+
+    @Test
+    void followsRedirections() {
+        RemoteFile moved =
+                new RemoteFile(
+                        server.uri().resolve("/moved"),
+                        Path.of("moved.txt"),
+                        FileCheck.sha256(sha256(content)));
+        assertThat(downloader.fetch(moved)).hasBinaryContent(content);
+    }
+
+    @Test
+    void noNetworkIsReported() {
+        server.close();
+        assertThatThrownBy(() -> downloader.fetch(pinned()))
+                .isInstanceOf(DataException.class)
+                .hasMessageContaining("check the network")
+                .hasMessageContaining("commons-lang, which needs no network")
+                .hasMessageNotContaining("\n");
+    }
+
+    /** The name that {@code git hash-object} gives to "hello\n". */
+    @Test
+    void gitBlobIsCheckedLikeGitDoes() throws IOException {
+        Path hello = Files.writeString(folder.resolve("hello"), "hello\n");
+        String id = "ce013625030ba8dba906f756967f9e9ca394464a";
+        assertThat(FileCheck.gitBlob(id).problem(hello)).isEmpty();
+        Files.writeString(hello, "hullo\n");
+        assertThat(FileCheck.gitBlob(id).problem(hello)).get().asString().contains("git blob id");
+    }
+
+    @Test
+    void tokenShardIsCheckedByItsHeader() throws IOException {
+        Path shard = folder.resolve("shard.bin");
+        TokenShard.write(shard, new int[] {1, 2, 3});
+        assertThat(FileCheck.TOKEN_SHARD.problem(shard)).isEmpty();
+        Files.write(shard, Arrays.copyOf(Files.readAllBytes(shard), 1028));
+        assertThat(FileCheck.TOKEN_SHARD.problem(shard)).get().asString().contains("promises 3");
+        Files.writeString(shard, "<html>an error</html>!");
+        assertThat(FileCheck.TOKEN_SHARD.problem(shard)).get().asString().contains("magic");
+    }
+}
