@@ -19,6 +19,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
 
 /**
  * Native functions written in TorchScript, callable from Java: every torch operator at one JNI
@@ -186,7 +187,7 @@ public final class TorchScript {
                     throw unsupported(function, arguments[i]);
                 }
             }
-            return IValueUtils.forward(module, inputs, true);
+            return interpreted(() -> IValueUtils.forward(module, inputs, true));
         }
     }
 
@@ -201,13 +202,29 @@ public final class TorchScript {
             for (int i = 0; i < arguments.length; i++) {
                 values[i] = toIValue(function, arguments[i]);
             }
-            return IValueUtils.runMethod(module, function, values);
+            return interpreted(() -> IValueUtils.runMethod(module, function, values));
         } finally {
             for (IValue value : values) {
                 if (value != null) {
                     value.close();
                 }
             }
+        }
+    }
+
+    /**
+     * Calls without the graph optimizer, which is a switch of the thread. It would take over parts
+     * of the differentiation, where it forgets bfloat16 casts, and profile the first calls of each
+     * shape, to gain nothing on functions as long as ours.
+     */
+    private static <T> T interpreted(Supplier<T> call) {
+        JniUtils.setGraphExecutorOptimize(false);
+        try {
+            return call.get();
+        } finally {
+            // The engine's own reading of the property: other models keep what they were given.
+            JniUtils.setGraphExecutorOptimize(
+                    "true".equals(System.getProperty("ai.djl.pytorch.graph_optimizer", "true")));
         }
     }
 

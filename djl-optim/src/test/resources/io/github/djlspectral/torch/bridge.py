@@ -15,6 +15,9 @@ class Kernels(Module):
       s = s + torch.sum(xs[i] * w)
     return s
 
+  def add_rounded_product(self, x: Tensor, w: Tensor) -> Tensor:
+    return x + torch.linear(torch.to(x, 15), torch.to(w, 15))
+
   def descend(self, w: Tensor, rate: float) -> float:
     g = w.grad
     norm = 0.0

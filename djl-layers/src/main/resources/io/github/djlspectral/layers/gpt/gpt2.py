@@ -42,37 +42,44 @@ def mlp(x: Tensor, p: List[Tensor], i: int, stride: int) -> Tensor:
   h = torch.gelu(__torch__.linear(x, p, i), approximate="tanh")
   return __torch__.dropout(__torch__.linear(h, p, i + stride))
 
-# Rows of logits [rows, V] that are held at a time, about 25 MB.
-def chunk_rows(vocabulary: int) -> int:
-  return max(1, 6400000 // vocabulary)
+# Rows of logits [rows, V] that are held at a time, about 50 MB.
+def chunk_rows(n: int, vocabulary: int) -> int:
+  return min(n, max(1, 12800000 // vocabulary))
 
-# For rows of logits z [n, V] and targets y [n]: softmax(z) and the sum of -log softmax(z)[y].
-def softmax_and_loss(z: Tensor, y: Tensor) -> Tuple[Tensor, Tensor]:
+# For rows of logits z [n, V] and targets y [n, 1]: the sum of -log softmax(z)[y]. Leaves softmax(z)
+# in s.
+def softmax_and_loss(z: Tensor, y: Tensor, s: Tensor) -> Tensor:
   zy = torch.gather(z, 1, y)
   m = torch.amax(z, [1], True)
-  s = torch.softmax(z, 1)
+  torch.softmax(z, 1, None, out=s)
   # The largest probability is exp(m - logsumexp(z)) and at least 1 / V, so its logarithm is exact.
-  return s, torch.sum(m - torch.log(torch.amax(s, [1], True)) - zy)
+  return torch.sum(m - torch.log(torch.amax(s, [1], True)) - zy)
 
 # Sum over the rows of h [N, C] of -log softmax(h W^T)[y], and its gradients in h and W, without
 # keeping more than some rows of logits. Nothing here is recorded for autograd.
 def cross_entropy(h: Tensor, w: Tensor, y: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
-  n, rows = torch.size(h, 0), __torch__.chunk_rows(torch.size(w, 0))
-  hc, wc = __torch__.compute(h), __torch__.compute(w)
-  dh, dw = torch.empty_like(h), torch.zeros_like(w)
+  n, v = torch.size(h, 0), torch.size(w, 0)
+  rows = __torch__.chunk_rows(n, v)
+  wc = __torch__.compute(w)
+  zs = torch.empty([rows, v], dtype=wc.dtype, device=h.device)
+  ss = torch.empty([rows, v], dtype=6, device=h.device)
+  dh, dw = torch.empty_like(h), torch.empty_like(w)
   total = torch.zeros([], dtype=6, device=h.device)
   for i in range((n + rows - 1) // rows):
     start = i * rows
     size = min(rows, n - start)
-    hi, yi = torch.narrow(hc, 0, start, size), torch.narrow(y, 0, start, size)
-    s, loss = __torch__.softmax_and_loss(torch.to(torch.matmul(hi, torch.t(wc)), 6), yi)
-    total.add_(loss)
+    hi, yi = torch.narrow(h, 0, start, size), torch.narrow(y, 0, start, size)
+    z, s = torch.narrow(zs, 0, 0, size), torch.narrow(ss, 0, 0, size)
+    torch.mm(hi, torch.t(wc), out=z)
+    total.add_(__torch__.softmax_and_loss(torch.to(z, 6), yi, s))
     # d loss / d logits is softmax minus one at the target.
     s.scatter_add_(1, yi, torch.full_like(yi, -1, dtype=6))
-    s = __torch__.compute(s)
-    torch.narrow(dh, 0, start, size).copy_(torch.matmul(s, wc))
     if $BFLOAT16 == 1:
-      dw.add_(torch.matmul(torch.t(s), hi))
+      z.copy_(s)
+      s = z
+    torch.mm(s, wc, out=torch.narrow(dh, 0, start, size))
+    if i == 0:
+      torch.mm(torch.t(s), hi, out=dw)
     else:
       dw.addmm_(torch.t(s), hi)
   return total, dh, dw
@@ -116,12 +123,11 @@ class Kernels(Module):
     h = torch.reshape(__torch__.layer_norm(x, p, 0), [n, -1])
     y = torch.reshape(targets, [n, 1])
     w = __torch__.compute(p[-1])
-    rows = __torch__.chunk_rows(torch.size(w, 0))
+    rows = __torch__.chunk_rows(n, torch.size(w, 0))
     total = torch.zeros([], dtype=6, device=x.device)
     for i in range((n + rows - 1) // rows):
       start = i * rows
       size = min(rows, n - start)
       z = torch.to(torch.matmul(torch.narrow(h, 0, start, size), torch.t(w)), 6)
-      _, loss = __torch__.softmax_and_loss(z, torch.narrow(y, 0, start, size))
-      total.add_(loss)
+      total.add_(__torch__.softmax_and_loss(z, torch.narrow(y, 0, start, size), torch.empty_like(z)))
     return total / n
