@@ -1,6 +1,8 @@
 package io.github.djlspectral.examples.bench;
 
+import ai.djl.nn.Activation;
 import ai.djl.nn.Block;
+import io.github.djlspectral.layers.gpt.ComposedGpt2;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.Precision;
@@ -62,7 +64,7 @@ public class Gpt2StepBenchmark {
             case FLOAT32 -> Gpt2.builder().setConfig(config).build();
             case BFLOAT16 ->
                     Gpt2.builder().setConfig(config).optPrecision(Precision.BFLOAT16).build();
-            case STOCK_BLOCKS -> new ComposedGpt2(config);
+            case STOCK_BLOCKS -> new ComposedGpt2(config, Activation::gelu);
         };
     }
 
