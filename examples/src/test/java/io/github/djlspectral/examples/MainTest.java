@@ -9,6 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -75,7 +76,7 @@ class MainTest {
         Files.write(directory.resolve("magic.bin"), new byte[] {1, 2, 3});
         Files.write(directory.resolve("length.bin"), shard(1000, new short[] {1, 2, 3}));
         short[] tokens = new short[1000];
-        java.util.Arrays.fill(tokens, (short) 60000);
+        Arrays.fill(tokens, (short) 60000);
         Files.write(directory.resolve("token.bin"), shard(tokens.length, tokens));
     }
 
