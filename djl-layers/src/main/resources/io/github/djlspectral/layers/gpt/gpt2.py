@@ -15,20 +15,20 @@ def dropout(x: Tensor) -> Tensor:
     return x
   return torch.dropout(x, $DROPOUT, True)
 
-# Normalises the rows to mean 0 and variance 1 in float32, then scales and shifts; p[i] is the
-# scale, p[i + 1] the shift if there is one.
+# Normalises the rows to mean 0 and variance 1, then scales and shifts; p[i] is the scale, p[i + 1]
+# the shift if there is one.
 def layer_norm(x: Tensor, p: List[Tensor], i: int) -> Tensor:
   shift: Optional[Tensor] = None
   if $BIAS == 1:
     shift = p[i + 1]
-  return __torch__.compute(torch.layer_norm(x, [torch.size(x, -1)], p[i], shift, 1e-05))
+  return torch.layer_norm(x, [torch.size(x, -1)], p[i], shift, 1e-05)
 
 # x W^T + b, with W = p[i] and b = p[i + 1] if there is one.
 def linear(x: Tensor, p: List[Tensor], i: int) -> Tensor:
   bias: Optional[Tensor] = None
   if $BIAS == 1:
     bias = __torch__.compute(p[i + 1])
-  return torch.linear(x, __torch__.compute(p[i]), bias)
+  return torch.linear(__torch__.compute(x), __torch__.compute(p[i]), bias)
 
 def attention(x: Tensor, p: List[Tensor], i: int, stride: int) -> Tensor:
   b, t, c = torch.size(x, 0), torch.size(x, 1), torch.size(x, 2)
@@ -42,9 +42,11 @@ def mlp(x: Tensor, p: List[Tensor], i: int, stride: int) -> Tensor:
   h = torch.gelu(__torch__.linear(x, p, i), approximate="tanh")
   return __torch__.dropout(__torch__.linear(h, p, i + stride))
 
-# Rows of logits [rows, V] that are held at a time, about 50 MB.
-def chunk_rows(n: int, vocabulary: int) -> int:
-  return min(n, max(1, 12800000 // vocabulary))
+# Rows of logits [rows, V] that are held at a time: 50 MB of float32 on a CPU, where that is enough
+# work per product, 1 GB on a GPU.
+def chunk_rows(h: Tensor, vocabulary: int) -> int:
+  elements = 250000000 if h.is_cuda else 12500000
+  return min(torch.size(h, 0), max(1, elements // vocabulary))
 
 # For rows of logits z [n, V] and targets y [n, 1]: the sum of -log softmax(z)[y]. Leaves softmax(z)
 # in s.
@@ -55,12 +57,25 @@ def softmax_and_loss(z: Tensor, y: Tensor, s: Tensor) -> Tensor:
   # The largest probability is exp(m - logsumexp(z)) and at least 1 / V, so its logarithm is exact.
   return torch.sum(m - torch.log(torch.amax(s, [1], True)) - zy)
 
+# Adds a b to sum, or replaces it; sum is float32 whatever a and b are.
+def add_product(sum: Tensor, a: Tensor, b: Tensor, replace: bool):
+  if a.dtype == 6 and replace:
+    torch.mm(a, b, out=sum)
+  elif a.dtype == 6:
+    sum.addmm_(a, b)
+  elif replace:
+    sum.copy_(torch.mm(a, b))
+  else:
+    sum.add_(torch.mm(a, b))
+
 # Sum over the rows of h [N, C] of -log softmax(h W^T)[y], and its gradients in h and W, without
 # keeping more than some rows of logits. Nothing here is recorded for autograd.
 def cross_entropy(h: Tensor, w: Tensor, y: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
   n, v = torch.size(h, 0), torch.size(w, 0)
-  rows = __torch__.chunk_rows(n, v)
-  wc = __torch__.compute(w)
+  rows = __torch__.chunk_rows(h, v)
+  hc, wc = __torch__.compute(h), __torch__.compute(w)
+  # Buffers for all chunks: a large block comes fresh from the system each time, and touching its
+  # pages for the first time takes longer than filling it.
   zs = torch.empty([rows, v], dtype=wc.dtype, device=h.device)
   ss = torch.empty([rows, v], dtype=6, device=h.device)
   dh, dw = torch.empty_like(h), torch.empty_like(w)
@@ -68,20 +83,17 @@ def cross_entropy(h: Tensor, w: Tensor, y: Tensor) -> Tuple[Tensor, Tensor, Tens
   for i in range((n + rows - 1) // rows):
     start = i * rows
     size = min(rows, n - start)
-    hi, yi = torch.narrow(h, 0, start, size), torch.narrow(y, 0, start, size)
+    hi, yi = torch.narrow(hc, 0, start, size), torch.narrow(y, 0, start, size)
     z, s = torch.narrow(zs, 0, 0, size), torch.narrow(ss, 0, 0, size)
     torch.mm(hi, torch.t(wc), out=z)
     total.add_(__torch__.softmax_and_loss(torch.to(z, 6), yi, s))
-    # d loss / d logits is softmax minus one at the target.
+    # d loss / d logits is softmax minus one at the target; it takes the place of the logits.
     s.scatter_add_(1, yi, torch.full_like(yi, -1, dtype=6))
     if $BFLOAT16 == 1:
       z.copy_(s)
       s = z
-    torch.mm(s, wc, out=torch.narrow(dh, 0, start, size))
-    if i == 0:
-      torch.mm(torch.t(s), hi, out=dw)
-    else:
-      dw.addmm_(torch.t(s), hi)
+    __torch__.add_product(torch.narrow(dh, 0, start, size), s, wc, True)
+    __torch__.add_product(dw, torch.t(s), hi, i == 0)
   return total, dh, dw
 
 class Kernels(Module):
@@ -103,7 +115,7 @@ class Kernels(Module):
 
   # Logits, x [B, T, C] -> [B, T, V]; p is ln_f and wte.
   def logits(self, x: Tensor, p: List[Tensor]) -> Tensor:
-    h = __torch__.layer_norm(x, p, 0)
+    h = __torch__.compute(__torch__.layer_norm(x, p, 0))
     return torch.to(torch.linear(h, __torch__.compute(p[-1])), 6)
 
   # Mean cross-entropy in nats, x [B, T, C], targets int64 [B, T] -> []; p is ln_f and wte.
@@ -122,12 +134,12 @@ class Kernels(Module):
     n = torch.numel(targets)
     h = torch.reshape(__torch__.layer_norm(x, p, 0), [n, -1])
     y = torch.reshape(targets, [n, 1])
-    w = __torch__.compute(p[-1])
-    rows = __torch__.chunk_rows(n, torch.size(w, 0))
+    hc, wc = __torch__.compute(h), __torch__.compute(p[-1])
+    rows = __torch__.chunk_rows(h, torch.size(wc, 0))
     total = torch.zeros([], dtype=6, device=x.device)
     for i in range((n + rows - 1) // rows):
       start = i * rows
       size = min(rows, n - start)
-      z = torch.to(torch.matmul(torch.narrow(h, 0, start, size), torch.t(w)), 6)
+      z = torch.to(torch.mm(torch.narrow(hc, 0, start, size), torch.t(wc)), 6)
       total.add_(__torch__.softmax_and_loss(z, torch.narrow(y, 0, start, size), torch.empty_like(z)))
     return total / n
