@@ -19,7 +19,7 @@ public enum Preset {
             --schedule cosine --lr-end 0.1 --warmup 60 --clip 1.0
             --eval-every 100 --eval-batches 20 --checkpoint-every 200 --sample-every 400
             """,
-            "--lr 0.02 --momentum 0.95 --weight-decay 0.01 --adamw-lr 3e-3 --beta1 0.9 --beta2 0.99",
+            "--lr 0.05 --momentum 0.95 --weight-decay 0.01 --adamw-lr 1e-2 --beta1 0.9 --beta2 0.99",
             "--lr 3e-3 --beta1 0.9 --beta2 0.99 --weight-decay 0.1"),
 
     /** nanoGPT's configuration for a CPU, on characters, so that curves compare. */
