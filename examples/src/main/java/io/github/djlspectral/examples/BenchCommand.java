@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples;
 
+import io.github.djlspectral.examples.train.BadInputException;
 import java.nio.file.Path;
 import org.openjdk.jmh.results.format.ResultFormatType;
 import org.openjdk.jmh.runner.Runner;
@@ -42,7 +43,7 @@ final class BenchCommand implements Runnable {
         try {
             new Runner(options).run();
         } catch (RunnerException e) {
-            throw new IllegalArgumentException("Nothing was measured: " + e.getMessage(), e);
+            throw new BadInputException("Nothing was measured: " + e.getMessage(), e);
         }
     }
 }
