@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.train;
 
+import java.awt.Color;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -14,6 +15,16 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /** The validation losses of groups of runs that differ in their seed alone. */
 public final class RunComparison {
+
+    /** The colours of the groups, opaque; they begin again after the last. */
+    static final List<Color> COLORS =
+            List.of(
+                    new Color(0x1f77b4),
+                    new Color(0xd62728),
+                    new Color(0x2ca02c),
+                    new Color(0x9467bd),
+                    new Color(0xff7f0e),
+                    new Color(0x7f7f7f));
 
     private final Map<String, List<Path>> groups;
 
@@ -100,8 +111,7 @@ public final class RunComparison {
         XYChart chart = LossPlot.chart(title);
         int group = 0;
         for (Map.Entry<String, List<Path>> entry : groups.entrySet()) {
-            var colors = chart.getStyler().getTheme().getSeriesColors();
-            var color = colors[group++ % colors.length];
+            Color color = COLORS.get(group++ % COLORS.size());
             for (int i = 0; i < entry.getValue().size(); i++) {
                 List<MetricsRow> rows = evaluated(entry.getValue().get(i));
                 chart.addSeries(
