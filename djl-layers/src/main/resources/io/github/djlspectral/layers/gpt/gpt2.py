@@ -42,11 +42,13 @@ def mlp(x: Tensor, p: List[Tensor], i: int, stride: int) -> Tensor:
   h = torch.gelu(__torch__.linear(x, p, i), approximate="tanh")
   return __torch__.dropout(__torch__.linear(h, p, i + stride))
 
-# Rows of logits [rows, V] that are held at a time: 50 MB of float32 on a CPU, where that is enough
-# work per product, 1 GB on a GPU.
+# Rows of logits [rows, V] that are held at a time, such that chunks are equal and of at most 52 MB
+# in float32 on a CPU, where that is work enough for a product, or 1 GB on a GPU.
 def chunk_rows(h: Tensor, vocabulary: int) -> int:
-  elements = 250000000 if h.is_cuda else 12500000
-  return min(torch.size(h, 0), max(1, elements // vocabulary))
+  n = torch.size(h, 0)
+  most = max(1, (250000000 if h.is_cuda else 13000000) // vocabulary)
+  chunks = (n + most - 1) // most
+  return (n + chunks - 1) // chunks
 
 # For rows of logits z [n, V] and targets y [n, 1]: the sum of -log softmax(z)[y]. Leaves softmax(z)
 # in s.
