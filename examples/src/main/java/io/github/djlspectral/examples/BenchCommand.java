@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples;
 
-import io.github.djlspectral.examples.train.BadInputException;
+import io.github.djlspectral.examples.data.BadInputException;
 import java.nio.file.Path;
 import org.openjdk.jmh.results.format.ResultFormatType;
 import org.openjdk.jmh.runner.Runner;

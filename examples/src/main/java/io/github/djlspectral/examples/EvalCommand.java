@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples;
 
+import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.CorpusLoader;
-import io.github.djlspectral.examples.train.BadInputException;
 import io.github.djlspectral.examples.train.SavedRun;
 import java.nio.file.Path;
 import java.util.Locale;

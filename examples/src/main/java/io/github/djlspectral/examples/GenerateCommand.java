@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples;
 
-import io.github.djlspectral.examples.train.BadInputException;
+import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.train.Sampler;
 import io.github.djlspectral.examples.train.SavedRun;
 import java.nio.file.Path;

@@ -1,8 +1,7 @@
 package io.github.djlspectral.examples;
 
 import ai.djl.TrainingDivergedException;
-import io.github.djlspectral.examples.data.DataException;
-import io.github.djlspectral.examples.train.BadInputException;
+import io.github.djlspectral.examples.data.BadInputException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.util.Set;
@@ -32,7 +31,6 @@ public final class Main {
     private static final Set<Class<? extends Exception>> USER_ERRORS =
             Set.of(
                     BadInputException.class,
-                    DataException.class,
                     TrainingDivergedException.class,
                     UncheckedIOException.class);
 

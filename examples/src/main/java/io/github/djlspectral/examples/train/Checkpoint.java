@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.train;
 
 import ai.djl.nn.Block;
+import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.optim.OptimizerState;
 import io.github.djlspectral.optim.StatefulOptimizer;

@@ -2,6 +2,7 @@ package io.github.djlspectral.examples.train;
 
 import ai.djl.util.JsonUtils;
 import com.google.gson.JsonParseException;
+import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import java.io.IOException;
 import java.io.UncheckedIOException;

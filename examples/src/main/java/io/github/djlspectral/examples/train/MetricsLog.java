@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.train;
 
+import io.github.djlspectral.examples.data.BadInputException;
 import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -11,6 +11,7 @@ import ai.djl.util.JsonUtils;
 import ai.djl.util.Pair;
 import com.google.gson.JsonParseException;
 import com.google.gson.reflect.TypeToken;
+import io.github.djlspectral.examples.data.BadInputException;
 import java.io.BufferedOutputStream;
 import java.io.EOFException;
 import java.io.IOException;

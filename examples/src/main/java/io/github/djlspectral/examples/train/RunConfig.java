@@ -3,6 +3,7 @@ package io.github.djlspectral.examples.train;
 import ai.djl.engine.Engine;
 import ai.djl.util.JsonUtils;
 import com.google.gson.JsonParseException;
+import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.TokenShard;
 import io.github.djlspectral.layers.gpt.Gpt2Config;

@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.train;
 
+import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.Tokenization;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.Precision;

@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.train;
 
+import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.data.TokenShard;
@@ -55,7 +56,7 @@ public final class TrainingSession {
      * @param loader finds the data
      * @param out receives the progress
      * @throws BadInputException if an option or a file of the run is at fault
-     * @throws io.github.djlspectral.examples.data.DataException if the data is
+     * @throws io.github.djlspectral.examples.data.BadInputException if the data is
      * @throws java.io.UncheckedIOException if a file cannot be read or written
      * @throws ai.djl.TrainingDivergedException if the loss or a gradient is not a number
      */

@@ -3,6 +3,7 @@ package io.github.djlspectral.examples.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import java.io.IOException;
 import java.io.UncheckedIOException;

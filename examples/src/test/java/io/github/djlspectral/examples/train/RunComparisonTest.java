@@ -3,6 +3,7 @@ package io.github.djlspectral.examples.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.djlspectral.examples.data.BadInputException;
 import java.awt.Color;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
@@ -55,8 +56,10 @@ class RunComparisonTest {
         Path png = directory.resolve("curves.png");
         comparison.plot("losses", png);
         BufferedImage image = ImageIO.read(png.toFile());
-        assertThat(pixels(image, RunComparison.COLORS.get(0))).isGreaterThan(100); // two lines across the picture
-        assertThat(pixels(image, RunComparison.COLORS.get(1))).isGreaterThan(50); // one across half of it
+        assertThat(pixels(image, RunComparison.COLORS.get(0)))
+                .isGreaterThan(100); // two lines across the picture
+        assertThat(pixels(image, RunComparison.COLORS.get(1)))
+                .isGreaterThan(50); // one across half of it
         assertThat(pixels(image, RunComparison.COLORS.get(2))).isZero();
     }
 

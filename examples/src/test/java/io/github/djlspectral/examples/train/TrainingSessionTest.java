@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.CorpusLoader;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
