@@ -1,6 +1,7 @@
 package io.github.djlspectral.optim;
 
 import io.github.djlspectral.optim.minimax.PartialFractions;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -14,8 +15,7 @@ record Kernel(String function, double... coefficients) {
     static final Kernel EXACT_POLAR = new Kernel("exact_polar");
 
     static Kernel polynomial(String function, List<double[]> steps) {
-        return new Kernel(
-                function, steps.stream().flatMapToDouble(java.util.Arrays::stream).toArray());
+        return new Kernel(function, steps.stream().flatMapToDouble(Arrays::stream).toArray());
     }
 
     static Kernel partialFractions(PartialFractions fractions) {

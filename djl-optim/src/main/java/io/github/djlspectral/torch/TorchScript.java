@@ -268,8 +268,8 @@ public final class TorchScript {
             return pytorch;
         }
         throw new IllegalArgumentException(
-                "DJL Spectral needs the PyTorch engine, but the manager belongs to "
-                        + manager.getEngine().getEngineName());
+                "DJL Spectral needs the PyTorch engine, but the manager is a "
+                        + manager.getClass().getName());
     }
 
     private static PtNDArray pytorch(String function, NDArray array) {

@@ -1,19 +1,9 @@
 # Spectral maps and the optimizer step around them, in TorchScript.
 #
 # Notation of the literature: G is the matrix to map, m x n; X is G on another scale; A is the Gram
-# matrix of its shorter side, A = X X^T (wide, m <= n) or X^T X (tall); s are singular values.
+# matrix X X^T of its rows, k x k (tall matrices are transposed first); s are singular values.
 
-# Scaled where the norm of a Gram matrix, a sum of fourth powers, would leave the range of float32.
-def in_range(G: Tensor) -> Tensor:
-  norm = float(torch.linalg_vector_norm(G))
-  if norm > 1e-8 and norm < 1e8:
-    return G
-  peak = float(torch.linalg_vector_norm(G, inf))
-  if peak == 0.:
-    return G
-  return torch.div(G, peak)
-
-# X <- a X + (b A + c A^2) X, one (a, b, c) per step. X is wide; A is its Gram matrix.
+# X <- a X + (b A + c A^2) X, one (a, b, c) per step.
 def iterate(X: Tensor, A: Tensor, coefficients: List[float]) -> Tensor:
   for i in range(len(coefficients) // 3):
     if i > 0:
@@ -23,10 +13,7 @@ def iterate(X: Tensor, A: Tensor, coefficients: List[float]) -> Tensor:
   return X
 
 # The reference iteration, from X = G / |G|_F.
-def newton_schulz(G: Tensor, coefficients: List[float]) -> Tensor:
-  norm = float(torch.linalg_vector_norm(G))
-  if norm == 0.:
-    return torch.zeros_like(G)
+def newton_schulz(G: Tensor, norm: float, coefficients: List[float]) -> Tensor:
   X = torch.div(G, norm)
   return __torch__.iterate(X, torch.mm(X, torch.t(X)), coefficients)
 
@@ -34,8 +21,6 @@ def newton_schulz(G: Tensor, coefficients: List[float]) -> Tensor:
 def polar_polynomial(G: Tensor, coefficients: List[float]) -> Tensor:
   A = torch.mm(G, torch.t(G))
   norm = float(torch.linalg_vector_norm(A))
-  if norm == 0.:
-    return torch.zeros_like(G)
   return __torch__.iterate(torch.div(G, norm ** 0.5), torch.div(A, norm), coefficients)
 
 # U V^T from the singular value decomposition in float64; directions at the rounding level of the
@@ -53,8 +38,6 @@ def exact_polar(G: Tensor) -> Tensor:
 def partial_fractions(G: Tensor, coefficients: List[float]) -> Tensor:
   A = torch.mm(G, torch.t(G))
   norm = float(torch.linalg_vector_norm(A))
-  if norm == 0.:
-    return torch.zeros_like(G)
   A.div_(norm)
   R = torch.zeros_like(A)
   diagonal = torch.diagonal(A)
@@ -70,14 +53,31 @@ def partial_fractions(G: Tensor, coefficients: List[float]) -> Tensor:
   torch.diagonal(R).add_(coefficients[0])
   return torch.mm(R.div_(norm ** 0.5), G)
 
+# A multiple of G whose Gram matrix has a norm, a sum of fourth powers, in the range of float32.
+def in_range(G: Tensor) -> Tensor:
+  norm = float(torch.linalg_vector_norm(G))
+  if norm > 1e-8 and norm < 1e8:
+    return G
+  largest = float(torch.linalg_vector_norm(G, inf))
+  if largest == 0.:
+    return G
+  return torch.div(G, largest)
+
 # The map of G, trailing dimensions flattened, by the name of a function above.
 def map(G: Tensor, function: str, coefficients: List[float]) -> Tensor:
   X = __torch__.in_range(torch.flatten(G, 1))
+  norm = float(torch.linalg_vector_norm(X))
+  if norm == 0.:
+    return torch.zeros_like(G)
+  if X.dtype == 6:
+    # What is far below the rounding level, such as the rows of a dead unit, would become denormal
+    # in products of products, and a CPU takes 40 times as long for those.
+    X = torch.hardshrink(X, 1e-9 * norm)
   tall = X.size(0) > X.size(1)
   if tall:
     X = torch.t(X)
   if function == "newton_schulz":
-    X = __torch__.newton_schulz(X, coefficients)
+    X = __torch__.newton_schulz(X, norm, coefficients)
   elif function == "polar_polynomial":
     X = __torch__.polar_polynomial(X, coefficients)
   elif function == "partial_fractions":
@@ -108,6 +108,8 @@ class Kernels(Module):
       return False
     g = __torch__.rescaled_and_clipped(g, rescale, clip)
     m.lerp_(g, 1. - momentum)
+    if m.dtype == 6:
+      m.copy_(torch.hardshrink(m, 2e-38))  # a decaying momentum must not stay denormal
     u = m
     if nesterov:
       u = torch.lerp(g, m, momentum)

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.GradientCollector;
@@ -120,7 +121,7 @@ class MuonTest {
             NDArray weightBefore = w.duplicate();
             NDArray momentumBefore = muon.state("w", w).array(0).duplicate();
             NDArray bad = g.duplicate();
-            bad.setScalar(new ai.djl.ndarray.index.NDIndex(39, 59), Float.NaN);
+            bad.setScalar(new NDIndex(39, 59), Float.NaN);
 
             assertThatThrownBy(() -> muon.update("w", w, bad))
                     .isInstanceOf(IllegalStateException.class)

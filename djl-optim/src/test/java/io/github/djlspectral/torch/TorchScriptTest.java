@@ -1,14 +1,22 @@
 package io.github.djlspectral.torch;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.engine.Engine;
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.GradientCollector;
+import ai.djl.util.passthrough.PassthroughNDManager;
+import java.io.UncheckedIOException;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class TorchScriptTest {
@@ -57,5 +65,55 @@ class TorchScriptTest {
                 assertThat(w.getGradient().toFloatArray()).containsExactly(6 * i, 8 * i);
             }
         }
+    }
+
+    @Test
+    void runsOnManyThreadsAtOnce() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            TorchScript fresh =
+                    TorchScript.ofResource(
+                            TorchScriptTest.class, "bridge.py", Map.of("SCALE", 2.0));
+            NDArray x = manager.create(new float[] {1, 2, 3});
+            List<CompletableFuture<float[]>> calls =
+                    IntStream.range(0, 64)
+                            .mapToObj(
+                                    i ->
+                                            CompletableFuture.supplyAsync(
+                                                    () -> scaled(fresh, manager, x, i)))
+                            .toList();
+            for (int i = 0; i < calls.size(); i++) {
+                assertThat(calls.get(i).join()).containsExactly(i, 4 * i, 9 * i);
+            }
+        }
+    }
+
+    private static float[] scaled(TorchScript script, NDManager manager, NDArray x, double factor) {
+        try (NDList result = script.call(manager, "scaled", x, factor)) {
+            return result.singletonOrThrow().toFloatArray();
+        }
+    }
+
+    @Test
+    void anotherEngineAndOtherArgumentsAreNamed() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> BRIDGE.call(PassthroughNDManager.INSTANCE, "scaled"))
+                .withMessageContaining("needs the PyTorch engine")
+                .withMessageContaining("PassthroughNDManager");
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> BRIDGE.call(manager, "scaled", 'x', 2.0))
+                    .withMessageContaining("scaled")
+                    .withMessageContaining("java.lang.Character");
+            NDArray x = manager.create(new float[] {1});
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> BRIDGE.callWithGradient(manager, "scaled", x, 2.0))
+                    .withMessageContaining("java.lang.Double");
+            assertThatThrownBy(() -> BRIDGE.call(manager, "missing", x))
+                    .isInstanceOf(EngineException.class)
+                    .hasMessageContaining("missing");
+        }
+        assertThatThrownBy(() -> TorchScript.ofResources(TorchScriptTest.class, "none.py"))
+                .isInstanceOf(UncheckedIOException.class)
+                .hasMessageContaining("none.py");
     }
 }

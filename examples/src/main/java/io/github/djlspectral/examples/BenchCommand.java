@@ -1,14 +1,13 @@
 package io.github.djlspectral.examples;
 
+import io.github.djlspectral.examples.data.BadInputException;
+import java.nio.file.Path;
 import org.openjdk.jmh.results.format.ResultFormatType;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
-
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
-
-import java.nio.file.Path;
 
 /** Runs the JMH benchmarks. */
 @Command(
@@ -21,7 +20,8 @@ final class BenchCommand implements Runnable {
             names = "--only",
             paramLabel = "REGEX",
             defaultValue = ".*",
-            description = "Benchmarks to run, by a part of their name: MuonStep, Gpt2Layer, Gpt2Step")
+            description =
+                    "Benchmarks to run, by a part of their name: MuonStep, Gpt2Layer, Gpt2Step")
     private String only;
 
     @Option(
@@ -43,7 +43,7 @@ final class BenchCommand implements Runnable {
         try {
             new Runner(options).run();
         } catch (RunnerException e) {
-            throw new IllegalArgumentException("Nothing was measured: " + e.getMessage(), e);
+            throw new BadInputException("Nothing was measured: " + e.getMessage(), e);
         }
     }
 }

@@ -30,6 +30,13 @@ public record Gpt2Config(
     /**
      * Checks the ranges.
      *
+     * @param vocabSize the number of tokens
+     * @param contextLength the longest sequence
+     * @param layers the number of layers
+     * @param heads the attention heads of a layer
+     * @param width the size of a token's vector
+     * @param dropout the probability of dropping an element
+     * @param bias whether there are biases
      * @throws IllegalArgumentException if a component is out of its range
      */
     public Gpt2Config {

@@ -23,7 +23,7 @@ import java.util.function.UnaryOperator;
  * The same model as {@link Gpt2}, without dropout, composed of DJL's stock blocks and array
  * operations: the oracle of its results in float64, and of its speed in float32.
  */
-final class ComposedGpt2 extends AbstractBlock {
+public final class ComposedGpt2 extends AbstractBlock {
 
     private final Gpt2Config config;
     private final UnaryOperator<NDArray> gelu;
@@ -33,9 +33,12 @@ final class ComposedGpt2 extends AbstractBlock {
     private final LayerNorm finalNorm;
 
     /**
+     * Creates the block.
+     *
+     * @param config the shape of the model
      * @param gelu {@link #tanhGelu} for the published model; DJL's own is the exact form
      */
-    ComposedGpt2(Gpt2Config config, UnaryOperator<NDArray> gelu) {
+    public ComposedGpt2(Gpt2Config config, UnaryOperator<NDArray> gelu) {
         this.config = config;
         this.gelu = gelu;
         wte = addParameter(table("wte", config.vocabSize()));

@@ -18,6 +18,7 @@ final class ArrayMuon {
 
     static void step(NDArray weight, NDArray gradient, NDArray momentum) {
         try (NDScope scope = new NDScope()) {
+            scope.suppressNotUsedWarning();
             momentum.muli(MOMENTUM).addi(gradient.mul(1 - MOMENTUM));
             NDArray lookahead = gradient.mul(1 - MOMENTUM).add(momentum.mul(MOMENTUM));
             double rows = weight.getShape().get(0);

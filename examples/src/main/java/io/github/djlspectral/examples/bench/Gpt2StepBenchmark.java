@@ -1,12 +1,13 @@
 package io.github.djlspectral.examples.bench;
 
+import ai.djl.nn.Activation;
 import ai.djl.nn.Block;
-
+import io.github.djlspectral.layers.gpt.ComposedGpt2;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.Precision;
 import io.github.djlspectral.optim.DecoupledAdamW;
-
+import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -20,10 +21,9 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-import java.util.concurrent.TimeUnit;
-
 /**
- * A whole AdamW step of GPT-2 124M: forward, backward, clip, update; B = 4, T = 256, so 1024 tokens.
+ * A whole AdamW step of GPT-2 124M: forward, backward, clip, update; B = 4, T = 256, so 1024
+ * tokens.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.SingleShotTime)
@@ -64,7 +64,7 @@ public class Gpt2StepBenchmark {
             case FLOAT32 -> Gpt2.builder().setConfig(config).build();
             case BFLOAT16 ->
                     Gpt2.builder().setConfig(config).optPrecision(Precision.BFLOAT16).build();
-            case STOCK_BLOCKS -> new ComposedGpt2(config);
+            case STOCK_BLOCKS -> new ComposedGpt2(config, Activation::gelu);
         };
     }
 

@@ -13,7 +13,6 @@ import ai.djl.training.GradientCollector;
 import ai.djl.training.Trainer;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
-
 import io.github.djlspectral.optim.GradientClipping;
 
 /** A language model with its trainer and one batch of random tokens, B = 4 and T = 256. */

@@ -3,11 +3,11 @@ package io.github.djlspectral.examples.bench;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-
 import io.github.djlspectral.optim.DecoupledAdamW;
 import io.github.djlspectral.optim.Muon;
 import io.github.djlspectral.optim.SpectralMap;
-
+import java.util.Arrays;
+import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -20,9 +20,6 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
-
-import java.util.Arrays;
-import java.util.concurrent.TimeUnit;
 
 /** One whole optimizer step on one weight matrix of GPT-2, float32. */
 @State(Scope.Benchmark)

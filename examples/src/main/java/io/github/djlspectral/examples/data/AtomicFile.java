@@ -39,7 +39,7 @@ final class AtomicFile {
                 Files.deleteIfExists(partial);
             }
         } catch (IOException e) {
-            throw new DataException(
+            throw new BadInputException(
                     "Cannot write "
                             + file
                             + " ("

@@ -19,16 +19,16 @@ public final class CharTokenizer implements Tokenizer {
      *
      * @param text the text; order and repetition do not matter
      * @return a tokenizer that can encode the text
-     * @throws DataException if the text is empty or has more than 65536 different characters
+     * @throws BadInputException if the text is empty or has more than 65536 different characters
      */
     public static CharTokenizer of(String text) {
         int[] alphabet = text.codePoints().sorted().distinct().toArray();
         if (alphabet.length == 0) {
-            throw new DataException(
+            throw new BadInputException(
                     "The text is empty, so there are no characters to make tokens of");
         }
         if (alphabet.length > TokenShard.MAX_VOCAB_SIZE) {
-            throw new DataException(
+            throw new BadInputException(
                     "The text has "
                             + alphabet.length
                             + " different characters; token shards hold at most "
@@ -51,7 +51,7 @@ public final class CharTokenizer implements Tokenizer {
     private int token(int character) {
         int token = Arrays.binarySearch(alphabet, character);
         if (token < 0) {
-            throw new DataException(
+            throw new BadInputException(
                     String.format(
                             "Character '%s' (U+%04X) is not among the %d characters of this"
                                     + " vocabulary: leave it out, or train with the bytes or gpt2"

@@ -44,7 +44,7 @@ final class CorpusCache {
         return open(place, text.name(), tokenizer)
                 .orElseThrow(
                         () ->
-                                new DataException(
+                                new BadInputException(
                                         "The tokens just written to "
                                                 + place
                                                 + " cannot be read back: choose another cache"
@@ -103,10 +103,10 @@ final class CorpusCache {
                             List.of(train),
                             List.of(validation),
                             entry.bytesPerToken));
-        } catch (JsonParseException | DataException e) {
+        } catch (JsonParseException | BadInputException e) {
             return Optional.empty(); // a damaged entry is made again
         } catch (IOException e) {
-            throw new DataException("Cannot read " + entryFile(place) + " (" + e + ")", e);
+            throw new BadInputException("Cannot read " + entryFile(place) + " (" + e + ")", e);
         }
     }
 

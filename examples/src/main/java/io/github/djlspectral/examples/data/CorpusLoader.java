@@ -67,7 +67,7 @@ public final class CorpusLoader {
      *     token shards or with train.txt, valid.txt, test.txt; a token shard; or an http(s) URL
      * @param tokenization how to cut the text into tokens
      * @return the corpus; the caller closes it
-     * @throws DataException if it cannot be found, fetched, read or cached
+     * @throws BadInputException if it cannot be found, fetched, read or cached
      */
     public Corpus load(String data, Tokenization tokenization) {
         Source source = find(data);
@@ -75,7 +75,7 @@ public final class CorpusLoader {
             return cache.load(text, tokenization.tokenizerFor(text.train() + text.validation()));
         }
         if (tokenization == Tokenization.CHARS) {
-            throw new DataException(
+            throw new BadInputException(
                     data
                             + " holds tokens whose characters are not known: use the tokenizer that"
                             + " made them, gpt2 or bytes, or give the text itself");
@@ -89,7 +89,7 @@ public final class CorpusLoader {
      * @param data as for {@link #load(String, Tokenization)}
      * @param tokenizer the tokenizer to use
      * @return the corpus; the caller closes it
-     * @throws DataException if it cannot be found, fetched, read or cached, or the text has a
+     * @throws BadInputException if it cannot be found, fetched, read or cached, or the text has a
      *     character that the tokenizer lacks
      */
     public Corpus load(String data, Tokenizer tokenizer) {
@@ -122,7 +122,7 @@ public final class CorpusLoader {
                             Path.of(folder, file.isEmpty() ? "index.txt" : file),
                             FileCheck.ANY));
         } catch (URISyntaxException e) {
-            throw new DataException("'" + address + "' is no valid URL: " + e.getMessage(), e);
+            throw new BadInputException("'" + address + "' is no valid URL: " + e.getMessage(), e);
         }
     }
 
@@ -133,9 +133,9 @@ public final class CorpusLoader {
                 return path;
             }
         } catch (InvalidPathException e) {
-            throw new DataException("'" + data + "' is no valid path: " + e.getMessage(), e);
+            throw new BadInputException("'" + data + "' is no valid path: " + e.getMessage(), e);
         }
-        throw new DataException(
+        throw new BadInputException(
                 "There is no file, folder or data set '"
                         + data
                         + "': give a path, a URL or one of "

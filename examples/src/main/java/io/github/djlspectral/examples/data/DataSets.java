@@ -45,7 +45,7 @@ final class DataSets {
             return Optional.of(fineweb(data, colon < 0 ? "1" : data.substring(colon + 1)));
         }
         if (colon >= 0) {
-            throw new DataException(
+            throw new BadInputException(
                     "The data set "
                             + name
                             + " is one piece: write it without '"
@@ -88,7 +88,7 @@ final class DataSets {
 
     private Source fineweb(String data, String count) {
         if (!count.matches("[1-9][0-9]{0,2}") || Integer.parseInt(count) > FINEWEB_SHARDS) {
-            throw new DataException(
+            throw new BadInputException(
                     "'"
                             + data
                             + "' asks for '"

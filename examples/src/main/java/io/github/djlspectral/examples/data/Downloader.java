@@ -47,7 +47,7 @@ final class Downloader {
                 problem = download(file, partial);
             }
             if (problem.isPresent()) {
-                throw new DataException(
+                throw new BadInputException(
                         "The download of "
                                 + file.uri()
                                 + " is not the expected file: "
@@ -63,7 +63,7 @@ final class Downloader {
                     StandardCopyOption.REPLACE_EXISTING);
             return target;
         } catch (IOException e) {
-            throw new DataException(
+            throw new BadInputException(
                     "Cannot download "
                             + file.uri()
                             + " ("
@@ -99,7 +99,7 @@ final class Downloader {
     /** Keeps other processes away until the channel is closed. */
     private static void lock(FileChannel channel, Path partial) throws IOException {
         if (channel.tryLock() == null) {
-            throw new DataException(
+            throw new BadInputException(
                     partial + " is being downloaded by another process: wait until it is done");
         }
     }
@@ -132,7 +132,7 @@ final class Downloader {
                     return;
                 }
                 default ->
-                        throw new DataException(
+                        throw new BadInputException(
                                 "The server answered "
                                         + response.statusCode()
                                         + " to "
@@ -157,7 +157,7 @@ final class Downloader {
             return Client.HTTP.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new DataException("The download of " + file.uri() + " was interrupted", e);
+            throw new BadInputException("The download of " + file.uri() + " was interrupted", e);
         }
     }
 
@@ -165,7 +165,7 @@ final class Downloader {
             RemoteFile file, HttpResponse<InputStream> response, long have) {
         String range = response.headers().firstValue("Content-Range").orElse("none");
         if (!range.startsWith("bytes " + have + "-")) {
-            throw new DataException(
+            throw new BadInputException(
                     "The server of "
                             + file.uri()
                             + " was asked for the bytes from "

@@ -22,7 +22,7 @@ final class JavaSources {
         URL url = JavaSources.class.getClassLoader().getResource(ONE_OF_THEM);
         try {
             if (url == null || !(url.openConnection() instanceof JarURLConnection connection)) {
-                throw new DataException(
+                throw new BadInputException(
                         "The sources of Apache Commons Lang are not on the class path: run with"
                                 + " commons-lang3-sources.jar among the libraries, or choose other"
                                 + " data");
@@ -32,7 +32,7 @@ final class JavaSources {
                 return concatenate(jar);
             }
         } catch (IOException e) {
-            throw new DataException("Cannot read " + url + " (" + e + ")", e);
+            throw new BadInputException("Cannot read " + url + " (" + e + ")", e);
         }
     }
 

@@ -34,7 +34,7 @@ final class LocalData {
         try (Stream<Path> files = Files.list(folder)) {
             return files.filter(file -> file.toString().endsWith(SHARD_SUFFIX)).sorted().toList();
         } catch (IOException e) {
-            throw new DataException("Cannot list the folder " + folder + " (" + e + ")", e);
+            throw new BadInputException("Cannot list the folder " + folder + " (" + e + ")", e);
         }
     }
 
@@ -46,7 +46,7 @@ final class LocalData {
                                 Collectors.partitioningBy(
                                         file -> file.getFileName().toString().contains("val")));
         if (byPurpose.get(false).isEmpty()) {
-            throw new DataException(
+            throw new BadInputException(
                     "The folder "
                             + folder
                             + " has token shards for validation only: add one to train on, such as"
@@ -70,7 +70,7 @@ final class LocalData {
                     TextFile.read(test),
                     TextFile.read(valid));
         }
-        throw new DataException(
+        throw new BadInputException(
                 "The folder "
                         + folder
                         + " has neither token shards (*.bin) nor train.txt (with or without"

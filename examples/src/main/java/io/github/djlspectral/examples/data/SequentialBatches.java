@@ -20,7 +20,7 @@ public final class SequentialBatches {
      * @param batchSize windows per batch, at least 1
      * @param contextLength tokens per window, at least 1
      * @throws IllegalArgumentException if there is no shard or a number is less than 1
-     * @throws DataException if no shard has more tokens than the context
+     * @throws BadInputException if no shard has more tokens than the context
      */
     public SequentialBatches(List<TokenShard> shards, int batchSize, int contextLength) {
         this.batchSize = WindowReader.requirePositive("Batch size", batchSize);
@@ -43,7 +43,7 @@ public final class SequentialBatches {
      * @param index the number of the batch, in [0, {@link #count})
      * @return the batch; the last one may have fewer windows
      * @throws IllegalArgumentException if the number is out of range
-     * @throws DataException if a token is beyond the vocabulary of its shard
+     * @throws BadInputException if a token is beyond the vocabulary of its shard
      */
     public TokenBatch batch(long index) {
         if (index < 0 || index >= count()) {

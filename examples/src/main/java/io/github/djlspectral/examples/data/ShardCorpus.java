@@ -20,7 +20,7 @@ final class ShardCorpus {
             long total = train.stream().mapToLong(TokenShard::length).sum();
             long cut = total - total / 10;
             if (cut == total) {
-                throw new DataException(
+                throw new BadInputException(
                         source.name() + " has only " + total + " tokens: give more");
             }
             validation = range(train, cut, total);

@@ -31,7 +31,7 @@ record ShardHeader(int bytes) {
             return read(file, channel).bytes == 0
                     ? Optional.of("it does not begin with the magic number " + MAGIC)
                     : Optional.empty();
-        } catch (DataException e) {
+        } catch (BadInputException e) {
             return Optional.of(e.getMessage());
         }
     }
@@ -40,7 +40,7 @@ record ShardHeader(int bytes) {
     static ShardHeader read(Path file, FileChannel channel) throws IOException {
         long size = channel.size();
         if (size == 0 || size % Short.BYTES != 0) {
-            throw new DataException(
+            throw new BadInputException(
                     file
                             + " has "
                             + size
@@ -62,11 +62,12 @@ record ShardHeader(int bytes) {
 
     private static void requireComplete(Path file, long size, ByteBuffer header) {
         if (header.hasRemaining()) {
-            throw new DataException(file + " ends inside its header: download or prepare it again");
+            throw new BadInputException(
+                    file + " ends inside its header: download or prepare it again");
         }
         int version = header.getInt(Integer.BYTES);
         if (version != VERSION) {
-            throw new DataException(
+            throw new BadInputException(
                     file
                             + " is a token shard of version "
                             + version
@@ -77,7 +78,7 @@ record ShardHeader(int bytes) {
         long tokens = Integer.toUnsignedLong(header.getInt(2 * Integer.BYTES));
         long expected = BYTES + tokens * Short.BYTES;
         if (tokens == 0 || size != expected) {
-            throw new DataException(
+            throw new BadInputException(
                     file
                             + " has "
                             + size
@@ -99,7 +100,7 @@ record ShardHeader(int bytes) {
                 return;
             }
         }
-        throw new DataException(
+        throw new BadInputException(
                 file
                         + " begins with a header of magic number "
                         + header.getInt(0)

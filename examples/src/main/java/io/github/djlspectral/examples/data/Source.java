@@ -19,7 +19,7 @@ sealed interface Source {
                 cut--;
             }
             if (cut == 0) {
-                throw new DataException(
+                throw new BadInputException(
                         name + " is too short to train and validate on: give a longer text");
             }
             return new Text(name, text.substring(0, cut), text.substring(cut));

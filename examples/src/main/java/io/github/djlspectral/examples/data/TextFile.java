@@ -22,7 +22,7 @@ final class TextFile {
         try {
             long size = Files.size(file);
             if (size > MAX_BYTES) {
-                throw new DataException(
+                throw new BadInputException(
                         file
                                 + " has "
                                 + size
@@ -31,9 +31,9 @@ final class TextFile {
             }
             return decode(Files.readAllBytes(file), file.toString());
         } catch (NoSuchFileException e) {
-            throw new DataException("There is no file " + file, e);
+            throw new BadInputException("There is no file " + file, e);
         } catch (IOException e) {
-            throw new DataException("Cannot read " + file + " (" + e + ")", e);
+            throw new BadInputException("Cannot read " + file + " (" + e + ")", e);
         }
     }
 
@@ -44,14 +44,14 @@ final class TextFile {
      */
     static String decode(byte[] bytes, String origin) {
         if (bytes.length == 0) {
-            throw new DataException(origin + " is empty: give a text to learn from");
+            throw new BadInputException(origin + " is empty: give a text to learn from");
         }
         CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder();
         ByteBuffer in = ByteBuffer.wrap(bytes);
         CharBuffer out = CharBuffer.allocate(bytes.length);
         CoderResult result = decoder.decode(in, out, true);
         if (result.isError()) {
-            throw new DataException(
+            throw new BadInputException(
                     origin
                             + " is not UTF-8 text: byte "
                             + in.position()

@@ -26,7 +26,7 @@ public final class TokenBatches {
      * @param contextLength tokens per window, at least 1
      * @param seed selects the random positions
      * @throws IllegalArgumentException if there is no shard or a number is less than 1
-     * @throws DataException if no shard has more tokens than the context
+     * @throws BadInputException if no shard has more tokens than the context
      */
     public TokenBatches(List<TokenShard> shards, int batchSize, int contextLength, long seed) {
         this.batchSize = WindowReader.requirePositive("Batch size", batchSize);
@@ -41,7 +41,7 @@ public final class TokenBatches {
      * @param index the number of the batch, at least 0; it need not be the next one
      * @return the same batch for the same seed and number, in every process
      * @throws IllegalArgumentException if the number is negative
-     * @throws DataException if a token is beyond the vocabulary of its shard
+     * @throws BadInputException if a token is beyond the vocabulary of its shard
      */
     public TokenBatch batch(long index) {
         if (index < 0) {

@@ -43,8 +43,8 @@ public final class TokenShard implements AutoCloseable {
      *
      * @param file the file, in llm.c's format if it begins with its magic number, else headerless
      * @return the tokens
-     * @throws DataException if the file is missing, empty, of odd length, has another version, or
-     *     its length differs from what its header says
+     * @throws BadInputException if the file is missing, empty, of odd length, has another version,
+     *     or its length differs from what its header says
      */
     public static TokenShard open(Path file) {
         return open(file, MAX_VOCAB_SIZE);
@@ -56,8 +56,8 @@ public final class TokenShard implements AutoCloseable {
      * @param file the file, in llm.c's format if it begins with its magic number, else headerless
      * @param vocabSize the number of different tokens, in [1, 65536]; reading another token throws
      * @return the tokens
-     * @throws DataException if the file is missing, empty, of odd length, has another version, or
-     *     its length differs from what its header says
+     * @throws BadInputException if the file is missing, empty, of odd length, has another version,
+     *     or its length differs from what its header says
      * @throws IllegalArgumentException if the vocabulary size is out of range
      */
     public static TokenShard open(Path file, int vocabSize) {
@@ -67,9 +67,9 @@ public final class TokenShard implements AutoCloseable {
             long length = (channel.size() - headerBytes) / Short.BYTES;
             return new TokenShard(file, vocabSize, 0, length, map(channel, headerBytes, length));
         } catch (NoSuchFileException e) {
-            throw new DataException("There is no file " + file, e);
+            throw new BadInputException("There is no file " + file, e);
         } catch (IOException e) {
-            throw new DataException("Cannot read the token shard " + file + " (" + e + ")", e);
+            throw new BadInputException("Cannot read the token shard " + file + " (" + e + ")", e);
         }
     }
 
@@ -104,7 +104,7 @@ public final class TokenShard implements AutoCloseable {
      * @param file the file to write or replace; its folder is created if necessary
      * @param tokens the tokens, each in [0, 65535]; at least one
      * @throws IllegalArgumentException if there is no token or one is out of range
-     * @throws DataException if the file cannot be written
+     * @throws BadInputException if the file cannot be written
      */
     public static void write(Path file, int[] tokens) {
         if (tokens.length == 0) {
@@ -161,7 +161,7 @@ public final class TokenShard implements AutoCloseable {
      * @param index the position, in [0, {@link #length})
      * @return the token
      * @throws IndexOutOfBoundsException if the position is out of range
-     * @throws DataException if the token is not in the vocabulary
+     * @throws BadInputException if the token is not in the vocabulary
      */
     public int token(long index) {
         int[] into = new int[1];
@@ -175,7 +175,7 @@ public final class TokenShard implements AutoCloseable {
      * @param from the position of the first, in [0, {@link #length} - {@code into.length}]
      * @param into receives the tokens; filled completely
      * @throws IndexOutOfBoundsException if a position is out of range
-     * @throws DataException if a token is not in the vocabulary
+     * @throws BadInputException if a token is not in the vocabulary
      * @throws IllegalStateException if the shard is closed
      */
     public void read(long from, int[] into) {
@@ -189,7 +189,7 @@ public final class TokenShard implements AutoCloseable {
             ShortBuffer segment = open[(int) (position >> SEGMENT_BITS)];
             into[i] = Short.toUnsignedInt(segment.get((int) (position & (SEGMENT_TOKENS - 1))));
             if (into[i] >= vocabSize) {
-                throw new DataException(
+                throw new BadInputException(
                         "The token shard "
                                 + file
                                 + " has token "

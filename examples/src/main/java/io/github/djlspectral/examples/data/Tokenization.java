@@ -18,7 +18,7 @@ public enum Tokenization {
      *
      * @param name {@code gpt2}, {@code bytes} or {@code chars}, in any case
      * @return the tokenization
-     * @throws DataException if there is none of that name
+     * @throws BadInputException if there is none of that name
      */
     public static Tokenization of(String name) {
         return Arrays.stream(values())
@@ -26,7 +26,7 @@ public enum Tokenization {
                 .findFirst()
                 .orElseThrow(
                         () ->
-                                new DataException(
+                                new BadInputException(
                                         "Unknown tokenizer '" + name + "'; use one of " + names()));
     }
 
@@ -35,7 +35,7 @@ public enum Tokenization {
      *
      * @param text the whole text, training and validation; only {@link #CHARS} reads it
      * @return a tokenizer that can encode the text
-     * @throws DataException if the text has no character, or too many different ones
+     * @throws BadInputException if the text has no character, or too many different ones
      */
     public Tokenizer tokenizerFor(String text) {
         return switch (this) {

@@ -11,7 +11,7 @@ public sealed interface Tokenizer permits Gpt2Tokenizer, ByteTokenizer, CharToke
      *
      * @param text any text
      * @return token numbers, each in [0, {@link #vocabSize})
-     * @throws DataException if the text has a character that the vocabulary lacks
+     * @throws BadInputException if the text has a character that the vocabulary lacks
      */
     int[] encode(String text);
 
@@ -43,7 +43,7 @@ public sealed interface Tokenizer permits Gpt2Tokenizer, ByteTokenizer, CharToke
      * Writes this tokenizer to a JSON file, atomically.
      *
      * @param file the file to write or replace
-     * @throws DataException if the file cannot be written
+     * @throws BadInputException if the file cannot be written
      */
     default void save(Path file) {
         TokenizerJson.save(this, file);
@@ -54,7 +54,7 @@ public sealed interface Tokenizer permits Gpt2Tokenizer, ByteTokenizer, CharToke
      *
      * @param file the JSON file
      * @return the same tokenizer
-     * @throws DataException if the file is missing, cannot be read or is no tokenizer
+     * @throws BadInputException if the file is missing, cannot be read or is no tokenizer
      */
     static Tokenizer load(Path file) {
         return TokenizerJson.load(file);

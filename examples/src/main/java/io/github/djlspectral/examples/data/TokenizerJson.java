@@ -33,14 +33,14 @@ record TokenizerJson(String name, String characters) {
         try {
             TokenizerJson json = GSON.fromJson(Files.readString(file), TokenizerJson.class);
             if (json == null || json.name == null) {
-                throw new DataException(file + " does not describe a tokenizer");
+                throw new BadInputException(file + " does not describe a tokenizer");
             }
             return Tokenization.of(json.name)
                     .tokenizerFor(json.characters == null ? "" : json.characters);
         } catch (JsonParseException e) {
-            throw new DataException(file + " does not describe a tokenizer", e);
+            throw new BadInputException(file + " does not describe a tokenizer", e);
         } catch (IOException e) {
-            throw new DataException("Cannot read the tokenizer " + file + ": " + e, e);
+            throw new BadInputException("Cannot read the tokenizer " + file + ": " + e, e);
         }
     }
 }

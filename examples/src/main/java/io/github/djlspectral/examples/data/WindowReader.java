@@ -39,7 +39,7 @@ final class WindowReader {
     private void requireOneWindow() {
         TokenShard longest = shards.stream().max(Comparator.comparing(TokenShard::length)).get();
         if (longest.length() <= contextLength) {
-            throw new DataException(
+            throw new BadInputException(
                     longest
                             + " is too short: a context of "
                             + contextLength

@@ -229,11 +229,11 @@ class CorpusLoaderTest {
         Path shard = folder.resolve("only.bin");
         TokenShard.write(shard, new int[] {1, 2, 300, 4, 5, 6, 7, 8, 9, 10, 11});
         assertThatThrownBy(() -> loader.load(shard.toString(), Tokenization.BYTES))
-                .isInstanceOf(DataException.class)
+                .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("token 300")
                 .hasMessageContaining("[0, 256)");
         assertThatThrownBy(() -> loader.load(shard.toString(), Tokenization.CHARS))
-                .isInstanceOf(DataException.class)
+                .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("gpt2 or bytes");
     }
 
@@ -309,7 +309,7 @@ class CorpusLoaderTest {
 
     private void assertRefused(String data, String message) {
         assertThatThrownBy(() -> loader.load(data, Tokenization.BYTES))
-                .isInstanceOf(DataException.class)
+                .isInstanceOf(BadInputException.class)
                 .hasMessageContaining(message)
                 .hasMessageNotContaining("\n");
     }

@@ -91,7 +91,7 @@ class DownloaderTest {
     void keepsWhatArrivedWhenTheConnectionKeepsBreaking() {
         server.breakAfter(1_000, 100);
         assertThatThrownBy(() -> downloader.fetch(pinned()))
-                .isInstanceOf(DataException.class)
+                .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("Cannot download " + server.uri())
                 .hasMessageContaining("try again");
         assertThat(partial()).hasSize(5_000);
@@ -139,7 +139,7 @@ class DownloaderTest {
     void wrongContentIsDeletedAndReported() {
         String expected = sha256(new byte[1]);
         assertThatThrownBy(() -> downloader.fetch(file(FileCheck.sha256(expected))))
-                .isInstanceOf(DataException.class)
+                .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("SHA-256 is " + sha256(content) + " instead of " + expected)
                 .hasMessageContaining("deleted");
         assertThat(folder.resolve("set")).isEmptyDirectory();
@@ -156,7 +156,7 @@ class DownloaderTest {
     void errorOfTheServerIsReported() {
         server.answer(404);
         assertThatThrownBy(() -> downloader.fetch(pinned()))
-                .isInstanceOf(DataException.class)
+                .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("answered 404 to " + server.uri());
     }
 
@@ -174,7 +174,7 @@ class DownloaderTest {
     void noNetworkIsReported() {
         server.close();
         assertThatThrownBy(() -> downloader.fetch(pinned()))
-                .isInstanceOf(DataException.class)
+                .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("check the network")
                 .hasMessageContaining("commons-lang, which needs no network")
                 .hasMessageNotContaining("\n");

@@ -143,11 +143,11 @@ class TokenBatchesTest {
     void textShorterThanOneContextIsReported() {
         List<TokenShard> four = List.of(shards.get(1));
         assertThatThrownBy(() -> new TokenBatches(four, 1, CONTEXT, 0))
-                .isInstanceOf(DataException.class)
+                .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("1000.bin (4 tokens)")
                 .hasMessageContaining("at least 5 tokens");
         assertThatThrownBy(() -> new SequentialBatches(four, 1, CONTEXT))
-                .isInstanceOf(DataException.class);
+                .isInstanceOf(BadInputException.class);
     }
 
     @Test

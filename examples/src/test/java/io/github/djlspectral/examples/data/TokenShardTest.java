@@ -95,7 +95,7 @@ class TokenShardTest {
         try (TokenShard shard = TokenShard.open(file, 256)) {
             assertThat(shard.token(1)).isEqualTo(255);
             assertThatThrownBy(() -> shard.token(2))
-                    .isInstanceOf(DataException.class)
+                    .isInstanceOf(BadInputException.class)
                     .hasMessageContaining("token 256 at position 2")
                     .hasMessageContaining("[0, 256)");
         }
@@ -123,7 +123,7 @@ class TokenShardTest {
     void folderThatCannotBeWrittenIsReported() throws IOException {
         Files.writeString(file, "a file where a folder is needed");
         assertThatThrownBy(() -> TokenShard.write(file.resolve("x.bin"), new int[] {1}))
-                .isInstanceOf(DataException.class)
+                .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("Cannot write");
     }
 
@@ -171,7 +171,7 @@ class TokenShardTest {
 
     private void assertRefused(String message) {
         assertThatThrownBy(() -> TokenShard.open(file))
-                .isInstanceOf(DataException.class)
+                .isInstanceOf(BadInputException.class)
                 .hasMessageContaining(file.toString())
                 .hasMessageContaining(message);
     }

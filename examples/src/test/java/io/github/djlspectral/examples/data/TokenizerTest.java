@@ -77,10 +77,10 @@ class TokenizerTest {
     @Test
     void characterOutsideTheVocabularyIsNamed() {
         assertThatThrownBy(() -> CharTokenizer.of("abc").encode("abcd"))
-                .isInstanceOf(DataException.class)
+                .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("'d' (U+0064)");
         assertThatThrownBy(() -> CharTokenizer.of(""))
-                .isInstanceOf(DataException.class)
+                .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("empty");
     }
 
@@ -91,7 +91,7 @@ class TokenizerTest {
             text.appendCodePoint(codePoint);
         }
         assertThatThrownBy(() -> CharTokenizer.of(text.toString()))
-                .isInstanceOf(DataException.class)
+                .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("65537")
                 .hasMessageContaining("65536");
     }
@@ -146,12 +146,12 @@ class TokenizerTest {
     @Test
     void whatIsNoTokenizerIsRefused(@TempDir Path folder) throws IOException {
         Path file = folder.resolve("tokenizer.json");
-        assertThatThrownBy(() -> Tokenizer.load(file)).isInstanceOf(DataException.class);
+        assertThatThrownBy(() -> Tokenizer.load(file)).isInstanceOf(BadInputException.class);
         for (String json : new String[] {"", "{", "{}", "[]", "{\"name\":\"words\"}"}) {
             Files.writeString(file, json);
             assertThatThrownBy(() -> Tokenizer.load(file))
                     .as(json)
-                    .isInstanceOf(DataException.class);
+                    .isInstanceOf(BadInputException.class);
         }
     }
 
@@ -159,7 +159,7 @@ class TokenizerTest {
     void tokenizationsHaveNames() {
         assertThat(Tokenization.of("GPT2")).isEqualTo(Tokenization.GPT2);
         assertThatThrownBy(() -> Tokenization.of("words"))
-                .isInstanceOf(DataException.class)
+                .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("gpt2, bytes, chars");
     }
 }

@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.data;
 
-/** Data that cannot be used; the message says what is wrong, where, and what to do about it. */
-public final class DataException extends RuntimeException {
+/** Data, an option or a run that cannot be used; the message says what is wrong and what to do. */
+public final class BadInputException extends RuntimeException {
 
     private static final long serialVersionUID = 1L;
 
@@ -10,7 +10,7 @@ public final class DataException extends RuntimeException {
      *
      * @param message one line: what is wrong, where, what to do
      */
-    public DataException(String message) {
+    public BadInputException(String message) {
         super(message);
     }
 
@@ -20,7 +20,7 @@ public final class DataException extends RuntimeException {
      * @param message one line: what is wrong, where, what to do
      * @param cause what was thrown below
      */
-    public DataException(String message, Throwable cause) {
+    public BadInputException(String message, Throwable cause) {
         super(message, cause);
     }
 }

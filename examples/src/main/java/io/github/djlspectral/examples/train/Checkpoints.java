@@ -1,0 +1,176 @@
+package io.github.djlspectral.examples.train;
+
+import ai.djl.util.JsonUtils;
+import com.google.gson.JsonParseException;
+import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.layers.gpt.Gpt2Config;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+
+/**
+ * The checkpoints of a run, one directory each. A checkpoint is written under a temporary name and
+ * renamed when it is complete and on disk, so that at any moment the newest one is whole.
+ */
+final class Checkpoints {
+
+    private static final String PREFIX = "step-";
+    private static final String TEMPORARY = ".tmp";
+
+    private final Path directory;
+
+    /** Names the directory that holds the checkpoints; it is created when one is written. */
+    Checkpoints(Path directory) {
+        this.directory = directory;
+    }
+
+    /** Writes the files of a checkpoint into a directory. */
+    @FunctionalInterface
+    interface Writer {
+        void writeTo(Path directory) throws IOException;
+    }
+
+    /**
+     * Writes a checkpoint and then deletes the oldest ones.
+     *
+     * @param step the number of steps done
+     * @param keep the number of checkpoints to keep, at least 1
+     * @throws UncheckedIOException if it cannot be written; earlier checkpoints are untouched
+     */
+    void write(int step, Gpt2Config model, int keep, Writer writer) {
+        Path target = directory.resolve(String.format("%s%06d", PREFIX, step));
+        Path partial = directory.resolve(target.getFileName() + TEMPORARY);
+        try {
+            Files.createDirectories(directory);
+            deleteAll(partial);
+            try {
+                Files.createDirectory(partial);
+                writer.writeTo(partial);
+                writeContents(partial, step, model);
+                sync(partial);
+                deleteAll(target);
+                Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
+            } finally {
+                deleteAll(partial);
+            }
+            List<Path> all = newestFirst();
+            for (Path old : all.subList(Math.min(keep, all.size()), all.size())) {
+                deleteAll(old);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(
+                    "Cannot write the checkpoint "
+                            + target
+                            + " ("
+                            + e
+                            + "); earlier checkpoints are untouched: make room, then --resume",
+                    e);
+        }
+    }
+
+    /**
+     * Returns the newest checkpoint that is whole.
+     *
+     * @throws BadInputException if there are checkpoints but all are damaged
+     * @throws UncheckedIOException if the directory cannot be read
+     */
+    Optional<Checkpoint> newest() {
+        List<Path> all = newestFirst();
+        for (Path candidate : all) {
+            Optional<Checkpoint> checkpoint = read(candidate);
+            if (checkpoint.isPresent()) {
+                return checkpoint;
+            }
+        }
+        if (!all.isEmpty()) {
+            throw new BadInputException(
+                    "Every checkpoint in "
+                            + directory
+                            + " is damaged: its files do not match their checksums");
+        }
+        return Optional.empty();
+    }
+
+    /** Reads a checkpoint and compares its files with their checksums; empty if it is damaged. */
+    private static Optional<Checkpoint> read(Path checkpoint) {
+        try {
+            Checkpoint.Contents contents =
+                    JsonUtils.GSON.fromJson(
+                            Files.readString(checkpoint.resolve(Checkpoint.CONTENTS)),
+                            Checkpoint.Contents.class);
+            if (contents == null || contents.model() == null || contents.sha256() == null) {
+                return Optional.empty();
+            }
+            for (Map.Entry<String, String> file : contents.sha256().entrySet()) {
+                if (!file.getValue().equals(Sha256.of(checkpoint.resolve(file.getKey())))) {
+                    return Optional.empty();
+                }
+            }
+            return Optional.of(new Checkpoint(checkpoint, contents));
+        } catch (IOException | JsonParseException e) {
+            return Optional.empty(); // half-copied or cut off; an older one may be whole
+        }
+    }
+
+    private static void writeContents(Path partial, int step, Gpt2Config model) throws IOException {
+        Map<String, String> checksums = new TreeMap<>();
+        for (Path file : list(partial)) {
+            checksums.put(file.getFileName().toString(), Sha256.of(file));
+        }
+        Files.writeString(
+                partial.resolve(Checkpoint.CONTENTS),
+                JsonUtils.GSON_PRETTY.toJson(new Checkpoint.Contents(step, model, checksums)));
+    }
+
+    private List<Path> newestFirst() {
+        if (!Files.isDirectory(directory)) {
+            return List.of();
+        }
+        try {
+            return list(directory).stream()
+                    .filter(path -> path.getFileName().toString().matches(PREFIX + "\\d+"))
+                    .sorted(Comparator.comparingInt(Checkpoints::step).reversed())
+                    .toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot list the checkpoints in " + directory, e);
+        }
+    }
+
+    private static int step(Path checkpoint) {
+        return Integer.parseInt(checkpoint.getFileName().toString().substring(PREFIX.length()));
+    }
+
+    private static List<Path> list(Path directory) throws IOException {
+        try (Stream<Path> files = Files.list(directory)) {
+            return files.sorted().toList();
+        }
+    }
+
+    private static void deleteAll(Path directory) throws IOException {
+        if (Files.isDirectory(directory)) {
+            for (Path file : list(directory)) {
+                Files.delete(file);
+            }
+        }
+        Files.deleteIfExists(directory);
+    }
+
+    /** Waits until the files are on disk: a rename must not overtake what it names. */
+    private static void sync(Path partial) throws IOException {
+        for (Path file : list(partial)) {
+            try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+                channel.force(true);
+            }
+        }
+    }
+}

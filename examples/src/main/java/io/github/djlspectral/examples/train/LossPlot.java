@@ -1,0 +1,73 @@
+package io.github.djlspectral.examples.train;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.ToDoubleFunction;
+import org.knowm.xchart.BitmapEncoder;
+import org.knowm.xchart.BitmapEncoder.BitmapFormat;
+import org.knowm.xchart.XYChart;
+import org.knowm.xchart.XYChartBuilder;
+import org.knowm.xchart.style.Styler.LegendPosition;
+import org.knowm.xchart.style.markers.SeriesMarkers;
+
+/** Draws the loss curves of a run. */
+final class LossPlot {
+
+    private static final int WIDTH = 900;
+    private static final int HEIGHT = 540;
+
+    private LossPlot() {}
+
+    /**
+     * Writes a PNG file with training and validation loss over steps.
+     *
+     * @throws UncheckedIOException if it cannot be written
+     */
+    static void write(String title, List<MetricsRow> rows, Path path) {
+        XYChart chart = chart(title);
+        addSeries(chart, "training", rows, MetricsRow::trainLoss);
+        addSeries(chart, "validation", rows, MetricsRow::validationLoss);
+        if (!chart.getSeriesMap().isEmpty()) {
+            save(chart, path);
+        }
+    }
+
+    /** Returns an empty chart of losses over steps. */
+    static XYChart chart(String title) {
+        XYChart chart =
+                new XYChartBuilder()
+                        .width(WIDTH)
+                        .height(HEIGHT)
+                        .title(title)
+                        .xAxisTitle("step")
+                        .yAxisTitle("loss, nats per token")
+                        .build();
+        chart.getStyler().setLegendPosition(LegendPosition.InsideNE);
+        return chart;
+    }
+
+    /** Writes a chart as a PNG file. */
+    static void save(XYChart chart, Path path) {
+        try {
+            BitmapEncoder.saveBitmap(chart, path.toString(), BitmapFormat.PNG);
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot write " + path + " (" + e + ")", e);
+        }
+    }
+
+    /** Adds a curve of the rows whose loss is known. */
+    static void addSeries(
+            XYChart chart, String name, List<MetricsRow> rows, ToDoubleFunction<MetricsRow> loss) {
+        List<MetricsRow> known =
+                rows.stream().filter(row -> Double.isFinite(loss.applyAsDouble(row))).toList();
+        if (!known.isEmpty()) {
+            chart.addSeries(
+                            name,
+                            known.stream().mapToDouble(MetricsRow::step).toArray(),
+                            known.stream().mapToDouble(loss).toArray())
+                    .setMarker(SeriesMarkers.NONE);
+        }
+    }
+}

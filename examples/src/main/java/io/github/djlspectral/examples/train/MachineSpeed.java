@@ -1,0 +1,43 @@
+package io.github.djlspectral.examples.train;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+
+/** Measures what the device can do at best, to judge training speed by. */
+final class MachineSpeed {
+
+    private static final int SIZE = 1024;
+    private static final int SIZE_ON_GPU = 4096;
+    private static final long NANOS = 300_000_000;
+    private static final double NANO = 1e-9;
+
+    private MachineSpeed() {}
+
+    /**
+     * Returns the best rate of a float32 matrix product on the manager's device, in operations a
+     * second: the best, because what else runs on the machine can only slow a product down.
+     */
+    static double matrixProductRate(NDManager manager) {
+        int size = manager.getDevice().isGpu() ? SIZE_ON_GPU : SIZE;
+        try (NDManager scratch = manager.newSubManager()) {
+            NDArray a = scratch.ones(new Shape(size, size));
+            multiply(a); // the first product sets up the library
+            long shortest = Long.MAX_VALUE;
+            long end = System.nanoTime() + NANOS;
+            do {
+                long begin = System.nanoTime();
+                multiply(a);
+                shortest = Math.min(shortest, System.nanoTime() - begin);
+            } while (System.nanoTime() < end);
+            return 2.0 * size * size * size / (shortest * NANO);
+        }
+    }
+
+    private static void multiply(NDArray a) {
+        try (NDArray product = a.matMul(a);
+                NDArray corner = product.get(0, 0)) {
+            corner.getFloat(); // waits for the device
+        }
+    }
+}

@@ -1,0 +1,143 @@
+package io.github.djlspectral.examples.train;
+
+import ai.djl.engine.Engine;
+import ai.djl.util.JsonUtils;
+import com.google.gson.JsonParseException;
+import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.Corpus;
+import io.github.djlspectral.examples.data.TokenShard;
+import io.github.djlspectral.layers.gpt.Gpt2Config;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * The file {@code config.json} of a run: everything that is needed to understand and repeat it.
+ *
+ * @param options all options, the preset's and the user's
+ * @param model the model's shape
+ * @param data the corpus, for people
+ * @param dataSha256 the checksum that tells whether the corpus is still the same
+ * @param versions what the run began with, by name
+ */
+record RunConfig(
+        TrainingOptions options,
+        Gpt2Config model,
+        String data,
+        String dataSha256,
+        Map<String, String> versions) {
+
+    private static final int HASHED_TOKENS = 1 << 20;
+
+    /** Describes a run that begins now. */
+    static RunConfig of(TrainingOptions options, Corpus corpus) {
+        return new RunConfig(
+                options,
+                options.model(corpus.tokenizer().vocabSize()),
+                corpus.description(),
+                fingerprint(corpus),
+                currentVersions(Engine.getEngine("PyTorch")));
+    }
+
+    /**
+     * Returns the options to continue with.
+     *
+     * @param arguments what the user gives now
+     * @throws BadInputException if they would make it another run
+     */
+    TrainingOptions resumed(List<String> arguments) {
+        String json = JsonUtils.GSON.toJson(options);
+        TrainingOptions changed = JsonUtils.GSON.fromJson(json, TrainingOptions.class);
+        changed.overlay(arguments);
+        changed.requireSameRun(options);
+        return changed;
+    }
+
+    /**
+     * Fails unless the corpus is the one that the run began with.
+     *
+     * @throws BadInputException if it is not
+     */
+    void requireSameData(RunConfig now) {
+        if (!dataSha256.equals(now.dataSha256)) {
+            throw new BadInputException(
+                    "The data has changed since the run began: then "
+                            + data
+                            + ", now "
+                            + now.data
+                            + "; start a new run in another --out");
+        }
+    }
+
+    /** Returns a checksum of the numbers of tokens and the first million of each split. */
+    private static String fingerprint(Corpus corpus) {
+        MessageDigest digest = Sha256.digest();
+        for (List<TokenShard> split : List.of(corpus.train(), corpus.validation())) {
+            long left = HASHED_TOKENS;
+            for (TokenShard shard : split) {
+                int count = (int) Math.min(left, shard.length());
+                ByteBuffer bytes = ByteBuffer.allocate(Long.BYTES + count * Short.BYTES);
+                bytes.putLong(shard.length());
+                int[] tokens = new int[count];
+                shard.read(0, tokens);
+                for (int token : tokens) {
+                    bytes.putShort((short) token);
+                }
+                digest.update(bytes.array());
+                left -= count;
+            }
+        }
+        return HexFormat.of().formatHex(digest.digest());
+    }
+
+    /** Returns the versions of this program's parts. */
+    private static Map<String, String> currentVersions(Engine engine) {
+        Map<String, String> versions = new TreeMap<>();
+        String own = RunConfig.class.getPackage().getImplementationVersion();
+        versions.put("djl-spectral", own == null ? "development" : own);
+        versions.put("djl", Engine.getDjlVersion());
+        versions.put("pytorch", engine.getVersion());
+        versions.put("java", Runtime.version().toString());
+        versions.put("os", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
+        return versions;
+    }
+
+    void write(Path path) {
+        try {
+            Files.writeString(path, JsonUtils.GSON_PRETTY.toJson(this) + "\n");
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot write " + path + " (" + e + ")", e);
+        }
+    }
+
+    /**
+     * Reads the configuration of a run.
+     *
+     * @throws BadInputException if there is none or it is damaged
+     * @throws UncheckedIOException if it cannot be read
+     */
+    static RunConfig read(Path path) {
+        try {
+            RunConfig config = JsonUtils.GSON.fromJson(Files.readString(path), RunConfig.class);
+            if (config == null || config.options == null || config.model == null) {
+                throw new BadInputException(path + " is not the configuration of a run");
+            }
+            return config;
+        } catch (NoSuchFileException e) {
+            throw new BadInputException(
+                    "There is no run in " + path.getParent() + ": " + path + " does not exist", e);
+        } catch (JsonParseException e) {
+            throw new BadInputException(path + " is not the configuration of a run", e);
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot read " + path + " (" + e + ")", e);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+package io.github.djlspectral.examples.train;
+
+import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.Tokenizer;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * The files of a run.
+ *
+ * @param path the directory
+ */
+record RunDirectory(Path path) {
+
+    /** Fails if there is a run here already. */
+    void requireUnused() {
+        if (Files.exists(config())) {
+            throw new BadInputException(
+                    path
+                            + " already has a run: add --resume to continue it, or choose another"
+                            + " --out");
+        }
+    }
+
+    /**
+     * Creates the directory with the files that make it a run.
+     *
+     * @param routing a table for people; may be empty
+     */
+    void create(RunConfig config, Tokenizer tokenizer, String routing) {
+        try {
+            Files.createDirectories(path);
+            if (!routing.isEmpty()) {
+                Files.writeString(path.resolve("routing.txt"), routing);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(
+                    "Cannot write to the directory " + path + " (" + e + "); choose another --out",
+                    e);
+        }
+        tokenizer.save(tokenizer());
+        config.write(config());
+    }
+
+    Path config() {
+        return path.resolve("config.json");
+    }
+
+    Path tokenizer() {
+        return path.resolve("tokenizer.json");
+    }
+
+    Path metrics() {
+        return path.resolve("metrics.csv");
+    }
+
+    Path samples() {
+        return path.resolve("samples.txt");
+    }
+
+    Path plot() {
+        return path.resolve("loss.png");
+    }
+
+    Checkpoints checkpoints() {
+        return new Checkpoints(path.resolve("checkpoints"));
+    }
+}

@@ -1,0 +1,131 @@
+package io.github.djlspectral.examples.train;
+
+import ai.djl.Device;
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.Corpus;
+import io.github.djlspectral.examples.data.CorpusLoader;
+import io.github.djlspectral.examples.data.SequentialBatches;
+import io.github.djlspectral.examples.data.Tokenizer;
+import io.github.djlspectral.layers.gpt.Gpt2;
+import java.nio.file.Path;
+import java.util.function.Consumer;
+
+/** A trained model, read from the newest whole checkpoint of a run. */
+public final class SavedRun implements AutoCloseable {
+
+    private final RunConfig config;
+    private final Tokenizer tokenizer;
+    private final int step;
+    private final NDManager manager;
+    private final Gpt2 gpt2;
+
+    private SavedRun(
+            RunConfig config, Tokenizer tokenizer, int step, NDManager manager, Gpt2 gpt2) {
+        this.config = config;
+        this.tokenizer = tokenizer;
+        this.step = step;
+        this.manager = manager;
+        this.gpt2 = gpt2;
+    }
+
+    /**
+     * Reads a run.
+     *
+     * @param directory the run's directory
+     * @param deviceName where to compute: cpu, gpu, or gpu and a number
+     * @return the model; the caller closes it
+     * @throws BadInputException if there is no run, no whole checkpoint or no such device, or the
+     *     checkpoint is of another architecture
+     * @throws java.io.UncheckedIOException if a file cannot be read
+     */
+    public static SavedRun open(Path directory, String deviceName) {
+        RunDirectory files = new RunDirectory(directory);
+        RunConfig config = RunConfig.read(files.config());
+        Checkpoint checkpoint =
+                files.checkpoints()
+                        .newest()
+                        .orElseThrow(
+                                () -> new BadInputException(directory + " has no checkpoint yet"));
+        checkpoint.requireModel(config.model());
+        Tokenizer tokenizer = Tokenizer.load(files.tokenizer());
+        Device device = Devices.of(deviceName);
+        Gpt2 gpt2 =
+                Gpt2.builder()
+                        .setConfig(config.model())
+                        .optPrecision(config.options().precision)
+                        .build();
+        checkpoint.initialize(gpt2);
+        NDManager manager = Engine.getEngine("PyTorch").newBaseManager(device);
+        gpt2.initialize(manager, DataType.FLOAT32, new Shape(1, config.model().contextLength()));
+        return new SavedRun(config, tokenizer, checkpoint.step(), manager, gpt2);
+    }
+
+    /**
+     * The quality of a model on a text.
+     *
+     * @param loss nats per token
+     * @param perplexity {@code exp(loss)}
+     * @param bitsPerByte bits per UTF-8 byte of text, which compares across tokenizers
+     * @param tokens the number of tokens predicted
+     */
+    public record Quality(double loss, double perplexity, double bitsPerByte, long tokens) {}
+
+    /**
+     * Measures the model on the validation split of a data set.
+     *
+     * @param data what {@code --data} takes; null for the run's own
+     * @param batches the number of batches of the run's size, spread over the split; 0 for all
+     * @param loader finds the data
+     * @return the quality
+     */
+    public Quality evaluate(String data, long batches, CorpusLoader loader) {
+        String name = data == null ? config.options().data : data;
+        try (Corpus corpus = loader.load(name, tokenizer)) {
+            SequentialBatches all =
+                    new SequentialBatches(
+                            corpus.validation(), config.options().batch, config.options().context);
+            Validation validation = new Validation(all, batches == 0 ? all.count() : batches);
+            Validation.Result result = validation.run(languageModel());
+            double bits = result.loss() / Math.log(2) / corpus.bytesPerToken();
+            return new Quality(result.loss(), Math.exp(result.loss()), bits, result.tokens());
+        }
+    }
+
+    /**
+     * Continues a text.
+     *
+     * @param prompt at least one token
+     * @param tokens the number of tokens to add
+     * @param sampler draws them
+     * @param sink receives the new text in pieces
+     * @throws BadInputException if the prompt is empty
+     */
+    public void generate(String prompt, int tokens, Sampler sampler, Consumer<String> sink) {
+        new TextGenerator(languageModel(), tokenizer, sampler).generate(prompt, tokens, sink);
+    }
+
+    /**
+     * Describes the run in one line.
+     *
+     * @return the model's size, its step and its data
+     */
+    public String description() {
+        return String.format(
+                "%d layers, width %d, step %d, trained on %s",
+                config.model().layers(), config.model().width(), step, config.data());
+    }
+
+    private LanguageModel languageModel() {
+        return new LanguageModel(gpt2, config.model().contextLength(), manager);
+    }
+
+    /** Frees the model. */
+    @Override
+    public void close() {
+        manager.close();
+    }
+}

@@ -1,0 +1,269 @@
+package io.github.djlspectral.examples.train;
+
+import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.Tokenization;
+import io.github.djlspectral.layers.gpt.Gpt2Config;
+import io.github.djlspectral.layers.gpt.Precision;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Option;
+
+/**
+ * Everything that decides a training run. The command line fills it in, {@code config.json} keeps
+ * it; nothing changes it afterwards.
+ */
+public final class TrainingOptions {
+
+    private static final Set<String> FREE_ON_RESUME =
+            Set.of("--out", "--resume", "--steps", "--checkpoint-every", "--keep");
+
+    @Option(
+            names = "--preset",
+            description = "Values of all other options: ${COMPLETION-CANDIDATES}. Default: tiny.")
+    Preset preset = Preset.TINY;
+
+    @Option(names = "--optimizer", description = "One of ${COMPLETION-CANDIDATES}. Default: muon.")
+    OptimizerChoice optimizer = OptimizerChoice.MUON;
+
+    @Option(
+            names = "--out",
+            paramLabel = "<dir>",
+            description = "The run's directory. Default: runs/<preset>-<optimizer>.")
+    String out;
+
+    @Option(names = "--resume", description = "Continue the run in --out, bit for bit.")
+    transient boolean resume;
+
+    @Option(
+            names = "--data",
+            paramLabel = "<name|path|URL>",
+            description = "A named data set, a text file or directory, token shards, or a URL.")
+    String data;
+
+    @Option(names = "--tokenizer", description = "One of ${COMPLETION-CANDIDATES}.")
+    Tokenization tokenizer;
+
+    @Option(names = "--layers", description = "Transformer layers.")
+    int layers;
+
+    @Option(names = "--heads", description = "Attention heads per layer.")
+    int heads;
+
+    @Option(names = "--width", description = "Width of the residual stream; a multiple of heads.")
+    int width;
+
+    @Option(names = "--context", description = "Context length in tokens.")
+    int context;
+
+    @Option(names = "--dropout", description = "Share of activations dropped, in [0, 1).")
+    double dropout;
+
+    @Option(
+            names = "--bias",
+            negatable = true,
+            fallbackValue = "true", // or picocli takes the opposite of the present value
+            description = "Biases in linear layers and norms.")
+    boolean bias;
+
+    @Option(
+            names = "--precision",
+            description = "Arithmetic of the layers: ${COMPLETION-CANDIDATES}.")
+    Precision precision;
+
+    @Option(names = "--batch", description = "Sequences per backward pass.")
+    int batch;
+
+    @Option(names = "--accumulate", description = "Backward passes per step.")
+    int accumulate;
+
+    @Option(names = "--steps", description = "Optimizer steps in all.")
+    int steps;
+
+    @Option(names = "--lr", description = "Peak learning rate of the chosen optimizer.")
+    double lr;
+
+    @Option(
+            names = "--adamw-lr",
+            description = "Peak learning rate of AdamW where Muon does not apply (muon only).")
+    double adamwLr;
+
+    @Option(names = "--lr-end", description = "Final learning rate as a share of the peak.")
+    double lrEnd;
+
+    @Option(names = "--warmup", description = "Steps of linear warmup.")
+    int warmup;
+
+    @Option(names = "--schedule", description = "After warmup: ${COMPLETION-CANDIDATES}.")
+    Schedule schedule;
+
+    @Option(names = "--weight-decay", description = "Decoupled decay of matrices.")
+    double weightDecay;
+
+    @Option(names = "--momentum", description = "Muon's momentum, in [0, 1).")
+    double momentum;
+
+    @Option(names = "--beta1", description = "AdamW's first-moment decay, in [0, 1).")
+    double beta1;
+
+    @Option(names = "--beta2", description = "AdamW's second-moment decay, in [0, 1).")
+    double beta2;
+
+    @Option(names = "--clip", description = "Largest global gradient norm; 0: no clipping.")
+    double clip;
+
+    @Option(names = "--seed", description = "Seed of initialisation, data and dropout.")
+    int seed = 1337;
+
+    @Option(names = "--eval-every", description = "Steps between validations.")
+    int evalEvery;
+
+    @Option(names = "--eval-batches", description = "Batches per validation.")
+    int evalBatches;
+
+    @Option(names = "--checkpoint-every", description = "Steps between checkpoints.")
+    int checkpointEvery;
+
+    @Option(names = "--keep", description = "Checkpoints to keep. Default: 2.")
+    int keep = 2;
+
+    @Option(names = "--sample-every", description = "Steps between text samples; 0: none.")
+    int sampleEvery;
+
+    @Option(names = "--device", description = "cpu, gpu, gpu0, gpu1, ... Default: cpu.")
+    String device = "cpu";
+
+    /**
+     * Reads options: the preset's values first, then those given.
+     *
+     * @param arguments as on the command line
+     * @return the complete, valid options
+     * @throws CommandLine.ParameterException if an option is unknown or its value does not parse
+     * @throws BadInputException if a value is out of its legal range
+     */
+    public static TrainingOptions of(String... arguments) {
+        return of(List.of(arguments));
+    }
+
+    /**
+     * Reads options, as {@link #of(String...)}.
+     *
+     * @param arguments as on the command line
+     * @return the complete, valid options
+     */
+    static TrainingOptions of(List<String> arguments) {
+        TrainingOptions choice = new TrainingOptions();
+        choice.parse(arguments);
+        TrainingOptions options = new TrainingOptions();
+        options.parse(choice.preset.arguments(choice.optimizer));
+        options.overlay(arguments);
+        return options;
+    }
+
+    /** Replaces the options that are given and checks the result. */
+    void overlay(List<String> arguments) {
+        parse(arguments);
+        check();
+    }
+
+    private void parse(List<String> arguments) {
+        // The fields' present values are picocli's defaults: what is not given stays.
+        commandLine(this).parseArgs(arguments.toArray(String[]::new));
+    }
+
+    /**
+     * Fails if an option differs that decides what a run computes. How long it goes on, and when it
+     * is saved, may change.
+     *
+     * @throws BadInputException naming the option
+     */
+    void requireSameRun(TrainingOptions before) {
+        for (OptionSpec option : commandLine(this).getCommandSpec().options()) {
+            String name = option.longestName();
+            Object value = option.getValue();
+            Object old = commandLine(before).getCommandSpec().findOption(name).getValue();
+            if (!FREE_ON_RESUME.contains(name) && !Objects.equals(value, old)) {
+                throw new BadInputException(
+                        name
+                                + " is "
+                                + value
+                                + ", but the run to resume has "
+                                + old
+                                + ": leave the option out, or start a new run in another --out");
+            }
+        }
+    }
+
+    /** Returns a parser with this program's conventions. */
+    static CommandLine commandLine(Object command) {
+        return new CommandLine(command).setCaseInsensitiveEnumValuesAllowed(true);
+    }
+
+    /** Returns the run's directory. */
+    Path directory() {
+        return Path.of(out == null ? "runs/" + preset + "-" + optimizer : out);
+    }
+
+    /** Returns the shape of the model for a vocabulary. */
+    Gpt2Config model(int vocabSize) {
+        return new Gpt2Config(vocabSize, context, layers, heads, width, (float) dropout, bias);
+    }
+
+    long tokensPerStep() {
+        return (long) batch * context * accumulate;
+    }
+
+    private void check() {
+        atLeast(1, "--layers", layers);
+        atLeast(1, "--heads", heads);
+        atLeast(1, "--width", width);
+        atLeast(1, "--context", context);
+        atLeast(1, "--batch", batch);
+        atLeast(1, "--accumulate", accumulate);
+        atLeast(1, "--steps", steps);
+        atLeast(1, "--eval-every", evalEvery);
+        atLeast(1, "--eval-batches", evalBatches);
+        atLeast(1, "--checkpoint-every", checkpointEvery);
+        atLeast(1, "--keep", keep);
+        atLeast(0, "--sample-every", sampleEvery);
+        require(width % heads == 0, "--width", width, "a multiple of --heads " + heads);
+        atLeast(0, "--warmup", warmup);
+        positive("--lr", lr);
+        if (optimizer == OptimizerChoice.MUON) {
+            positive("--adamw-lr", adamwLr);
+        }
+        require(lrEnd >= 0 && lrEnd <= 1, "--lr-end", lrEnd, "in [0, 1]");
+        share("--dropout", dropout);
+        share("--momentum", momentum);
+        share("--beta1", beta1);
+        share("--beta2", beta2);
+        atLeastZero("--weight-decay", weightDecay);
+        atLeastZero("--clip", clip);
+        require(device.matches("cpu|gpu\\d*"), "--device", device, "cpu, gpu, or gpu and a number");
+    }
+
+    private static void atLeast(int least, String option, int value) {
+        require(value >= least, option, value, "a whole number of at least " + least);
+    }
+
+    private static void positive(String option, double value) {
+        require(value > 0 && Double.isFinite(value), option, value, "a positive number");
+    }
+
+    private static void atLeastZero(String option, double value) {
+        require(value >= 0 && Double.isFinite(value), option, value, "a number of at least 0");
+    }
+
+    private static void share(String option, double value) {
+        require(value >= 0 && value < 1, option, value, "in [0, 1)");
+    }
+
+    private static void require(boolean legal, String option, Object value, String range) {
+        if (!legal) {
+            throw new BadInputException(option + " is " + value + ", but must be " + range);
+        }
+    }
+}

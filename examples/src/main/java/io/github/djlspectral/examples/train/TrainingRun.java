@@ -1,0 +1,213 @@
+package io.github.djlspectral.examples.train;
+
+import ai.djl.Device;
+import ai.djl.Model;
+import ai.djl.TrainingDivergedException;
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.training.DefaultTrainingConfig;
+import ai.djl.training.GradientCollector;
+import ai.djl.training.ParameterStore;
+import ai.djl.training.Trainer;
+import ai.djl.training.loss.Loss;
+import ai.djl.training.optimizer.Optimizer;
+import io.github.djlspectral.examples.data.Corpus;
+import io.github.djlspectral.examples.data.SequentialBatches;
+import io.github.djlspectral.examples.data.TokenBatch;
+import io.github.djlspectral.examples.data.TokenBatches;
+import io.github.djlspectral.layers.gpt.Gpt2;
+import io.github.djlspectral.layers.gpt.Gpt2Config;
+import io.github.djlspectral.optim.GradientClipping;
+import io.github.djlspectral.optim.OptimizerState;
+import io.github.djlspectral.optim.ParameterRouting;
+import io.github.djlspectral.optim.StatefulOptimizer;
+import java.util.Locale;
+
+/**
+ * A GPT-2 in training. Its state after a step is the parameters, the optimizer's state and the
+ * number of the step: the step's batches and the engine's random numbers depend on the seed and
+ * that number alone, so a run continues from a checkpoint bit for bit.
+ */
+final class TrainingRun implements AutoCloseable {
+
+    private static final String ENGINE = "PyTorch";
+
+    private final TrainingOptions options;
+    private final Gpt2 gpt2;
+    private final Model model;
+    private final Trainer trainer;
+    private final Optimizer optimizer;
+    private final ParameterStore parameters;
+    private final TokenBatches batches;
+    private final Validation validation;
+    private int step;
+
+    /**
+     * Creates the model, from a checkpoint or at random.
+     *
+     * @param checkpoint what to continue from; null to begin at step 0
+     */
+    TrainingRun(TrainingOptions options, Corpus corpus, Checkpoint checkpoint) {
+        this.options = options;
+        batches = new TokenBatches(corpus.train(), options.batch, options.context, options.seed);
+        validation =
+                new Validation(
+                        new SequentialBatches(corpus.validation(), options.batch, options.context),
+                        options.evalBatches);
+        Gpt2Config shape = options.model(corpus.tokenizer().vocabSize());
+        gpt2 = Gpt2.builder().setConfig(shape).optPrecision(options.precision).build();
+        if (checkpoint != null) {
+            checkpoint.requireModel(shape);
+            checkpoint.initialize(gpt2);
+            step = checkpoint.step();
+        }
+        Device device = Devices.of(options.device);
+        model = Model.newInstance("gpt2", device, ENGINE);
+        model.setBlock(gpt2);
+        Engine.getEngine(ENGINE).setRandomSeed(options.seed);
+        gpt2.initialize(model.getNDManager(), model.getDataType(), new Shape(1, options.context));
+        optimizer = options.optimizer.optimizer(options, gpt2, step);
+        if (checkpoint != null && optimizer instanceof StatefulOptimizer stateful) {
+            checkpoint.restore(stateful, gpt2);
+        }
+        trainer = newTrainer(device);
+        parameters = new ParameterStore(trainer.getManager(), false);
+    }
+
+    private Trainer newTrainer(Device device) {
+        Trainer created =
+                model.newTrainer(
+                        new DefaultTrainingConfig(Loss.softmaxCrossEntropyLoss()) // not used
+                                .optDevices(new Device[] {device})
+                                .optOptimizer(optimizer));
+        created.initialize(new Shape(1, options.context));
+        return created;
+    }
+
+    /** Returns the number of steps done. */
+    int step() {
+        return step;
+    }
+
+    /** Describes the model and its optimizer in one line. */
+    String description() {
+        String size = String.format(Locale.ROOT, "GPT-2 with %,d parameters", parameterCount());
+        String from = step == 0 ? "" : "; continuing after step " + step;
+        return size + "; " + options.optimizer.description(gpt2) + from;
+    }
+
+    /** Returns the table of which parameter goes where; empty if all go to one optimizer. */
+    String routing() {
+        return options.optimizer == OptimizerChoice.MUON ? ParameterRouting.of(gpt2).toTable() : "";
+    }
+
+    private long parameterCount() {
+        return gpt2.getParameters().values().stream()
+                .mapToLong(parameter -> parameter.getArray().size())
+                .sum();
+    }
+
+    /**
+     * Returns the operations to train on one token: two per weight and product, three products
+     * (forward, and backward for inputs and weights), and attention's scores and sums. The position
+     * embedding multiplies nothing; the token embedding does, as the head.
+     */
+    double flopsPerToken() {
+        double weights = parameterCount() - (double) options.context * options.width;
+        double attention = 12.0 * options.layers * options.width * options.context;
+        return 6 * weights + attention;
+    }
+
+    /** Returns the model for use without gradients. */
+    LanguageModel languageModel() {
+        return new LanguageModel(gpt2, options.context, trainer.getManager());
+    }
+
+    /** What a step found. */
+    record StepResult(float loss, float learningRate, float gradientNorm) {}
+
+    /**
+     * Makes a step, unless asked to stop meanwhile.
+     *
+     * @return what it found; null if it was stopped, with the state as before
+     * @throws TrainingDivergedException if the loss is not a number; the state is as before
+     */
+    StepResult step(StopSignal stop) {
+        int next = step + 1;
+        Engine.getEngine(ENGINE).setRandomSeed(seedOf(next));
+        double loss = 0;
+        for (int i = 0; i < options.accumulate; i++) {
+            if (stop.requested()) {
+                return null;
+            }
+            loss += backward(batches.batch((long) step * options.accumulate + i));
+        }
+        if (!Double.isFinite(loss)) {
+            throw new TrainingDivergedException(
+                    "The loss is " + loss + " at step " + next + ": lower --lr or raise --warmup");
+        }
+        float norm = clip(next);
+        trainer.step();
+        step = next;
+        float rate = options.schedule.tracker(options, options.lr).getNewValue(next);
+        return new StepResult((float) loss, rate, norm);
+    }
+
+    private float clip(int next) {
+        float limit = options.clip == 0 ? Float.POSITIVE_INFINITY : (float) options.clip;
+        try {
+            return GradientClipping.byGlobalNorm(trainer, limit);
+        } catch (IllegalStateException e) { // here it can only mean NaN or infinity
+            throw new TrainingDivergedException("Step " + next + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** Adds a batch's share to the gradients and returns its share of the loss. */
+    private double backward(TokenBatch batch) {
+        try (NDManager scratch = trainer.getManager().newSubManager();
+                GradientCollector collector = trainer.newGradientCollector()) {
+            Shape shape = new Shape(batch.batchSize(), batch.contextLength());
+            NDArray inputs = scratch.create(batch.inputs(), shape);
+            NDArray targets = scratch.create(batch.targets(), shape);
+            NDArray loss = gpt2.loss(parameters, inputs, targets, true).div(options.accumulate);
+            collector.backward(loss);
+            return loss.getFloat();
+        }
+    }
+
+    /** Returns the validation loss in nats per token. */
+    float validate() {
+        return (float) validation.run(languageModel()).loss();
+    }
+
+    /** Writes the state after the last step. */
+    void checkpoint(Checkpoints checkpoints) {
+        checkpoints.write(
+                step,
+                gpt2.getConfig(),
+                options.keep,
+                directory -> {
+                    ModelFile.write(gpt2, directory.resolve(Checkpoint.MODEL));
+                    if (optimizer instanceof StatefulOptimizer stateful) {
+                        OptimizerState.save(
+                                stateful, gpt2, directory.resolve(Checkpoint.OPTIMIZER));
+                    }
+                });
+    }
+
+    /** Returns the engine's seed for a step: dropout then does not depend on earlier steps. */
+    private int seedOf(int number) {
+        return (int) (Seeds.mix(options.seed, number) >>> Integer.SIZE);
+    }
+
+    @Override
+    public void close() {
+        trainer.close();
+        if (optimizer instanceof StatefulOptimizer stateful) {
+            stateful.close();
+        }
+        model.close();
+    }
+}

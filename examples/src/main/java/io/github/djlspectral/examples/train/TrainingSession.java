@@ -1,0 +1,185 @@
+package io.github.djlspectral.examples.train;
+
+import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.Corpus;
+import io.github.djlspectral.examples.data.CorpusLoader;
+import io.github.djlspectral.examples.data.TokenShard;
+import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The training loop with everything around it: validation, checkpoints, samples, metrics and
+ * progress. One session is one process's share of a run.
+ */
+public final class TrainingSession {
+
+    private static final double NANO = 1e-9;
+    private static final int SAMPLE_PROMPT_TOKENS = 16;
+    private static final int SAMPLE_TOKENS = 256;
+    private static final double SAMPLE_TEMPERATURE = 0.8;
+
+    private final TrainingOptions options;
+    private final RunDirectory directory;
+    private final Corpus corpus;
+    private final TrainingRun run;
+    private final StopSignal stop;
+    private final Progress progress;
+    private final List<MetricsRow> rows;
+    private final double secondsBefore;
+    private final long begin = System.nanoTime();
+
+    private TrainingSession(
+            TrainingOptions options,
+            RunDirectory directory,
+            Corpus corpus,
+            TrainingRun run,
+            StopSignal stop,
+            Progress progress) {
+        this.options = options;
+        this.directory = directory;
+        this.corpus = corpus;
+        this.run = run;
+        this.stop = stop;
+        this.progress = progress;
+        rows = new ArrayList<>();
+        if (run.step() > 0) {
+            rows.addAll(MetricsLog.read(directory.metrics(), run.step()));
+        }
+        secondsBefore = rows.isEmpty() ? 0 : rows.get(rows.size() - 1).seconds();
+    }
+
+    /**
+     * Trains a model, or continues to.
+     *
+     * @param arguments the options of {@code train}, as on the command line
+     * @param loader finds the data
+     * @param out receives the progress
+     * @throws BadInputException if an option or a file of the run is at fault
+     * @throws io.github.djlspectral.examples.data.BadInputException if the data is
+     * @throws java.io.UncheckedIOException if a file cannot be read or written
+     * @throws ai.djl.TrainingDivergedException if the loss or a gradient is not a number
+     */
+    public static void train(List<String> arguments, CorpusLoader loader, PrintStream out) {
+        TrainingOptions options = TrainingOptions.of(arguments);
+        RunDirectory directory = new RunDirectory(options.directory());
+        RunConfig saved = null;
+        Checkpoint checkpoint = null;
+        if (options.resume) {
+            saved = RunConfig.read(directory.config());
+            options = saved.resumed(arguments);
+            checkpoint = directory.checkpoints().newest().orElse(null);
+        } else {
+            directory.requireUnused();
+        }
+        try (StopSignal stop = new StopSignal();
+                Corpus corpus = loader.load(options.data, options.tokenizer)) {
+            out.println(corpus.description());
+            RunConfig config = RunConfig.of(options, corpus);
+            if (saved != null) {
+                saved.requireSameData(config);
+            }
+            try (TrainingRun run = new TrainingRun(options, corpus, checkpoint)) {
+                if (saved == null) {
+                    directory.create(config, corpus.tokenizer(), run.routing());
+                }
+                out.println(run.description());
+                double rate = MachineSpeed.matrixProductRate(run.languageModel().manager());
+                try (Progress progress =
+                        new Progress(out, run.step(), options.steps, run.flopsPerToken(), rate)) {
+                    new TrainingSession(options, directory, corpus, run, stop, progress).loop();
+                }
+            }
+        }
+    }
+
+    private void loop() {
+        samples().truncateAfter(run.step());
+        try (MetricsLog log = MetricsLog.open(directory.metrics(), rows)) {
+            if (run.step() == 0) {
+                record(log, untrained());
+            }
+            while (run.step() < options.steps) {
+                MetricsRow row = step();
+                if (row == null) {
+                    save();
+                    progress.line("Stopped; continue with --resume --out " + directory.path());
+                    return;
+                }
+                record(log, row);
+                afterStep();
+            }
+        }
+        progress.line("All " + options.steps + " steps done: " + directory.path());
+    }
+
+    private void record(MetricsLog log, MetricsRow row) {
+        log.append(row);
+        rows.add(row);
+        progress.report(row);
+    }
+
+    private MetricsRow untrained() {
+        float loss = run.validate();
+        return new MetricsRow(0, Float.NaN, loss, Float.NaN, Float.NaN, 0, seconds(), Double.NaN);
+    }
+
+    /** Makes a step; returns null if asked to stop before it was complete. */
+    private MetricsRow step() {
+        long start = System.nanoTime();
+        TrainingRun.StepResult result = run.step(stop);
+        if (result == null) {
+            return null;
+        }
+        double speed = options.tokensPerStep() / ((System.nanoTime() - start) * NANO);
+        return new MetricsRow(
+                run.step(),
+                result.loss(),
+                due(options.evalEvery) ? run.validate() : Float.NaN,
+                result.learningRate(),
+                result.gradientNorm(),
+                run.step() * options.tokensPerStep(),
+                seconds(),
+                speed);
+    }
+
+    private void afterStep() {
+        if (options.sampleEvery > 0 && due(options.sampleEvery)) {
+            samples().append(run.step(), sample());
+        }
+        if (due(options.checkpointEvery)) {
+            save();
+        }
+    }
+
+    /** Whether something is to be done after this step; after the last one everything is. */
+    private boolean due(int every) {
+        return run.step() % every == 0 || run.step() == options.steps;
+    }
+
+    private void save() {
+        run.checkpoint(directory.checkpoints());
+        LossPlot.write(options.preset + ", " + options.optimizer, rows, directory.plot());
+    }
+
+    /** Lets the model continue the beginning of the validation text. */
+    private String sample() {
+        TokenShard unseen = corpus.validation().get(0);
+        int[] prompt = new int[(int) Math.min(SAMPLE_PROMPT_TOKENS, unseen.length())];
+        unseen.read(0, prompt);
+        long seed = Seeds.mix(options.seed, run.step());
+        Sampler sampler = new Sampler(SAMPLE_TEMPERATURE, 0, 1, seed);
+        StringBuilder text = new StringBuilder(corpus.tokenizer().decode(prompt));
+        new TextGenerator(run.languageModel(), corpus.tokenizer(), sampler)
+                .generate(prompt, SAMPLE_TOKENS, text::append);
+        return text.toString();
+    }
+
+    private Samples samples() {
+        return new Samples(directory.samples());
+    }
+
+    private double seconds() {
+        return secondsBefore + (System.nanoTime() - begin) * NANO;
+    }
+}

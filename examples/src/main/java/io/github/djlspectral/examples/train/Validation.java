@@ -1,0 +1,42 @@
+package io.github.djlspectral.examples.train;
+
+import io.github.djlspectral.examples.data.SequentialBatches;
+import io.github.djlspectral.examples.data.TokenBatch;
+
+/** The mean loss over batches that are spread evenly over a validation split. */
+final class Validation {
+
+    private final SequentialBatches batches;
+    private final long count;
+
+    /**
+     * Chooses the batches.
+     *
+     * @param batches the whole split
+     * @param count the number of batches to use; all of them if there are fewer
+     */
+    Validation(SequentialBatches batches, long count) {
+        this.batches = batches;
+        this.count = Math.min(count, batches.count());
+    }
+
+    /**
+     * A mean loss.
+     *
+     * @param loss nats per token
+     * @param tokens the number of tokens predicted
+     */
+    record Result(double loss, long tokens) {}
+
+    /** Measures a model. */
+    Result run(LanguageModel model) {
+        double sum = 0;
+        long tokens = 0;
+        for (long i = 0; i < count; i++) {
+            TokenBatch batch = batches.batch(i * batches.count() / count);
+            sum += model.loss(batch) * batch.inputs().length;
+            tokens += batch.inputs().length;
+        }
+        return new Result(sum / tokens, tokens);
+    }
+}

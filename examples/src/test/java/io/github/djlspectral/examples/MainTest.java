@@ -1,0 +1,94 @@
+package io.github.djlspectral.examples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import picocli.CommandLine;
+
+class MainTest {
+
+    private static final int SHARD_MAGIC = 20240520;
+    private static final int SHARD_HEADER_INTS = 256;
+
+    @TempDir private Path directory;
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "''                                     | Missing required subcommand",
+                "fly                                    | Unmatched argument",
+                "train --steps -1                       | --steps is -1, but must be",
+                "train --steps x                        | 'x' is not an int",
+                "train --preset huge                    | 'huge'",
+                "train --optimizer adam                 | 'adam'",
+                "train --learning-rate 1                | Unknown option",
+                "train --width 100 --heads 3            | --width is 100, but must be",
+                "train --data DIR/none.txt --out DIR/r  | none.txt",
+                "train --data DIR/empty.txt --out DIR/r | empty.txt",
+                "train --data DIR/short.txt --out DIR/r | context",
+                "train --data DIR/magic.bin --out DIR/r --tokenizer gpt2 | magic.bin",
+                "train --data DIR/length.bin --out DIR/r --tokenizer gpt2 | length.bin",
+                "train --data DIR/token.bin --out DIR/r --tokenizer gpt2 --context 8 | 60000",
+                "train --resume --out DIR/none          | There is no run in",
+                "eval                                   | Missing required option: '--run",
+                "eval --run DIR/none                    | There is no run in",
+                "eval --run DIR/none --batches -1       | --batches is -1",
+                "generate --run DIR/none                | There is no run in",
+                "generate --run DIR/none --temperature -1 | --temperature is -1.0, but must be",
+                "generate --run DIR/none --top-p 2      | --top-p is 2.0, but must be",
+                "generate --run DIR/none --tokens 0     | --tokens is 0, but must be"
+            })
+    void badInputIsOneLineAndCodeTwo(String arguments, String message) throws IOException {
+        prepareData();
+        StringWriter errors = new StringWriter();
+        CommandLine main = Main.commandLine().setErr(new PrintWriter(errors));
+        String line = arguments.replace("DIR", directory.toString());
+        int code = main.execute(line.isEmpty() ? new String[0] : line.split(" "));
+        assertThat(errors.toString())
+                .startsWith("djl-spectral: ")
+                .contains(message)
+                .doesNotContain("Exception")
+                .hasLineCount(1);
+        assertThat(code).isEqualTo(2);
+        assertThat(directory.resolve("r")).doesNotExist();
+    }
+
+    @Test
+    void helpListsTheCommands() {
+        assertThat(Main.commandLine().getUsageMessage()).contains("train", "eval", "generate");
+    }
+
+    private void prepareData() throws IOException {
+        Files.writeString(directory.resolve("empty.txt"), "");
+        Files.writeString(directory.resolve("short.txt"), "too short");
+        Files.write(directory.resolve("magic.bin"), new byte[] {1, 2, 3});
+        Files.write(directory.resolve("length.bin"), shard(1000, new short[] {1, 2, 3}));
+        short[] tokens = new short[1000];
+        Arrays.fill(tokens, (short) 60000);
+        Files.write(directory.resolve("token.bin"), shard(tokens.length, tokens));
+    }
+
+    private static byte[] shard(int length, short[] tokens) {
+        ByteBuffer bytes =
+                ByteBuffer.allocate(SHARD_HEADER_INTS * Integer.BYTES + tokens.length * Short.BYTES)
+                        .order(ByteOrder.LITTLE_ENDIAN);
+        bytes.putInt(SHARD_MAGIC).putInt(1).putInt(length);
+        bytes.position(SHARD_HEADER_INTS * Integer.BYTES);
+        for (short token : tokens) {
+            bytes.putShort(token);
+        }
+        return bytes.array();
+    }
+}

@@ -1,0 +1,53 @@
+package io.github.djlspectral.examples.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** What tests do with finished runs. */
+final class Runs {
+
+    private static final int COLUMNS_WITHOUT_TIME = 6;
+
+    private Runs() {}
+
+    /** Asserts that two runs have the same metrics but for time, and the same last checkpoint. */
+    static void assertSame(Path expected, Path actual, int lastStep) throws IOException {
+        assertThat(metrics(actual)).hasSize(lastStep + 2).isEqualTo(metrics(expected));
+        Path last = checkpoint(expected, lastStep);
+        try (Stream<Path> files = Files.list(last)) {
+            List<Path> all = files.toList();
+            assertThat(all).hasSizeGreaterThanOrEqualTo(2);
+            for (Path file : all) {
+                assertThat(checkpoint(actual, lastStep).resolve(file.getFileName()))
+                        .hasSameBinaryContentAs(file);
+            }
+        }
+    }
+
+    static void deleteCheckpoint(Path run, int step) throws IOException {
+        Path checkpoint = checkpoint(run, step);
+        try (Stream<Path> files = Files.list(checkpoint)) {
+            for (Path file : files.toList()) {
+                Files.delete(file);
+            }
+        }
+        Files.delete(checkpoint);
+    }
+
+    static Path checkpoint(Path run, int step) {
+        return run.resolve(String.format("checkpoints/step-%06d", step));
+    }
+
+    /** Returns the lines of {@code metrics.csv} without the columns that measure time. */
+    private static List<String> metrics(Path run) throws IOException {
+        return Files.readAllLines(run.resolve("metrics.csv")).stream()
+                .map(line -> line.split(",", -1))
+                .map(cells -> String.join(",", List.of(cells).subList(0, COLUMNS_WITHOUT_TIME)))
+                .toList();
+    }
+}

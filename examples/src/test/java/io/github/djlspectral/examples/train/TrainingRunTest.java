@@ -1,0 +1,49 @@
+package io.github.djlspectral.examples.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.djl.ndarray.NDManager;
+import io.github.djlspectral.examples.data.Corpus;
+import io.github.djlspectral.examples.data.CorpusLoader;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class TrainingRunTest {
+
+    @TempDir private Path directory;
+
+    @ParameterizedTest
+    @EnumSource(OptimizerChoice.class)
+    void holdsTheSameArraysAfterEveryStep(OptimizerChoice optimizer) throws IOException {
+        Path text = TestText.write(directory);
+        TrainingOptions options =
+                TrainingOptions.of(TestText.options(text, directory, "--optimizer=" + optimizer));
+        PrintStream silent = new PrintStream(new ByteArrayOutputStream());
+        try (Corpus corpus =
+                        new CorpusLoader(directory.resolve("cache"), silent)
+                                .load(options.data, options.tokenizer);
+                StopSignal stop = new StopSignal();
+                TrainingRun run = new TrainingRun(options, corpus, null)) {
+            run.step(stop);
+            run.validate();
+            int arrays = arrays(run);
+            for (int i = 0; i < 10; i++) {
+                run.step(stop);
+                run.validate();
+            }
+            assertThat(arrays(run)).isEqualTo(arrays);
+        }
+    }
+
+    /** Counts what the trainer's manager and the model's, above it, hold. */
+    private static int arrays(TrainingRun run) {
+        NDManager trainer = run.languageModel().manager();
+        NDManager model = trainer.getParentManager();
+        return trainer.getManagedArrays().size() + model.getManagedArrays().size();
+    }
+}

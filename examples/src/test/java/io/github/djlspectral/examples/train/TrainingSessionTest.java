@@ -1,0 +1,173 @@
+package io.github.djlspectral.examples.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.CorpusLoader;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class TrainingSessionTest {
+
+    @TempDir private Path directory;
+    private final ByteArrayOutputStream output = new ByteArrayOutputStream();
+    private Path text;
+    private Path out;
+
+    @BeforeEach
+    void setUp() throws IOException {
+        text = TestText.write(directory);
+        out = directory.resolve("run");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"muon", "adamw"})
+    void learns(String optimizer) {
+        train(out, "--optimizer=" + optimizer, "--steps=80", "--dropout=0", "--lr=0.02");
+        List<MetricsRow> rows = MetricsLog.read(out.resolve("metrics.csv"), 80);
+        // At first the model knows nothing: ln 16 and a little for its random weights.
+        assertThat(rows.get(0).validationLoss())
+                .isCloseTo((float) TestText.UNIGRAM_ENTROPY, within(0.1f));
+        // Half the entropy of single letters is out of reach without looking at the one before.
+        assertThat(rows.get(80).validationLoss()).isLessThan((float) TestText.UNIGRAM_ENTROPY / 2);
+    }
+
+    @Test
+    void writesTheFilesOfARun() throws IOException {
+        train(out, "--sample-every=6");
+        assertThat(Files.readString(out.resolve("config.json")))
+                .contains("\"preset\": \"TINY\"", "\"width\": 16", "\"seed\": 1337")
+                .contains("\"vocabSize\": 16", "\"djl\": \"0.35.1\"", "\"dataSha256\"");
+        assertThat(out.resolve("loss.png")).isNotEmptyFile();
+        assertThat(Files.readString(out.resolve("samples.txt")))
+                .contains("===== step 6 =====", "===== step 12 =====");
+        assertThat(out.resolve("checkpoints/step-000008")).isDirectory();
+        assertThat(out.resolve("checkpoints/step-000012")).isDirectory();
+        List<MetricsRow> rows = MetricsLog.read(out.resolve("metrics.csv"), 12);
+        assertThat(rows).extracting(MetricsRow::step).startsWith(0, 1, 2).endsWith(11, 12);
+        assertThat(rows.stream().filter(MetricsRow::evaluated).map(MetricsRow::step))
+                .containsExactly(0, 5, 10, 12);
+        assertThat(rows.get(12).tokens()).isEqualTo(12 * 4 * 2 * 16);
+        assertThat(rows.get(12).gradientNorm()).isPositive();
+        assertThat(output.toString(StandardCharsets.UTF_8))
+                .contains("parameters", "step 12/12", "tokens/s", "All 12 steps done");
+    }
+
+    @ParameterizedTest
+    @EnumSource(OptimizerChoice.class)
+    void resumesBitForBit(OptimizerChoice optimizer) throws IOException {
+        String choice = "--optimizer=" + optimizer;
+        train(out, choice);
+        Path broken = directory.resolve("broken");
+        train(broken, choice);
+        // back to step 8, with rows and samples of later steps still in the files
+        Runs.deleteCheckpoint(broken, 12);
+        train(broken, choice, "--resume");
+        Runs.assertSame(out, broken, 12);
+        assertThat(output.toString(StandardCharsets.UTF_8)).contains("continuing after step 8");
+    }
+
+    @Test
+    void beginsAgainWhenThereIsNoCheckpointYet() throws IOException {
+        train(out);
+        Path broken = directory.resolve("broken");
+        train(broken);
+        Runs.deleteCheckpoint(broken, 8);
+        Runs.deleteCheckpoint(broken, 12);
+        train(broken, "--resume");
+        Runs.assertSame(out, broken, 12);
+    }
+
+    @Test
+    void goesOnLonger() {
+        train(out, "--steps=4", "--schedule=wsd", "--lr-end=1");
+        train(out, "--steps=6", "--resume");
+        assertThat(MetricsLog.read(out.resolve("metrics.csv"), 6)).hasSize(7);
+    }
+
+    @Test
+    void accumulationIsOneLargeBatch() {
+        train(out, "--dropout=0", "--clip=0", "--steps=3");
+        Path once = directory.resolve("once");
+        train(once, "--dropout=0", "--clip=0", "--steps=3", "--batch=8", "--accumulate=1");
+        List<MetricsRow> twice = MetricsLog.read(out.resolve("metrics.csv"), 3);
+        List<MetricsRow> single = MetricsLog.read(once.resolve("metrics.csv"), 3);
+        for (int step = 1; step <= 3; step++) {
+            // float32 sums in another order
+            assertThat(twice.get(step).trainLoss())
+                    .isCloseTo(single.get(step).trainLoss(), within(1e-4f));
+        }
+    }
+
+    @Test
+    void refusesAUsedDirectory() {
+        train(out, "--steps=1");
+        assertThatThrownBy(() -> train(out))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("already has a run")
+                .hasMessageContaining("--resume");
+    }
+
+    @Test
+    void refusesToResumeOnOtherData() throws IOException {
+        train(out, "--steps=4");
+        Files.writeString(text, Files.readString(text).replace("qz", "zq"));
+        assertThatThrownBy(() -> train(out, "--steps=4", "--resume"))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("The data has changed");
+    }
+
+    @Test
+    void refusesToResumeAnotherArchitecture() {
+        train(out, "--steps=4");
+        assertThatThrownBy(() -> train(out, "--steps=4", "--resume", "--width=32"))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageStartingWith("--width is 32, but the run to resume has 16");
+    }
+
+    @Test
+    void aTrainedModelIsMeasuredAndContinuesText() {
+        train(out, "--steps=80", "--dropout=0", "--lr=0.02");
+        CorpusLoader loader = loader();
+        try (SavedRun run = SavedRun.open(out, "cpu")) {
+            SavedRun.Quality quality = run.evaluate(null, 0, loader);
+            assertThat(quality.perplexity()).isCloseTo(Math.exp(quality.loss()), within(1e-9));
+            // one byte per character
+            assertThat(quality.bitsPerByte()).isCloseTo(quality.loss() / Math.log(2), within(1e-9));
+            assertThat(quality.loss()).isLessThan(TestText.UNIGRAM_ENTROPY / 2);
+            assertThat(generate(run, 1)).isEqualTo(generate(run, 1)).hasSize(20);
+            assertThatThrownBy(() -> run.generate("", 1, new Sampler(1, 0, 1, 1), piece -> {}))
+                    .isInstanceOf(BadInputException.class)
+                    .hasMessageContaining("--prompt is empty");
+        }
+    }
+
+    private static String generate(SavedRun run, long seed) {
+        StringBuilder text = new StringBuilder();
+        run.generate("qzka", 20, new Sampler(1, 0, 1, seed), text::append);
+        return text.toString();
+    }
+
+    private void train(Path run, String... more) {
+        PrintStream stream = new PrintStream(output, true, StandardCharsets.UTF_8);
+        TrainingSession.train(List.of(TestText.options(text, run, more)), loader(), stream);
+    }
+
+    private CorpusLoader loader() {
+        PrintStream silent = new PrintStream(new ByteArrayOutputStream());
+        return new CorpusLoader(directory.resolve("cache"), silent);
+    }
+}
