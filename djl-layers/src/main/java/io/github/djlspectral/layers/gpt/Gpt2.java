@@ -1,5 +1,6 @@
 package io.github.djlspectral.layers.gpt;
 
+import ai.djl.MalformedModelException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -10,6 +11,9 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import io.github.djlspectral.torch.TorchScript;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
 import java.util.List;
 import java.util.Objects;
 
@@ -175,6 +179,37 @@ public final class Gpt2 extends AbstractBlock {
                         name + " must be in [0, " + config.vocabSize() + "), got " + token);
             }
         }
+    }
+
+    /** Writes the configuration before the input shapes, as the parameters fit no other. */
+    @Override
+    protected void saveMetadata(DataOutputStream os) throws IOException {
+        os.writeUTF(architecture());
+        super.saveMetadata(os);
+    }
+
+    @Override
+    protected void loadMetadata(byte loadVersion, DataInputStream is)
+            throws IOException, MalformedModelException {
+        if (loadVersion != VERSION) {
+            throw new MalformedModelException(
+                    "Gpt2 reads parameters of version " + VERSION + ", got " + loadVersion);
+        }
+        String stored = is.readUTF();
+        if (!stored.equals(architecture())) {
+            throw new MalformedModelException(
+                    "The parameters are those of "
+                            + stored
+                            + ", but this block is "
+                            + architecture()
+                            + "; build it with the configuration it was trained with");
+        }
+        super.loadMetadata(loadVersion, is);
+    }
+
+    /** The configuration, but for dropout, which may change between runs. */
+    private String architecture() {
+        return config.withDropout(0).toString();
     }
 
     @Override

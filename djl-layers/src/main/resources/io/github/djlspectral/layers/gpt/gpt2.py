@@ -30,12 +30,16 @@ def linear(x: Tensor, p: List[Tensor], i: int) -> Tensor:
     bias = __torch__.compute(p[i + 1])
   return torch.linear(__torch__.compute(x), __torch__.compute(p[i]), bias)
 
+# [B, T, C] -> [B, H, T, D], a view.
+def split_heads(x: Tensor) -> Tensor:
+  return torch.transpose(torch.unflatten(x, 2, [$HEADS, -1]), 1, 2)
+
 def attention(x: Tensor, p: List[Tensor], i: int, stride: int) -> Tensor:
-  b, t, c = torch.size(x, 0), torch.size(x, 1), torch.size(x, 2)
-  qkv = torch.view(__torch__.linear(x, p, i), [b, t, 3, $HEADS, c // $HEADS])
-  q, k, v = torch.unbind(torch.permute(qkv, [2, 0, 3, 1, 4]))
-  y = torch.scaled_dot_product_attention(q, k, v, None, $DROPOUT, True)
-  y = torch.reshape(torch.transpose(y, 1, 2), [b, t, c])
+  q, k, v = torch.chunk(__torch__.linear(x, p, i), 3, 2)
+  y = torch.scaled_dot_product_attention(
+      __torch__.split_heads(q), __torch__.split_heads(k), __torch__.split_heads(v),
+      None, $DROPOUT, True)
+  y = torch.flatten(torch.transpose(y, 1, 2), 2)
   return __torch__.dropout(__torch__.linear(y, p, i + stride))
 
 def mlp(x: Tensor, p: List[Tensor], i: int, stride: int) -> Tensor:
@@ -50,14 +54,14 @@ def chunk_rows(h: Tensor, vocabulary: int) -> int:
   chunks = (n + most - 1) // most
   return (n + chunks - 1) // chunks
 
-# For rows of logits z [n, V] and targets y [n, 1]: the sum of -log softmax(z)[y]. Leaves softmax(z)
-# in s.
-def softmax_and_loss(z: Tensor, y: Tensor, s: Tensor) -> Tensor:
+# For rows of logits z [n, V] and targets y [n, 1]: the sum of -log softmax(z)[y]. z becomes
+# softmax(z).
+def softmax_and_loss(z: Tensor, y: Tensor) -> Tensor:
   zy = torch.gather(z, 1, y)
   m = torch.amax(z, [1], True)
-  torch.softmax(z, 1, None, out=s)
+  torch.softmax(z, 1, None, out=z)  # rows are read before they are written
   # The largest probability is exp(m - logsumexp(z)) and at least 1 / V, so its logarithm is exact.
-  return torch.sum(m - torch.log(torch.amax(s, [1], True)) - zy)
+  return torch.sum(m - torch.log(torch.amax(z, [1], True)) - zy)
 
 # Adds a b to sum, or replaces it; sum is float32 whatever a and b are.
 def add_product(sum: Tensor, a: Tensor, b: Tensor, replace: bool):
@@ -76,26 +80,22 @@ def cross_entropy(h: Tensor, w: Tensor, y: Tensor) -> Tuple[Tensor, Tensor, Tens
   n, v = torch.size(h, 0), torch.size(w, 0)
   rows = __torch__.chunk_rows(h, v)
   hc, wc = __torch__.compute(h), __torch__.compute(w)
-  # Buffers for all chunks: a large block comes fresh from the system each time, and touching its
+  # One buffer for all chunks: a large block comes fresh from the system each time, and touching its
   # pages for the first time takes longer than filling it.
-  zs = torch.empty([rows, v], dtype=wc.dtype, device=h.device)
-  ss = torch.empty([rows, v], dtype=6, device=h.device)
+  logits = torch.empty([rows, v], dtype=wc.dtype, device=h.device)
   dh, dw = torch.empty_like(h), torch.empty_like(w)
   total = torch.zeros([], dtype=6, device=h.device)
   for i in range((n + rows - 1) // rows):
     start = i * rows
     size = min(rows, n - start)
     hi, yi = torch.narrow(hc, 0, start, size), torch.narrow(y, 0, start, size)
-    z, s = torch.narrow(zs, 0, 0, size), torch.narrow(ss, 0, 0, size)
-    torch.mm(hi, torch.t(wc), out=z)
-    total.add_(__torch__.softmax_and_loss(torch.to(z, 6), yi, s))
-    # d loss / d logits is softmax minus one at the target; it takes the place of the logits.
-    s.scatter_add_(1, yi, torch.full_like(yi, -1, dtype=6))
-    if $BFLOAT16 == 1:
-      z.copy_(s)
-      s = z
-    __torch__.add_product(torch.narrow(dh, 0, start, size), s, wc, True)
-    __torch__.add_product(dw, torch.t(s), hi, i == 0)
+    z = torch.to(torch.mm(hi, torch.t(wc), out=torch.narrow(logits, 0, 0, size)), 6)
+    total.add_(__torch__.softmax_and_loss(z, yi))
+    # d loss / d logits is softmax minus one at the target.
+    z.scatter_add_(1, yi, torch.full_like(yi, -1, dtype=6))
+    dz = __torch__.compute(z)
+    __torch__.add_product(torch.narrow(dh, 0, start, size), dz, wc, True)
+    __torch__.add_product(dw, torch.t(dz), hi, i == 0)
   return total, dh, dw
 
 class Kernels(Module):
@@ -127,9 +127,10 @@ class Kernels(Module):
     h = torch.reshape(__torch__.layer_norm(x, p, 0), [n, -1])
     y = torch.reshape(targets, [n, 1])
     total, dh, dw = __torch__.cross_entropy(torch.detach(h), torch.detach(w), y)
-    # A function of value 0 with exactly these gradients.
-    g = torch.dot(torch.flatten(h), torch.flatten(dh)) + torch.dot(torch.flatten(w), torch.flatten(dw))
-    return (total + (g - torch.detach(g))) / n
+    # A function of h and w that has these gradients, less its value.
+    gh = torch.dot(torch.flatten(h), torch.flatten(dh))
+    gw = torch.dot(torch.flatten(w), torch.flatten(dw))
+    return (total + (gh - torch.detach(gh)) + (gw - torch.detach(gw))) / n
 
   # As loss, without gradients.
   def evaluate(self, x: Tensor, p: List[Tensor], targets: Tensor) -> Tensor:
@@ -143,5 +144,5 @@ class Kernels(Module):
       start = i * rows
       size = min(rows, n - start)
       z = torch.to(torch.mm(torch.narrow(hc, 0, start, size), torch.t(wc)), 6)
-      total.add_(__torch__.softmax_and_loss(z, torch.narrow(y, 0, start, size), torch.empty_like(z)))
+      total.add_(__torch__.softmax_and_loss(z, torch.narrow(y, 0, start, size)))
     return total / n

@@ -2,208 +2,38 @@ package io.github.djlspectral.layers.gpt;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
 import ai.djl.MalformedModelException;
 import ai.djl.Model;
-import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.index.NDIndex;
-import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.ParameterList;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.GradientCollector;
-import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
 import ai.djl.training.TrainingConfig;
 import ai.djl.training.loss.SoftmaxCrossEntropyLoss;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
 import ai.djl.util.Pair;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Random;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
-class Gpt2Test {
-
-    private static final Gpt2Config SMALL = new Gpt2Config(53, 16, 3, 4, 32, 0, true);
-
-    private final Engine engine = Engine.getEngine("PyTorch");
-    private NDManager manager;
-    private ParameterStore store;
-
-    @BeforeEach
-    void open() {
-        manager = NDManager.newBaseManager("PyTorch");
-        store = new ParameterStore(manager, false);
-    }
-
-    @AfterEach
-    void close() {
-        manager.close();
-    }
-
-    @ParameterizedTest
-    @ValueSource(booleans = {true, false})
-    void logitsLossAndEveryGradientAgreeWithStockBlocksInDoublePrecision(boolean bias) {
-        Gpt2Config config = new Gpt2Config(53, 16, 3, 4, 32, 0, bias);
-        agreesWithStockBlocks(config, new Shape(3, 13));
-    }
-
-    @Test
-    void chunksOfLogitsAddUp() {
-        // At most 43 rows of logits at a time: chunks of 25 and 24 rows.
-        agreesWithStockBlocks(new Gpt2Config(300_007, 7, 1, 2, 8, 0, true), new Shape(7, 7));
-    }
-
-    private void agreesWithStockBlocks(Gpt2Config config, Shape shape) {
-        Gpt2 model = perturbed(config, Precision.FLOAT32);
-        ComposedGpt2 oracle = new ComposedGpt2(config, ComposedGpt2::tanhGelu);
-        oracle.startFrom(model);
-        oracle.initialize(manager, DataType.FLOAT64, shape);
-        NDArray tokens = tokens(config, shape, 1);
-        NDArray targets = tokens(config, shape, 2);
-
-        NDArray exactLogits;
-        double exactLoss;
-        try (GradientCollector collector = engine.newGradientCollector()) {
-            exactLogits = oracle.forward(store, new NDList(tokens), true).singletonOrThrow();
-            NDArray loss =
-                    new SoftmaxCrossEntropyLoss()
-                            .evaluate(
-                                    new NDList(targets.flatten()),
-                                    new NDList(exactLogits.reshape(-1, config.vocabSize())));
-            exactLoss = loss.getDouble();
-            collector.backward(loss);
-        }
-        NDArray logits = model.forward(store, new NDList(tokens), false).singletonOrThrow();
-        assertThat(logits.getShape()).isEqualTo(shape.add(config.vocabSize()));
-        // float32 has 6e-8; sums of some hundred terms in a few layers lose a digit or two.
-        assertThat(relativeError(logits, exactLogits)).isLessThan(2e-6);
-        assertThat(model.loss(store, tokens, targets, false).getFloat())
-                .isCloseTo((float) exactLoss, within(2e-6f * (float) exactLoss));
-
-        // Twice, as the gradient accumulates in the second.
-        for (int i = 1; i <= 2; i++) {
-            try (GradientCollector collector = engine.newGradientCollector()) {
-                NDArray loss = model.loss(store, tokens, targets, true);
-                assertThat(loss.getShape()).isEqualTo(new Shape());
-                assertThat(loss.getFloat())
-                        .isCloseTo((float) exactLoss, within(2e-6f * (float) exactLoss));
-                collector.backward(loss.mul(3));
-            }
-            List<Parameter> mine = model.getParameters().values();
-            List<Parameter> exact = oracle.trainable();
-            assertThat(mine).hasSameSizeAs(exact);
-            for (int j = 0; j < mine.size(); j++) {
-                assertThat(
-                                relativeError(
-                                        mine.get(j).getArray().getGradient(),
-                                        exact.get(j).getArray().getGradient().mul(3 * i)))
-                        .as(mine.get(j).getName())
-                        .isLessThan(1e-5);
-            }
-        }
-    }
-
-    @Test
-    void bfloat16IsCloseToFloat32AndGivesFloat32() {
-        Gpt2Config config = new Gpt2Config(97, 32, 4, 4, 64, 0, true);
-        NDArray tokens = tokens(config, new Shape(4, 32), 1);
-        NDArray targets = tokens(config, new Shape(4, 32), 2);
-        float[] loss = new float[2];
-        NDList[] gradients = {new NDList(), new NDList()};
-        for (Precision precision : Precision.values()) {
-            Gpt2 model = initialised(config, precision);
-            // Several times: TorchScript may treat early calls differently.
-            for (int i = 0; i < 4; i++) {
-                loss[precision.ordinal()] = backward(model, tokens, targets);
-            }
-            for (Parameter parameter : model.getParameters().values()) {
-                NDArray gradient = parameter.getArray().getGradient();
-                assertThat(gradient.getDataType()).isEqualTo(DataType.FLOAT32);
-                gradients[precision.ordinal()].add(gradient);
-            }
-            NDArray logits = model.forward(store, new NDList(tokens), true).singletonOrThrow();
-            assertThat(logits.getDataType()).isEqualTo(DataType.FLOAT32);
-            assertThat(model.loss(store, tokens, targets, false).getFloat())
-                    .isCloseTo(loss[precision.ordinal()], within(1e-6f));
-        }
-        assertThat(loss[1]).isCloseTo(loss[0], within(1e-2f)).isNotEqualTo(loss[0]);
-        for (int i = 0; i < gradients[0].size(); i++) {
-            // bfloat16 rounds to 2^-9; some dozen roundings lie on the way of a gradient.
-            assertThat(relativeError(gradients[1].get(i), gradients[0].get(i)))
-                    .isBetween(1e-9, 5e-2);
-        }
-    }
-
-    @Test
-    void dropoutIsDeterminedByTheSeedOffInEvaluationAndKeepsTheMean() {
-        Gpt2Config config = new Gpt2Config(11, 8, 1, 1, 512, 0.25f, true);
-        Gpt2 model = initialised(config, Precision.FLOAT32);
-        Gpt2 plain = initialised(config.withDropout(0), Precision.FLOAT32);
-        NDList input = new NDList(tokens(config, new Shape(4, 8), 1));
-        NDArray first = seededForward(model, input, 1);
-        assertThat(seededForward(model, input, 1)).isEqualTo(first);
-        assertThat(seededForward(model, input, 2)).isNotEqualTo(first);
-        NDArray exact = model.forward(store, input, false).singletonOrThrow();
-        assertThat(seededForward(model, input, 3)).isNotEqualTo(exact);
-        assertThat(plain.forward(store, input, true).singletonOrThrow()).isEqualTo(exact);
-        assertThat(plain.forward(store, input, false).singletonOrThrow()).isEqualTo(exact);
-    }
-
-    @Test
-    void dropoutOfTheEmbeddingDropsItsShareAndScalesTheRest() {
-        // Without layers' contributions the logits are the normalised embeddings times wte; here
-        // each embedding is all ones, so that what is left of it shows in its norm.
-        Gpt2Config config = new Gpt2Config(2, 64, 1, 1, 1024, 0.25f, false);
-        NDArray table = manager.ones(new Shape(2, 1024));
-        NDArray x =
-                Gpt2Kernels.of(config, Precision.FLOAT32)
-                        .callWithGradient(
-                                manager,
-                                "embed",
-                                manager.zeros(new Shape(4, 64), DataType.INT64),
-                                table,
-                                manager.zeros(new Shape(64, 1024)))
-                        .singletonOrThrow();
-        NDArray kept = x.neq(0);
-        assertThat(kept.toType(DataType.FLOAT32, true).mean().getFloat())
-                // 2^18 draws: five standard deviations of their mean are 0.0042.
-                .isCloseTo(0.75f, within(0.0042f));
-        assertThat(x.max().getFloat()).isCloseTo(1 / 0.75f, within(1e-6f));
-        assertThat(x.get(kept).min().getFloat()).isCloseTo(1 / 0.75f, within(1e-6f));
-    }
-
-    private NDArray seededForward(Gpt2 model, NDList input, int seed) {
-        engine.setRandomSeed(seed);
-        return model.forward(store, input, true).singletonOrThrow();
-    }
-
-    @Test
-    void laterTokensDoNotInfluenceEarlierLogits() {
-        Gpt2 model = perturbed(SMALL, Precision.FLOAT32);
-        NDArray tokens = tokens(SMALL, new Shape(1, 16), 1);
-        NDArray changed = tokens.duplicate();
-        changed.set(new NDIndex("0,9"), tokens.getLong(0, 9) == 0 ? 1 : 0);
-        NDArray a = model.forward(store, new NDList(tokens), false).singletonOrThrow();
-        NDArray b = model.forward(store, new NDList(changed), false).singletonOrThrow();
-        assertThat(b.get(":,:9")).isEqualTo(a.get(":,:9"));
-        assertThat(b.get(":,9:")).isNotEqualTo(a.get(":,9:"));
-    }
+class Gpt2Test extends Gpt2Fixture {
 
     @Test
     void namesShapesAndInitialValuesAreThePublishedOnes() {
@@ -313,6 +143,25 @@ class Gpt2Test {
         }
     }
 
+    @Test
+    void parametersOfAnotherArchitectureAreRefused() throws IOException {
+        ByteArrayOutputStream saved = new ByteArrayOutputStream();
+        initialised(SMALL, Precision.FLOAT32).saveParameters(new DataOutputStream(saved));
+        Gpt2 other = initialised(new Gpt2Config(53, 16, 3, 2, 32, 0, true), Precision.FLOAT32);
+        float[] before = other.getParameters().get("wte.weight").getArray().toFloatArray();
+        assertThatThrownBy(
+                        () ->
+                                other.loadParameters(
+                                        manager,
+                                        new DataInputStream(
+                                                new ByteArrayInputStream(saved.toByteArray()))))
+                .isInstanceOf(MalformedModelException.class)
+                .hasMessageContaining("heads=4")
+                .hasMessageContaining("heads=2");
+        assertThat(other.getParameters().get("wte.weight").getArray().toFloatArray())
+                .isEqualTo(before);
+    }
+
     private static float step(Trainer trainer, NDList batch) {
         try (GradientCollector collector = trainer.newGradientCollector()) {
             NDArray loss = trainer.forward(batch).singletonOrThrow();
@@ -391,55 +240,5 @@ class Gpt2Test {
                 .withMessage("dropout must be in [0, 1), got 1.0");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Gpt2Config.gpt2Small().withDropout(Float.NaN));
-    }
-
-    private float backward(Gpt2 model, NDArray tokens, NDArray targets) {
-        try (GradientCollector collector = engine.newGradientCollector()) {
-            NDArray loss = model.loss(store, tokens, targets, true);
-            collector.backward(loss);
-            return loss.getFloat();
-        }
-    }
-
-    private Gpt2 initialised(Gpt2Config config, Precision precision) {
-        Gpt2 model = Gpt2.builder().setConfig(config).optPrecision(precision).build();
-        engine.setRandomSeed(7);
-        model.initialize(manager, DataType.FLOAT32, new Shape(1, config.contextLength()));
-        return model;
-    }
-
-    /** The largest difference, relative to the largest element. */
-    private static double relativeError(NDArray actual, NDArray exact) {
-        assertThat(actual.getShape()).isEqualTo(exact.getShape());
-        double difference =
-                actual.toType(DataType.FLOAT64, true)
-                        .sub(exact.toType(DataType.FLOAT64, true))
-                        .abs()
-                        .max()
-                        .getDouble();
-        return difference / exact.toType(DataType.FLOAT64, true).abs().max().getDouble();
-    }
-
-    /**
-     * A model none of whose parameters is at a special value, as scales and biases are at first.
-     */
-    private Gpt2 perturbed(Gpt2Config config, Precision precision) {
-        Gpt2 model = Gpt2.builder().setConfig(config).optPrecision(precision).build();
-        model.getParameters()
-                .values()
-                .forEach(
-                        parameter -> {
-                            float center = parameter.getType() == Parameter.Type.GAMMA ? 1 : 0;
-                            parameter.setInitializer(
-                                    (m, shape, type) -> m.randomNormal(center, 0.3f, shape, type));
-                        });
-        engine.setRandomSeed(7);
-        model.initialize(manager, DataType.FLOAT32, new Shape(1, config.contextLength()));
-        return model;
-    }
-
-    private NDArray tokens(Gpt2Config config, Shape shape, long seed) {
-        long[] tokens = new Random(seed).longs(shape.size(), 0, config.vocabSize()).toArray();
-        return manager.create(tokens, shape);
     }
 }

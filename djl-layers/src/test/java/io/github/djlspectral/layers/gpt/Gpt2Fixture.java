@@ -1,0 +1,53 @@
+package io.github.djlspectral.layers.gpt;
+
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.training.GradientCollector;
+import ai.djl.training.ParameterStore;
+import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+
+/** What the tests of {@link Gpt2} share: an engine, a manager for each test, small models. */
+abstract class Gpt2Fixture {
+
+    static final Gpt2Config SMALL = new Gpt2Config(53, 16, 3, 4, 32, 0, true);
+
+    final Engine engine = Engine.getEngine("PyTorch");
+    NDManager manager;
+    ParameterStore store;
+
+    @BeforeEach
+    void open() {
+        manager = NDManager.newBaseManager("PyTorch");
+        store = new ParameterStore(manager, false);
+    }
+
+    @AfterEach
+    void close() {
+        manager.close();
+    }
+
+    final float backward(Gpt2 model, NDArray tokens, NDArray targets) {
+        try (GradientCollector collector = engine.newGradientCollector()) {
+            NDArray loss = model.loss(store, tokens, targets, true);
+            collector.backward(loss);
+            return loss.getFloat();
+        }
+    }
+
+    final Gpt2 initialised(Gpt2Config config, Precision precision) {
+        Gpt2 model = Gpt2.builder().setConfig(config).optPrecision(precision).build();
+        engine.setRandomSeed(7);
+        model.initialize(manager, DataType.FLOAT32, new Shape(1, config.contextLength()));
+        return model;
+    }
+
+    final NDArray tokens(Gpt2Config config, Shape shape, long seed) {
+        long[] tokens = new Random(seed).longs(shape.size(), 0, config.vocabSize()).toArray();
+        return manager.create(tokens, shape);
+    }
+}
