@@ -64,8 +64,10 @@ final class Gpt2Training implements AutoCloseable {
     }
 
     private NDArray composed(NDArray input) {
-        NDList logits = trainer.forward(new NDList(input));
-        return trainer.getLoss().evaluate(new NDList(targets), logits);
+        NDArray logits = trainer.forward(new NDList(input)).singletonOrThrow();
+        Shape rows = new Shape(BATCH * LENGTH, logits.getShape().get(2));
+        return trainer.getLoss()
+                .evaluate(new NDList(targets.flatten()), new NDList(logits.reshape(rows)));
     }
 
     /** A whole training step. */
