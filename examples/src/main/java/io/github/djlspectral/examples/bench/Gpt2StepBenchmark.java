@@ -2,6 +2,7 @@ package io.github.djlspectral.examples.bench;
 
 import ai.djl.nn.Activation;
 import ai.djl.nn.Block;
+import ai.djl.training.optimizer.Optimizer;
 import io.github.djlspectral.layers.gpt.ComposedGpt2;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
@@ -39,24 +40,26 @@ public class Gpt2StepBenchmark {
         FLOAT32,
         /** Ours, bfloat16 products. */
         BFLOAT16,
-        /** DJL's stock blocks, float32. */
-        STOCK_BLOCKS
+        /** DJL's stock blocks, float32, with our AdamW. */
+        STOCK_BLOCKS,
+        /** DJL's stock blocks and its own AdamW, float32. */
+        STOCK
     }
 
     /** The variant measured. */
     @Param public Variant variant;
 
-    private DecoupledAdamW adamW;
+    private DecoupledAdamW ours;
     private Gpt2Training training;
 
     /** Creates the model. */
     @Setup
     public void create() {
         Gpt2Config config = Gpt2Config.gpt2Small().withDropout(0);
-        adamW = DecoupledAdamW.builder().build();
-        training =
-                new Gpt2Training(
-                        block(config), config.vocabSize(), adamW, variant != Variant.STOCK_BLOCKS);
+        ours = DecoupledAdamW.builder().build();
+        boolean fusedLoss = variant == Variant.FLOAT32 || variant == Variant.BFLOAT16;
+        Optimizer adamW = variant == Variant.STOCK ? Optimizer.adamW().build() : ours;
+        training = new Gpt2Training(block(config), config.vocabSize(), adamW, fusedLoss);
     }
 
     private Block block(Gpt2Config config) {
@@ -64,7 +67,7 @@ public class Gpt2StepBenchmark {
             case FLOAT32 -> Gpt2.builder().setConfig(config).build();
             case BFLOAT16 ->
                     Gpt2.builder().setConfig(config).optPrecision(Precision.BFLOAT16).build();
-            case STOCK_BLOCKS -> new ComposedGpt2(config, Activation::gelu);
+            case STOCK_BLOCKS, STOCK -> new ComposedGpt2(config, Activation::gelu);
         };
     }
 
@@ -72,7 +75,7 @@ public class Gpt2StepBenchmark {
     @TearDown
     public void close() {
         training.close();
-        adamW.close();
+        ours.close();
     }
 
     /** 1024 tokens. */
