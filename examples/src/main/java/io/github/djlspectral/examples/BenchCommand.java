@@ -43,7 +43,8 @@ final class BenchCommand implements Runnable {
         try {
             new Runner(options).run();
         } catch (RunnerException e) {
-            throw new BadInputException("Nothing was measured: " + e.getMessage(), e);
+            throw new BadInputException(
+                    "Nothing was measured for --only " + only + " (" + e + ")", e);
         }
     }
 }
