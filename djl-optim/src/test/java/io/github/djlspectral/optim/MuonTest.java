@@ -25,7 +25,7 @@ class MuonTest {
 
     /** Minimises 0.5 |A W B - Y|^2 for 25 steps, as the reference run did. */
     @ParameterizedTest
-    @ValueSource(strings = {"muon_ema", "muon_ema_eps1e-7"})
+    @ValueSource(strings = {"muon_ema", "muon_ema_eps1e-7", "muon_sgdmom"})
     void followsTheReferenceTrajectory(String name) {
         JsonObject golden = Oracle.read("optimizer-trajectories.json");
         JsonObject run = golden.getAsJsonObject("runs").getAsJsonObject(name);
