@@ -36,7 +36,7 @@ public final class SpectralMap {
     private static final double POLAR_TOLERANCE = 0.02;
     private static final double POLAR_RANGE = 1e-2;
 
-    // Crossovers measured with 2 threads on an x86-64 server.
+    // Crossovers as measured once with 2 threads on a busy x86-64 server: rough, not optimal.
     private static final long LARGEST_EXACT = 32;
     private static final long SMALLEST_CHOLESKY = 256 * 256;
 

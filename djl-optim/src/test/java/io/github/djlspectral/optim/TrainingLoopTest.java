@@ -113,7 +113,8 @@ class TrainingLoopTest {
                     trainStep(trainer, inputs, labels);
                     if (step == 10) {
                         arrays = arraysInReach(trainer);
-                    } else if (step == 500) { // the JVM has compiled what it will
+                    } else if (step
+                            == 500) { // it was seen to grow until here, then to stay to 3000
                         resident = residentKilobytes();
                     }
                 }
