@@ -113,8 +113,8 @@ class TrainingLoopTest {
                     trainStep(trainer, inputs, labels);
                     if (step == 10) {
                         arrays = arraysInReach(trainer);
-                    } else if (step
-                            == 500) { // it was seen to grow until here, then to stay to 3000
+                    } else if (step == 500) {
+                        // Resident memory was seen to grow until here, then to stay, to step 3000.
                         resident = residentKilobytes();
                     }
                 }
