@@ -75,37 +75,6 @@ public record PolarExpress(double lower, List<double[]> steps, double error) {
             system[i] =
                     new double[] {x, x * x * x, x * x * x * x * x, i % 2 == 0 ? 1 : -1, /* = */ 1};
         }
-        return solve(system);
-    }
-
-    /** Gaussian elimination with partial pivoting; the last column is the right-hand side. */
-    private static double[] solve(double[][] rows) {
-        int n = rows.length;
-        for (int k = 0; k < n; k++) {
-            int pivot = k;
-            for (int i = k + 1; i < n; i++) {
-                if (Math.abs(rows[i][k]) > Math.abs(rows[pivot][k])) {
-                    pivot = i;
-                }
-            }
-            double[] swap = rows[k];
-            rows[k] = rows[pivot];
-            rows[pivot] = swap;
-            for (int i = k + 1; i < n; i++) {
-                double factor = rows[i][k] / rows[k][k];
-                for (int j = k; j <= n; j++) {
-                    rows[i][j] -= factor * rows[k][j];
-                }
-            }
-        }
-        double[] x = new double[n];
-        for (int i = n - 1; i >= 0; i--) {
-            x[i] = rows[i][n];
-            for (int j = i + 1; j < n; j++) {
-                x[i] -= rows[i][j] * x[j];
-            }
-            x[i] /= rows[i][i];
-        }
-        return x;
+        return LinearSystem.solve(system);
     }
 }
