@@ -61,7 +61,13 @@ public final class DecoupledAdamW extends StatefulOptimizer {
     }
 
     @Override
-    boolean step(NDArray weight, NDArray gradient, ParameterState state, int step, double rate) {
+    boolean step(
+            String parameterId,
+            NDArray weight,
+            NDArray gradient,
+            ParameterState state,
+            int step,
+            double rate) {
         return KERNELS.callBoolean(
                 state.array(0).getManager(),
                 "update",

@@ -1,5 +1,8 @@
 package io.github.djlspectral.optim;
 
+import ai.djl.Device;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 import io.github.djlspectral.optim.minimax.PartialFractions;
 import java.util.Arrays;
 import java.util.List;
@@ -14,19 +17,61 @@ record Kernel(String function, double... coefficients) {
 
     static final Kernel EXACT_POLAR = new Kernel("exact_polar");
 
+    /** The matrix with singular values of mean square 1. */
+    static final Kernel NORMALISED = new Kernel("normalised");
+
+    /** Chooses the computation for a matrix. */
+    @FunctionalInterface
+    interface Choice {
+
+        /**
+         * Returns the computation.
+         *
+         * @param matrix what is to be mapped
+         * @param draw tells one random choice from another; equal draws give equal maps
+         */
+        Kernel kernel(Target matrix, long draw);
+    }
+
+    /**
+     * What decides about the computation.
+     *
+     * @param rows the first dimension
+     * @param columns the product of all others
+     * @param type float32 or float64
+     * @param device where the matrix lies
+     */
+    record Target(long rows, long columns, DataType type, Device device) {
+
+        static Target of(Shape shape, DataType type, Device device) {
+            long rows = shape.get(0);
+            return new Target(rows, shape.size() / Math.max(1, rows), type, device);
+        }
+
+        /** The shorter side: the number of singular values. */
+        int rank() {
+            return Math.toIntExact(Math.min(rows, columns));
+        }
+    }
+
     static Kernel polynomial(String function, List<double[]> steps) {
         return new Kernel(function, steps.stream().flatMapToDouble(Arrays::stream).toArray());
     }
 
     static Kernel partialFractions(PartialFractions fractions) {
+        return new Kernel("partial_fractions", flat(fractions));
+    }
+
+    /** Returns the constant, then pole and weight of each term. */
+    static double[] flat(PartialFractions fractions) {
         int terms = fractions.poles().length;
-        double[] coefficients = new double[1 + 2 * terms];
-        coefficients[0] = fractions.constant();
+        double[] flat = new double[1 + 2 * terms];
+        flat[0] = fractions.constant();
         for (int j = 0; j < terms; j++) {
-            coefficients[1 + 2 * j] = fractions.poles()[j];
-            coefficients[2 + 2 * j] = fractions.weights()[j];
+            flat[1 + 2 * j] = fractions.poles()[j];
+            flat[2 + 2 * j] = fractions.weights()[j];
         }
-        return new Kernel("partial_fractions", coefficients);
+        return flat;
     }
 
     @Override

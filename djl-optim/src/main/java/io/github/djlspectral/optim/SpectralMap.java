@@ -5,13 +5,10 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import io.github.djlspectral.optim.minimax.PartialFractions;
-import io.github.djlspectral.optim.minimax.PolarExpress;
 import io.github.djlspectral.torch.TorchScript;
 import java.util.Collections;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.OptionalDouble;
 
 /**
  * A map of matrices that acts on the singular values only: {@code U diag(s) V^T} becomes {@code U
@@ -21,33 +18,27 @@ public final class SpectralMap {
 
     /** The native functions; {@code spectral.py} is the implementation of the mathematics. */
     static final TorchScript KERNELS =
-            TorchScript.ofResources(SpectralMap.class, "gradient.py", "spectral.py");
+            TorchScript.ofResources(
+                    SpectralMap.class, "gradient.py", "polar.py", "power.py", "spectral.py");
 
     // Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024).
-    private static final List<double[]> REFERENCE_QUINTIC =
-            Collections.nCopies(5, new double[] {3.4445, -4.7750, 2.0315});
-
     private static final SpectralMap NEWTON_SCHULZ =
-            new SpectralMap("newtonSchulz", Kernel.polynomial("newton_schulz", REFERENCE_QUINTIC));
+            polynomial(
+                    "newtonSchulz", Collections.nCopies(5, new double[] {3.4445, -4.7750, 2.0315}));
 
-    private static final SpectralMap POLAR = new SpectralMap("polar", null);
-
-    // polar(): singular values within this distance of 1 wherever s / s_max exceeds the next.
-    private static final double POLAR_TOLERANCE = 0.02;
-    private static final double POLAR_RANGE = 1e-2;
-
-    // Crossovers as measured once with 2 threads on a busy x86-64 server: rough, not optimal.
-    private static final long LARGEST_EXACT = 32;
-    private static final long SMALLEST_CHOLESKY = 256 * 256;
+    private static final SpectralMap POLAR = new SpectralMap("polar", new PolarMap());
 
     private final String name;
-    private final Kernel fixedKernel;
-    private final Map<Long, Kernel> polynomials = new ConcurrentHashMap<>();
-    private final Map<Long, Kernel> partialFractions = new ConcurrentHashMap<>();
+    private final Kernel.Choice choice;
 
-    private SpectralMap(String name, Kernel fixedKernel) {
+    SpectralMap(String name, Kernel.Choice choice) {
         this.name = name;
-        this.fixedKernel = fixedKernel;
+        this.choice = choice;
+    }
+
+    private static SpectralMap polynomial(String name, List<double[]> steps) {
+        Kernel kernel = Kernel.polynomial("polynomial", steps);
+        return new SpectralMap(name, (matrix, draw) -> kernel);
     }
 
     /**
@@ -83,8 +74,103 @@ public final class SpectralMap {
     }
 
     /**
+     * Returns {@link Freon}'s map without a floor: {@code mu (G G^T)^(-c) G}, that is {@code s ->
+     * (s / |G|_q)^(q - 1)} with q = 2 - 2c and the mean Schatten norm {@code |G|_q = (mean
+     * s^q)^(1/q)} over all k = min(rows, columns) singular values. Directions whose singular value
+     * is rounding stay zero. Without a floor, c > 1/2 can amplify the smallest directions of a
+     * nearly singular matrix without a useful bound; prefer {@link #power(double, double)} there.
+     *
+     * @param exponent c, in [0, 1]
+     * @return the map
+     * @throws IllegalArgumentException if the exponent is out of range or NaN
+     */
+    public static SpectralMap power(double exponent) {
+        return power(exponent, 0);
+    }
+
+    /**
+     * Returns {@link Freon}'s map with a floor: {@code mu (G G^T + e I)^(-c) G}, where {@code e} is
+     * (floor)^2 times the mean square of the k singular values, and mu the mean Schatten norm of
+     * the spectrum {@code (s^2 + e)^(1/2)} to the power 2c - 1. With r the ratio of s to the root
+     * mean square, results are at most {@code r / (r^2 + floor^2)^c} times {@code (1 + floor^2)^(c
+     * - 1/2)}, hence at most {@code floor^(1 - 2c)} times that, for c > 1/2; for c &lt;= 1/2 their
+     * mean square is at most 1.
+     *
+     * @param exponent c, in [0, 1]
+     * @param floor the floor relative to the root mean square singular value, in [0, 1]; without
+     *     effect for c = 0
+     * @return the map
+     * @throws IllegalArgumentException if an argument is out of range or NaN
+     */
+    public static SpectralMap power(double exponent, double floor) {
+        PowerMap choice =
+                new PowerMap(
+                        exponent,
+                        OptionalDouble.of(floor),
+                        Freon.Normalization.SCHATTEN,
+                        /* route= */ null);
+        return new SpectralMap("power(" + exponent + ", " + floor + ")", choice);
+    }
+
+    /**
+     * Returns {@link Kaon}'s map: from G / |G|_F, {@code X <- 4.1 (I - X X^T)^2 X} this many times,
+     * and a division by {@value Kaon#BOUND}. The scalar map {@code s -> 4.1 s (1 - s^2)^2} is
+     * chaotic, so a small change of G changes the spectrum at will; singular vectors stay, zero
+     * stays zero, and results are below 1. In the precision of the input; as fast as {@link
+     * #newtonSchulz}.
+     *
+     * @param iterations the number of iterations, at least 1
+     * @return the map
+     * @throws IllegalArgumentException if the number is less than 1
+     */
+    public static SpectralMap chaotic(int iterations) {
+        return polynomial("chaotic(" + iterations + ")", Kaon.steps(iterations));
+    }
+
+    /**
+     * Returns a map that replaces the k singular values by independent draws, uniform on [low,
+     * high], by a singular value decomposition in float64. Directions whose singular value is
+     * rounding stay zero. As a map of its own it draws the same numbers for all matrices of one
+     * rank; {@link Kaon} draws others for each step and parameter.
+     *
+     * @param low the least value, positive
+     * @param high the largest value, at least {@code low} and finite
+     * @param seed decides the draws
+     * @return the map
+     * @throws IllegalArgumentException if a bound is out of range or NaN
+     */
+    public static SpectralMap randomSpectrum(double low, double high, long seed) {
+        return new SpectralMap(
+                "randomSpectrum(" + low + ", " + high + ", " + seed + ")",
+                new RandomSpectrum(low, high, seed));
+    }
+
+    /**
+     * Returns {@link TruncatedSgd}'s map: the largest singular values become zero and the others
+     * keep their ratios, with a mean square over all k of 1.
+     *
+     * @param fraction the share of the k singular values to drop, in [0, 1): that times k, rounded,
+     *     but never all of them
+     * @return the map
+     * @throws IllegalArgumentException if the fraction is out of range or NaN
+     */
+    public static SpectralMap truncated(double fraction) {
+        if (!(fraction >= 0 && fraction < 1)) {
+            throw new IllegalArgumentException("The fraction must be in [0, 1), was " + fraction);
+        }
+        return new SpectralMap(
+                "truncated(" + fraction + ")",
+                (matrix, draw) -> {
+                    int k = matrix.rank();
+                    long count = Math.min(Math.round(fraction * k), k - 1);
+                    return count == 0 ? Kernel.NORMALISED : new Kernel("truncated", count);
+                });
+    }
+
+    /**
      * Maps a matrix. Cost: for k x n, about 15 products of the matrix with its Gram matrix for
-     * {@link #newtonSchulz}, 4 to 6 for {@link #polar} on a CPU.
+     * {@link #newtonSchulz} and {@link #chaotic}(5), 4 to 6 for {@link #polar} on a CPU, and a
+     * float64 eigendecomposition of the Gram matrix for most others.
      *
      * @param matrix rank 2 or more, trailing dimensions are flattened; float32 or float64;
      *     unchanged
@@ -95,7 +181,7 @@ public final class SpectralMap {
     public NDArray apply(NDArray matrix) {
         requireMatrix(matrix.getShape());
         requireFloat(matrix.getDataType());
-        Kernel kernel = kernel(matrix.getShape(), matrix.getDataType(), matrix.getDevice());
+        Kernel kernel = kernel(matrix.getShape(), matrix.getDataType(), matrix.getDevice(), 0);
         NDManager manager = matrix.getManager();
         if (!KERNELS.callBoolean(manager, "is_finite", matrix)) {
             throw new IllegalArgumentException("The matrix contains NaN or infinity");
@@ -116,36 +202,12 @@ public final class SpectralMap {
     public String route(Shape shape, DataType type, Device device) {
         requireMatrix(shape);
         requireFloat(type);
-        return kernel(shape, type, device).toString();
+        return kernel(shape, type, device, 0).toString();
     }
 
     /** Returns the native computation for a weight; shape and type are checked by the caller. */
-    Kernel kernel(Shape shape, DataType type, Device device) {
-        if (fixedKernel != null) {
-            return fixedKernel;
-        }
-        long rows = shape.get(0);
-        long columns = shape.size() / Math.max(1, rows);
-        long k = Math.min(rows, columns);
-        if (type == DataType.FLOAT64 || k <= LARGEST_EXACT) {
-            return Kernel.EXACT_POLAR;
-        }
-        if (shape.size() >= SMALLEST_CHOLESKY && !device.isGpu()) {
-            return partialFractions.computeIfAbsent(k, SpectralMap::zolotarev);
-        }
-        return polynomials.computeIfAbsent(k, SpectralMap::polarExpress);
-    }
-
-    // Divided by its Frobenius norm, a k x k Gram matrix has a largest eigenvalue in [k^(-1/2), 1].
-    private static Kernel zolotarev(long k) {
-        double lower = POLAR_RANGE * POLAR_RANGE / Math.sqrt(k);
-        return Kernel.partialFractions(PartialFractions.inverseSquareRoot(lower, POLAR_TOLERANCE));
-    }
-
-    private static Kernel polarExpress(long k) {
-        double lower = POLAR_RANGE / Math.sqrt(Math.sqrt(k));
-        return Kernel.polynomial(
-                "polar_polynomial", PolarExpress.within(lower, POLAR_TOLERANCE).steps());
+    Kernel kernel(Shape shape, DataType type, Device device, long draw) {
+        return choice.kernel(Kernel.Target.of(shape, type, device), draw);
     }
 
     static void requireMatrix(Shape shape) {

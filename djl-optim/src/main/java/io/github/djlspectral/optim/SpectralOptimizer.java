@@ -1,6 +1,8 @@
 package io.github.djlspectral.optim;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
@@ -38,6 +40,7 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
     private final UpdateScale updateScale;
     private final ParameterRouting routing;
     private final Optimizer fallback;
+    private final UpdateObserver observer;
 
     SpectralOptimizer(Builder<?> builder, SpectralMap map) {
         super(builder);
@@ -47,6 +50,16 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
         updateScale = builder.updateScale;
         routing = builder.routing;
         fallback = builder.fallback == null ? DecoupledAdamW.builder().build() : builder.fallback;
+        observer = builder.observer;
+    }
+
+    /**
+     * Returns the map, whose {@link SpectralMap#route} tells how it is computed.
+     *
+     * @return the map between momentum and update
+     */
+    public final SpectralMap getMap() {
+        return map;
     }
 
     @Override
@@ -59,11 +72,29 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
     }
 
     @Override
-    boolean step(NDArray weight, NDArray gradient, ParameterState state, int step, double rate) {
+    boolean step(
+            String parameterId,
+            NDArray weight,
+            NDArray gradient,
+            ParameterState state,
+            int step,
+            double rate) {
         double mu = requireMomentum(momentum.getNewValue(step), step);
-        Kernel kernel = map.kernel(weight.getShape(), weight.getDataType(), weight.getDevice());
+        NDManager manager = weight.getManager();
+        Kernel kernel =
+                map.kernel(
+                        weight.getShape(),
+                        weight.getDataType(),
+                        weight.getDevice(),
+                        draw(parameterId, step));
+        if (observer != null && observer.wants(step)) {
+            if (!SpectralMap.KERNELS.callBoolean(manager, "is_finite", gradient)) {
+                return false;
+            }
+            observe(label(parameterId), gradient, state, step, mu, kernel);
+        }
         return SpectralMap.KERNELS.callBoolean(
-                weight.getManager(),
+                manager,
                 "step",
                 weight,
                 gradient,
@@ -76,6 +107,35 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
                 nesterov,
                 rate * updateScale.factor(weight.getShape()),
                 1 - rate * getWeightDecay());
+    }
+
+    private void observe(
+            String parameter,
+            NDArray gradient,
+            ParameterState state,
+            int step,
+            double mu,
+            Kernel kernel) {
+        try (NDList preview =
+                SpectralMap.KERNELS.call(
+                        gradient.getManager(),
+                        "preview",
+                        gradient,
+                        state.array(0),
+                        kernel.function(),
+                        kernel.coefficients(),
+                        rescaleGrad,
+                        clipGrad,
+                        mu,
+                        nesterov)) {
+            observer.observe(parameter, step, preview.get(0), preview.get(1));
+        }
+    }
+
+    /** The same in every process: ids are not, so parameters without a name share their draws. */
+    private long draw(String parameterId, int step) {
+        int name = routing == null ? 0 : routing.nameOf(parameterId).hashCode();
+        return (long) name << Integer.SIZE | step;
     }
 
     private boolean isSpectral(String parameterId, Shape shape) {
@@ -136,6 +196,7 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
         private UpdateScale updateScale = UpdateScale.SPECTRAL;
         private ParameterRouting routing;
         private Optimizer fallback;
+        private UpdateObserver observer;
 
         Builder() {
             super(0.02f); // the reference's, for the SPECTRAL scale
@@ -210,6 +271,17 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
          */
         public T optFallback(Optimizer fallback) {
             this.fallback = Objects.requireNonNull(fallback, "fallback");
+            return self();
+        }
+
+        /**
+         * Sets who sees the updates of hidden matrices. Default: nobody.
+         *
+         * @param observer the observer
+         * @return this builder
+         */
+        public T optObserver(UpdateObserver observer) {
+            this.observer = Objects.requireNonNull(observer, "observer");
             return self();
         }
     }

@@ -58,7 +58,7 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
         ParameterState state = state(parameterId, weight);
         int step = state.step() + 1;
         double rate = rateAt(parameterId, step);
-        if (!step(weight, gradient, state, step, rate)) {
+        if (!step(parameterId, weight, gradient, state, step, rate)) {
             throw new IllegalStateException(
                     "The gradient of parameter "
                             + label(parameterId)
@@ -76,7 +76,12 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
      * @return whether the gradient was finite; if not, nothing has changed
      */
     abstract boolean step(
-            NDArray weight, NDArray gradient, ParameterState state, int step, double rate);
+            String parameterId,
+            NDArray weight,
+            NDArray gradient,
+            ParameterState state,
+            int step,
+            double rate);
 
     /** What messages call a parameter. */
     String label(String parameterId) {

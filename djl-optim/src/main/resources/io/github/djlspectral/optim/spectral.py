@@ -3,56 +3,6 @@
 # Notation of the literature: G is the matrix to map, m x n; X is G on another scale; A is the Gram
 # matrix X X^T of its rows, k x k (tall matrices are transposed first); s are singular values.
 
-# X <- a X + (b A + c A^2) X, one (a, b, c) per step.
-def iterate(X: Tensor, A: Tensor, coefficients: List[float]) -> Tensor:
-  for i in range(len(coefficients) // 3):
-    if i > 0:
-      A = torch.mm(X, torch.t(X))
-    B = torch.addmm(A, A, A, beta=coefficients[3 * i + 1], alpha=coefficients[3 * i + 2])
-    X = torch.addmm(X, B, X, beta=coefficients[3 * i])
-  return X
-
-# The reference iteration, from X = G / |G|_F.
-def newton_schulz(G: Tensor, norm: float, coefficients: List[float]) -> Tensor:
-  X = torch.div(G, norm)
-  return __torch__.iterate(X, torch.mm(X, torch.t(X)), coefficients)
-
-# The same iteration with a sharper bound: |X X^T|_F^(1/2) >= s_max is at most k^(1/4) s_max.
-def polar_polynomial(G: Tensor, coefficients: List[float]) -> Tensor:
-  A = torch.mm(G, torch.t(G))
-  norm = float(torch.linalg_vector_norm(A))
-  return __torch__.iterate(torch.div(G, norm ** 0.5), torch.div(A, norm), coefficients)
-
-# U V^T from the singular value decomposition in float64; directions at the rounding level of the
-# input, whose sign is noise, go to zero.
-def exact_polar(G: Tensor) -> Tensor:
-  U, S, Vh = torch.linalg_svd(G.to(7), False)
-  epsilon = 2.3e-16
-  if G.dtype == 6:
-    epsilon = 1.2e-7
-  noise = float(torch.max(S)) * epsilon * max(G.size(0), G.size(1))
-  return torch.mm(torch.mul(U, torch.gt(S, noise)), Vh).to(G.dtype)
-
-# r(A) X, r(x) = w_0 + sum_j w_j / (x + d_j) an approximation of x^(-1/2) on (0, 1]. The spectrum of
-# A / |A|_F lies in [0, 1]. Coefficients: w_0, d_1, w_1, d_2, w_2, ...
-def partial_fractions(G: Tensor, coefficients: List[float]) -> Tensor:
-  A = torch.mm(G, torch.t(G))
-  norm = float(torch.linalg_vector_norm(A))
-  A.div_(norm)
-  R = torch.zeros_like(A)
-  diagonal = torch.diagonal(A)
-  shift = 0.
-  for j in range(len(coefficients) // 2):
-    d = coefficients[2 * j + 1]
-    diagonal.add_(d - shift)
-    shift = d
-    L, info = torch.linalg_cholesky_ex(A)
-    if int(info) != 0:  # rounding of a huge, nearly singular A exceeded the shift
-      return __torch__.exact_polar(G)
-    R.add_(torch.cholesky_inverse(L), alpha=coefficients[2 * j + 2])
-  torch.diagonal(R).add_(coefficients[0])
-  return torch.mm(R.div_(norm ** 0.5), G)
-
 # A multiple of G whose Gram matrix has a norm, a sum of fourth powers, in the range of float32.
 def in_range(G: Tensor) -> Tensor:
   norm = float(torch.linalg_vector_norm(G))
@@ -63,30 +13,54 @@ def in_range(G: Tensor) -> Tensor:
     return G
   return torch.div(G, largest)
 
+# What is far below the rounding level, such as the rows of a dead unit, would become denormal in
+# float32 products of products, and a CPU takes 40 times as long for those.
+def cleaned(X: Tensor, norm: float) -> Tensor:
+  if X.dtype == 6:
+    return torch.hardshrink(X, 1e-9 * norm)
+  return X
+
 # The map of G, trailing dimensions flattened, by the name of a function above.
 def map(G: Tensor, function: str, coefficients: List[float]) -> Tensor:
   X = __torch__.in_range(torch.flatten(G, 1))
   norm = float(torch.linalg_vector_norm(X))
   if norm == 0.:
     return torch.zeros_like(G)
-  if X.dtype == 6:
-    # What is far below the rounding level, such as the rows of a dead unit, would become denormal
-    # in products of products, and a CPU takes 40 times as long for those.
-    X = torch.hardshrink(X, 1e-9 * norm)
   tall = X.size(0) > X.size(1)
   if tall:
     X = torch.t(X)
-  if function == "newton_schulz":
-    X = __torch__.newton_schulz(X, norm, coefficients)
+  if function == "polynomial":
+    X = __torch__.polynomial(__torch__.cleaned(X, norm), norm, coefficients)
   elif function == "polar_polynomial":
-    X = __torch__.polar_polynomial(X, coefficients)
+    X = __torch__.polar_polynomial(__torch__.cleaned(X, norm), coefficients)
   elif function == "partial_fractions":
-    X = __torch__.partial_fractions(X, coefficients)
-  else:
+    X = __torch__.partial_fractions(__torch__.cleaned(X, norm), coefficients)
+  elif function == "exact_polar":
     X = __torch__.exact_polar(X)
+  elif function == "normalised":
+    X = __torch__.normalised(X, norm)
+  elif function == "truncated":
+    X = __torch__.truncated(X, norm, coefficients)
+  elif function == "replaced_spectrum":
+    X = __torch__.replaced_spectrum(X, coefficients)
+  else:
+    X = __torch__.power(X, norm, function, coefficients)
   if tall:
     X = torch.t(X)
   return torch.reshape(X, G.size())
+
+# Takes a gradient into the momentum, in place.
+def advance(m: Tensor, g: Tensor, momentum: float) -> Tensor:
+  m.lerp_(g, 1. - momentum)
+  if m.dtype == 6:
+    m.copy_(torch.hardshrink(m, 2e-38))  # a decaying momentum must not stay denormal
+  return m
+
+# What enters the map.
+def lookahead(m: Tensor, g: Tensor, momentum: float, nesterov: bool) -> Tensor:
+  if nesterov:
+    return torch.lerp(g, m, momentum)
+  return m
 
 
 class Kernels(Module):
@@ -107,13 +81,16 @@ class Kernels(Module):
     if not __torch__.is_finite(g):
       return False
     g = __torch__.rescaled_and_clipped(g, rescale, clip)
-    m.lerp_(g, 1. - momentum)
-    if m.dtype == 6:
-      m.copy_(torch.hardshrink(m, 2e-38))  # a decaying momentum must not stay denormal
-    u = m
-    if nesterov:
-      u = torch.lerp(g, m, momentum)
+    u = __torch__.lookahead(__torch__.advance(m, g, momentum), g, momentum, nesterov)
     update = __torch__.map(u, function, coefficients)
     w.mul_(shrink).sub_(update, alpha=rate)
     __torch__.zero_gradient(w)
     return True
+
+  # What the next step would map and what it would make of it; nothing changes. g is finite.
+  def preview(self, g: Tensor, m: Tensor, function: str, coefficients: List[float],
+              rescale: float, clip: float, momentum: float, nesterov: bool) -> List[Tensor]:
+    g = __torch__.rescaled_and_clipped(g, rescale, clip)
+    m = __torch__.advance(torch.clone(m), g, momentum)
+    u = torch.clone(__torch__.lookahead(m, g, momentum, nesterov))
+    return [u, torch.contiguous(__torch__.map(u, function, coefficients))]

@@ -65,6 +65,28 @@ final class Oracle {
         return ALGEBRA.callDouble(matrix.getManager(), "spectral_norm", matrix);
     }
 
+    /** Returns U, the singular values, descending, and V^T, in float64. */
+    static NDList decompose(NDArray matrix) {
+        return ALGEBRA.call(matrix.getManager(), "decompose", matrix);
+    }
+
+    static double[] singularValues(NDArray matrix) {
+        return decompose(matrix).get(1).toDoubleArray();
+    }
+
+    /** Returns mu (A + eps |G|_F^2)^(-c) G with the mean Schatten factor. */
+    static NDArray regularisedPower(NDList decomposed, double c, double eps) {
+        return ALGEBRA.call(
+                        decomposed.getManager(),
+                        "regularised_power",
+                        decomposed.get(0),
+                        decomposed.get(1),
+                        decomposed.get(2),
+                        c,
+                        eps)
+                .singletonOrThrow();
+    }
+
     /** Returns a dense float32 matrix with these singular values: reflected on both sides. */
     static NDArray withSpectrum(NDManager manager, int rows, int columns, double[] spectrum) {
         double[] diagonal = new double[rows * columns];

@@ -1,0 +1,113 @@
+package io.github.djlspectral.optim;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/**
+ * Kaon: steps along the momentum with its singular values replaced by noise, as good as Muon in the
+ * experiments of "Muon is Not That Special: Random or Inverted Spectra Work Just as Well",
+ * arXiv:2605.11181. By default the noise is {@link SpectralMap#chaotic chaos}, with five
+ * iterations: no decomposition, no random numbers, spectral norm below 1. The root mean square of
+ * its singular values is about 0.6, so at equal learning rate it moves that much less than Muon.
+ * With {@link Builder#optRandomSpectrum} the singular values are independent draws from a bounded
+ * positive interval, to which the paper's convergence theorem applies.
+ *
+ * <p>Chaotic runs repeat bit for bit on one machine, not across devices or library versions: a
+ * rounding error of the first iteration is a different spectrum after the last. See {@link
+ * SpectralOptimizer} for the step and for what it applies to.
+ */
+public final class Kaon extends SpectralOptimizer {
+
+    /** What is above the largest value of the chaotic map, 1.1735. */
+    static final double BOUND = 1.175;
+
+    private static final double GAIN = 4.1;
+
+    private Kaon(Builder builder) {
+        super(builder, builder.map == null ? SpectralMap.chaotic(builder.iterations) : builder.map);
+    }
+
+    /** Returns 4.1 s (1 - s^2)^2 as odd quintics, the last one divided by the bound. */
+    static List<double[]> steps(int iterations) {
+        if (iterations < 1) {
+            throw new IllegalArgumentException(
+                    "The number of iterations must be at least 1, was " + iterations);
+        }
+        double[] step = {GAIN, -2 * GAIN, GAIN};
+        List<double[]> steps = new ArrayList<>(Collections.nCopies(iterations - 1, step));
+        steps.add(new double[] {GAIN / BOUND, -2 * GAIN / BOUND, GAIN / BOUND});
+        return steps;
+    }
+
+    /**
+     * Returns a builder.
+     *
+     * @return a new builder for the chaotic map
+     */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /** Builds a {@link Kaon}. */
+    public static final class Builder extends SpectralOptimizer.Builder<Builder> {
+
+        private int iterations = 5;
+        private SpectralMap map;
+
+        private Builder() {}
+
+        /**
+         * Sets the number of iterations of the chaotic map. Default: 5.
+         *
+         * @param iterations at least 1
+         * @return this builder
+         */
+        public Builder optIterations(int iterations) {
+            this.iterations = iterations;
+            return this;
+        }
+
+        /**
+         * Draws the singular values, uniform on [0.5, 1.5], instead of iterating.
+         *
+         * @param seed decides the draws
+         * @return this builder
+         */
+        public Builder optRandomSpectrum(long seed) {
+            return optRandomSpectrum(0.5, 1.5, seed);
+        }
+
+        /**
+         * Draws the singular values, uniform on [low, high], instead of iterating. Draws depend on
+         * the seed, the step and the name of the parameter alone, so a resumed run continues with
+         * the same. Without a routing parameters have no lasting names: then all matrices of equal
+         * rank share their draws at a step.
+         *
+         * @param low the least singular value, positive
+         * @param high the largest singular value, at least {@code low} and finite
+         * @param seed decides the draws
+         * @return this builder
+         * @throws IllegalArgumentException if a bound is out of range or NaN
+         */
+        public Builder optRandomSpectrum(double low, double high, long seed) {
+            map = SpectralMap.randomSpectrum(low, high, seed);
+            return this;
+        }
+
+        /**
+         * Builds the optimizer.
+         *
+         * @return the optimizer, without state
+         * @throws IllegalArgumentException if the number of iterations is less than 1
+         */
+        public Kaon build() {
+            return new Kaon(this);
+        }
+
+        @Override
+        protected Builder self() {
+            return this;
+        }
+    }
+}

@@ -1,0 +1,46 @@
+package io.github.djlspectral.optim;
+
+import ai.djl.ndarray.types.DataType;
+import io.github.djlspectral.optim.minimax.PartialFractions;
+import io.github.djlspectral.optim.minimax.PolarExpress;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** The computation of {@link SpectralMap#polar} by shape and device. */
+final class PolarMap implements Kernel.Choice {
+
+    // Singular values within this distance of 1 wherever s / s_max exceeds the next.
+    private static final double TOLERANCE = 0.02;
+    private static final double RANGE = 1e-2;
+
+    // Crossovers as measured once with 2 threads on a busy x86-64 server: rough, not optimal.
+    static final long LARGEST_EXACT = 32;
+    private static final long SMALLEST_CHOLESKY = 256 * 256;
+
+    private final Map<Integer, Kernel> polynomials = new ConcurrentHashMap<>();
+    private final Map<Integer, Kernel> partialFractions = new ConcurrentHashMap<>();
+
+    @Override
+    public Kernel kernel(Kernel.Target matrix, long draw) {
+        int k = matrix.rank();
+        if (matrix.type() == DataType.FLOAT64 || k <= LARGEST_EXACT) {
+            return Kernel.EXACT_POLAR;
+        }
+        boolean large = matrix.rows() * matrix.columns() >= SMALLEST_CHOLESKY;
+        if (large && !matrix.device().isGpu()) {
+            return partialFractions.computeIfAbsent(k, PolarMap::zolotarev);
+        }
+        return polynomials.computeIfAbsent(k, PolarMap::polarExpress);
+    }
+
+    // Divided by its Frobenius norm, a k x k Gram matrix has a largest eigenvalue in [k^(-1/2), 1].
+    private static Kernel zolotarev(int k) {
+        double lower = RANGE * RANGE / Math.sqrt(k);
+        return Kernel.partialFractions(PartialFractions.inverseSquareRoot(lower, TOLERANCE));
+    }
+
+    private static Kernel polarExpress(int k) {
+        double lower = RANGE / Math.sqrt(Math.sqrt(k));
+        return Kernel.polynomial("polar_polynomial", PolarExpress.within(lower, TOLERANCE).steps());
+    }
+}

@@ -1,0 +1,33 @@
+package io.github.djlspectral.optim;
+
+import java.util.SplittableRandom;
+
+/** The computation of {@link SpectralMap#randomSpectrum}. */
+final class RandomSpectrum implements Kernel.Choice {
+
+    private final double low;
+    private final double high;
+    private final long seed;
+
+    RandomSpectrum(double low, double high, long seed) {
+        if (!(low > 0 && low <= high && high < Double.POSITIVE_INFINITY)) {
+            throw new IllegalArgumentException(
+                    "A random spectrum needs 0 < low <= high, both finite, was low = "
+                            + low
+                            + ", high = "
+                            + high);
+        }
+        this.low = low;
+        this.high = high;
+        this.seed = seed;
+    }
+
+    @Override
+    public Kernel kernel(Kernel.Target matrix, long draw) {
+        // A generator started at a drawn number: those of neighbouring seeds run in step.
+        SplittableRandom random =
+                new SplittableRandom(new SplittableRandom(seed ^ draw).nextLong());
+        double[] values = random.doubles(matrix.rank()).map(u -> low + (high - low) * u).toArray();
+        return new Kernel("replaced_spectrum", values);
+    }
+}
