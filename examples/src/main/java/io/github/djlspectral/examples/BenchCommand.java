@@ -21,7 +21,8 @@ final class BenchCommand implements Runnable {
             paramLabel = "REGEX",
             defaultValue = ".*",
             description =
-                    "Benchmarks to run, by a part of their name: MuonStep, Gpt2Layer, Gpt2Step")
+                    "Benchmarks to run, by a part of their name: OptimizerStep, FreonRoute,"
+                            + " Gpt2Layer, Gpt2Step")
     private String only;
 
     @Option(

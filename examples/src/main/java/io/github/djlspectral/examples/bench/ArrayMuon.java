@@ -5,7 +5,7 @@ import ai.djl.ndarray.NDScope;
 
 /**
  * The reference Muon step as a DJL user would write it with array operations: momentum, Nesterov,
- * five Newton-Schulz steps, decay and update. The peer that {@link MuonStepBenchmark} measures
+ * five Newton-Schulz steps, decay and update. The peer that {@link OptimizerStepBenchmark} measures
  * against.
  */
 final class ArrayMuon {

@@ -4,8 +4,11 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.djlspectral.optim.DecoupledAdamW;
+import io.github.djlspectral.optim.Freon;
+import io.github.djlspectral.optim.Kaon;
 import io.github.djlspectral.optim.Muon;
 import io.github.djlspectral.optim.SpectralMap;
+import io.github.djlspectral.optim.TruncatedSgd;
 import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -28,7 +31,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @Warmup(iterations = 2, time = 2)
 @Measurement(iterations = 5, time = 2)
 @Fork(1)
-public class MuonStepBenchmark {
+public class OptimizerStepBenchmark {
 
     /** The shape of the weight, rows x columns. */
     @Param({"768x768", "768x3072", "3072x768"})
@@ -40,6 +43,9 @@ public class MuonStepBenchmark {
     private NDArray momentum;
     private Muon muon;
     private Muon newtonSchulz;
+    private Freon freon;
+    private Kaon kaon;
+    private TruncatedSgd truncatedSgd;
     private DecoupledAdamW adamW;
 
     /** Creates the arrays and the optimizers. */
@@ -52,6 +58,9 @@ public class MuonStepBenchmark {
         momentum = manager.zeros(new Shape(sides));
         muon = Muon.builder().build();
         newtonSchulz = Muon.builder().optMap(SpectralMap.newtonSchulz()).build();
+        freon = Freon.builder().build();
+        kaon = Kaon.builder().build();
+        truncatedSgd = TruncatedSgd.builder().build();
         adamW = DecoupledAdamW.builder().build();
     }
 
@@ -60,6 +69,9 @@ public class MuonStepBenchmark {
     public void close() {
         muon.close();
         newtonSchulz.close();
+        freon.close();
+        kaon.close();
+        truncatedSgd.close();
         adamW.close();
         manager.close();
     }
@@ -74,6 +86,24 @@ public class MuonStepBenchmark {
     @Benchmark
     public void muonNewtonSchulz() {
         newtonSchulz.update("w", weight, gradient);
+    }
+
+    /** Ours, with exponent 2/3. */
+    @Benchmark
+    public void freon() {
+        freon.update("w", weight, gradient);
+    }
+
+    /** Ours, with five chaotic iterations. */
+    @Benchmark
+    public void kaon() {
+        kaon.update("w", weight, gradient);
+    }
+
+    /** Ours, without the largest 5% of the singular values. */
+    @Benchmark
+    public void truncatedSgd() {
+        truncatedSgd.update("w", weight, gradient);
     }
 
     /** The reference step in DJL array operations. */

@@ -3,14 +3,24 @@ package io.github.djlspectral.examples.train;
 import ai.djl.nn.Block;
 import ai.djl.training.optimizer.Optimizer;
 import io.github.djlspectral.optim.DecoupledAdamW;
+import io.github.djlspectral.optim.Freon;
+import io.github.djlspectral.optim.Kaon;
 import io.github.djlspectral.optim.Muon;
 import io.github.djlspectral.optim.ParameterRouting;
+import io.github.djlspectral.optim.SpectralOptimizer;
+import io.github.djlspectral.optim.TruncatedSgd;
 import java.util.Locale;
 
 /** The optimizers of the command line. */
 public enum OptimizerChoice {
     /** Muon for the hidden matrices, AdamW for the rest. */
     MUON,
+    /** Freon for the hidden matrices, AdamW for the rest. */
+    FREON,
+    /** Kaon for the hidden matrices, AdamW for the rest. */
+    KAON,
+    /** Truncated SGD for the hidden matrices, AdamW for the rest. */
+    TRUNCATED_SGD,
     /** AdamW for everything; decay on matrices only. */
     ADAMW,
     /** Plain stochastic gradient descent without momentum: the baseline that keeps no state. */
@@ -25,13 +35,11 @@ public enum OptimizerChoice {
      */
     Optimizer optimizer(TrainingOptions options, Block block, int stepsDone) {
         return switch (this) {
-            case MUON ->
-                    Muon.builder()
-                            .optLearningRateTracker(options.schedule.tracker(options, options.lr))
-                            .optMomentum((float) options.momentum)
-                            .optWeightDecays((float) options.weightDecay)
-                            .optRouting(ParameterRouting.of(block))
-                            .optFallback(adamw(options, options.adamwLr))
+            case MUON -> spectral(Muon.builder(), options, block).build();
+            case FREON -> spectral(freon(options), options, block).build();
+            case KAON -> spectral(kaon(options), options, block).build();
+            case TRUNCATED_SGD ->
+                    spectral(TruncatedSgd.builder().optFraction(options.fraction), options, block)
                             .build();
             case ADAMW -> adamw(options, options.lr);
             case SGD ->
@@ -43,9 +51,36 @@ public enum OptimizerChoice {
         };
     }
 
+    /** Tells whether hidden matrices and the rest are treated differently. */
+    boolean isSpectral() {
+        return this != ADAMW && this != SGD;
+    }
+
+    private static <T extends SpectralOptimizer.Builder<T>> T spectral(
+            T builder, TrainingOptions options, Block block) {
+        return builder.optLearningRateTracker(options.schedule.tracker(options, options.lr))
+                .optMomentum((float) options.momentum)
+                .optWeightDecays((float) options.weightDecay)
+                .optRouting(ParameterRouting.of(block))
+                .optFallback(adamw(options, options.adamwLr));
+    }
+
+    private static Freon.Builder freon(TrainingOptions options) {
+        Freon.Builder freon =
+                Freon.builder()
+                        .optExponent(options.exponent)
+                        .optNormalization(options.normalization);
+        return options.floor == null ? freon : freon.optFloor(options.floor);
+    }
+
+    private static Kaon.Builder kaon(TrainingOptions options) {
+        Kaon.Builder kaon = Kaon.builder().optIterations(options.iterations);
+        return options.randomSpectrum ? kaon.optRandomSpectrum(options.seed) : kaon;
+    }
+
     /** Says in a few words what is done with the parameters of a block. */
     String description(Block block) {
-        if (this != MUON) {
+        if (!isSpectral()) {
             return this + " for all";
         }
         ParameterRouting routing = ParameterRouting.of(block);
@@ -55,7 +90,7 @@ public enum OptimizerChoice {
                         .mapToLong(parameter -> parameter.getShape().size())
                         .sum();
         return String.format(
-                Locale.ROOT, "muon for the %,d in hidden matrices, adamw for the rest", hidden);
+                Locale.ROOT, "%s for the %,d in hidden matrices, adamw for the rest", this, hidden);
     }
 
     private static DecoupledAdamW adamw(TrainingOptions options, double peak) {
@@ -69,6 +104,6 @@ public enum OptimizerChoice {
 
     @Override
     public String toString() {
-        return name().toLowerCase(Locale.ROOT);
+        return name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 }

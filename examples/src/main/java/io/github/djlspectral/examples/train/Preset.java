@@ -3,7 +3,6 @@ package io.github.djlspectral.examples.train;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 
 /**
  * Complete configurations, written as the command line that gives them. Options given by the user
@@ -50,18 +49,28 @@ public enum Preset {
     private static final String SGD = "--lr 0.1 --weight-decay 0";
 
     private final String common;
-    private final Map<OptimizerChoice, String> recipes;
+    private final String spectral;
+    private final String adamw;
 
-    Preset(String common, String muon, String adamw) {
+    Preset(String common, String spectral, String adamw) {
         this.common = common;
-        this.recipes = Map.of(OptimizerChoice.MUON, muon, OptimizerChoice.ADAMW, adamw);
+        this.spectral = spectral;
+        this.adamw = adamw;
     }
 
     /** Returns the preset as command-line arguments. */
     List<String> arguments(OptimizerChoice optimizer) {
         List<String> arguments = new ArrayList<>(List.of(common.strip().split("\\s+")));
-        arguments.addAll(List.of(recipes.getOrDefault(optimizer, SGD).split(" ")));
+        arguments.addAll(List.of(recipe(optimizer).split(" ")));
         return arguments;
+    }
+
+    private String recipe(OptimizerChoice optimizer) {
+        return switch (optimizer) {
+            case MUON, FREON, KAON, TRUNCATED_SGD -> spectral; // tuned for Muon
+            case ADAMW -> adamw;
+            case SGD -> SGD;
+        };
     }
 
     @Override

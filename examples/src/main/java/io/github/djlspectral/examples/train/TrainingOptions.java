@@ -4,6 +4,7 @@ import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.Tokenization;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.Precision;
+import io.github.djlspectral.optim.Freon;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
@@ -88,7 +89,7 @@ public final class TrainingOptions {
 
     @Option(
             names = "--adamw-lr",
-            description = "Peak learning rate of AdamW where Muon does not apply (muon only).")
+            description = "Peak learning rate of AdamW beside a spectral optimizer.")
     double adamwLr;
 
     @Option(names = "--lr-end", description = "Final learning rate as a share of the peak.")
@@ -103,8 +104,38 @@ public final class TrainingOptions {
     @Option(names = "--weight-decay", description = "Decoupled decay of matrices.")
     double weightDecay;
 
-    @Option(names = "--momentum", description = "Muon's momentum, in [0, 1).")
+    @Option(
+            names = "--momentum",
+            description = "Momentum of hidden matrices, in [0, 1) (not adamw, not sgd).")
     double momentum;
+
+    @Option(
+            names = "--exponent",
+            description = "Freon's c in (M M^T)^(-c) M, in [0, 1]. Default: 2/3.")
+    double exponent = 2.0 / 3;
+
+    @Option(
+            names = "--floor",
+            description = "Freon's floor of singular values. Default: 0.01 for c > 1/2.")
+    Double floor;
+
+    @Option(
+            names = "--normalization",
+            description = "Freon's: ${COMPLETION-CANDIDATES}. Default: schatten.")
+    Freon.Normalization normalization = Freon.Normalization.SCHATTEN;
+
+    @Option(names = "--iterations", description = "Kaon's chaotic iterations. Default: 5.")
+    int iterations = 5;
+
+    @Option(
+            names = "--random-spectrum",
+            description = "Kaon draws singular values, from --seed, instead of iterating.")
+    boolean randomSpectrum;
+
+    @Option(
+            names = "--fraction",
+            description = "Share of singular values that truncated-sgd drops. Default: 0.05.")
+    double fraction = 0.05;
 
     @Option(names = "--beta1", description = "AdamW's first-moment decay, in [0, 1).")
     double beta1;
@@ -232,12 +263,20 @@ public final class TrainingOptions {
         require(width % heads == 0, "--width", width, "a multiple of --heads " + heads);
         atLeast(0, "--warmup", warmup);
         positive("--lr", lr);
-        if (optimizer == OptimizerChoice.MUON) {
+        if (optimizer.isSpectral()) {
             positive("--adamw-lr", adamwLr);
         }
         require(lrEnd >= 0 && lrEnd <= 1, "--lr-end", lrEnd, "in [0, 1]");
         share("--dropout", dropout);
         share("--momentum", momentum);
+        require(exponent >= 0 && exponent <= 1, "--exponent", exponent, "in [0, 1]");
+        require(
+                floor == null || floor >= 0 && floor <= 1,
+                "--floor",
+                floor,
+                "in [0, 1], relative to the root mean square singular value");
+        atLeast(1, "--iterations", iterations);
+        share("--fraction", fraction);
         share("--beta1", beta1);
         share("--beta2", beta2);
         atLeastZero("--weight-decay", weightDecay);

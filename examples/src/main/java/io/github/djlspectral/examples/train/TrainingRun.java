@@ -100,7 +100,7 @@ final class TrainingRun implements AutoCloseable {
 
     /** Returns the table of which parameter goes where; empty if all go to one optimizer. */
     String routing() {
-        return options.optimizer == OptimizerChoice.MUON ? ParameterRouting.of(gpt2).toTable() : "";
+        return options.optimizer.isSpectral() ? ParameterRouting.of(gpt2).toTable() : "";
     }
 
     private long parameterCount() {

@@ -34,7 +34,7 @@ class TrainingSessionTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"muon", "adamw"})
+    @ValueSource(strings = {"muon", "freon", "kaon", "truncated-sgd", "adamw"})
     void learns(String optimizer) {
         train(out, "--optimizer=" + optimizer, "--steps=80", "--dropout=0", "--lr=0.02");
         List<MetricsRow> rows = MetricsLog.read(out.resolve("metrics.csv"), 80);
