@@ -58,14 +58,15 @@ def schatten_factor(L: Tensor, w: Tensor, c: float) -> Tensor:
   return torch.exp(torch.mul(log_norm, 2. * c - 1.))
 
 # By the eigendecomposition of the Gram matrix.
-def power_eigh(X: Tensor, noise: float, coefficients: List[float]) -> Tensor:
+def power_eigh(X: Tensor, norm: float, noise: float, coefficients: List[float]) -> Tensor:
   S, U = torch.linalg_eigh(__torch__.gram_lower(X))
-  f = __torch__.power_factors(S, noise, coefficients)
-  return torch.mm(torch.mm(torch.mul(U, f), torch.t(U)), X)
+  f = __torch__.power_factors(torch.div(S, norm * norm), noise, coefficients)
+  return torch.mm(torch.mm(torch.mul(U, torch.div(f, norm)), torch.t(U)), X)
 
 # By the singular value decomposition.
-def power_svd(X: Tensor, noise: float, coefficients: List[float]) -> Tensor:
+def power_svd(X: Tensor, norm: float, noise: float, coefficients: List[float]) -> Tensor:
   U, s, Vh = torch.linalg_svd(X, False)
+  s = torch.div(s, norm)
   f = __torch__.power_factors(torch.mul(s, s), noise, coefficients)
   return torch.mm(torch.mul(U, torch.mul(f, s)), Vh)
 
@@ -101,11 +102,10 @@ def symmetric(A: Tensor) -> Tensor:
   return torch.mul(torch.add(A, torch.t(A)), 0.5)
 
 # By a function of the regularised Gram matrix that needs no eigenvalues. eps must be positive.
-def power_rational(X: Tensor, function: str, coefficients: List[float]) -> Tensor:
-  c = coefficients[0]
+def power_rational(X: Tensor, norm: float, function: str, coefficients: List[float]) -> Tensor:
   eps = coefficients[1]
   k = X.size(0)
-  A = torch.mm(X, torch.t(X))
+  A = torch.div(torch.mm(X, torch.t(X)), norm * norm)
   L = torch.clone(A)
   torch.diagonal(L).add_(eps)
   L.div_(1. + eps)
@@ -113,7 +113,7 @@ def power_rational(X: Tensor, function: str, coefficients: List[float]) -> Tenso
     R = __torch__.coupled_root(L, coefficients)
   else:
     R = __torch__.fractions_sum(L, coefficients)
-  D = torch.mm(R, X)
+  D = torch.mm(torch.div(R, norm), X)
   # mu, from traces instead of eigenvalues
   if coefficients[2] == 2.:
     cholesky = torch.linalg_cholesky(L)
@@ -138,16 +138,16 @@ def trace_factor(A: Tensor, L: Tensor, R: Tensor, coefficients: List[float]) -> 
     return float(torch.exp(torch.mean(torch.log(diagonal))))
   return mean ** ((2. * c - 1.) / q)
 
-# Freon's map: X with |X|_F = 1, times the factors of its directions.
+# Freon's map: the directions of G, which are those of G / |G|, times their factors.
 def power(G: Tensor, norm: float, function: str, coefficients: List[float]) -> Tensor:
-  X = torch.div(G.to(7), norm)
+  X = G.to(7)
   noise = __torch__.rounding(G)
   if function == "power_eigh":
-    D = __torch__.power_eigh(X, noise, coefficients)
+    D = __torch__.power_eigh(X, norm, noise, coefficients)
   elif function == "power_svd":
-    D = __torch__.power_svd(X, noise, coefficients)
+    D = __torch__.power_svd(X, norm, noise, coefficients)
   else:
-    D = __torch__.power_rational(X, function, coefficients)
+    D = __torch__.power_rational(X, norm, function, coefficients)
   return D.to(G.dtype)
 
 # G with singular values of mean square 1.
@@ -157,15 +157,15 @@ def normalised(G: Tensor, norm: float) -> Tensor:
 # G without its largest singular values, as many as the coefficient says, the others together of mean
 # square 1 over all; zero if those are rounding only.
 def truncated(G: Tensor, norm: float, coefficients: List[float]) -> Tensor:
-  X = torch.div(G.to(7), norm)
+  X = G.to(7)
   k = X.size(0)
   S, U = torch.linalg_eigh(__torch__.gram_lower(X))
-  kept = torch.slice(U, 1, 0, k - int(coefficients[0]))
-  D = torch.mm(kept, torch.mm(torch.t(kept), X))
-  left = float(torch.linalg_vector_norm(D))
+  dropped = torch.slice(U, 1, k - int(coefficients[0]), k)
+  D = torch.addmm(X, dropped, torch.mm(torch.t(dropped), X), alpha=-1.)
+  left = float(torch.linalg_vector_norm(D)) / norm
   if left * left <= __torch__.rounding(G) * k:
     return torch.zeros_like(G)
-  return torch.mul(D, k ** 0.5 / left).to(G.dtype)
+  return torch.mul(D, k ** 0.5 / (left * norm)).to(G.dtype)
 
 # U diag(coefficients) V^T; directions of singular value zero stay zero.
 def replaced_spectrum(G: Tensor, coefficients: List[float]) -> Tensor:
