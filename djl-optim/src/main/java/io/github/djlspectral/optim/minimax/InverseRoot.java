@@ -20,10 +20,11 @@ import java.util.List;
  * "Optimizing Halley's iteration for computing the matrix polar decomposition", SIAM J. Matrix
  * Anal. Appl. 31 (2010); for the general root see Gawlik, "Rational minimax iterations for
  * computing the matrix pth root", Constr. Approx. 54 (2021). Here each step is a closed form but
- * for one monotone root, see {@link RootStep}; b real costs no more than b = 2, a few microseconds.
+ * for the root of one monotone function, a few microseconds of bisection.
  *
- * <p>Composed errors at lower = 1e-6 (those of three published tables, from Nelder-Mead, are
- * reported as 17 for b = 4, 2.3 for b = 6 and 1.0 for b = 8 and 10: they do not converge):
+ * <p>Composed errors at lower = 1e-6 are below. Those of the only published tables for b > 2, found
+ * by Nelder and Mead's search for another interval, are reported as 17 for b = 4, 2.3 for b = 6 and
+ * 1.0 for b = 8 and 10: no approximation at all.
  *
  * <table>
  * <caption>Largest |1 - x C^b| after each step</caption>
@@ -39,7 +40,7 @@ import java.util.List;
  * @param lower the left end of the interval, in (0, 1)
  * @param steps the coefficients; valid only as a whole and in this order
  * @param error the largest {@code |1 - x C(x)^b|} of the composition on the interval, as real
- *     numbers: double arithmetic adds its own rounding, about b 1e-16 per step
+ *     numbers; double arithmetic adds a rounding of about b 1e-15
  */
 public record InverseRoot(int root, double lower, List<Step> steps, double error) {
 

@@ -19,7 +19,7 @@ package io.github.djlspectral.optim.minimax;
  */
 final class RootStep {
 
-    /** From here on the terms of h no longer cancel, but kappa rounds to 1. */
+    /** Beyond it the terms of h no longer cancel, while kappa, near 1, would lose digits of rho. */
     private static final double WIDE = 4;
 
     private final double root;
