@@ -45,6 +45,12 @@ public record Spectrum(
     /**
      * Copies the histogram.
      *
+     * @param largest the largest singular value
+     * @param smallest the smallest
+     * @param stableRank the stable rank
+     * @param effectiveRank the effective rank
+     * @param rms the root mean square of the entries
+     * @param histogram the counts
      * @throws IllegalArgumentException if it does not have {@value #BINS} bins
      */
     public Spectrum {
