@@ -20,6 +20,7 @@ import picocli.CommandLine.ParameterException;
             EvalCommand.class,
             GenerateCommand.class,
             CompareCommand.class,
+            RandomFeaturesCommand.class,
             BenchCommand.class
         })
 public final class Main {
