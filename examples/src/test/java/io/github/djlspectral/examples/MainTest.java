@@ -48,7 +48,9 @@ class MainTest {
                 "generate --run DIR/none                | There is no run in",
                 "generate --run DIR/none --temperature -1 | --temperature is -1.0, but must be",
                 "generate --run DIR/none --top-p 2      | --top-p is 2.0, but must be",
-                "generate --run DIR/none --tokens 0     | --tokens is 0, but must be"
+                "generate --run DIR/none --tokens 0     | --tokens is 0, but must be",
+                "random-features --steps 2 --out DIR/r  | --steps is 2, but must be",
+                "random-features --seeds 0 --out DIR/r  | --seeds is 0, but must be"
             })
     void badInputIsOneLineAndCodeTwo(String arguments, String message) throws IOException {
         prepareData();

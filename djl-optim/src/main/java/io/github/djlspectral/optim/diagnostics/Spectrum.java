@@ -64,7 +64,7 @@ public record Spectrum(
     /**
      * Measures a matrix, in float64 whatever its type. One native call, which waits for the device.
      * Cost: for k x n, k the shorter side, one product k x n x k and the eigenvalues of the result;
-     * about twice the time of a polar factor for 768 x 768 on a CPU.
+     * about the time of {@link io.github.djlspectral.optim.SpectralMap#polar} on one core.
      *
      * @param matrix rank 2 or more, trailing dimensions are flattened; float32 or float64;
      *     unchanged

@@ -6,6 +6,7 @@ import java.awt.Color;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -19,13 +20,15 @@ import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.XYSeries;
 import org.knowm.xchart.XYSeries.XYSeriesRenderStyle;
+import org.knowm.xchart.style.Styler.LegendLayout;
 import org.knowm.xchart.style.Styler.LegendPosition;
+import org.knowm.xchart.style.lines.SeriesLines;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /** Draws the spectra of a run: ranks over steps, and the last step's singular values. */
 final class SpectraPlot {
 
-    private static final int WIDTH = 620;
+    private static final int WIDTH = 680;
     private static final int HEIGHT = 440;
     private static final int MARKER_SIZE = 4;
     private static final int ALPHA = 70;
@@ -64,23 +67,15 @@ final class SpectraPlot {
                                 Collectors.groupingBy(
                                         UpdateSpectra::step, TreeMap::new, Collectors.toList()));
         addRank(chart, "momentum, effective", MOMENTUM, steps, s -> s.momentum().effectiveRank());
-        addRank(
-                chart,
-                "momentum, stable",
-                MOMENTUM.brighter().brighter(),
-                steps,
-                s -> s.momentum().stableRank());
+        addRank(chart, "momentum, stable", MOMENTUM, steps, s -> s.momentum().stableRank())
+                .setLineStyle(SeriesLines.DASH_DASH);
         addRank(chart, "update, effective", UPDATE, steps, s -> s.update().effectiveRank());
-        addRank(
-                chart,
-                "update, stable",
-                UPDATE.brighter().brighter(),
-                steps,
-                s -> s.update().stableRank());
+        addRank(chart, "update, stable", UPDATE, steps, s -> s.update().stableRank())
+                .setLineStyle(SeriesLines.DASH_DASH);
         return chart;
     }
 
-    private static void addRank(
+    private static XYSeries addRank(
             XYChart chart,
             String name,
             Color color,
@@ -103,6 +98,7 @@ final class SpectraPlot {
         series.setLineColor(color);
         series.setMarkerColor(color);
         series.setMarker(SeriesMarkers.CIRCLE); // a run may have been measured once
+        return series;
     }
 
     private static XYChart histogram(List<UpdateSpectra> spectra) {
@@ -126,25 +122,28 @@ final class SpectraPlot {
             Function<UpdateSpectra, Spectrum> matrix) {
         double[] counts =
                 IntStream.range(0, Spectrum.BINS)
-                        .mapToDouble(
-                                bin ->
-                                        measured.stream()
-                                                .map(matrix)
-                                                .mapToInt(s -> s.histogram().get(bin))
-                                                .sum())
+                        .mapToDouble(bin -> count(measured, matrix, bin))
                         .toArray();
-        double total = IntStream.range(0, counts.length).mapToDouble(i -> counts[i]).sum();
-        double[] starts =
-                IntStream.range(0, Spectrum.BINS)
-                        .mapToDouble(bin -> Math.log10(Spectrum.binStart(bin)))
+        double total = Arrays.stream(counts).sum();
+        // the edges of the bins; the last edge repeats the last bin's share
+        double[] edges =
+                IntStream.rangeClosed(0, Spectrum.BINS)
+                        .mapToDouble(i -> i < Spectrum.BINS ? Math.log10(Spectrum.binStart(i)) : 0)
                         .toArray();
         double[] shares =
-                IntStream.range(0, counts.length).mapToDouble(i -> counts[i] / total).toArray();
-        XYSeries series = chart.addSeries(name, starts, shares);
+                IntStream.rangeClosed(0, Spectrum.BINS)
+                        .mapToDouble(i -> counts[Math.min(i, Spectrum.BINS - 1)] / total)
+                        .toArray();
+        XYSeries series = chart.addSeries(name, edges, shares);
         series.setXYSeriesRenderStyle(XYSeriesRenderStyle.StepArea);
         series.setLineColor(color);
         series.setFillColor(new Color(color.getRed(), color.getGreen(), color.getBlue(), ALPHA));
         series.setMarker(SeriesMarkers.NONE);
+    }
+
+    private static int count(
+            List<UpdateSpectra> measured, Function<UpdateSpectra, Spectrum> matrix, int bin) {
+        return measured.stream().map(matrix).mapToInt(s -> s.histogram().get(bin)).sum();
     }
 
     private static XYChart chart(String title, String xAxis, String yAxis) {
@@ -156,7 +155,8 @@ final class SpectraPlot {
                         .xAxisTitle(xAxis)
                         .yAxisTitle(yAxis)
                         .build();
-        chart.getStyler().setLegendPosition(LegendPosition.InsideNW);
+        chart.getStyler().setLegendPosition(LegendPosition.OutsideS);
+        chart.getStyler().setLegendLayout(LegendLayout.Horizontal);
         chart.getStyler().setYAxisMin(0.0);
         chart.getStyler().setMarkerSize(MARKER_SIZE);
         return chart;

@@ -95,7 +95,7 @@ class SpectraLogTest {
         for (Color color : RunComparison.COLORS.subList(0, 2)) {
             // lines are smoothed: few of their pixels have the colour itself
             assertThat(pixels(image, color, 0, middle)).isGreaterThan(10);
-            assertThat(pixels(image, color, middle, middle)).isGreaterThan(100);
+            assertThat(pixels(image, color, middle, middle)).isGreaterThan(10);
         }
     }
 
