@@ -29,19 +29,19 @@ public final class SpectrumRecorder implements UpdateObserver {
     /**
      * Creates a recorder.
      *
-     * @param every the steps from one measurement to the next, at least 1: it measures at multiples
-     * @throws IllegalArgumentException if it is less than 1
+     * @param every the steps from one measurement to the next: it measures at multiples; 0: never
+     * @throws IllegalArgumentException if it is negative
      */
     public SpectrumRecorder(int every) {
-        if (every < 1) {
-            throw new IllegalArgumentException("every must be at least 1, was " + every);
+        if (every < 0) {
+            throw new IllegalArgumentException("every must be at least 0, was " + every);
         }
         this.every = every;
     }
 
     @Override
     public boolean wants(int step) {
-        return step % every == 0;
+        return every > 0 && step % every == 0;
     }
 
     @Override

@@ -7,8 +7,6 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 class SpectrumRecorderTest {
 
@@ -16,6 +14,7 @@ class SpectrumRecorderTest {
     void wantsMultiples() {
         SpectrumRecorder recorder = new SpectrumRecorder(5);
         assertThat(IntStream.rangeClosed(1, 16).filter(recorder::wants)).containsExactly(5, 10, 15);
+        assertThat(IntStream.rangeClosed(1, 16).filter(new SpectrumRecorder(0)::wants)).isEmpty();
     }
 
     @Test
@@ -36,11 +35,10 @@ class SpectrumRecorderTest {
         }
     }
 
-    @ParameterizedTest
-    @ValueSource(ints = {0, -3})
-    void refusesNoSteps(int every) {
+    @Test
+    void refusesNegativeSteps() {
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> new SpectrumRecorder(every))
-                .withMessageContaining("at least 1, was " + every);
+                .isThrownBy(() -> new SpectrumRecorder(-3))
+                .withMessageContaining("at least 0, was -3");
     }
 }

@@ -64,6 +64,14 @@ record RunDirectory(Path path) {
         return path.resolve("loss.png");
     }
 
+    Path spectra() {
+        return path.resolve("spectra.csv");
+    }
+
+    Path spectraPlot() {
+        return path.resolve("spectra.png");
+    }
+
     Checkpoints checkpoints() {
         return new Checkpoints(path.resolve("checkpoints"));
     }

@@ -23,6 +23,9 @@ import io.github.djlspectral.optim.GradientClipping;
 import io.github.djlspectral.optim.OptimizerState;
 import io.github.djlspectral.optim.ParameterRouting;
 import io.github.djlspectral.optim.StatefulOptimizer;
+import io.github.djlspectral.optim.diagnostics.SpectrumRecorder;
+import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
+import java.util.List;
 import java.util.Locale;
 
 /**
@@ -42,6 +45,7 @@ final class TrainingRun implements AutoCloseable {
     private final ParameterStore parameters;
     private final TokenBatches batches;
     private final Validation validation;
+    private final SpectrumRecorder recorder;
     private int step;
 
     /**
@@ -51,6 +55,7 @@ final class TrainingRun implements AutoCloseable {
      */
     TrainingRun(TrainingOptions options, Corpus corpus, Checkpoint checkpoint) {
         this.options = options;
+        recorder = new SpectrumRecorder(options.spectrumEvery);
         batches = new TokenBatches(corpus.train(), options.batch, options.context, options.seed);
         validation =
                 new Validation(
@@ -68,7 +73,7 @@ final class TrainingRun implements AutoCloseable {
         model.setBlock(gpt2);
         Engine.getEngine(ENGINE).setRandomSeed(options.seed);
         gpt2.initialize(model.getNDManager(), model.getDataType(), new Shape(1, options.context));
-        optimizer = options.optimizer.optimizer(options, gpt2, step);
+        optimizer = options.optimizer.optimizer(options, gpt2, step, recorder);
         if (checkpoint != null && optimizer instanceof StatefulOptimizer stateful) {
             checkpoint.restore(stateful, gpt2);
         }
@@ -175,6 +180,11 @@ final class TrainingRun implements AutoCloseable {
             collector.backward(loss);
             return loss.getFloat();
         }
+    }
+
+    /** Returns the spectra measured since they were last asked for. */
+    List<UpdateSpectra> spectra() {
+        return recorder.take();
     }
 
     /** Returns the validation loss in nats per token. */

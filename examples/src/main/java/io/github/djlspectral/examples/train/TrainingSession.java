@@ -4,6 +4,7 @@ import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.data.TokenShard;
+import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,6 +27,7 @@ public final class TrainingSession {
     private final StopSignal stop;
     private final Progress progress;
     private final List<MetricsRow> rows;
+    private final List<UpdateSpectra> spectra;
     private final double secondsBefore;
     private final long begin = System.nanoTime();
 
@@ -43,8 +45,10 @@ public final class TrainingSession {
         this.stop = stop;
         this.progress = progress;
         rows = new ArrayList<>();
+        spectra = new ArrayList<>();
         if (run.step() > 0) {
             rows.addAll(MetricsLog.read(directory.metrics(), run.step()));
+            spectra.addAll(SpectraLog.read(directory.spectra(), run.step()));
         }
         secondsBefore = rows.isEmpty() ? 0 : rows.get(rows.size() - 1).seconds();
     }
@@ -95,7 +99,8 @@ public final class TrainingSession {
 
     private void loop() {
         samples().truncateAfter(run.step());
-        try (MetricsLog log = MetricsLog.open(directory.metrics(), rows)) {
+        try (MetricsLog log = MetricsLog.open(directory.metrics(), rows);
+                SpectraLog spectraLog = openSpectra()) {
             if (run.step() == 0) {
                 record(log, untrained());
             }
@@ -107,6 +112,7 @@ public final class TrainingSession {
                     return;
                 }
                 record(log, row);
+                recordSpectra(spectraLog);
                 afterStep();
             }
         }
@@ -117,6 +123,19 @@ public final class TrainingSession {
         log.append(row);
         rows.add(row);
         progress.report(row);
+    }
+
+    /** Returns the log of spectra; null if there is nothing to measure. */
+    private SpectraLog openSpectra() {
+        return options.spectrumEvery == 0 ? null : SpectraLog.open(directory.spectra(), spectra);
+    }
+
+    private void recordSpectra(SpectraLog log) {
+        List<UpdateSpectra> measured = run.spectra();
+        if (!measured.isEmpty()) {
+            log.append(measured);
+            spectra.addAll(measured);
+        }
     }
 
     private MetricsRow untrained() {
@@ -159,7 +178,9 @@ public final class TrainingSession {
 
     private void save() {
         run.checkpoint(directory.checkpoints());
-        LossPlot.write(options.preset + ", " + options.optimizer, rows, directory.plot());
+        String title = options.preset + ", " + options.optimizer;
+        LossPlot.write(title, rows, directory.plot());
+        SpectraPlot.write(title, spectra, directory.spectraPlot());
     }
 
     /** Lets the model continue the beginning of the validation text. */
