@@ -15,7 +15,14 @@ record Descender(String name, SpectralMap map) {
 
     /** Returns those that the experiment compares. */
     static List<Descender> all() {
-        return List.of(new Descender("GD", null), new Descender("Muon", SpectralMap.polar()));
+        return List.of(
+                new Descender("GD", null),
+                new Descender("TruncatedSGD", SpectralMap.truncated(0.05)),
+                new Descender("Freon 1/4", SpectralMap.power(1.0 / 4)),
+                new Descender("Muon", SpectralMap.polar()),
+                new Descender("Freon 2/3", SpectralMap.power(2.0 / 3)),
+                new Descender("Freon 3/4", SpectralMap.power(3.0 / 4)),
+                new Descender("Kaon", SpectralMap.chaotic(5)));
     }
 
     /** Returns the name for files. */

@@ -67,7 +67,7 @@ public final class FeatureExperiment {
                 descents.put(descender.name(), all);
             }
         }
-        FeatureReport report = new FeatureReport(descents);
+        FeatureReport report = new FeatureReport(problem, descents);
         List<String> table = report.table();
         table.forEach(out::println);
         write(directory.resolve("table.md"), table);

@@ -58,6 +58,13 @@ record FeatureProblem(int rows, int columns, int batch, double condition, int st
         return variances;
     }
 
+    /** Says what makes the problem easy or hard. */
+    String description() {
+        String gradient = batch == 0 ? "full gradient" : "batch " + batch;
+        return "condition " + String.valueOf(condition).replaceAll("\\.0$", "") + ", " + gradient;
+    }
+
+    /** Returns the options that describe the problem. */
     @Override
     public String toString() {
         return String.join(

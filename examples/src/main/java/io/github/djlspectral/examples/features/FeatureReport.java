@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.features;
 
+import java.awt.BasicStroke;
 import java.awt.Color;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -21,19 +22,27 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
 /**
  * The results of the experiment for people.
  *
+ * @param problem what was descended on
  * @param descents one for each seed, by optimizer, in order
  */
-record FeatureReport(Map<String, List<Descent>> descents) {
+record FeatureReport(FeatureProblem problem, Map<String, List<Descent>> descents) {
 
     private static final int WIDTH = 760;
     private static final int HEIGHT = 460;
+    private static final int X_LABELS = 9;
+    private static final BasicStroke LINE = new BasicStroke(1.2f);
 
-    /** Returns a Markdown table: means over the seeds with the least and largest. */
+    /**
+     * Returns a Markdown table: means over the seeds with the least and largest. The last three
+     * columns are coefficients of variation over steps. A best step size t depends on the length of
+     * the direction D, which differs between optimizers and changes over steps; the distance t |D|
+     * does not.
+     */
     List<String> table() {
         List<String> lines = new ArrayList<>();
         lines.add(
-                "| | remaining loss | variation of the best step size | of the distance | about"
-                        + " its trend |");
+                "| | loss left | variation of the best step t | of the distance t times length"
+                        + " of D | of t about its trend |");
         lines.add("|---|---|---|---|---|");
         descents.forEach(
                 (name, all) ->
@@ -69,7 +78,7 @@ record FeatureReport(Map<String, List<Descent>> descents) {
 
     /** Draws what is left of the loss over steps, every seed. */
     void plotLoss(Path path) {
-        XYChart chart = chart("loss / first loss", "loss under exact line search");
+        XYChart chart = chart("loss / first loss", "Loss under exact line search");
         int index = 0;
         for (Map.Entry<String, List<Descent>> entry : descents.entrySet()) {
             Color color = color(index++);
@@ -85,7 +94,7 @@ record FeatureReport(Map<String, List<Descent>> descents) {
 
     /** Draws the best step size over steps as a multiple of its median, the first seed's. */
     void plotStepSizes(Path path) {
-        XYChart chart = chart("best step size / its median", "best step size of each update");
+        XYChart chart = chart("best step size / its median", "Best step size");
         int index = 0;
         for (Map.Entry<String, List<Descent>> entry : descents.entrySet()) {
             double[] sizes = entry.getValue().get(0).stepSizes();
@@ -101,17 +110,19 @@ record FeatureReport(Map<String, List<Descent>> descents) {
         return Color.getHSBColor((float) index / descents.size(), 0.85f, 0.75f);
     }
 
-    private static XYChart chart(String yAxis, String title) {
+    private XYChart chart(String yAxis, String title) {
         XYChart chart =
                 new XYChartBuilder()
                         .width(WIDTH)
                         .height(HEIGHT)
-                        .title(title)
+                        .title(title + ", " + problem.description())
                         .xAxisTitle("step")
                         .yAxisTitle(yAxis)
                         .build();
         chart.getStyler().setYAxisLogarithmic(true);
         chart.getStyler().setLegendPosition(LegendPosition.OutsideE);
+        chart.getStyler().setXAxisMaxLabelCount(X_LABELS);
+        chart.getStyler().setChartBackgroundColor(Color.WHITE);
         return chart;
     }
 
@@ -128,7 +139,7 @@ record FeatureReport(Map<String, List<Descent>> descents) {
                         Arrays.stream(shown).mapToDouble(i -> values[i]).toArray())
                 .setMarker(SeriesMarkers.NONE)
                 .setLineColor(color)
-                .setLineWidth(1.2f)
+                .setLineStyle(LINE)
                 .setShowInLegend(seed == 0);
     }
 
