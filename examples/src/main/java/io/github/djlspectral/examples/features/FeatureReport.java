@@ -2,6 +2,7 @@ package io.github.djlspectral.examples.features;
 
 import java.awt.BasicStroke;
 import java.awt.Color;
+import java.awt.Font;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -29,7 +30,7 @@ record FeatureReport(FeatureProblem problem, Map<String, List<Descent>> descents
 
     private static final int WIDTH = 760;
     private static final int HEIGHT = 460;
-    private static final int X_LABELS = 9;
+    private static final Font TICKS = new Font(Font.SANS_SERIF, Font.PLAIN, 10);
     private static final BasicStroke LINE = new BasicStroke(1.2f);
 
     /**
@@ -121,7 +122,7 @@ record FeatureReport(FeatureProblem problem, Map<String, List<Descent>> descents
                         .build();
         chart.getStyler().setYAxisLogarithmic(true);
         chart.getStyler().setLegendPosition(LegendPosition.OutsideE);
-        chart.getStyler().setXAxisMaxLabelCount(X_LABELS);
+        chart.getStyler().setAxisTickLabelsFont(TICKS);
         chart.getStyler().setChartBackgroundColor(Color.WHITE);
         return chart;
     }
