@@ -2,6 +2,7 @@ package io.github.djlspectral.examples;
 
 import ai.djl.TrainingDivergedException;
 import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.sweep.SweepCommand;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.util.Set;
@@ -21,6 +22,7 @@ import picocli.CommandLine.ParameterException;
             GenerateCommand.class,
             CompareCommand.class,
             RandomFeaturesCommand.class,
+            SweepCommand.class,
             BenchCommand.class
         })
 public final class Main {

@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.train;
 
+import ai.djl.TrainingDivergedException;
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
@@ -62,7 +63,8 @@ public final class TrainingSession {
      * @throws BadInputException if an option or a file of the run is at fault
      * @throws io.github.djlspectral.examples.data.BadInputException if the data is
      * @throws java.io.UncheckedIOException if a file cannot be read or written
-     * @throws ai.djl.TrainingDivergedException if the loss or a gradient is not a number
+     * @throws TrainingDivergedException if the loss or a gradient is not a number; {@code
+     *     diverged.txt} in the run's directory then says so too
      */
     public static void train(List<String> arguments, CorpusLoader loader, PrintStream out) {
         TrainingOptions options = TrainingOptions.of(arguments);
@@ -82,6 +84,7 @@ public final class TrainingSession {
             RunConfig config = RunConfig.of(options, corpus);
             if (saved != null) {
                 saved.requireSameData(config);
+                directory.clearDivergence();
             }
             try (TrainingRun run = new TrainingRun(options, corpus, checkpoint)) {
                 if (saved == null) {
@@ -92,6 +95,9 @@ public final class TrainingSession {
                 try (Progress progress =
                         new Progress(out, run.step(), options.steps, run.flopsPerToken(), rate)) {
                     new TrainingSession(options, directory, corpus, run, stop, progress).loop();
+                } catch (TrainingDivergedException e) {
+                    directory.recordDivergence(e.getMessage());
+                    throw e;
                 }
             }
         }
