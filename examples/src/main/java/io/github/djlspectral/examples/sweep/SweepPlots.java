@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.SortedMap;
 import org.knowm.xchart.XYChart;
+import org.knowm.xchart.style.Styler.LegendPosition;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /** Draws the results of a sweep. */
@@ -19,7 +20,7 @@ final class SweepPlots {
 
     /** Draws final validation losses over learning rates, mean and range of the seeds. */
     void rates(String title, Path path) {
-        XYChart chart = LossPlot.chart(title);
+        XYChart chart = chart(title);
         chart.setXAxisTitle("learning rate");
         chart.setYAxisTitle("final validation loss, nats per token");
         chart.getStyler().setXAxisLogarithmic(true);
@@ -62,13 +63,14 @@ final class SweepPlots {
 
     /** Draws validation losses over steps at each optimizer's best learning rate, mean of seeds. */
     void curves(String title, Path path) {
-        XYChart chart = LossPlot.chart(title);
+        XYChart chart = chart(title);
         Color[] colors = chart.getStyler().getSeriesColors();
         int index = 0;
         for (Contender contender : results.contenders()) {
             Color color = colors[index++ % colors.length];
             SweepResults.Point best = results.best(contender);
-            SortedMap<Integer, Double> curve = results.curve(contender, best.rate());
+            SortedMap<Integer, Double> curve =
+                    results.curve(contender, best.rate()).tailMap(1); // all begin at one point
             if (!best.diverged() && !curve.isEmpty()) {
                 chart.addSeries(
                                 contender.label() + ", " + Cell.plain(best.rate()),
@@ -79,6 +81,12 @@ final class SweepPlots {
             }
         }
         save(chart, path);
+    }
+
+    private static XYChart chart(String title) {
+        XYChart chart = LossPlot.chart(title);
+        chart.getStyler().setLegendPosition(LegendPosition.OutsideE);
+        return chart;
     }
 
     /** XChart cannot draw a chart without a series, which is what there is if all runs diverged. */
