@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
+import javax.imageio.ImageIO;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.BitmapEncoder.BitmapFormat;
 import org.knowm.xchart.XYChart;
@@ -18,6 +19,11 @@ public final class LossPlot {
 
     private static final int WIDTH = 900;
     private static final int HEIGHT = 540;
+
+    static {
+        // A cache on disk needs a shutdown hook, which a run that is asked to stop cannot add.
+        ImageIO.setUseCache(false);
+    }
 
     private LossPlot() {}
 
