@@ -2,6 +2,7 @@ package io.github.djlspectral.examples;
 
 import ai.djl.TrainingDivergedException;
 import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.sweep.LandscapeCommand;
 import io.github.djlspectral.examples.sweep.SweepCommand;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -23,6 +24,7 @@ import picocli.CommandLine.ParameterException;
             CompareCommand.class,
             RandomFeaturesCommand.class,
             SweepCommand.class,
+            LandscapeCommand.class,
             BenchCommand.class
         })
 public final class Main {

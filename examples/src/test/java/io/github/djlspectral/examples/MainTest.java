@@ -56,7 +56,10 @@ class MainTest {
                 "sweep --quick --only adam              | --only is adam, but must match",
                 "sweep --quick -- --lr=1                | --lr differs from run to run",
                 "sweep --quick -- --width=1             | --width is 1, but must be",
-                "sweep --quick --data DIR/none.txt --out DIR/r | none.txt"
+                "sweep --quick --data DIR/none.txt --out DIR/r | none.txt",
+                "landscape --quick --at 0,300           | --at has 300, but must be in [0, 299]",
+                "landscape --quick --at x               | 'x' is not an int",
+                "landscape --quick -- --optimizer=sgd   | --optimizer is sgd, but must"
             })
     void badInputIsOneLineAndCodeTwo(String arguments, String message) throws IOException {
         prepareData();

@@ -244,6 +244,24 @@ public final class TrainingOptions {
         return new CommandLine(command).setCaseInsensitiveEnumValuesAllowed(true);
     }
 
+    /**
+     * Returns the number of optimizer steps in all.
+     *
+     * @return at least 1
+     */
+    public int steps() {
+        return steps;
+    }
+
+    /**
+     * Tells whether hidden matrices have a spectral optimizer.
+     *
+     * @return false for AdamW and SGD, which treat all parameters alike
+     */
+    public boolean isSpectral() {
+        return optimizer.isSpectral();
+    }
+
     /** Returns the run's directory. */
     Path directory() {
         return Path.of(out == null ? "runs/" + preset + "-" + optimizer : out);

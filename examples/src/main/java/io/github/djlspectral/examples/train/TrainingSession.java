@@ -152,7 +152,7 @@ public final class TrainingSession {
     /** Makes a step; returns null if asked to stop before it was complete. */
     private MetricsRow step() {
         long start = System.nanoTime();
-        TrainingRun.StepResult result = run.step(stop);
+        TrainingRun.StepResult result = run.step(stop::requested);
         if (result == null) {
             return null;
         }
