@@ -53,12 +53,12 @@ final class Experiments {
     static SweepPlan quickSweep() {
         return plan(
                 QUICK,
-                Contender.of("SGD", FREON + 0, 0.02, 0.05, 0.1, 0.2),
-                Contender.of("TruncatedSGD", "--optimizer truncated-sgd", 0.02, 0.05, 0.1, 0.2),
+                Contender.of("SGD", FREON + 0, 0.01, 0.02, 0.05, 0.1),
+                Contender.of("TruncatedSGD", "--optimizer truncated-sgd", 0.01, 0.02, 0.05, 0.1),
                 Contender.of("Muon", "--optimizer muon", 0.01, 0.02, 0.05, 0.1),
                 Contender.of("Kaon", "--optimizer kaon", 0.02, 0.05, 0.1, 0.2),
                 Contender.of("Freon c=2/3", FREON + 2.0 / 3, 0.01, 0.02, 0.05, 0.1),
-                Contender.of("Freon c=3/4", FREON + 0.75, 0.005, 0.01, 0.02, 0.05));
+                Contender.of("Freon c=3/4", FREON + 0.75, 0.01, 0.02, 0.05, 0.1));
     }
 
     /** Returns the sweep for a GPU: about a day. */
