@@ -18,8 +18,10 @@ import picocli.CommandLine.Spec;
         usageHelpAutoWidth = true,
         sortOptions = false,
         description = {
-            "Trains GPT-2 with every optimizer at several learning rates and seeds.",
-            "Each run has a directory of its own in --out, of up to 1.2 GB at full size. Runs that"
+            "Trains GPT-2 with every optimizer at several learning rates and seeds: SGD (Freon with"
+                    + " c = 0), TruncatedSGD, Muon, Kaon and Freon, each for the hidden matrices"
+                    + " with the same AdamW for the rest.",
+            "Each run has a directory of its own in --out, of about 1.2 GB at full size. Runs that"
                     + " are done are not repeated, so the same command goes on after Ctrl-C."
                     + " Results: sweep.csv, sweep.md, rates.png, curves.png."
         })

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.SortedMap;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.style.Styler.LegendPosition;
+import org.knowm.xchart.style.lines.SeriesLines;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /** Draws the results of a sweep. */
@@ -46,6 +47,7 @@ final class SweepPlots {
                         points.stream().mapToDouble(SweepResults.Point::mean).toArray())
                 .setMarker(SeriesMarkers.CIRCLE)
                 .setMarkerColor(color)
+                .setLineStyle(SeriesLines.SOLID)
                 .setLineColor(color);
     }
 
@@ -57,6 +59,7 @@ final class SweepPlots {
                         new double[] {point.rate(), point.rate()},
                         new double[] {point.least(), point.largest()})
                 .setMarker(SeriesMarkers.NONE)
+                .setLineStyle(SeriesLines.SOLID)
                 .setLineColor(color)
                 .setShowInLegend(false);
     }
@@ -77,6 +80,7 @@ final class SweepPlots {
                                 List.copyOf(curve.keySet()),
                                 List.copyOf(curve.values()))
                         .setMarker(SeriesMarkers.NONE)
+                        .setLineStyle(SeriesLines.SOLID)
                         .setLineColor(color);
             }
         }

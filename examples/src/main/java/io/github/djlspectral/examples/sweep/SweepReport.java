@@ -13,6 +13,11 @@ import java.util.List;
  */
 record SweepReport(String setting, SweepResults results) {
 
+    private static final String CONTENDERS =
+            "The optimizers differ in the map of the momentum of hidden matrices alone; SGD is"
+                    + " Freon with c = 0, the momentum divided by the root mean square of its"
+                    + " singular values. AdamW does the rest.";
+
     /**
      * Writes {@code sweep.md}, {@code rates.png} and {@code curves.png}, and prints the table.
      *
@@ -22,6 +27,7 @@ record SweepReport(String setting, SweepResults results) {
         List<String> table = results.table();
         List<String> page = new ArrayList<>();
         page.add(setting + ".");
+        page.add(CONTENDERS);
         page.add("");
         page.addAll(table);
         page.add("");
