@@ -41,7 +41,13 @@ record Descent(List<Point> points) {
             double stepSize,
             double length,
             double alignment,
-            double potential) {}
+            double potential) {
+
+        /** The batch's slope along D, {@code <G, D>}: alignment times potential is t times it. */
+        double slope() {
+            return alignment * potential / stepSize;
+        }
+    }
 
     /**
      * Descends. The true weights and the batches depend on the seed alone, so optimizers share
@@ -105,8 +111,15 @@ record Descent(List<Point> points) {
         return points.stream().skip(1).mapToDouble(Point::stepSize).toArray();
     }
 
-    /** Returns how far each step went: the best step sizes for directions of length 1. */
-    double[] distances() {
-        return points.stream().skip(1).mapToDouble(p -> p.stepSize() * p.length()).toArray();
+    /**
+     * Returns the best step sizes for directions of the length of steepest descent, which scales
+     * with the gradient: {@code D <G, D> / |D|^2}, G the batch's gradient. That is G itself for
+     * gradient descent, and G's nuclear norm by its rank times the polar factor for Muon.
+     */
+    double[] steepestStepSizes() {
+        return points.stream()
+                .skip(1)
+                .mapToDouble(p -> p.stepSize() * p.length() * p.length() / p.slope())
+                .toArray();
     }
 }

@@ -36,33 +36,33 @@ record FeatureReport(FeatureProblem problem, Map<String, List<Descent>> descents
     /**
      * Returns a Markdown table: means over the seeds with the least and largest. The last three
      * columns are coefficients of variation over steps. A best step size t depends on the length of
-     * the direction D, which differs between optimizers and changes over steps; the distance t |D|
-     * does not.
+     * the direction D: a spectral map's is constant, a gradient's falls with the loss. For the
+     * directions of steepest descent it does not.
      */
     List<String> table() {
         List<String> lines = new ArrayList<>();
         lines.add(
-                "| | loss left | variation of the best step t | of the distance t times length"
-                        + " of D | of t about its trend |");
+                "| | loss left | variation of the best step of steepest descent | the same about its"
+                        + " trend | variation of the best step of D |");
         lines.add("|---|---|---|---|---|");
         descents.forEach(
                 (name, all) ->
                         lines.add(
-                                String.format(
-                                        Locale.ROOT,
-                                        "| %s | %s | %s | %s | %s |",
-                                        name,
+                                String.join(
+                                        " | ",
+                                        "| " + name,
                                         cell("%.2e", all, Descent::remainingLoss),
-                                        cell(
-                                                "%.2f",
-                                                all, d -> Variation.coefficient(d.stepSizes())),
-                                        cell(
-                                                "%.2f",
-                                                all, d -> Variation.coefficient(d.distances())),
+                                        cell("%.2f", all, d -> varied(d.steepestStepSizes())),
                                         cell(
                                                 "%.3f",
-                                                all, d -> Variation.aboutTrend(d.stepSizes())))));
+                                                all,
+                                                d -> Variation.aboutTrend(d.steepestStepSizes())),
+                                        cell("%.2f", all, d -> varied(d.stepSizes())) + " |")));
         return lines;
+    }
+
+    private static double varied(double[] values) {
+        return Variation.coefficient(values);
     }
 
     private static String cell(
@@ -93,12 +93,15 @@ record FeatureReport(FeatureProblem problem, Map<String, List<Descent>> descents
         save(chart, path);
     }
 
-    /** Draws the best step size over steps as a multiple of its median, the first seed's. */
+    /**
+     * Draws the best step sizes of steepest descent over steps as multiples of their median, the
+     * first seed's.
+     */
     void plotStepSizes(Path path) {
         XYChart chart = chart("best step size / its median", "Best step size");
         int index = 0;
         for (Map.Entry<String, List<Descent>> entry : descents.entrySet()) {
-            double[] sizes = entry.getValue().get(0).stepSizes();
+            double[] sizes = entry.getValue().get(0).steepestStepSizes();
             double median =
                     Arrays.stream(sizes).sorted().skip(sizes.length / 2).findFirst().orElse(1);
             double[] relative = Arrays.stream(sizes).map(size -> size / median).toArray();
