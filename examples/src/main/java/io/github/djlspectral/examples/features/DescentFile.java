@@ -1,11 +1,12 @@
 package io.github.djlspectral.examples.features;
 
 import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.ResultFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
@@ -23,20 +24,9 @@ final class DescentFile {
 
     /** Writes the file, whole or not at all. */
     static void write(Path path, FeatureProblem problem, Descent descent) {
-        StringBuilder text = new StringBuilder("# " + problem + "\n" + HEADER + "\n");
-        descent.points().forEach(point -> text.append(format(point)).append('\n'));
-        Path partial = path.resolveSibling(path.getFileName() + ".tmp");
-        try {
-            Files.createDirectories(path.toAbsolutePath().getParent());
-            Files.writeString(partial, text);
-            Files.move(
-                    partial,
-                    path,
-                    StandardCopyOption.ATOMIC_MOVE,
-                    StandardCopyOption.REPLACE_EXISTING);
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot write " + path + " (" + e + ")", e);
-        }
+        List<String> lines = new ArrayList<>(List.of("# " + problem, HEADER));
+        descent.points().forEach(point -> lines.add(format(point)));
+        ResultFile.write(path, lines);
     }
 
     /**

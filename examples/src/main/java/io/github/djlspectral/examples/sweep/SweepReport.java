@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.sweep;
 
+import io.github.djlspectral.examples.data.ResultFile;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;

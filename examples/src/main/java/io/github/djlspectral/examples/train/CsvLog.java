@@ -1,12 +1,12 @@
 package io.github.djlspectral.examples.train;
 
 import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.ResultFile;
 import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,16 +29,10 @@ final class CsvLog implements AutoCloseable {
      * @throws UncheckedIOException if the file cannot be written
      */
     static CsvLog open(Path path, String header, List<String> rows) {
-        StringBuilder text = new StringBuilder(header).append('\n');
-        rows.forEach(row -> text.append(row).append('\n'));
-        Path partial = path.resolveSibling(path.getFileName() + ".tmp");
+        List<String> lines = new ArrayList<>(List.of(header));
+        lines.addAll(rows);
+        ResultFile.write(path, lines);
         try {
-            Files.writeString(partial, text);
-            Files.move(
-                    partial,
-                    path,
-                    StandardCopyOption.ATOMIC_MOVE,
-                    StandardCopyOption.REPLACE_EXISTING);
             return new CsvLog(path, Files.newBufferedWriter(path, StandardOpenOption.APPEND));
         } catch (IOException e) {
             throw cannotWrite(path, e, "");

@@ -1,4 +1,4 @@
-package io.github.djlspectral.examples.sweep;
+package io.github.djlspectral.examples.data;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -7,17 +7,19 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.List;
 
-/** Writes a text file so that it is seen whole or not at all. */
-final class ResultFile {
+/** A text file that is seen whole or not at all. */
+public final class ResultFile {
 
     private ResultFile() {}
 
     /**
-     * Replaces a file.
+     * Replaces a file, or creates it with the folders above it.
      *
+     * @param path the file
+     * @param lines what it is to contain, UTF-8
      * @throws UncheckedIOException if it cannot be written; the old one is untouched
      */
-    static void write(Path path, List<String> lines) {
+    public static void write(Path path, List<String> lines) {
         Path partial = path.resolveSibling(path.getFileName() + ".tmp");
         try {
             Files.createDirectories(path.toAbsolutePath().getParent());
