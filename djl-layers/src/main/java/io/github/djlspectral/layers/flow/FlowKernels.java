@@ -75,4 +75,11 @@ final class FlowKernels {
             throw new IllegalArgumentException(what + " must be positive and finite, was " + value);
         }
     }
+
+    static void requireAtLeast(int least, String what, int value) {
+        if (value < least) {
+            throw new IllegalArgumentException(
+                    what + " must be at least " + least + ", was " + value);
+        }
+    }
 }

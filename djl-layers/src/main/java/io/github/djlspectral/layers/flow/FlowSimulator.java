@@ -370,8 +370,8 @@ public final class FlowSimulator {
                     Objects.requireNonNull(weights, "weights"), tokens.getShape().get(1));
             Objects.requireNonNull(drift, "drift");
             FlowKernels.requirePositive("The step size", stepSize);
-            requireAtLeastOne("The number of steps", steps);
-            requireAtLeastOne("The number of steps between records", recordEvery);
+            FlowKernels.requireAtLeast(1, "The number of steps", steps);
+            FlowKernels.requireAtLeast(1, "The number of steps between records", recordEvery);
             if (!(noiseVariance >= 0 && noiseVariance < Double.POSITIVE_INFINITY)) {
                 throw new IllegalArgumentException(
                         "The noise variance must be finite and at least 0, was " + noiseVariance);
@@ -398,12 +398,6 @@ public final class FlowSimulator {
             }
             try (NDArray flat = increments.reshape(-1, one.get(1), one.get(2))) {
                 FlowKernels.requireWeights(flat, one.get(1));
-            }
-        }
-
-        private static void requireAtLeastOne(String what, int value) {
-            if (value < 1) {
-                throw new IllegalArgumentException(what + " must be at least 1, was " + value);
             }
         }
     }

@@ -50,10 +50,46 @@ def ito(X: Tensor, U: Tensor, variance: float) -> Tensor:
 def normalised(X: Tensor) -> Tensor:
   return torch.div(X, torch.linalg_vector_norm(X, 2, [-1], True))
 
+# One step of the block, X [B, n, d], D = (W + W^T) / 2 [H, d, d] from the parameter [H d, d]: fused
+# attention with queries X D and keys and values X, whose scores never overflow.
+def step(X: Tensor, W: Tensor, settings: Tensor) -> Tensor:
+  d = X.size(2)
+  H = W.size(0) // d
+  D = torch.view(W, [H, d, d])
+  D = torch.mul(torch.add(D, torch.transpose(D, 1, 2)), 0.5)
+  heads = torch.expand(torch.unsqueeze(X, 1), [-1, H, -1, -1])
+  Q = torch.mul(torch.matmul(heads, D), torch.div(d ** 0.5, settings[1]))
+  M = torch.scaled_dot_product_attention(Q, heads, heads, None, 0., False)
+  v = torch.mean(torch.matmul(M, D), [1])
+  v = torch.sub(v, torch.mul(torch.sum(torch.mul(v, X), [-1], True), X))
+  return __torch__.normalised(torch.sub(X, torch.mul(v, settings[0])))
+
 
 class Kernels(Module):
   __parameters__ = []
   __buffers__ = []
+
+  # The largest distance of a token's length from 1; NaN if one is not finite.
+  def off_sphere(self, X: Tensor) -> float:
+    lengths = torch.linalg_vector_norm(X.to(7), 2, [-1])
+    return float(torch.max(torch.abs(torch.sub(lengths, 1.))))
+
+  # X after each step, one per parameter; settings: step size, temperature.
+  def flow(self, X: Tensor, weights: List[Tensor], settings: Tensor) -> List[Tensor]:
+    states = [X]
+    for W in weights:
+      states = torch.append(states, __torch__.step(states[-1], W, settings))
+    return states
+
+  def last(self, X: Tensor, weights: List[Tensor], settings: Tensor) -> Tensor:
+    for W in weights:
+      X = __torch__.step(X, W, settings)
+    return X
+
+  # mean_i n / N_i of each head. [P, H]
+  def mobilities(self, X: Tensor, D: Tensor) -> Tensor:
+    U, UX, N = __torch__.kernel_sums(X, D)
+    return torch.mean(torch.div(float(X.size(1)), N), [2, 3])
 
   def measure(self, X: Tensor, D: Tensor) -> Tensor:
     U, UX, N = __torch__.kernel_sums(X, D)
