@@ -79,6 +79,19 @@ public final class Drift {
         return new Drift("towards", rate, Objects.requireNonNull(target, "target"));
     }
 
+    /**
+     * Returns what a head is drawn to.
+     *
+     * @param head the head, from 0 to {@code heads - 1}
+     * @param heads the number of heads
+     * @param dimension d
+     * @param time the time
+     * @return the target, d x d; the identity if nothing draws
+     */
+    public double[][] target(int head, int heads, int dimension, double time) {
+        return target.at(head, heads, dimension, time);
+    }
+
     double rate() {
         return rate;
     }

@@ -14,6 +14,7 @@ import org.knowm.xchart.BitmapEncoder.BitmapFormat;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.XYSeries;
+import org.knowm.xchart.style.Styler.LegendLayout;
 import org.knowm.xchart.style.Styler.LegendPosition;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
@@ -49,14 +50,22 @@ final class FlowCharts {
                         .build();
         chart.getStyler().setChartBackgroundColor(Color.WHITE);
         chart.getStyler().setChartTitleFont(TITLE);
-        chart.getStyler().setLegendPosition(LegendPosition.InsideNE);
+        chart.getStyler().setLegendPosition(LegendPosition.OutsideS);
+        chart.getStyler().setLegendLayout(LegendLayout.Horizontal);
+        chart.getStyler().setLegendBorderColor(Color.WHITE);
         chart.getStyler().setMarkerSize(MARKER_SIZE);
         return chart;
     }
 
-    /** Both axes logarithmic. */
-    static XYChart logarithmic(String title, String xAxis, String yAxis) {
+    /**
+     * Both axes logarithmic, the horizontal one in whole decades, as there are few values on it.
+     */
+    static XYChart logarithmic(String title, String xAxis, double[] x, String yAxis) {
         XYChart chart = chart(title, xAxis, yAxis);
+        double least = Arrays.stream(x).min().orElseThrow();
+        double largest = Arrays.stream(x).max().orElseThrow();
+        chart.getStyler().setXAxisMin(Math.pow(10, Math.floor(Math.log10(least))));
+        chart.getStyler().setXAxisMax(Math.pow(10, Math.ceil(Math.log10(largest))));
         chart.getStyler().setXAxisLogarithmic(true);
         chart.getStyler().setYAxisLogarithmic(true);
         return chart;
@@ -92,9 +101,9 @@ final class FlowCharts {
                 .toArray();
     }
 
-    /** Whether a logarithmic axis can show all. */
-    static boolean positive(double[] values) {
-        return Arrays.stream(values).allMatch(v -> v > 0 && Double.isFinite(v));
+    /** Returns the values that a logarithmic axis can show, NaN in place of the others. */
+    static double[] positive(double[] values) {
+        return Arrays.stream(values).map(v -> v > 0 ? v : Double.NaN).toArray();
     }
 
     /**

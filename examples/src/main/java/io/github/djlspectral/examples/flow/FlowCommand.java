@@ -16,7 +16,7 @@ import picocli.CommandLine.Option;
             "Simulates attention as a gradient flow of tokens on the sphere, with moving weights:"
                     + " energy, slope, exact dissipation, and the identity between them, as CSV and"
                     + " PNG; the tokens as PNG and GIF on the circle and the sphere.",
-            "Each path begins with uniform tokens and normal weights of its own."
+            "Each path begins with tokens and weights of its own; tokens are uniform."
         })
 public final class FlowCommand implements Runnable {
 
@@ -66,6 +66,15 @@ public final class FlowCommand implements Runnable {
                     "How weights move: towards rotating targets, Ornstein-Uhlenbeck, not at all."
                             + " Default: oscillating; with --scaling: ou,oscillating.")
     private List<FlowDrift> drifts;
+
+    @Option(
+            names = "--start",
+            paramLabel = "<drift|normal>",
+            description =
+                    "Weights to begin with: drift: at the targets if oscillating, else identity"
+                            + " plus noise; normal: symmetric, of standard deviation 2, as in the"
+                            + " paper's program. Default: drift; with --identity: normal.")
+    private FlowStart start;
 
     @Option(
             names = "--noise",
@@ -119,7 +128,10 @@ public final class FlowCommand implements Runnable {
         List<FlowDrift> all =
                 drifts == null ? List.of(FlowDrift.OU, FlowDrift.OSCILLATING) : drifts;
         List<FlowSettings> bases =
-                all.stream().distinct().map(d -> settings(d, 1, 48, 6, step, 4)).toList();
+                all.stream()
+                        .distinct()
+                        .map(d -> settings(d, 1, 48, 6, step, 4, FlowStart.DRIFT))
+                        .toList();
         List<Integer> numbers = heads == null ? SCALING_HEADS : heads;
         return new ScalingStudy(bases, numbers, seeds == null ? 2 : seeds);
     }
@@ -127,19 +139,26 @@ public final class FlowCommand implements Runnable {
     private IdentityStudy identityStudy() {
         List<Double> sizes = steps == null ? IDENTITY_STEPS : steps;
         FlowDrift drift = one("--drift", drifts, FlowDrift.OSCILLATING);
-        FlowSettings base = settings(drift, 1, 24, 2, sizes.get(0), 1);
+        FlowSettings base = settings(drift, 1, 24, 2, sizes.get(0), 1, FlowStart.NORMAL);
         return new IdentityStudy(base, heads == null ? IDENTITY_HEADS : heads, sizes);
     }
 
     private FlowSimulation simulation() {
         double step = one("--step", steps, 5e-3);
         FlowDrift drift = one("--drift", drifts, FlowDrift.OSCILLATING);
-        return new FlowSimulation(settings(drift, one("--heads", heads, 4), 64, 10, step, 1));
+        return new FlowSimulation(
+                settings(drift, one("--heads", heads, 4), 64, 10, step, 1, FlowStart.DRIFT));
     }
 
     /** The options that are given, or else the values that the mode gives them. */
     private FlowSettings settings(
-            FlowDrift drift, int h, int defaultTokens, double defaultTime, double step, int many) {
+            FlowDrift drift,
+            int h,
+            int defaultTokens,
+            double defaultTime,
+            double step,
+            int many,
+            FlowStart usual) {
         double end = time == null ? defaultTime : time;
         int fewRecords = (int) Math.max(1, end / step / RECORDS);
         return new FlowSettings(
@@ -149,6 +168,7 @@ public final class FlowCommand implements Runnable {
                 end,
                 step,
                 drift,
+                start == null ? usual : start,
                 noise == null ? drift.noise() : noise,
                 paths == null ? many : paths,
                 seed,

@@ -10,13 +10,11 @@ import java.util.List;
 import java.util.SplittableRandom;
 
 /**
- * Simulates independent paths, each from a beginning of its own: tokens uniform on the sphere, and
- * weights {@code (A + A^T) / 2} with normal entries of A of standard deviation 2, for every drift,
- * as in the authors' runs. Path p of a seed is the same whatever the number of paths.
+ * Simulates independent paths, each from a beginning of its own: tokens uniform on the sphere, the
+ * same for any number of heads, and weights as the settings say. Path p of a seed is the same
+ * whatever the number of paths.
  */
 final class FlowPaths {
-
-    private static final double WEIGHT_DEVIATION = 2;
 
     private FlowPaths() {}
 
@@ -29,6 +27,8 @@ final class FlowPaths {
     static List<FlowRecord> run(FlowSettings settings, NDManager manager, FlowProgress progress) {
         SplittableRandom seeds = new SplittableRandom(settings.seed());
         List<FlowRecord> records = new ArrayList<>();
+        long d = settings.dimension();
+        Shape shape = new Shape(settings.heads(), d, d);
         double workOfStep = settings.work() / settings.paths() / settings.steps();
         for (int p = 0; p < settings.paths(); p++) {
             SplittableRandom random = new SplittableRandom(seeds.nextLong());
@@ -36,7 +36,9 @@ final class FlowPaths {
             FlowSimulator simulator =
                     FlowSimulator.builder()
                             .setTokens(tokens(settings, random, manager))
-                            .setWeights(weights(settings, random, manager))
+                            .setWeights(
+                                    manager.create(
+                                            settings.start().weights(settings, random), shape))
                             .setDrift(settings.drift().drift())
                             .setStepSize(settings.step())
                             .setSteps(settings.steps())
@@ -71,24 +73,5 @@ final class FlowPaths {
             }
         }
         return manager.create(values, new Shape(n, d));
-    }
-
-    private static NDArray weights(
-            FlowSettings settings, SplittableRandom random, NDManager manager) {
-        int d = settings.dimension();
-        double[] values = new double[settings.heads() * d * d];
-        for (int h = 0; h < settings.heads(); h++) {
-            int first = h * d * d;
-            for (int i = 0; i < d; i++) {
-                for (int j = 0; j <= i; j++) {
-                    // the mean of two independent entries unless it is on the diagonal
-                    double deviation = WEIGHT_DEVIATION / (i == j ? 1 : Math.sqrt(2));
-                    double value = deviation * random.nextGaussian();
-                    values[first + i * d + j] = value;
-                    values[first + j * d + i] = value;
-                }
-            }
-        }
-        return manager.create(values, new Shape(settings.heads(), d, d));
     }
 }

@@ -12,6 +12,7 @@ import java.util.Locale;
  * @param time T, a whole number of steps
  * @param step dt, positive
  * @param drift how the weights move
+ * @param start the weights to begin with
  * @param noise sigma^2, the variance of the weights' noise per unit of time, at least 0
  * @param paths the number of independent paths, at least 1
  * @param seed of the first path's beginning and noise; the others' follow from it
@@ -24,6 +25,7 @@ record FlowSettings(
         double time,
         double step,
         FlowDrift drift,
+        FlowStart start,
         double noise,
         int paths,
         long seed,
@@ -64,22 +66,52 @@ record FlowSettings(
     /** Records the beginning and the end only. */
     FlowSettings unrecorded() {
         return new FlowSettings(
-                dimension, heads, tokens, time, step, drift, noise, paths, seed, steps());
+                dimension, heads, tokens, time, step, drift, start, noise, paths, seed, steps());
     }
 
     FlowSettings withHeads(int other) {
         return new FlowSettings(
-                dimension, other, tokens, time, step, drift, noise, paths, seed, recordEvery);
+                dimension,
+                other,
+                tokens,
+                time,
+                step,
+                drift,
+                start,
+                noise,
+                paths,
+                seed,
+                recordEvery);
     }
 
     FlowSettings withStep(double other) {
         return new FlowSettings(
-                dimension, heads, tokens, time, other, drift, noise, paths, seed, recordEvery);
+                dimension,
+                heads,
+                tokens,
+                time,
+                other,
+                drift,
+                start,
+                noise,
+                paths,
+                seed,
+                recordEvery);
     }
 
     FlowSettings withSeed(long other) {
         return new FlowSettings(
-                dimension, heads, tokens, time, step, drift, noise, paths, other, recordEvery);
+                dimension,
+                heads,
+                tokens,
+                time,
+                step,
+                drift,
+                start,
+                noise,
+                paths,
+                other,
+                recordEvery);
     }
 
     /** Says what pictures show, without the number of heads. */

@@ -109,27 +109,30 @@ record FlowSimulation(FlowSettings settings) {
     private XYChart energy(List<FlowRecord> records) {
         XYChart chart = chart("Energy", "E");
         add(chart, "energy", records, FlowRecord::energy, FlowCharts.OTHER);
-        chart.getStyler().setLegendVisible(records.size() > 1);
         return chart;
     }
 
+    /** On a logarithmic axis: several heads can make the dissipation negative, which is a gap. */
     private XYChart slope(List<FlowRecord> records) {
-        XYChart chart = chart("Loss of energy by the tokens' motion", "per unit of time");
-        add(chart, "exact dissipation", records, FlowRecord::dissipation, FlowCharts.EXACT);
-        add(chart, "published slope G\u00b2", records, FlowRecord::slope, FlowCharts.PUBLISHED);
-        boolean positive =
-                chart.getSeriesMap().values().stream()
-                        .allMatch(series -> FlowCharts.positive(series.getYData()));
-        chart.getStyler().setYAxisLogarithmic(positive);
+        XYChart chart = chart("Dissipation and slope", "per unit of time");
+        add(
+                chart,
+                "exact dissipation (gap: tokens gain energy)",
+                records,
+                r -> FlowCharts.positive(r.dissipation()),
+                FlowCharts.EXACT);
+        add(
+                chart,
+                "published slope G\u00b2",
+                records,
+                r -> FlowCharts.positive(r.slope()),
+                FlowCharts.PUBLISHED);
+        chart.getStyler().setYAxisLogarithmic(true);
         return chart;
     }
 
     private XYChart identity(List<FlowRecord> records) {
-        XYChart chart =
-                chart(
-                        "What is missing from the energy-dissipation identity, dt = "
-                                + settings.step(),
-                        "residual");
+        XYChart chart = chart("Residual of the identity, dt = " + settings.step(), "residual");
         add(chart, "exact dissipation", records, FlowRecord::residual, FlowCharts.EXACT);
         add(
                 chart,
@@ -142,7 +145,10 @@ record FlowSimulation(FlowSettings settings) {
 
     private XYChart chart(String title, String yAxis) {
         String setting = settings.description() + ", H = " + settings.heads();
-        return FlowCharts.chart(title + " (" + setting + ")", "t", yAxis);
+        XYChart chart = FlowCharts.chart(title, "t  (" + setting + ")", yAxis);
+        chart.getStyler().setXAxisMin(0.0);
+        chart.getStyler().setXAxisMax(settings.time());
+        return chart;
     }
 
     /** Adds the mean over the paths, and each path faintly if they are several. */

@@ -148,6 +148,7 @@ record IdentityStudy(FlowSettings base, List<Integer> heads, List<Double> steps)
                 FlowCharts.logarithmic(
                         "Residual of the identity (" + base.description() + ")",
                         "step size dt",
+                        steps.stream().mapToDouble(step -> step).toArray(),
                         "share of the energy's change, %");
         chart.getStyler().setLegendPosition(LegendPosition.OutsideE);
         for (int h : heads) {

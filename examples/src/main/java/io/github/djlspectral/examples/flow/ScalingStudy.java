@@ -12,7 +12,6 @@ import java.util.Locale;
 import java.util.stream.IntStream;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYSeries;
-import org.knowm.xchart.style.Styler.LegendPosition;
 import org.knowm.xchart.style.lines.SeriesLines;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
@@ -152,6 +151,7 @@ record ScalingStudy(List<FlowSettings> bases, List<Integer> heads, int seeds) {
 
     private XYChart chart(List<Row> rows) {
         FlowSettings first = bases.get(0);
+        double[] x = heads.stream().mapToDouble(h -> h).toArray();
         XYChart chart =
                 FlowCharts.logarithmic(
                         String.format(
@@ -162,9 +162,8 @@ record ScalingStudy(List<FlowSettings> bases, List<Integer> heads, int seeds) {
                                 seeds,
                                 first.paths()),
                         "heads H",
+                        x,
                         "slope G\u00b2, mean over time " + first.time());
-        chart.getStyler().setLegendPosition(LegendPosition.OutsideS);
-        double[] x = heads.stream().mapToDouble(h -> h).toArray();
         double[] fitted = Arrays.stream(x).filter(h -> h >= FIRST_FITTED).toArray();
         for (int b = 0; b < bases.size(); b++) {
             Color color = COLORS.get(b % COLORS.size());
