@@ -11,6 +11,7 @@ import java.util.Locale;
 import java.util.function.ToDoubleFunction;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYSeries;
+import org.knowm.xchart.style.Styler.LegendLayout;
 import org.knowm.xchart.style.Styler.LegendPosition;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
@@ -151,6 +152,7 @@ record IdentityStudy(FlowSettings base, List<Integer> heads, List<Double> steps)
                         steps.stream().mapToDouble(step -> step).toArray(),
                         "share of the energy's change, %");
         chart.getStyler().setLegendPosition(LegendPosition.OutsideE);
+        chart.getStyler().setLegendLayout(LegendLayout.Vertical);
         for (int h : heads) {
             List<Point> some = points.stream().filter(p -> p.heads == h).toList();
             double[] x = some.stream().mapToDouble(Point::step).toArray();

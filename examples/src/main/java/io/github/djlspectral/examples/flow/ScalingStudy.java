@@ -12,6 +12,7 @@ import java.util.Locale;
 import java.util.stream.IntStream;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYSeries;
+import org.knowm.xchart.style.Styler.LegendLayout;
 import org.knowm.xchart.style.lines.SeriesLines;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
@@ -156,14 +157,16 @@ record ScalingStudy(List<FlowSettings> bases, List<Integer> heads, int seeds) {
                 FlowCharts.logarithmic(
                         String.format(
                                 Locale.ROOT,
-                                "Slope against heads (d = %d, n = %d, %d seeds of %d paths)",
+                                "Slope against heads, d = %d, n = %d, T = %s, %d x %d paths",
                                 first.dimension(),
                                 first.tokens(),
+                                first.time(),
                                 seeds,
                                 first.paths()),
                         "heads H",
                         x,
-                        "slope G\u00b2, mean over time " + first.time());
+                        "slope G\u00b2, mean over time");
+        chart.getStyler().setLegendLayout(LegendLayout.Vertical);
         double[] fitted = Arrays.stream(x).filter(h -> h >= FIRST_FITTED).toArray();
         for (int b = 0; b < bases.size(); b++) {
             Color color = COLORS.get(b % COLORS.size());
