@@ -16,7 +16,7 @@ import picocli.CommandLine.Option;
             "Simulates attention as a gradient flow of tokens on the sphere, with moving weights:"
                     + " energy, slope, exact dissipation, and the identity between them, as CSV and"
                     + " PNG; the tokens as PNG and GIF on the circle and the sphere.",
-            "Each path begins with tokens and weights of its own; tokens are uniform."
+            "Each path begins with tokens and weights of its own."
         })
 public final class FlowCommand implements Runnable {
 
@@ -68,13 +68,19 @@ public final class FlowCommand implements Runnable {
     private List<FlowDrift> drifts;
 
     @Option(
-            names = "--start",
+            names = "--start-tokens",
+            paramLabel = "<uniform|axes>",
+            description = "Uniform, or near the axes. Default: axes for ou, else uniform.")
+    private TokenStart tokenStart;
+
+    @Option(
+            names = "--start-weights",
             paramLabel = "<drift|normal>",
             description =
-                    "Weights to begin with: drift: at the targets if oscillating, else identity"
-                            + " plus noise; normal: symmetric, of standard deviation 2, as in the"
-                            + " paper's program. Default: drift; with --identity: normal.")
-    private FlowStart start;
+                    "drift: at the targets if oscillating, else identity plus noise; normal:"
+                            + " symmetric, of standard deviation 2. Default: normal for ou and"
+                            + " with --identity, else drift.")
+    private WeightStart weightStart;
 
     @Option(
             names = "--noise",
@@ -128,10 +134,7 @@ public final class FlowCommand implements Runnable {
         List<FlowDrift> all =
                 drifts == null ? List.of(FlowDrift.OU, FlowDrift.OSCILLATING) : drifts;
         List<FlowSettings> bases =
-                all.stream()
-                        .distinct()
-                        .map(d -> settings(d, 1, 48, 6, step, 4, FlowStart.DRIFT))
-                        .toList();
+                all.stream().distinct().map(d -> settings(d, 1, 48, 6, step, 4)).toList();
         List<Integer> numbers = heads == null ? SCALING_HEADS : heads;
         return new ScalingStudy(bases, numbers, seeds == null ? 2 : seeds);
     }
@@ -139,27 +142,23 @@ public final class FlowCommand implements Runnable {
     private IdentityStudy identityStudy() {
         List<Double> sizes = steps == null ? IDENTITY_STEPS : steps;
         FlowDrift drift = one("--drift", drifts, FlowDrift.OSCILLATING);
-        FlowSettings base = settings(drift, 1, 24, 2, sizes.get(0), 1, FlowStart.NORMAL);
+        FlowSettings base = settings(drift, 1, 24, 2, sizes.get(0), 1);
         return new IdentityStudy(base, heads == null ? IDENTITY_HEADS : heads, sizes);
     }
 
     private FlowSimulation simulation() {
         double step = one("--step", steps, 5e-3);
         FlowDrift drift = one("--drift", drifts, FlowDrift.OSCILLATING);
-        return new FlowSimulation(
-                settings(drift, one("--heads", heads, 4), 64, 10, step, 1, FlowStart.DRIFT));
+        return new FlowSimulation(settings(drift, one("--heads", heads, 4), 64, 10, step, 1));
     }
 
     /** The options that are given, or else the values that the mode gives them. */
     private FlowSettings settings(
-            FlowDrift drift,
-            int h,
-            int defaultTokens,
-            double defaultTime,
-            double step,
-            int many,
-            FlowStart usual) {
+            FlowDrift drift, int h, int defaultTokens, double defaultTime, double step, int many) {
         double end = time == null ? defaultTime : time;
+        boolean ou = drift == FlowDrift.OU;
+        TokenStart usualTokens = ou ? TokenStart.AXES : TokenStart.UNIFORM;
+        WeightStart usualWeights = ou || identity ? WeightStart.NORMAL : WeightStart.DRIFT;
         int fewRecords = (int) Math.max(1, end / step / RECORDS);
         return new FlowSettings(
                 dimension,
@@ -168,7 +167,8 @@ public final class FlowCommand implements Runnable {
                 end,
                 step,
                 drift,
-                start == null ? usual : start,
+                tokenStart == null ? usualTokens : tokenStart,
+                weightStart == null ? usualWeights : weightStart,
                 noise == null ? drift.noise() : noise,
                 paths == null ? many : paths,
                 seed,

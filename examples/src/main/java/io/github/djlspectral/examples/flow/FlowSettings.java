@@ -12,7 +12,8 @@ import java.util.Locale;
  * @param time T, a whole number of steps
  * @param step dt, positive
  * @param drift how the weights move
- * @param start the weights to begin with
+ * @param tokenStart the tokens to begin with
+ * @param weightStart the weights to begin with
  * @param noise sigma^2, the variance of the weights' noise per unit of time, at least 0
  * @param paths the number of independent paths, at least 1
  * @param seed of the first path's beginning and noise; the others' follow from it
@@ -25,7 +26,8 @@ record FlowSettings(
         double time,
         double step,
         FlowDrift drift,
-        FlowStart start,
+        TokenStart tokenStart,
+        WeightStart weightStart,
         double noise,
         int paths,
         long seed,
@@ -66,7 +68,18 @@ record FlowSettings(
     /** Records the beginning and the end only. */
     FlowSettings unrecorded() {
         return new FlowSettings(
-                dimension, heads, tokens, time, step, drift, start, noise, paths, seed, steps());
+                dimension,
+                heads,
+                tokens,
+                time,
+                step,
+                drift,
+                tokenStart,
+                weightStart,
+                noise,
+                paths,
+                seed,
+                steps());
     }
 
     FlowSettings withHeads(int other) {
@@ -77,7 +90,8 @@ record FlowSettings(
                 time,
                 step,
                 drift,
-                start,
+                tokenStart,
+                weightStart,
                 noise,
                 paths,
                 seed,
@@ -92,7 +106,8 @@ record FlowSettings(
                 time,
                 other,
                 drift,
-                start,
+                tokenStart,
+                weightStart,
                 noise,
                 paths,
                 seed,
@@ -107,7 +122,8 @@ record FlowSettings(
                 time,
                 step,
                 drift,
-                start,
+                tokenStart,
+                weightStart,
                 noise,
                 paths,
                 other,

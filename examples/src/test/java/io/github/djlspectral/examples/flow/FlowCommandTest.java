@@ -29,7 +29,18 @@ class FlowCommandTest {
 
     private static FlowSettings settings(int dimension, FlowDrift drift) {
         return new FlowSettings(
-                dimension, 2, 6, 0.2, 0.01, drift, FlowStart.DRIFT, drift.noise(), 2, 1, 5);
+                dimension,
+                2,
+                6,
+                0.2,
+                0.01,
+                drift,
+                TokenStart.UNIFORM,
+                WeightStart.DRIFT,
+                drift.noise(),
+                2,
+                1,
+                5);
     }
 
     @ParameterizedTest
@@ -77,7 +88,18 @@ class FlowCommandTest {
     void theIdentityHoldsWithTheExactDissipation() throws IOException {
         FlowSettings base =
                 new FlowSettings(
-                        3, 1, 8, 0.4, 0.01, FlowDrift.OSCILLATING, FlowStart.NORMAL, 0, 1, 1, 1);
+                        3,
+                        1,
+                        8,
+                        0.4,
+                        0.01,
+                        FlowDrift.OSCILLATING,
+                        TokenStart.UNIFORM,
+                        WeightStart.NORMAL,
+                        0,
+                        1,
+                        1,
+                        1);
         new IdentityStudy(base, List.of(1, 4), List.of(0.0025, 0.005)).run(directory, out);
         List<String> rows = Files.readAllLines(directory.resolve("residuals.csv"));
         assertThat(rows.get(0))

@@ -21,18 +21,30 @@ class FlowPathsTest {
     private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     private final PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
 
-    private static FlowSettings settings(FlowDrift drift, FlowStart start, int heads, int paths) {
-        return new FlowSettings(3, heads, 6, 0.1, 0.01, drift, start, drift.noise(), paths, 7, 10);
+    private static FlowSettings settings(FlowDrift drift, WeightStart start, int heads, int paths) {
+        return new FlowSettings(
+                3,
+                heads,
+                6,
+                0.1,
+                0.01,
+                drift,
+                TokenStart.UNIFORM,
+                start,
+                drift.noise(),
+                paths,
+                7,
+                10);
     }
 
     @Test
     void pathsDependOnTheSeedAloneAndShareTheirTokensBetweenNumbersOfHeads() {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             FlowProgress none = new FlowProgress(out, 1, 100);
-            FlowSettings two = settings(FlowDrift.OU, FlowStart.DRIFT, 2, 2);
+            FlowSettings two = settings(FlowDrift.OU, WeightStart.DRIFT, 2, 2);
             List<FlowRecord> paths = FlowPaths.run(two, manager, none);
             List<FlowRecord> more =
-                    FlowPaths.run(settings(FlowDrift.OU, FlowStart.DRIFT, 2, 3), manager, none);
+                    FlowPaths.run(settings(FlowDrift.OU, WeightStart.DRIFT, 2, 3), manager, none);
             List<FlowRecord> heads = FlowPaths.run(two.withHeads(3), manager, none);
             for (int p = 0; p < 2; p++) {
                 assertThat(more.get(p).energy()).isEqualTo(paths.get(p).energy());
@@ -47,8 +59,8 @@ class FlowPathsTest {
     @Test
     void weightsBeginWhereTheDriftKeepsThem() {
         double[] weights =
-                FlowStart.DRIFT.weights(
-                        settings(FlowDrift.OSCILLATING, FlowStart.DRIFT, 2, 1),
+                WeightStart.DRIFT.weights(
+                        settings(FlowDrift.OSCILLATING, WeightStart.DRIFT, 2, 1),
                         new SplittableRandom(1));
         // 2 + 1.5 cos, 2 + 1.5 sin of the phases 0 and pi
         assertThat(weights).hasSize(18);
@@ -61,7 +73,7 @@ class FlowPathsTest {
     @ParameterizedTest
     @CsvSource({"OU,DRIFT,1,1", "FROZEN,DRIFT,1,1", "OU,NORMAL,0,2", "OSCILLATING,NORMAL,0,2"})
     void normalWeightsHaveTheStatedMoments(
-            FlowDrift drift, FlowStart start, double mean, double deviation) {
+            FlowDrift drift, WeightStart start, double mean, double deviation) {
         double[] w = start.weights(settings(drift, start, 1000, 1), new SplittableRandom(3));
         double[] diagonal = new double[3000];
         double[] other = new double[3000];
@@ -82,6 +94,23 @@ class FlowPathsTest {
                 .isCloseTo(variance, within(relative * variance));
         assertThat(Arrays.stream(other).map(v -> v * v).average().orElseThrow())
                 .isCloseTo(variance / 2, within(relative * variance / 2));
+    }
+
+    @Test
+    void tokensNearTheAxesAreUnitVectorsOfEitherSign() {
+        double[] tokens = TokenStart.AXES.tokens(40, 4, new SplittableRandom(1));
+        boolean[] signs = new boolean[2];
+        for (int i = 0; i < 40; i++) {
+            double square = 0;
+            for (int k = 0; k < 4; k++) {
+                square += tokens[4 * i + k] * tokens[4 * i + k];
+            }
+            assertThat(square).isCloseTo(1, within(1e-15));
+            double main = tokens[4 * i + i % 4];
+            assertThat(Math.abs(main)).isGreaterThan(0.98); // 0.03 off: cos 0.2 is 0.98
+            signs[main > 0 ? 1 : 0] = true;
+        }
+        assertThat(signs).containsExactly(true, true);
     }
 
     @Test
@@ -137,7 +166,8 @@ class FlowPathsTest {
                             6,
                             0.01,
                             drift,
-                            FlowStart.DRIFT,
+                            drift == FlowDrift.OU ? TokenStart.AXES : TokenStart.UNIFORM,
+                            drift == FlowDrift.OU ? WeightStart.NORMAL : WeightStart.DRIFT,
                             drift.noise(),
                             4,
                             42,

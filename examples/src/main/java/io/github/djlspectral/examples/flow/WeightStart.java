@@ -4,7 +4,7 @@ import io.github.djlspectral.layers.flow.Drift;
 import java.util.SplittableRandom;
 
 /** The weights to begin with. */
-enum FlowStart {
+enum WeightStart {
     /**
      * Where the drift keeps them: at the targets at time 0 if they oscillate, else at the identity
      * plus symmetric normal noise of variance 1, which is the stationary law of the
@@ -26,7 +26,7 @@ enum FlowStart {
             return weights;
         }
     },
-    /** Symmetric normal of standard deviation 2, for every drift, as in the authors' program. */
+    /** Symmetric normal of standard deviation 2, for every drift, as in the reference runs. */
     NORMAL {
         @Override
         double[] weights(FlowSettings settings, SplittableRandom random) {
