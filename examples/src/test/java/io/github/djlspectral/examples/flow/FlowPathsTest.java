@@ -152,26 +152,31 @@ class FlowPathsTest {
         assertThat(SphereView.of(-1, 0, 0).depth()).isNegative();
     }
 
-    /** The exponents of the paper, with the command's own numbers; 10 s on one core. */
+    /**
+     * The exponents of the paper. From four paths, which is what the command takes, the first one
+     * scatters by 0.12 for d = 2 and 0.05 for d = 3; 16 halve that. A minute for all, if not
+     * disturbed.
+     */
     @Tag("slow")
     @ParameterizedTest
     @CsvSource({"2", "3", "5"})
     void slopeFallsWithHeadsForOrnsteinUhlenbeckWeightsOnly(int dimension) {
         for (FlowDrift drift : new FlowDrift[] {FlowDrift.OU, FlowDrift.OSCILLATING}) {
+            boolean ou = drift == FlowDrift.OU;
             FlowSettings base =
                     new FlowSettings(
                             dimension,
                             4,
                             48,
                             6,
-                            0.01,
+                            0.02,
                             drift,
-                            drift == FlowDrift.OU ? TokenStart.AXES : TokenStart.UNIFORM,
-                            drift == FlowDrift.OU ? WeightStart.NORMAL : WeightStart.DRIFT,
+                            ou ? TokenStart.AXES : TokenStart.UNIFORM,
+                            ou ? WeightStart.NORMAL : WeightStart.DRIFT,
                             drift.noise(),
-                            4,
+                            16,
                             42,
-                            600);
+                            300);
             double[] heads = {4, 16, 64};
             double[] slopes = new double[heads.length];
             for (int i = 0; i < heads.length; i++) {
@@ -185,7 +190,7 @@ class FlowPathsTest {
                 }
             }
             double exponent = PowerLaw.fit(heads, slopes).exponent();
-            if (drift == FlowDrift.OU) {
+            if (ou) {
                 assertThat(exponent).isBetween(-1.2, -0.8);
             } else {
                 assertThat(exponent).isBetween(-0.15, 0.15);
