@@ -2,6 +2,7 @@ package io.github.djlspectral.examples;
 
 import ai.djl.TrainingDivergedException;
 import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.flow.FlowCommand;
 import io.github.djlspectral.examples.sweep.LandscapeCommand;
 import io.github.djlspectral.examples.sweep.SweepCommand;
 import java.io.PrintWriter;
@@ -25,6 +26,7 @@ import picocli.CommandLine.ParameterException;
             RandomFeaturesCommand.class,
             SweepCommand.class,
             LandscapeCommand.class,
+            FlowCommand.class,
             BenchCommand.class
         })
 public final class Main {

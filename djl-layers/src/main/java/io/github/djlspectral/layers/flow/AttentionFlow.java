@@ -1,0 +1,276 @@
+package io.github.djlspectral.layers.flow;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.AbstractBlock;
+import ai.djl.nn.Parameter;
+import ai.djl.training.ParameterStore;
+import ai.djl.training.initializer.NormalInitializer;
+import ai.djl.util.PairList;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Multi-headed attention as a gradient flow of its tokens: unit vectors [B, n, d] in and out, each
+ * layer one explicit Euler step downhill,
+ *
+ * <pre>{@code
+ * w_i^h = sum_j softmax_j(<x_i, D_h x_j> / temperature) D_h x_j
+ * x_i <- normalised(x_i - stepSize mean_h P_i w_i^h)
+ * }</pre>
+ *
+ * <p>P_i the projection to the tangent space at x_i. It decreases the energy {@code temperature
+ * sum_h sum_ij exp(<x_i, D_h x_j> / temperature) / (2 H n^2)} up to the step size; see {@link
+ * FlowPath} for the precise balance. arXiv:2605.18870. Attention is fused: no exponential
+ * overflows, whatever the weights, and memory grows with n, not its square.
+ *
+ * <p>Parameters: {@code weight} of each step, or of all steps if they are shared, [H d, d]: H
+ * matrices W_h, of which {@code D_h = (W_h + W_h^T) / 2} is used, so that the weights stay
+ * symmetric under any optimizer. Initially normal with standard deviation {@code 1 / sqrt(d)}. Cost
+ * of a step: two products with H d x d matrices and H attentions over n tokens per sequence; all
+ * steps are one native call. Forward checks that tokens have length 1, which waits for a GPU.
+ */
+public final class AttentionFlow extends AbstractBlock {
+
+    private static final byte VERSION = 1;
+    private static final double UNIT_TOLERANCE = 1e-3;
+
+    private final int dimension;
+    private final int heads;
+    private final int steps;
+    private final double stepSize;
+    private final double temperature;
+    private final List<Parameter> weights = new ArrayList<>();
+
+    private AttentionFlow(Builder builder) {
+        super(VERSION);
+        dimension = builder.dimension;
+        heads = builder.heads;
+        steps = builder.steps;
+        stepSize = builder.stepSize;
+        temperature = builder.temperature;
+        int count = builder.shared ? 1 : steps;
+        for (int i = 0; i < count; i++) {
+            Parameter weight =
+                    Parameter.builder()
+                            .setName(builder.shared ? "weight" : "step." + i + ".weight")
+                            .setType(Parameter.Type.WEIGHT)
+                            .optShape(new Shape((long) heads * dimension, dimension))
+                            .optInitializer(
+                                    new NormalInitializer((float) (1 / Math.sqrt(dimension))))
+                            .build();
+            weights.add(addParameter(weight));
+        }
+    }
+
+    /**
+     * Returns a builder.
+     *
+     * @return a new builder
+     */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    @Override
+    protected NDList forwardInternal(
+            ParameterStore parameterStore,
+            NDList inputs,
+            boolean training,
+            PairList<String, Object> params) {
+        NDArray tokens = inputs.singletonOrThrow();
+        requireTokens(tokens);
+        NDList values = values(parameterStore, tokens, training);
+        try (NDArray settings = settings(tokens)) {
+            return training
+                    ? FlowKernels.NATIVE.callWithGradient(
+                            tokens.getManager(), "last", tokens, values, settings)
+                    : FlowKernels.NATIVE.call(
+                            tokens.getManager(), "last", tokens, values, settings);
+        }
+    }
+
+    /**
+     * Follows tokens through the steps, without a gradient, to see energy and dissipation along the
+     * depth.
+     *
+     * @param parameterStore the parameters on each device
+     * @param tokens [B, n, d], unit vectors
+     * @return the path of each sequence of the batch
+     * @throws IllegalArgumentException if shape, type or a length is not as described
+     */
+    public List<FlowPath> paths(ParameterStore parameterStore, NDArray tokens) {
+        requireTokens(tokens);
+        NDList values = values(parameterStore, tokens, false);
+        try (NDArray settings = settings(tokens);
+                NDList states =
+                        FlowKernels.NATIVE.call(
+                                tokens.getManager(), "flow", tokens, values, settings);
+                NDList symmetric = symmetric(values)) {
+            List<FlowPath> paths = new ArrayList<>();
+            for (long b = 0; b < tokens.getShape().get(0); b++) {
+                try (NDList path = sequence(states, b)) {
+                    paths.add(FlowPath.of(path, symmetric, stepSize * temperature));
+                }
+            }
+            return paths;
+        }
+    }
+
+    private static NDList sequence(NDList states, long b) {
+        NDList path = new NDList();
+        states.forEach(state -> path.add(state.get(b)));
+        return path;
+    }
+
+    /** The weights of each step as the flow uses them, [H, d, d], by the temperature. */
+    private NDList symmetric(NDList values) {
+        NDList symmetric = new NDList();
+        for (NDArray value : values) {
+            try (NDArray w = value.reshape(heads, dimension, dimension);
+                    NDArray transposed = w.transpose(0, 2, 1);
+                    NDArray sum = w.add(transposed)) {
+                symmetric.add(sum.div(2 * temperature));
+            }
+        }
+        return symmetric;
+    }
+
+    private NDList values(ParameterStore parameterStore, NDArray tokens, boolean training) {
+        NDList values = new NDList();
+        for (int i = 0; i < steps; i++) {
+            Parameter weight = weights.get(Math.min(i, weights.size() - 1));
+            values.add(parameterStore.getValue(weight, tokens.getDevice(), training));
+        }
+        return values;
+    }
+
+    private NDArray settings(NDArray tokens) {
+        double[] values = {stepSize, temperature};
+        try (NDArray exact = tokens.getManager().create(values)) {
+            return exact.toType(tokens.getDataType(), true);
+        }
+    }
+
+    private void requireTokens(NDArray tokens) {
+        Shape shape = tokens.getShape();
+        if (shape.dimension() != 3 || shape.get(2) != dimension || shape.size() == 0) {
+            throw new IllegalArgumentException(
+                    "Tokens must be [batch, n, " + dimension + "], not empty, were " + shape);
+        }
+        DataType type = tokens.getDataType();
+        if (type != DataType.FLOAT32 && type != DataType.FLOAT64) {
+            throw new IllegalArgumentException("Tokens must be float32 or float64, were " + type);
+        }
+        double off = FlowKernels.NATIVE.callDouble(tokens.getManager(), "off_sphere", tokens);
+        if (!(off <= UNIT_TOLERANCE)) {
+            throw new IllegalArgumentException(
+                    "Every token must be finite and have length 1, one is off by "
+                            + off
+                            + ": divide each by its length first");
+        }
+    }
+
+    @Override
+    public Shape[] getOutputShapes(Shape[] inputShapes) {
+        return new Shape[] {inputShapes[0]};
+    }
+
+    /** Builds an {@link AttentionFlow}. */
+    public static final class Builder {
+
+        private int dimension;
+        private int heads;
+        private int steps;
+        private double stepSize;
+        private double temperature = 1;
+        private boolean shared;
+
+        private Builder() {}
+
+        /**
+         * Sets the length of the token vectors (required).
+         *
+         * @param dimension d, at least 2
+         * @return this builder
+         */
+        public Builder setDimension(int dimension) {
+            this.dimension = dimension;
+            return this;
+        }
+
+        /**
+         * Sets the number of heads (required).
+         *
+         * @param heads H, at least 1
+         * @return this builder
+         */
+        public Builder setHeads(int heads) {
+            this.heads = heads;
+            return this;
+        }
+
+        /**
+         * Sets the number of steps, the depth (required).
+         *
+         * @param steps at least 1
+         * @return this builder
+         */
+        public Builder setSteps(int steps) {
+            this.steps = steps;
+            return this;
+        }
+
+        /**
+         * Sets the time per step (required).
+         *
+         * @param stepSize positive and finite
+         * @return this builder
+         */
+        public Builder setStepSize(double stepSize) {
+            this.stepSize = stepSize;
+            return this;
+        }
+
+        /**
+         * Sets the temperature of the exponential kernel. Default: 1.
+         *
+         * @param temperature positive and finite
+         * @return this builder
+         */
+        public Builder optTemperature(double temperature) {
+            this.temperature = temperature;
+            return this;
+        }
+
+        /**
+         * Sets whether all steps share one set of weights: a flow with constant weights. Default:
+         * false.
+         *
+         * @param shared whether to share
+         * @return this builder
+         */
+        public Builder optSharedWeights(boolean shared) {
+            this.shared = shared;
+            return this;
+        }
+
+        /**
+         * Builds the block, not yet initialised.
+         *
+         * @return the block
+         * @throws IllegalArgumentException if a required value is not set or a value is out of
+         *     range
+         */
+        public AttentionFlow build() {
+            FlowKernels.requireAtLeast(2, "The dimension", dimension);
+            FlowKernels.requireAtLeast(1, "The number of heads", heads);
+            FlowKernels.requireAtLeast(1, "The number of steps", steps);
+            FlowKernels.requirePositive("The step size", stepSize);
+            FlowKernels.requirePositive("The temperature", temperature);
+            return new AttentionFlow(this);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+package io.github.djlspectral.layers.flow;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import java.util.List;
+
+/**
+ * Energy and dissipation along the depth of a stack of flow steps, or along any trajectory, whose
+ * weights change from step to step. All arrays have an entry for the beginning and one after each
+ * of the L steps; what belongs to weights takes those of the step that follows, at the end those of
+ * the last.
+ *
+ * <p>{@code energy_k - energy_0 = weightWork_k - dissipated_k} up to the step size.
+ *
+ * @param energy {@code sum_h sum_ij exp(<x_i, D_h x_j>) / (2 H n^2)}
+ * @param slope the squared metric slope of arXiv:2605.18870; the dissipation for one head only
+ * @param dissipation what the tokens' motion takes from the energy per unit of time
+ * @param weightWork what the changes of the weights have added to the energy up to here
+ * @param dissipated the sum of the dissipation times the step size up to here
+ * @param mobilities of each head, the mean over tokens of {@code n / sum_j exp(<x_i, D_h x_j>)}
+ */
+public record FlowPath(
+        double[] energy,
+        double[] slope,
+        double[] dissipation,
+        double[] weightWork,
+        double[] dissipated,
+        double[][] mobilities) {
+
+    /**
+     * Measures a path. Cost: two kernel evaluations per step, each heads n^2 d.
+     *
+     * @param tokens L + 1 arrays [n, d] of unit vectors
+     * @param weights L arrays [H, d, d], symmetric: those of each step
+     * @param stepSize the time per step
+     * @return the measures, computed in float64
+     * @throws IllegalArgumentException if the numbers or shapes do not match, a token is not of
+     *     length 1, weights are not symmetric, or the step size is not positive and finite
+     */
+    public static FlowPath of(List<NDArray> tokens, List<NDArray> weights, double stepSize) {
+        int steps = weights.size();
+        if (steps < 1 || tokens.size() != steps + 1) {
+            throw new IllegalArgumentException(
+                    "A path of L steps, L at least 1, has L + 1 arrays of tokens and L of weights,"
+                            + " got "
+                            + tokens.size()
+                            + " and "
+                            + steps);
+        }
+        FlowKernels.requirePositive("The step size", stepSize);
+        Shape shape = tokens.get(0).getShape();
+        for (NDArray state : tokens) {
+            FlowKernels.requireTokens(state);
+            if (!state.getShape().equals(shape)) {
+                throw new IllegalArgumentException(
+                        "Tokens must have one shape, got " + shape + " and " + state.getShape());
+            }
+        }
+        for (NDArray matrix : weights) {
+            FlowKernels.requireWeights(matrix, shape.get(1));
+        }
+        return measured(tokens, weights, stepSize);
+    }
+
+    private static FlowPath measured(List<NDArray> tokens, List<NDArray> weights, double stepSize) {
+        int last = weights.size();
+        double[][] here = new double[last + 1][];
+        double[][] mobilities = new double[last + 1][];
+        double[] work = new double[last + 1];
+        double[] dissipated = new double[last + 1];
+        for (int k = 0; k <= last; k++) {
+            NDArray d = weights.get(Math.min(k, last - 1));
+            here[k] = call("measure", tokens.get(k), d);
+            mobilities[k] = call("mobilities", tokens.get(k), d);
+            if (k > 0) {
+                double before = call("measure", tokens.get(k), weights.get(k - 1))[0];
+                work[k] = work[k - 1] + here[k][0] - before;
+                dissipated[k] = dissipated[k - 1] + stepSize * here[k - 1][2];
+            }
+        }
+        return new FlowPath(
+                column(here, 0), column(here, 1), column(here, 2), work, dissipated, mobilities);
+    }
+
+    private static double[] call(String function, NDArray tokens, NDArray weights) {
+        try (NDManager scratch = tokens.getManager().newSubManager()) {
+            NDList arguments = new NDList();
+            for (NDArray array : new NDArray[] {tokens, weights}) {
+                NDArray exact = array.toType(DataType.FLOAT64, true);
+                exact.attach(scratch);
+                arguments.add(exact.expandDims(0));
+            }
+            return FlowKernels.NATIVE
+                    .call(scratch, function, arguments.get(0), arguments.get(1))
+                    .singletonOrThrow()
+                    .toDoubleArray();
+        }
+    }
+
+    private static double[] column(double[][] rows, int index) {
+        double[] column = new double[rows.length];
+        for (int i = 0; i < rows.length; i++) {
+            column[i] = rows[i][index];
+        }
+        return column;
+    }
+
+    /**
+     * Returns how far the balance is from holding: O(step size).
+     *
+     * @return {@code energy_k - energy_0 - (weightWork_k - dissipated_k)}
+     */
+    public double[] residual() {
+        double[] residual = new double[energy.length];
+        for (int k = 0; k < residual.length; k++) {
+            residual[k] = energy[k] - energy[0] - weightWork[k] + dissipated[k];
+        }
+        return residual;
+    }
+
+    /**
+     * Counts the clusters of tokens: two tokens belong together if a chain of tokens leads from one
+     * to the other in which neighbours are within an angle. Cost n^2 d.
+     *
+     * @param tokens [n, d], unit vectors
+     * @param angle in radians, in (0, pi)
+     * @return the number of clusters, from 1 to n
+     * @throws IllegalArgumentException if tokens are not unit vectors or the angle is out of range
+     */
+    public static int clusterCount(NDArray tokens, double angle) {
+        FlowKernels.requireTokens(tokens);
+        if (!(angle > 0 && angle < Math.PI)) {
+            throw new IllegalArgumentException("The angle must be in (0, pi), was " + angle);
+        }
+        int n = (int) tokens.getShape().get(0);
+        double[] cosines;
+        try (NDArray exact = tokens.toType(DataType.FLOAT64, true);
+                NDArray transposed = exact.transpose();
+                NDArray products = exact.matMul(transposed)) {
+            cosines = products.toDoubleArray();
+        }
+        double least = Math.cos(angle);
+        boolean[] reached = new boolean[n];
+        int clusters = 0;
+        for (int i = 0; i < n; i++) {
+            if (!reached[i]) {
+                clusters++;
+                reach(i, cosines, least, reached);
+            }
+        }
+        return clusters;
+    }
+
+    /** Marks everything that a chain connects with a token. */
+    private static void reach(int token, double[] cosines, double least, boolean[] reached) {
+        int n = reached.length;
+        int[] open = new int[n];
+        int count = 0;
+        open[count++] = token;
+        reached[token] = true;
+        while (count > 0) {
+            int i = open[--count];
+            for (int j = 0; j < n; j++) {
+                if (!reached[j] && cosines[i * n + j] >= least) {
+                    reached[j] = true;
+                    open[count++] = j;
+                }
+            }
+        }
+    }
+}

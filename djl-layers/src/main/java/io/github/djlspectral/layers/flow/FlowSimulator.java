@@ -1,0 +1,404 @@
+package io.github.djlspectral.layers.flow;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.SplittableRandom;
+import java.util.function.IntConsumer;
+
+/**
+ * Simulates tokens that follow multi-headed attention downhill while the weights move:
+ *
+ * <pre>
+ * dx_i/dt = -v_i                                on the unit sphere of R^d
+ * dD_h    = rate (target_h(t) - D_h) dt + sigma dW_h
+ * </pre>
+ *
+ * <p>with v_i the mean over heads of the attention-weighted {@code D_h x_j}, projected to the
+ * tangent space at x_i. arXiv:2605.18870. Explicit Euler steps in float64, each token normalised
+ * after each, in the order of the authors' program: weights move after the tokens, with the drift
+ * at the old weights and time. All paths of a Monte Carlo run go together through native calls of
+ * many steps; each costs O(paths heads n^2 d) per step. Immutable: runs are equal.
+ */
+public final class FlowSimulator {
+
+    private static final int STEPS_PER_CALL = 64;
+
+    private final NDArray tokens;
+    private final NDArray weights;
+    private final Drift drift;
+    private final double stepSize;
+    private final int steps;
+    private final int recordEvery;
+    private final double noiseVariance;
+    private final NDArray increments;
+    private final long seed;
+    private final IntConsumer progress;
+
+    private FlowSimulator(Builder builder) {
+        tokens = builder.tokens;
+        weights = builder.weights;
+        drift = builder.drift;
+        stepSize = builder.stepSize;
+        steps = builder.steps;
+        recordEvery = builder.recordEvery;
+        noiseVariance = builder.noiseVariance;
+        increments = builder.increments;
+        seed = builder.seed;
+        progress = builder.progress;
+    }
+
+    /**
+     * Returns a builder.
+     *
+     * @return a new builder
+     */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /**
+     * Simulates one path.
+     *
+     * @return what was recorded
+     */
+    public FlowRecord run() {
+        return runPaths(1).get(0);
+    }
+
+    /**
+     * Simulates independent paths from the same beginning, which differ in their noise: path p of a
+     * seed is the same whatever their number.
+     *
+     * @param paths the number of paths, at least 1
+     * @return what was recorded of each
+     * @throws IllegalArgumentException if the number is less than 1, or more than 1 with given
+     *     increments
+     */
+    public List<FlowRecord> runPaths(int paths) {
+        if (paths < 1 || paths > 1 && increments != null) {
+            throw new IllegalArgumentException(
+                    "The number of paths must be at least 1, and 1 with given increments, was "
+                            + paths);
+        }
+        try (NDManager scratch = tokens.getManager().newSubManager()) {
+            return new Run(scratch, paths).records();
+        }
+    }
+
+    /** The state of a run. */
+    private final class Run {
+
+        private final NDManager scratch;
+        private final int paths;
+        private final int heads = (int) weights.getShape().get(0);
+        private final int dimension = (int) weights.getShape().get(1);
+        private final SplittableRandom[] randoms;
+        private final List<RecordedPath> recorded = new ArrayList<>();
+        private NDArray x;
+        private NDArray d;
+        private NDArray sums;
+
+        Run(NDManager scratch, int paths) {
+            this.scratch = scratch;
+            this.paths = paths;
+            randoms = new SplittableRandom[paths];
+            SplittableRandom seeds = new SplittableRandom(seed);
+            for (int p = 0; p < paths; p++) {
+                randoms[p] = new SplittableRandom(seeds.nextLong());
+                recorded.add(new RecordedPath());
+            }
+            x = repeated(tokens);
+            d = repeated(weights);
+            sums = scratch.zeros(new Shape(paths, 4), DataType.FLOAT64);
+        }
+
+        private NDArray repeated(NDArray array) {
+            NDArray exact = array.toType(DataType.FLOAT64, true);
+            exact.attach(scratch);
+            return exact.expandDims(0).repeat(0, paths);
+        }
+
+        List<FlowRecord> records() {
+            record(0);
+            int step = 0;
+            while (step < steps) {
+                int untilRecord = recordEvery - step % recordEvery;
+                int count = Math.min(Math.min(STEPS_PER_CALL, untilRecord), steps - step);
+                advance(step, count);
+                step += count;
+                if (step % recordEvery == 0 || step == steps) {
+                    record(step);
+                }
+                progress.accept(step);
+            }
+            List<FlowRecord> records = new ArrayList<>();
+            for (int p = 0; p < paths; p++) {
+                records.add(recorded.get(p).toRecord(tokens.getManager(), d.get(p)));
+            }
+            return records;
+        }
+
+        private void advance(int step, int count) {
+            NDArray targets = targets(step, count);
+            NDArray noise = noiseVariance == 0 ? targets : noise(step, count);
+            NDList next =
+                    FlowKernels.NATIVE.call(
+                            scratch,
+                            "advance",
+                            x,
+                            d,
+                            sums,
+                            targets,
+                            noise,
+                            stepSize,
+                            drift.rate(),
+                            noiseVariance);
+            for (NDArray old : new NDList(x, d, sums, targets, noise)) {
+                old.close();
+            }
+            x = next.get(0);
+            d = next.get(1);
+            sums = next.get(2);
+        }
+
+        private NDArray targets(int step, int count) {
+            int size = heads * dimension * dimension;
+            double[] values = new double[count * size];
+            for (int i = 0; i < count; i++) {
+                drift.write(values, i * size, heads, dimension, (step + i) * stepSize);
+            }
+            return scratch.create(values, new Shape(count, heads, dimension, dimension));
+        }
+
+        private NDArray noise(int step, int count) {
+            if (increments != null) {
+                NDArray given = increments.get(step + ":" + (step + count));
+                NDArray exact = given.toType(DataType.FLOAT64, true);
+                given.close();
+                exact.attach(scratch);
+                return exact.expandDims(1);
+            }
+            double[] values = new double[count * paths * heads * dimension * dimension];
+            for (int i = 0, next = 0; i < count; i++) {
+                for (int p = 0; p < paths; p++) {
+                    for (int h = 0; h < heads; h++) {
+                        symmetricIncrement(randoms[p], values, next);
+                        next += dimension * dimension;
+                    }
+                }
+            }
+            return scratch.create(values, new Shape(count, paths, heads, dimension, dimension));
+        }
+
+        /** Half the sum of a Gaussian matrix and its transpose, of variance dt. */
+        private void symmetricIncrement(SplittableRandom random, double[] into, int offset) {
+            double root = Math.sqrt(stepSize);
+            for (int i = 0; i < dimension; i++) {
+                for (int j = 0; j <= i; j++) {
+                    double deviation = i == j ? root : root / Math.sqrt(2);
+                    double value = deviation * random.nextGaussian();
+                    into[offset + i * dimension + j] = value;
+                    into[offset + j * dimension + i] = value;
+                }
+            }
+        }
+
+        private void record(int step) {
+            try (NDArray measures =
+                    FlowKernels.NATIVE.call(scratch, "measure", x, d).singletonOrThrow()) {
+                double[] now = measures.toDoubleArray();
+                double[] integrals = sums.toDoubleArray();
+                double[] positions = x.toDoubleArray();
+                int size = positions.length / paths;
+                for (int p = 0; p < paths; p++) {
+                    recorded.get(p)
+                            .add(
+                                    step * stepSize,
+                                    Arrays.copyOfRange(now, 3 * p, 3 * p + 3),
+                                    Arrays.copyOfRange(integrals, 4 * p, 4 * p + 4),
+                                    Arrays.copyOfRange(positions, p * size, (p + 1) * size));
+                }
+            }
+        }
+    }
+
+    /** Builds a {@link FlowSimulator}. */
+    public static final class Builder {
+
+        private NDArray tokens;
+        private NDArray weights;
+        private Drift drift;
+        private double stepSize;
+        private int steps;
+        private int recordEvery = 1;
+        private double noiseVariance;
+        private NDArray increments;
+        private long seed = 42;
+        private IntConsumer progress = step -> {};
+
+        private Builder() {}
+
+        /**
+         * Sets the tokens to begin with.
+         *
+         * @param tokens [n, d], n at least 1, d at least 2, each of length 1 within 1e-4; used as
+         *     they are, in float64. Results attach to their manager.
+         * @return this builder
+         */
+        public Builder setTokens(NDArray tokens) {
+            this.tokens = Objects.requireNonNull(tokens, "tokens");
+            return this;
+        }
+
+        /**
+         * Sets the weights to begin with.
+         *
+         * @param weights [heads, d, d], symmetric
+         * @return this builder
+         */
+        public Builder setWeights(NDArray weights) {
+            this.weights = Objects.requireNonNull(weights, "weights");
+            return this;
+        }
+
+        /**
+         * Sets how the weights move.
+         *
+         * @param drift the drift
+         * @return this builder
+         */
+        public Builder setDrift(Drift drift) {
+            this.drift = Objects.requireNonNull(drift, "drift");
+            return this;
+        }
+
+        /**
+         * Sets the step size.
+         *
+         * @param stepSize the time per step, positive and finite
+         * @return this builder
+         */
+        public Builder setStepSize(double stepSize) {
+            this.stepSize = stepSize;
+            return this;
+        }
+
+        /**
+         * Sets the number of steps.
+         *
+         * @param steps at least 1
+         * @return this builder
+         */
+        public Builder setSteps(int steps) {
+            this.steps = steps;
+            return this;
+        }
+
+        /**
+         * Sets the number of steps between records. The beginning and the end are always recorded.
+         * Default: 1.
+         *
+         * @param recordEvery at least 1
+         * @return this builder
+         */
+        public Builder optRecordEvery(int recordEvery) {
+            this.recordEvery = recordEvery;
+            return this;
+        }
+
+        /**
+         * Sets the variance of the weights' noise, sigma^2, per unit of time. Default: 0, no noise.
+         *
+         * @param noiseVariance finite and at least 0
+         * @return this builder
+         */
+        public Builder optNoiseVariance(double noiseVariance) {
+            this.noiseVariance = noiseVariance;
+            return this;
+        }
+
+        /**
+         * Sets the increments of the Brownian motion instead of drawing them.
+         *
+         * @param increments dW [steps, heads, d, d], symmetric, without the factor sigma
+         * @return this builder
+         */
+        public Builder optIncrements(NDArray increments) {
+            this.increments = Objects.requireNonNull(increments, "increments");
+            return this;
+        }
+
+        /**
+         * Sets the seed of the increments. Default: 42.
+         *
+         * @param seed any number
+         * @return this builder
+         */
+        public Builder optSeed(long seed) {
+            this.seed = seed;
+            return this;
+        }
+
+        /**
+         * Sets who is told of the progress. Default: nobody.
+         *
+         * @param progress called with the number of steps done, several times a run
+         * @return this builder
+         */
+        public Builder optProgress(IntConsumer progress) {
+            this.progress = Objects.requireNonNull(progress, "progress");
+            return this;
+        }
+
+        /**
+         * Builds the simulator.
+         *
+         * @return the simulator
+         * @throws NullPointerException if tokens, weights or drift are not set
+         * @throws IllegalArgumentException if a value or a shape is out of its range
+         */
+        public FlowSimulator build() {
+            FlowKernels.requireTokens(Objects.requireNonNull(tokens, "tokens"));
+            FlowKernels.requireWeights(
+                    Objects.requireNonNull(weights, "weights"), tokens.getShape().get(1));
+            Objects.requireNonNull(drift, "drift");
+            FlowKernels.requirePositive("The step size", stepSize);
+            FlowKernels.requireAtLeast(1, "The number of steps", steps);
+            FlowKernels.requireAtLeast(1, "The number of steps between records", recordEvery);
+            if (!(noiseVariance >= 0 && noiseVariance < Double.POSITIVE_INFINITY)) {
+                throw new IllegalArgumentException(
+                        "The noise variance must be finite and at least 0, was " + noiseVariance);
+            }
+            if (increments != null) {
+                requireIncrements();
+            }
+            return new FlowSimulator(this);
+        }
+
+        private void requireIncrements() {
+            Shape one = weights.getShape();
+            Shape all = new Shape(steps).addAll(one);
+            if (!increments.getShape().equals(all)) {
+                throw new IllegalArgumentException(
+                        "Increments must be "
+                                + all
+                                + " for "
+                                + steps
+                                + " steps of weights "
+                                + one
+                                + ", were "
+                                + increments.getShape());
+            }
+            try (NDArray flat = increments.reshape(-1, one.get(1), one.get(2))) {
+                FlowKernels.requireWeights(flat, one.get(1));
+            }
+        }
+    }
+}

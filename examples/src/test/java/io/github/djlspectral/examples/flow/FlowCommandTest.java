@@ -1,0 +1,148 @@
+package io.github.djlspectral.examples.flow;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import javax.imageio.ImageIO;
+import javax.imageio.ImageReader;
+import javax.imageio.stream.ImageInputStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class FlowCommandTest {
+
+    @TempDir private Path directory;
+
+    private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    private final PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
+
+    private static FlowSettings settings(int dimension, FlowDrift drift) {
+        return new FlowSettings(
+                dimension,
+                2,
+                6,
+                0.2,
+                0.01,
+                drift,
+                TokenStart.UNIFORM,
+                WeightStart.DRIFT,
+                drift.noise(),
+                2,
+                1,
+                5);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {2, 3})
+    void writesTablesPicturesAndAnAnimation(int dimension) throws IOException {
+        new FlowSimulation(settings(dimension, FlowDrift.OSCILLATING)).run(directory, out);
+        List<String> rows = Files.readAllLines(directory.resolve("flow.csv"));
+        assertThat(rows.get(0))
+                .isEqualTo(
+                        "path,time,energy,slope,dissipation,energy_drift,slope_integral,"
+                                + "dissipation_integral,martingale,residual,slope_residual");
+        assertThat(rows).hasSize(1 + 2 * 5); // two paths of four times and the beginning
+        assertThat(rows.get(5)).startsWith("1,0.2,");
+        List<String> tokens = Files.readAllLines(directory.resolve("tokens.csv"));
+        assertThat(tokens).hasSize(1 + 5 * 6);
+        assertThat(tokens.get(0))
+                .isEqualTo(dimension == 2 ? "time,token,x1,x2" : "time,token,x1,x2,x3");
+        for (String name : new String[] {"energy.png", "identity.png", "tokens.png"}) {
+            assertThat(colors(ImageIO.read(directory.resolve(name).toFile())))
+                    .as(name)
+                    .isGreaterThan(5);
+        }
+        try (ImageInputStream stream =
+                ImageIO.createImageInputStream(directory.resolve("tokens.gif").toFile())) {
+            ImageReader reader = ImageIO.getImageReaders(stream).next();
+            reader.setInput(stream);
+            assertThat(reader.getFormatName()).isEqualTo("gif");
+            assertThat(reader.getNumImages(true)).isEqualTo(5);
+            assertThat(colors(reader.read(4))).isGreaterThan(5);
+            reader.dispose();
+        }
+        assertThat(bytes.toString(StandardCharsets.UTF_8)).contains("residual of the identity");
+    }
+
+    @Test
+    void drawsNoTokensInHigherDimensions() {
+        new FlowSimulation(settings(4, FlowDrift.OU)).run(directory, out);
+        assertThat(directory.resolve("tokens.csv")).exists();
+        assertThat(directory.resolve("tokens.png")).doesNotExist();
+        assertThat(bytes.toString(StandardCharsets.UTF_8)).contains("--dimension 2 and 3 only");
+    }
+
+    /** The claims of the documents, on a small system. */
+    @Test
+    void theIdentityHoldsWithTheExactDissipation() throws IOException {
+        FlowSettings base =
+                new FlowSettings(
+                        3,
+                        1,
+                        8,
+                        0.4,
+                        0.01,
+                        FlowDrift.OSCILLATING,
+                        TokenStart.UNIFORM,
+                        WeightStart.NORMAL,
+                        0,
+                        1,
+                        1,
+                        1);
+        new IdentityStudy(base, List.of(1, 4), List.of(0.0025, 0.005)).run(directory, out);
+        List<String> rows = Files.readAllLines(directory.resolve("residuals.csv"));
+        assertThat(rows.get(0))
+                .isEqualTo("dimension,heads,step_size,energy_change,residual,slope_residual");
+        double[][] values =
+                rows.stream()
+                        .skip(1)
+                        .map(row -> Arrays.stream(row.split(",")).mapToDouble(Double::parseDouble))
+                        .map(row -> row.toArray())
+                        .toArray(double[][]::new);
+        assertThat(values).hasNumberOfRows(4);
+        assertThat(values[0][2]).isEqualTo(0.005);
+        for (int i : new int[] {0, 2}) {
+            assertThat(values[i][4] / values[i + 1][4]).isBetween(1.7, 2.3);
+        }
+        assertThat(values[0][5] / values[1][5]).isBetween(1.7, 2.3); // one head: they are the same
+        assertThat(values[2][5] / values[3][5]).isLessThan(1.5); // four: something stays
+        assertThat(Files.readAllLines(directory.resolve("residuals.md"))).hasSize(6);
+        assertThat(directory.resolve("residuals.png")).exists();
+    }
+
+    @Test
+    void scalingWritesEveryPathAndAnExponentForEverySeed() throws IOException {
+        ScalingStudy study =
+                new ScalingStudy(
+                        List.of(settings(2, FlowDrift.OU), settings(2, FlowDrift.OSCILLATING)),
+                        List.of(8, 1, 4),
+                        2);
+        study.run(directory, out);
+        List<String> rows = Files.readAllLines(directory.resolve("scaling.csv"));
+        assertThat(rows.get(0)).isEqualTo("drift,dimension,seed,heads,path,mean_slope");
+        assertThat(rows).hasSize(1 + 2 * 2 * 3 * 2);
+        List<String> table = Files.readAllLines(directory.resolve("scaling.md"));
+        assertThat(table).hasSize(2 + 2 * 2);
+        assertThat(table.get(0)).contains("H = 1 | H = 4 | H = 8 | exponent");
+        assertThat(directory.resolve("scaling.png")).exists();
+        // the single head, 100, is left out
+        assertThat(study.fit(new double[] {100, 3, 1.5}).exponent()).isCloseTo(-1, within(1e-14));
+    }
+
+    private static long colors(BufferedImage image) {
+        int[] pixels =
+                image.getRGB(0, 0, image.getWidth(), image.getHeight(), null, 0, image.getWidth());
+        return Arrays.stream(pixels).distinct().count();
+    }
+}
