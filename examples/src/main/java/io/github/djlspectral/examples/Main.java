@@ -2,6 +2,8 @@ package io.github.djlspectral.examples;
 
 import ai.djl.TrainingDivergedException;
 import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.sweep.LandscapeCommand;
+import io.github.djlspectral.examples.sweep.SweepCommand;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.util.Set;
@@ -20,6 +22,9 @@ import picocli.CommandLine.ParameterException;
             EvalCommand.class,
             GenerateCommand.class,
             CompareCommand.class,
+            RandomFeaturesCommand.class,
+            SweepCommand.class,
+            LandscapeCommand.class,
             BenchCommand.class
         })
 public final class Main {

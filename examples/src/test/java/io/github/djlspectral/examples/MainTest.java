@@ -48,7 +48,18 @@ class MainTest {
                 "generate --run DIR/none                | There is no run in",
                 "generate --run DIR/none --temperature -1 | --temperature is -1.0, but must be",
                 "generate --run DIR/none --top-p 2      | --top-p is 2.0, but must be",
-                "generate --run DIR/none --tokens 0     | --tokens is 0, but must be"
+                "generate --run DIR/none --tokens 0     | --tokens is 0, but must be",
+                "random-features --steps 2 --out DIR/r  | --steps is 2, but must be",
+                "random-features --seeds 0 --out DIR/r  | --seeds is 0, but must be",
+                "sweep --quick --jobs 0                 | --jobs is 0, but must be",
+                "sweep --quick --seeds 0                | --seeds is 0, but must be",
+                "sweep --quick --only adam              | --only is adam, but must match",
+                "sweep --quick -- --lr=1                | --lr differs from run to run",
+                "sweep --quick -- --width=1             | --width is 1, but must be",
+                "sweep --quick --data DIR/none.txt --out DIR/r | none.txt",
+                "landscape --quick --at 0,300           | --at has 300, but must be in [0, 299]",
+                "landscape --quick --at x               | 'x' is not an int",
+                "landscape --quick -- --optimizer=sgd   | --optimizer is sgd, but must"
             })
     void badInputIsOneLineAndCodeTwo(String arguments, String message) throws IOException {
         prepareData();

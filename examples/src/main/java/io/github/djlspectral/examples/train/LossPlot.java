@@ -5,18 +5,25 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
+import javax.imageio.ImageIO;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.BitmapEncoder.BitmapFormat;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
+import org.knowm.xchart.internal.chartpart.Chart;
 import org.knowm.xchart.style.Styler.LegendPosition;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
-/** Draws the loss curves of a run. */
-final class LossPlot {
+/** Draws loss curves. */
+public final class LossPlot {
 
     private static final int WIDTH = 900;
     private static final int HEIGHT = 540;
+
+    static {
+        // A cache on disk needs a shutdown hook, which a run that is asked to stop cannot add.
+        ImageIO.setUseCache(false);
+    }
 
     private LossPlot() {}
 
@@ -34,8 +41,13 @@ final class LossPlot {
         }
     }
 
-    /** Returns an empty chart of losses over steps. */
-    static XYChart chart(String title) {
+    /**
+     * Returns an empty chart of losses over steps.
+     *
+     * @param title the title of the picture
+     * @return the chart; add series to it, then {@link #save} it
+     */
+    public static XYChart chart(String title) {
         XYChart chart =
                 new XYChartBuilder()
                         .width(WIDTH)
@@ -48,8 +60,14 @@ final class LossPlot {
         return chart;
     }
 
-    /** Writes a chart as a PNG file. */
-    static void save(XYChart chart, Path path) {
+    /**
+     * Writes a chart as a PNG file.
+     *
+     * @param chart the chart
+     * @param path the file; its name ends in .png
+     * @throws UncheckedIOException if it cannot be written
+     */
+    public static void save(Chart<?, ?> chart, Path path) {
         try {
             BitmapEncoder.saveBitmap(chart, path.toString(), BitmapFormat.PNG);
         } catch (IOException e) {

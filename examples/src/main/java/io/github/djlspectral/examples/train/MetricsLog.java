@@ -1,16 +1,11 @@
 package io.github.djlspectral.examples.train;
 
 import io.github.djlspectral.examples.data.BadInputException;
-import java.io.BufferedWriter;
-import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.IntStream;
 
 /** The file {@code metrics.csv} of a run: one row per step, readable at any time. */
 final class MetricsLog implements AutoCloseable {
@@ -19,12 +14,10 @@ final class MetricsLog implements AutoCloseable {
             "step,train_loss,validation_loss,learning_rate,gradient_norm,tokens,seconds,"
                     + "tokens_per_second";
 
-    private final Path path;
-    private final BufferedWriter out;
+    private final CsvLog log;
 
-    private MetricsLog(Path path, BufferedWriter out) {
-        this.path = path;
-        this.out = out;
+    private MetricsLog(CsvLog log) {
+        this.log = log;
     }
 
     /**
@@ -34,20 +27,8 @@ final class MetricsLog implements AutoCloseable {
      * @throws UncheckedIOException if the file cannot be written
      */
     static MetricsLog open(Path path, List<MetricsRow> rows) {
-        StringBuilder text = new StringBuilder(HEADER).append('\n');
-        rows.forEach(row -> text.append(format(row)).append('\n'));
-        Path partial = path.resolveSibling(path.getFileName() + ".tmp");
-        try {
-            Files.writeString(partial, text);
-            Files.move(
-                    partial,
-                    path,
-                    StandardCopyOption.ATOMIC_MOVE,
-                    StandardCopyOption.REPLACE_EXISTING);
-            return new MetricsLog(path, Files.newBufferedWriter(path, StandardOpenOption.APPEND));
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot write " + path + " (" + e + ")", e);
-        }
+        return new MetricsLog(
+                CsvLog.open(path, HEADER, rows.stream().map(MetricsLog::format).toList()));
     }
 
     /**
@@ -58,44 +39,18 @@ final class MetricsLog implements AutoCloseable {
      * @throws UncheckedIOException if the file cannot be read
      */
     static List<MetricsRow> read(Path path, int lastStep) {
-        try {
-            List<MetricsRow> rows = new ArrayList<>();
-            List<String> lines = Files.readAllLines(path);
-            for (int i = 1; i < lines.size(); i++) {
-                MetricsRow row = parse(path, i + 1, lines.get(i));
-                if (row.step() >= lastStep) {
-                    if (row.step() == lastStep) {
-                        rows.add(row);
-                    }
-                    break;
-                }
-                rows.add(row);
-            }
-            return rows;
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot read " + path + " (" + e + ")", e);
-        }
+        List<String> rows = CsvLog.read(path, lastStep);
+        return IntStream.range(0, rows.size()).mapToObj(i -> parse(path, i, rows.get(i))).toList();
     }
 
     /** Appends a row and hands it to the operating system, so that a crash loses none. */
     void append(MetricsRow row) {
-        try {
-            out.write(format(row));
-            out.newLine();
-            out.flush();
-        } catch (IOException e) {
-            throw new UncheckedIOException(
-                    "Cannot write " + path + " (" + e + "); make room, then --resume", e);
-        }
+        log.append(List.of(format(row)));
     }
 
     @Override
     public void close() {
-        try {
-            out.close();
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot write " + path + " (" + e + ")", e);
-        }
+        log.close();
     }
 
     /** Floats are written as Java prints them, so that equal text means equal bits. */
@@ -114,7 +69,7 @@ final class MetricsLog implements AutoCloseable {
                 row.step() == 0 ? "" : String.format(Locale.ROOT, "%.1f", row.tokensPerSecond()));
     }
 
-    private static MetricsRow parse(Path path, int line, String text) {
+    private static MetricsRow parse(Path path, int index, String text) {
         String[] cells = text.split(",", -1);
         try {
             return new MetricsRow(
@@ -127,7 +82,7 @@ final class MetricsLog implements AutoCloseable {
                     Double.parseDouble(cells[6]),
                     cells[7].isEmpty() ? Double.NaN : Double.parseDouble(cells[7]));
         } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
-            throw new BadInputException(path + " is damaged at line " + line + ": " + text, e);
+            throw CsvLog.damaged(path, index, text, e);
         }
     }
 

@@ -9,6 +9,7 @@ import io.github.djlspectral.optim.Muon;
 import io.github.djlspectral.optim.ParameterRouting;
 import io.github.djlspectral.optim.SpectralOptimizer;
 import io.github.djlspectral.optim.TruncatedSgd;
+import io.github.djlspectral.optim.UpdateObserver;
 import java.util.Locale;
 
 /** The optimizers of the command line. */
@@ -32,14 +33,20 @@ public enum OptimizerChoice {
      * @param options the run's options
      * @param block the block to train
      * @param stepsDone the steps done before; optimizers with a state read them from it
+     * @param observer sees the updates of hidden matrices, if there are any
      */
-    Optimizer optimizer(TrainingOptions options, Block block, int stepsDone) {
+    Optimizer optimizer(
+            TrainingOptions options, Block block, int stepsDone, UpdateObserver observer) {
         return switch (this) {
-            case MUON -> spectral(Muon.builder(), options, block).build();
-            case FREON -> spectral(freon(options), options, block).build();
-            case KAON -> spectral(kaon(options), options, block).build();
+            case MUON -> spectral(Muon.builder(), options, block, observer).build();
+            case FREON -> spectral(freon(options), options, block, observer).build();
+            case KAON -> spectral(kaon(options), options, block, observer).build();
             case TRUNCATED_SGD ->
-                    spectral(TruncatedSgd.builder().optFraction(options.fraction), options, block)
+                    spectral(
+                                    TruncatedSgd.builder().optFraction(options.fraction),
+                                    options,
+                                    block,
+                                    observer)
                             .build();
             case ADAMW -> adamw(options, options.lr);
             case SGD ->
@@ -57,11 +64,12 @@ public enum OptimizerChoice {
     }
 
     private static <T extends SpectralOptimizer.Builder<T>> T spectral(
-            T builder, TrainingOptions options, Block block) {
+            T builder, TrainingOptions options, Block block, UpdateObserver observer) {
         return builder.optLearningRateTracker(options.schedule.tracker(options, options.lr))
                 .optMomentum((float) options.momentum)
                 .optWeightDecays((float) options.weightDecay)
                 .optRouting(ParameterRouting.of(block))
+                .optObserver(observer)
                 .optFallback(adamw(options, options.adamwLr));
     }
 

@@ -56,12 +56,43 @@ record RunDirectory(Path path) {
         return path.resolve("metrics.csv");
     }
 
+    /** The file that says why the run cannot go on; it exists only then. */
+    Path divergence() {
+        return path.resolve("diverged.txt");
+    }
+
+    /** Keeps the message of a divergence: the same steps would only lead there again. */
+    void recordDivergence(String message) {
+        try {
+            Files.writeString(divergence(), message + "\n");
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot write " + divergence() + " (" + e + ")", e);
+        }
+    }
+
+    /** Forgets a divergence, because the run is tried again. */
+    void clearDivergence() {
+        try {
+            Files.deleteIfExists(divergence());
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot delete " + divergence() + " (" + e + ")", e);
+        }
+    }
+
     Path samples() {
         return path.resolve("samples.txt");
     }
 
     Path plot() {
         return path.resolve("loss.png");
+    }
+
+    Path spectra() {
+        return path.resolve("spectra.csv");
+    }
+
+    Path spectraPlot() {
+        return path.resolve("spectra.png");
     }
 
     Checkpoints checkpoints() {

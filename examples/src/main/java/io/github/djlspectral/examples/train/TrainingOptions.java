@@ -20,7 +20,13 @@ import picocli.CommandLine.Option;
 public final class TrainingOptions {
 
     private static final Set<String> FREE_ON_RESUME =
-            Set.of("--out", "--resume", "--steps", "--checkpoint-every", "--keep");
+            Set.of(
+                    "--out",
+                    "--resume",
+                    "--steps",
+                    "--checkpoint-every",
+                    "--keep",
+                    "--spectrum-every");
 
     @Option(
             names = "--preset",
@@ -164,6 +170,11 @@ public final class TrainingOptions {
     @Option(names = "--sample-every", description = "Steps between text samples; 0: none.")
     int sampleEvery;
 
+    @Option(
+            names = "--spectrum-every",
+            description = "Steps between spectra of momentum and update; 0: none. Default: 0.")
+    int spectrumEvery;
+
     @Option(names = "--device", description = "cpu, gpu, gpu0, gpu1, ... Default: cpu.")
     String device = "cpu";
 
@@ -233,6 +244,24 @@ public final class TrainingOptions {
         return new CommandLine(command).setCaseInsensitiveEnumValuesAllowed(true);
     }
 
+    /**
+     * Returns the number of optimizer steps in all.
+     *
+     * @return at least 1
+     */
+    public int steps() {
+        return steps;
+    }
+
+    /**
+     * Tells whether hidden matrices have a spectral optimizer.
+     *
+     * @return false for AdamW and SGD, which treat all parameters alike
+     */
+    public boolean isSpectral() {
+        return optimizer.isSpectral();
+    }
+
     /** Returns the run's directory. */
     Path directory() {
         return Path.of(out == null ? "runs/" + preset + "-" + optimizer : out);
@@ -260,6 +289,12 @@ public final class TrainingOptions {
         atLeast(1, "--checkpoint-every", checkpointEvery);
         atLeast(1, "--keep", keep);
         atLeast(0, "--sample-every", sampleEvery);
+        atLeast(0, "--spectrum-every", spectrumEvery);
+        require(
+                spectrumEvery == 0 || optimizer.isSpectral(),
+                "--spectrum-every",
+                spectrumEvery,
+                "0 with --optimizer " + optimizer + ", which maps no spectra");
         require(width % heads == 0, "--width", width, "a multiple of --heads " + heads);
         atLeast(0, "--warmup", warmup);
         positive("--lr", lr);

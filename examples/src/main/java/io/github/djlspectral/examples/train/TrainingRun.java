@@ -23,14 +23,19 @@ import io.github.djlspectral.optim.GradientClipping;
 import io.github.djlspectral.optim.OptimizerState;
 import io.github.djlspectral.optim.ParameterRouting;
 import io.github.djlspectral.optim.StatefulOptimizer;
+import io.github.djlspectral.optim.UpdateObserver;
+import io.github.djlspectral.optim.diagnostics.SpectrumRecorder;
+import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
+import java.util.List;
 import java.util.Locale;
+import java.util.function.BooleanSupplier;
 
 /**
  * A GPT-2 in training. Its state after a step is the parameters, the optimizer's state and the
  * number of the step: the step's batches and the engine's random numbers depend on the seed and
  * that number alone, so a run continues from a checkpoint bit for bit.
  */
-final class TrainingRun implements AutoCloseable {
+public final class TrainingRun implements AutoCloseable {
 
     private static final String ENGINE = "PyTorch";
 
@@ -42,7 +47,23 @@ final class TrainingRun implements AutoCloseable {
     private final ParameterStore parameters;
     private final TokenBatches batches;
     private final Validation validation;
+    private final SpectrumRecorder recorder;
     private int step;
+
+    /**
+     * Creates a model at random, whose training is watched.
+     *
+     * @param options decide the model and its training; the directory is not used
+     * @param corpus the data; the caller closes it, after this
+     * @param observer sees the updates of hidden matrices, instead of {@code --spectrum-every}
+     * @return the run, before its first step
+     * @throws io.github.djlspectral.examples.data.BadInputException if there is no such device or
+     *     the data is too short
+     */
+    public static TrainingRun observed(
+            TrainingOptions options, Corpus corpus, UpdateObserver observer) {
+        return new TrainingRun(options, corpus, null, observer);
+    }
 
     /**
      * Creates the model, from a checkpoint or at random.
@@ -50,7 +71,16 @@ final class TrainingRun implements AutoCloseable {
      * @param checkpoint what to continue from; null to begin at step 0
      */
     TrainingRun(TrainingOptions options, Corpus corpus, Checkpoint checkpoint) {
+        this(options, corpus, checkpoint, null);
+    }
+
+    private TrainingRun(
+            TrainingOptions options,
+            Corpus corpus,
+            Checkpoint checkpoint,
+            UpdateObserver observer) {
         this.options = options;
+        recorder = new SpectrumRecorder(options.spectrumEvery);
         batches = new TokenBatches(corpus.train(), options.batch, options.context, options.seed);
         validation =
                 new Validation(
@@ -68,7 +98,9 @@ final class TrainingRun implements AutoCloseable {
         model.setBlock(gpt2);
         Engine.getEngine(ENGINE).setRandomSeed(options.seed);
         gpt2.initialize(model.getNDManager(), model.getDataType(), new Shape(1, options.context));
-        optimizer = options.optimizer.optimizer(options, gpt2, step);
+        optimizer =
+                options.optimizer.optimizer(
+                        options, gpt2, step, observer == null ? recorder : observer);
         if (checkpoint != null && optimizer instanceof StatefulOptimizer stateful) {
             checkpoint.restore(stateful, gpt2);
         }
@@ -86,8 +118,21 @@ final class TrainingRun implements AutoCloseable {
         return created;
     }
 
-    /** Returns the number of steps done. */
-    int step() {
+    /**
+     * Returns the model in training.
+     *
+     * @return the model, whose weights may be changed between steps
+     */
+    public Gpt2 block() {
+        return gpt2;
+    }
+
+    /**
+     * Returns the number of steps done.
+     *
+     * @return the number
+     */
+    public int step() {
         return step;
     }
 
@@ -125,21 +170,28 @@ final class TrainingRun implements AutoCloseable {
         return new LanguageModel(gpt2, options.context, trainer.getManager());
     }
 
-    /** What a step found. */
-    record StepResult(float loss, float learningRate, float gradientNorm) {}
+    /**
+     * What a step found.
+     *
+     * @param loss mean loss of the step's tokens before its update, nats per token
+     * @param learningRate the step's learning rate
+     * @param gradientNorm global norm of the gradient before clipping
+     */
+    public record StepResult(float loss, float learningRate, float gradientNorm) {}
 
     /**
      * Makes a step, unless asked to stop meanwhile.
      *
+     * @param stop asked before each backward pass
      * @return what it found; null if it was stopped, with the state as before
      * @throws TrainingDivergedException if the loss is not a number; the state is as before
      */
-    StepResult step(StopSignal stop) {
+    public StepResult step(BooleanSupplier stop) {
         int next = step + 1;
         Engine.getEngine(ENGINE).setRandomSeed(seedOf(next));
         double loss = 0;
         for (int i = 0; i < options.accumulate; i++) {
-            if (stop.requested()) {
+            if (stop.getAsBoolean()) {
                 return null;
             }
             loss += backward(batches.batch((long) step * options.accumulate + i));
@@ -177,8 +229,17 @@ final class TrainingRun implements AutoCloseable {
         }
     }
 
-    /** Returns the validation loss in nats per token. */
-    float validate() {
+    /** Returns the spectra measured since they were last asked for. */
+    List<UpdateSpectra> spectra() {
+        return recorder.take();
+    }
+
+    /**
+     * Measures the model on the same batches every time.
+     *
+     * @return the validation loss in nats per token
+     */
+    public float validate() {
         return (float) validation.run(languageModel()).loss();
     }
 
@@ -202,6 +263,7 @@ final class TrainingRun implements AutoCloseable {
         return (int) (Seeds.mix(options.seed, number) >>> Integer.SIZE);
     }
 
+    /** Frees the model and the optimizer's state. */
     @Override
     public void close() {
         trainer.close();

@@ -1,9 +1,11 @@
 package io.github.djlspectral.examples.train;
 
+import ai.djl.TrainingDivergedException;
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.data.TokenShard;
+import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,6 +28,7 @@ public final class TrainingSession {
     private final StopSignal stop;
     private final Progress progress;
     private final List<MetricsRow> rows;
+    private final List<UpdateSpectra> spectra;
     private final double secondsBefore;
     private final long begin = System.nanoTime();
 
@@ -43,8 +46,10 @@ public final class TrainingSession {
         this.stop = stop;
         this.progress = progress;
         rows = new ArrayList<>();
+        spectra = new ArrayList<>();
         if (run.step() > 0) {
             rows.addAll(MetricsLog.read(directory.metrics(), run.step()));
+            spectra.addAll(SpectraLog.read(directory.spectra(), run.step()));
         }
         secondsBefore = rows.isEmpty() ? 0 : rows.get(rows.size() - 1).seconds();
     }
@@ -58,7 +63,8 @@ public final class TrainingSession {
      * @throws BadInputException if an option or a file of the run is at fault
      * @throws io.github.djlspectral.examples.data.BadInputException if the data is
      * @throws java.io.UncheckedIOException if a file cannot be read or written
-     * @throws ai.djl.TrainingDivergedException if the loss or a gradient is not a number
+     * @throws TrainingDivergedException if the loss or a gradient is not a number; {@code
+     *     diverged.txt} in the run's directory then says so too
      */
     public static void train(List<String> arguments, CorpusLoader loader, PrintStream out) {
         TrainingOptions options = TrainingOptions.of(arguments);
@@ -78,6 +84,7 @@ public final class TrainingSession {
             RunConfig config = RunConfig.of(options, corpus);
             if (saved != null) {
                 saved.requireSameData(config);
+                directory.clearDivergence();
             }
             try (TrainingRun run = new TrainingRun(options, corpus, checkpoint)) {
                 if (saved == null) {
@@ -88,6 +95,9 @@ public final class TrainingSession {
                 try (Progress progress =
                         new Progress(out, run.step(), options.steps, run.flopsPerToken(), rate)) {
                     new TrainingSession(options, directory, corpus, run, stop, progress).loop();
+                } catch (TrainingDivergedException e) {
+                    directory.recordDivergence(e.getMessage());
+                    throw e;
                 }
             }
         }
@@ -95,7 +105,8 @@ public final class TrainingSession {
 
     private void loop() {
         samples().truncateAfter(run.step());
-        try (MetricsLog log = MetricsLog.open(directory.metrics(), rows)) {
+        try (MetricsLog log = MetricsLog.open(directory.metrics(), rows);
+                SpectraLog spectraLog = openSpectra()) {
             if (run.step() == 0) {
                 record(log, untrained());
             }
@@ -107,6 +118,7 @@ public final class TrainingSession {
                     return;
                 }
                 record(log, row);
+                recordSpectra(spectraLog);
                 afterStep();
             }
         }
@@ -119,6 +131,19 @@ public final class TrainingSession {
         progress.report(row);
     }
 
+    /** Returns the log of spectra; null if there is nothing to measure. */
+    private SpectraLog openSpectra() {
+        return options.spectrumEvery == 0 ? null : SpectraLog.open(directory.spectra(), spectra);
+    }
+
+    private void recordSpectra(SpectraLog log) {
+        List<UpdateSpectra> measured = run.spectra();
+        if (!measured.isEmpty()) {
+            log.append(measured);
+            spectra.addAll(measured);
+        }
+    }
+
     private MetricsRow untrained() {
         float loss = run.validate();
         return new MetricsRow(0, Float.NaN, loss, Float.NaN, Float.NaN, 0, seconds(), Double.NaN);
@@ -127,7 +152,7 @@ public final class TrainingSession {
     /** Makes a step; returns null if asked to stop before it was complete. */
     private MetricsRow step() {
         long start = System.nanoTime();
-        TrainingRun.StepResult result = run.step(stop);
+        TrainingRun.StepResult result = run.step(stop::requested);
         if (result == null) {
             return null;
         }
@@ -159,7 +184,9 @@ public final class TrainingSession {
 
     private void save() {
         run.checkpoint(directory.checkpoints());
-        LossPlot.write(options.preset + ", " + options.optimizer, rows, directory.plot());
+        String title = options.preset + ", " + options.optimizer;
+        LossPlot.write(title, rows, directory.plot());
+        SpectraPlot.write(title, spectra, directory.spectraPlot());
     }
 
     /** Lets the model continue the beginning of the validation text. */

@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /** A text for the smallest models: a cycle of 16 different letters. */
-final class TestText {
+public final class TestText {
 
     /** Entropy of one letter when those before it are ignored, in nats. */
     static final double UNIGRAM_ENTROPY = Math.log(16);
@@ -19,7 +19,7 @@ final class TestText {
     private TestText() {}
 
     /** Writes 20 kB of text. */
-    static Path write(Path directory) throws IOException {
+    public static Path write(Path directory) throws IOException {
         return Files.writeString(directory.resolve("cycle.txt"), CYCLE.repeat(REPETITIONS));
     }
 
@@ -28,7 +28,7 @@ final class TestText {
      *
      * @param more options of the form --name=value, which win
      */
-    static String[] options(Path text, Path out, String... more) {
+    public static String[] options(Path text, Path out, String... more) {
         String small =
                 "--tokenizer=chars --layers=2 --heads=2 --width=16 --context=16 --batch=4"
                         + " --accumulate=2 --dropout=0.1 --bias --steps=12 --warmup=3"

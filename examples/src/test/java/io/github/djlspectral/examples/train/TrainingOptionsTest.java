@@ -83,6 +83,7 @@ class TrainingOptionsTest {
                 "--clip=-1",
                 "--keep=0",
                 "--eval-every=0",
+                "--spectrum-every=-1",
                 "--device=tpu"
             })
     void namesTheOptionThatIsOutOfRange(String option) {
@@ -91,6 +92,18 @@ class TrainingOptionsTest {
                 .isInstanceOf(BadInputException.class)
                 .hasMessageStartingWith(parts[0] + " is " + parts[1])
                 .hasMessageContaining("must be");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sgd", "adamw"})
+    void onlySpectralOptimizersHaveSpectra(String optimizer) {
+        assertThatThrownBy(
+                        () -> TrainingOptions.of("--optimizer=" + optimizer, "--spectrum-every=5"))
+                .isInstanceOf(BadInputException.class)
+                .hasMessage(
+                        "--spectrum-every is 5, but must be 0 with --optimizer "
+                                + optimizer
+                                + ", which maps no spectra");
     }
 
     @ParameterizedTest

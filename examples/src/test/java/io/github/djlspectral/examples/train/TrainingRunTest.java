@@ -29,11 +29,11 @@ class TrainingRunTest {
                                 .load(options.data, options.tokenizer);
                 StopSignal stop = new StopSignal();
                 TrainingRun run = new TrainingRun(options, corpus, null)) {
-            run.step(stop);
+            run.step(stop::requested);
             run.validate();
             int arrays = arrays(run);
             for (int i = 0; i < 10; i++) {
-                run.step(stop);
+                run.step(stop::requested);
                 run.validate();
             }
             assertThat(arrays(run)).isEqualTo(arrays);

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.CorpusLoader;
+import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -78,6 +79,39 @@ class TrainingSessionTest {
         train(broken, choice, "--resume");
         Runs.assertSame(out, broken, 12);
         assertThat(output.toString(StandardCharsets.UTF_8)).contains("continuing after step 8");
+    }
+
+    @Test
+    void measuresSpectraWithoutDisturbingTheRunAndAcrossResume() throws IOException {
+        train(out);
+        Path measured = directory.resolve("measured");
+        train(measured, "--spectrum-every=3");
+        Runs.assertSame(out, measured, 12);
+        assertThat(out.resolve("spectra.csv")).doesNotExist();
+        List<UpdateSpectra> spectra = SpectraLog.read(measured.resolve("spectra.csv"), 12);
+        // two layers of four hidden matrices
+        assertThat(spectra).extracting(UpdateSpectra::step).hasSize(4 * 8).contains(3, 6, 9, 12);
+        assertThat(spectra)
+                .allSatisfy(
+                        s -> {
+                            // polar: 1 within 0.02, all of rank 16
+                            assertThat(s.update().largest()).isBetween(0.98, 1.02);
+                            assertThat(s.update().stableRank()).isGreaterThan(14);
+                            assertThat(s.momentum().stableRank())
+                                    .isLessThan(s.update().stableRank());
+                        });
+        assertThat(measured.resolve("spectra.png")).isNotEmptyFile();
+
+        byte[] whole = Files.readAllBytes(measured.resolve("spectra.csv"));
+        Runs.deleteCheckpoint(measured, 12); // back to step 8, rows of 9 and 12 still there
+        train(measured, "--resume");
+        assertThat(measured.resolve("spectra.csv")).hasBinaryContent(whole);
+        Runs.deleteCheckpoint(measured, 12);
+        train(measured, "--resume", "--spectrum-every=10"); // may change on the way
+        assertThat(SpectraLog.read(measured.resolve("spectra.csv"), 12))
+                .extracting(UpdateSpectra::step)
+                .containsOnly(3, 6, 10);
+        Runs.assertSame(out, measured, 12);
     }
 
     @Test

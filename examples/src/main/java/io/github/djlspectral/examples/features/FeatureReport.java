@@ -1,0 +1,154 @@
+package io.github.djlspectral.examples.features;
+
+import java.awt.BasicStroke;
+import java.awt.Color;
+import java.awt.Font;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.IntStream;
+import org.knowm.xchart.BitmapEncoder;
+import org.knowm.xchart.BitmapEncoder.BitmapFormat;
+import org.knowm.xchart.XYChart;
+import org.knowm.xchart.XYChartBuilder;
+import org.knowm.xchart.style.Styler.LegendPosition;
+import org.knowm.xchart.style.markers.SeriesMarkers;
+
+/**
+ * The results of the experiment for people.
+ *
+ * @param problem what was descended on
+ * @param descents one for each seed, by optimizer, in order
+ */
+record FeatureReport(FeatureProblem problem, Map<String, List<Descent>> descents) {
+
+    private static final int WIDTH = 760;
+    private static final int HEIGHT = 460;
+    private static final Font TICKS = new Font(Font.SANS_SERIF, Font.PLAIN, 10);
+    private static final BasicStroke LINE = new BasicStroke(1.2f);
+
+    /**
+     * Returns a Markdown table: means over the seeds with the least and largest. The last three
+     * columns are coefficients of variation over steps. A best step size t depends on the length of
+     * the direction D, which differs between optimizers and changes over steps; the distance t |D|
+     * does not.
+     */
+    List<String> table() {
+        List<String> lines = new ArrayList<>();
+        lines.add(
+                "| | loss left | variation of the best step t | of the distance t times length"
+                        + " of D | of t about its trend |");
+        lines.add("|---|---|---|---|---|");
+        descents.forEach(
+                (name, all) ->
+                        lines.add(
+                                String.format(
+                                        Locale.ROOT,
+                                        "| %s | %s | %s | %s | %s |",
+                                        name,
+                                        cell("%.2e", all, Descent::remainingLoss),
+                                        cell(
+                                                "%.2f",
+                                                all, d -> Variation.coefficient(d.stepSizes())),
+                                        cell(
+                                                "%.2f",
+                                                all, d -> Variation.coefficient(d.distances())),
+                                        cell(
+                                                "%.3f",
+                                                all, d -> Variation.aboutTrend(d.stepSizes())))));
+        return lines;
+    }
+
+    private static String cell(
+            String format, List<Descent> descents, ToDoubleFunction<Descent> number) {
+        double[] sorted = descents.stream().mapToDouble(number).sorted().toArray();
+        double mean = Arrays.stream(sorted).average().orElseThrow();
+        return String.format(
+                Locale.ROOT,
+                format + " [" + format + ", " + format + "]",
+                mean,
+                sorted[0],
+                sorted[sorted.length - 1]);
+    }
+
+    /** Draws what is left of the loss over steps, every seed. */
+    void plotLoss(Path path) {
+        XYChart chart = chart("loss / first loss", "Loss under exact line search");
+        int index = 0;
+        for (Map.Entry<String, List<Descent>> entry : descents.entrySet()) {
+            Color color = color(index++);
+            for (int seed = 0; seed < entry.getValue().size(); seed++) {
+                List<Descent.Point> points = entry.getValue().get(seed).points();
+                double first = points.get(0).loss();
+                double[] losses = points.stream().mapToDouble(p -> p.loss() / first).toArray();
+                add(chart, entry.getKey(), seed, color, 0, losses);
+            }
+        }
+        save(chart, path);
+    }
+
+    /** Draws the best step size over steps as a multiple of its median, the first seed's. */
+    void plotStepSizes(Path path) {
+        XYChart chart = chart("best step size / its median", "Best step size");
+        int index = 0;
+        for (Map.Entry<String, List<Descent>> entry : descents.entrySet()) {
+            double[] sizes = entry.getValue().get(0).stepSizes();
+            double median =
+                    Arrays.stream(sizes).sorted().skip(sizes.length / 2).findFirst().orElse(1);
+            double[] relative = Arrays.stream(sizes).map(size -> size / median).toArray();
+            add(chart, entry.getKey(), 0, color(index++), 1, relative);
+        }
+        save(chart, path);
+    }
+
+    private Color color(int index) {
+        return Color.getHSBColor((float) index / descents.size(), 0.85f, 0.75f);
+    }
+
+    private XYChart chart(String yAxis, String title) {
+        XYChart chart =
+                new XYChartBuilder()
+                        .width(WIDTH)
+                        .height(HEIGHT)
+                        .title(title + ", " + problem.description())
+                        .xAxisTitle("step")
+                        .yAxisTitle(yAxis)
+                        .build();
+        chart.getStyler().setYAxisLogarithmic(true);
+        chart.getStyler().setLegendPosition(LegendPosition.OutsideE);
+        chart.getStyler().setAxisTickLabelsFont(TICKS);
+        chart.getStyler().setChartBackgroundColor(Color.WHITE);
+        return chart;
+    }
+
+    /** Adds a curve of positive numbers, the only ones that a logarithmic axis has. */
+    private static void add(
+            XYChart chart, String name, int seed, Color color, int firstStep, double[] values) {
+        int[] shown = IntStream.range(0, values.length).filter(i -> values[i] > 0).toArray();
+        if (shown.length == 0) {
+            return;
+        }
+        chart.addSeries(
+                        seed == 0 ? name : name + " " + seed,
+                        Arrays.stream(shown).mapToDouble(i -> i + firstStep).toArray(),
+                        Arrays.stream(shown).mapToDouble(i -> values[i]).toArray())
+                .setMarker(SeriesMarkers.NONE)
+                .setLineColor(color)
+                .setLineStyle(LINE)
+                .setShowInLegend(seed == 0);
+    }
+
+    private static void save(XYChart chart, Path path) {
+        try {
+            BitmapEncoder.saveBitmap(chart, path.toString(), BitmapFormat.PNG);
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot write " + path + " (" + e + ")", e);
+        }
+    }
+}

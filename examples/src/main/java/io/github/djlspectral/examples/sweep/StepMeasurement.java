@@ -1,0 +1,96 @@
+package io.github.djlspectral.examples.sweep;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.nn.Parameter;
+import ai.djl.util.PairList;
+import io.github.djlspectral.examples.train.TrainingRun;
+import io.github.djlspectral.optim.SpectralMap;
+import io.github.djlspectral.optim.UpdateScale;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Measures what single steps with other exponents and learning rates would do to the validation
+ * loss, in the middle of a training run that notices nothing.
+ *
+ * <p>The run makes its next step first, while a probe keeps the momenta; then all weights go back
+ * to where they were, the hidden matrices alone try every step of the grid, and at last all weights
+ * go to where the run's own step had led.
+ */
+final class StepMeasurement {
+
+    private final TrainingRun run;
+    private final MomentumProbe probe;
+    private final LandscapeGrid grid;
+    private final NDList weights = new NDList();
+
+    /**
+     * Prepares the measurement.
+     *
+     * @param run a run that trains with a spectral optimizer, observed by the probe
+     * @param probe the probe
+     * @param grid the steps to try
+     */
+    StepMeasurement(TrainingRun run, MomentumProbe probe, LandscapeGrid grid) {
+        this.run = run;
+        this.probe = probe;
+        this.grid = grid;
+        PairList<String, Parameter> parameters = run.block().getParameters();
+        parameters.values().forEach(parameter -> weights.add(parameter.getArray()));
+    }
+
+    /** Makes the run's next step, and measures all others from the weights before it. */
+    List<LandscapePoint> stepAndMeasure() {
+        int step = run.step();
+        try (WeightCopy before = WeightCopy.of(weights)) {
+            probe.await(step + 1);
+            run.step(() -> false);
+            try (WeightCopy after = WeightCopy.of(weights)) {
+                before.restore();
+                try {
+                    return measure(step);
+                } finally {
+                    after.restore();
+                }
+            }
+        } finally {
+            probe.await(0);
+        }
+    }
+
+    private List<LandscapePoint> measure(int step) {
+        double loss = run.validate();
+        NDList hidden = new NDList();
+        probe.momenta().keySet().forEach(name -> hidden.add(array(name)));
+        List<LandscapePoint> points = new ArrayList<>();
+        try (WeightCopy origin = WeightCopy.of(hidden)) {
+            for (double exponent : grid.exponents()) {
+                try (NDList directions = directions(exponent)) {
+                    for (double rate : grid.rates()) {
+                        origin.step(directions, rate);
+                        double change = run.validate() - loss;
+                        points.add(new LandscapePoint(step, exponent, rate, loss, change));
+                    }
+                }
+            }
+        }
+        return points;
+    }
+
+    private NDArray array(String name) {
+        return run.block().getParameters().get(name).getArray();
+    }
+
+    /** Returns the steps of the hidden matrices for learning rate 1. */
+    private NDList directions(double exponent) {
+        SpectralMap map = SpectralMap.power(exponent, LandscapeGrid.floor(exponent));
+        NDList directions = new NDList();
+        for (NDArray momentum : probe.momenta().values()) {
+            try (NDArray direction = map.apply(momentum)) {
+                directions.add(direction.mul(UpdateScale.SPECTRAL.factor(momentum.getShape())));
+            }
+        }
+        return directions;
+    }
+}

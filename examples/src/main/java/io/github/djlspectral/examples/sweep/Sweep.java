@@ -1,0 +1,169 @@
+package io.github.djlspectral.examples.sweep;
+
+import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.train.RunOutcome;
+import io.github.djlspectral.examples.train.RunOutcome.State;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * Trains every optimizer at every learning rate with every seed, some at a time, each in a process
+ * of its own. Runs that are finished or have diverged are not repeated and interrupted ones are
+ * continued, so that a sweep can be stopped and started at any time.
+ */
+final class Sweep {
+
+    private final List<Cell> cells;
+    private final TrainProcess trainer;
+    private final int jobs;
+    private final Path csv;
+    private final PrintStream messages;
+    private final Map<Cell, RunOutcome> outcomes = new LinkedHashMap<>();
+    private final List<String> failures = new ArrayList<>();
+    private final long begin = System.nanoTime();
+
+    /**
+     * Reads what has been done before.
+     *
+     * @param cells the runs
+     * @param trainer starts them
+     * @param jobs how many at a time, at least 1
+     * @param csv the file that lists the ended ones, at any time
+     * @param messages receives the progress
+     * @throws BadInputException if one of their directories holds another run
+     */
+    Sweep(List<Cell> cells, TrainProcess trainer, int jobs, Path csv, PrintStream messages) {
+        this.cells = cells;
+        this.trainer = trainer;
+        this.jobs = jobs;
+        this.csv = csv;
+        this.messages = messages;
+        cells.forEach(cell -> outcomes.put(cell, cell.outcome()));
+    }
+
+    /**
+     * Trains what is left to train.
+     *
+     * @return the outcomes of all runs; empty if this process was asked to stop
+     * @throws BadInputException if a run failed; the others have ended
+     * @throws java.io.UncheckedIOException if a process cannot be started or a file not be written
+     */
+    Optional<SweepResults> run() {
+        List<Cell> open = cells.stream().filter(cell -> !hasEnded(cell)).toList();
+        messages.printf(
+                Locale.ROOT,
+                "%d runs, %d of them done before; %d at a time%n",
+                cells.size(),
+                cells.size() - open.size(),
+                jobs);
+        try (ChildProcesses children = new ChildProcesses(messages)) {
+            train(open, children);
+            if (children.stopping()) {
+                return Optional.empty();
+            }
+        }
+        if (!failures.isEmpty()) {
+            throw new BadInputException(
+                    failures.size()
+                            + " of "
+                            + cells.size()
+                            + " runs failed; the same command tries them again. The first: "
+                            + failures.get(0));
+        }
+        SweepResults results = results();
+        ResultFile.write(csv, results.csv());
+        return Optional.of(results);
+    }
+
+    private void train(List<Cell> open, ChildProcesses children) {
+        Deque<Cell> waiting = new ArrayDeque<>(open);
+        Map<Process, Cell> running = new LinkedHashMap<>();
+        int ended = 0;
+        while (!waiting.isEmpty() || !running.isEmpty()) {
+            while (running.size() < jobs && !waiting.isEmpty()) {
+                Cell cell = waiting.remove();
+                boolean resume = outcomes.get(cell).state() == State.UNFINISHED;
+                Optional<Process> process = children.start(trainer.prepare(cell, resume));
+                if (process.isEmpty()) {
+                    return;
+                }
+                running.put(process.get(), cell);
+            }
+            awaitOne(running.keySet());
+            for (Process process : List.copyOf(running.keySet())) {
+                if (!process.isAlive() && !children.stopping()) {
+                    ended++;
+                    end(running.remove(process), process.exitValue(), ended, open.size());
+                }
+            }
+            if (children.stopping()) {
+                return;
+            }
+        }
+    }
+
+    private static void awaitOne(Set<Process> processes) {
+        CompletableFuture.anyOf(
+                        processes.stream().map(Process::onExit).toArray(CompletableFuture[]::new))
+                .join();
+    }
+
+    private void end(Cell cell, int exitCode, int ended, int total) {
+        outcomes.put(cell, cell.outcome());
+        String result = hasEnded(cell) ? describe(outcomes.get(cell)) : fail(cell, exitCode);
+        messages.printf(
+                Locale.ROOT,
+                "[%d/%d] %s: %s; ETA %s%n",
+                ended,
+                total,
+                cell,
+                result,
+                eta(ended, total));
+        ResultFile.write(csv, results().csv());
+    }
+
+    private String fail(Cell cell, int exitCode) {
+        String reason =
+                String.format(
+                        "exit code %d, %s: %s", exitCode, cell.log(), TrainProcess.lastWords(cell));
+        failures.add(cell + ": " + reason);
+        return "failed with " + reason;
+    }
+
+    private static String describe(RunOutcome outcome) {
+        String loss =
+                outcome.state() == State.DIVERGED
+                        ? "diverged after step " + outcome.steps()
+                        : String.format(Locale.ROOT, "validation loss %.4f", outcome.finalLoss());
+        return String.format(Locale.ROOT, "%s in %.0f s", loss, outcome.seconds());
+    }
+
+    private String eta(int ended, int total) {
+        Duration left = Duration.ofNanos(System.nanoTime() - begin);
+        left = left.dividedBy(ended).multipliedBy(total - ended);
+        return String.format(
+                "%d:%02d:%02d", left.toHours(), left.toMinutesPart(), left.toSecondsPart());
+    }
+
+    private boolean hasEnded(Cell cell) {
+        State state = outcomes.get(cell).state();
+        return state == State.FINISHED || state == State.DIVERGED;
+    }
+
+    private SweepResults results() {
+        Map<Cell, RunOutcome> ended = new LinkedHashMap<>(outcomes);
+        ended.keySet().removeIf(cell -> !hasEnded(cell));
+        return new SweepResults(ended);
+    }
+}

@@ -1,0 +1,85 @@
+package io.github.djlspectral.examples.sweep;
+
+import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.Corpus;
+import io.github.djlspectral.examples.data.CorpusLoader;
+import java.nio.file.Path;
+import java.util.List;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** The command that compares optimizers over learning rates and seeds. */
+@Command(
+        name = "sweep",
+        mixinStandardHelpOptions = true,
+        usageHelpAutoWidth = true,
+        sortOptions = false,
+        description = {
+            "Trains GPT-2 with every optimizer at several learning rates and seeds: SGD (Freon with"
+                    + " c = 0), TruncatedSGD, Muon, Kaon and Freon, each for the hidden matrices"
+                    + " with the same AdamW for the rest.",
+            "Each run has a directory of its own in --out, of about 1.2 GB at full size. Runs that"
+                    + " are done are not repeated, so the same command goes on after Ctrl-C."
+                    + " Results: sweep.csv, sweep.md, rates.png, curves.png."
+        })
+public final class SweepCommand implements Runnable {
+
+    @Mixin private ExperimentOptions experiment = new ExperimentOptions();
+
+    @Option(
+            names = "--out",
+            paramLabel = "<dir>",
+            description = "Where runs and results go. Default: runs/sweep.")
+    private Path out = Path.of("runs", "sweep");
+
+    @Option(names = "--seeds", description = "Seeds, counted from 1. Default: 3.")
+    private int seeds = 3;
+
+    @Option(
+            names = "--jobs",
+            description = "Runs at a time. Default: one per core if --quick, else 1.")
+    private Integer jobs;
+
+    @Option(
+            names = "--only",
+            paramLabel = "<regex>",
+            description = "Optimizers to train, by a part of their label. Default: all.")
+    private String only = "";
+
+    @Spec private CommandSpec spec;
+
+    /** Creates the command; picocli sets the options. */
+    public SweepCommand() {}
+
+    @Override
+    public void run() {
+        int parallel = jobs == null ? defaultJobs() : jobs;
+        if (parallel < 1) {
+            throw new BadInputException("--jobs is " + jobs + ", but must be at least 1");
+        }
+        SweepPlan size = experiment.quick() ? Experiments.quickSweep() : Experiments.fullSweep();
+        SweepPlan plan = size.withSeeds(seeds).only(only).with(experiment.given());
+        List<Cell> cells = plan.cells(out);
+        String setting = plan.describe(describeData(plan));
+        System.out.println(setting);
+        TrainProcess trainer = new TrainProcess(spec.root().userObject().getClass().getName());
+        new Sweep(cells, trainer, parallel, out.resolve("sweep.csv"), System.out)
+                .run()
+                .ifPresent(results -> new SweepReport(setting, results).write(out, System.out));
+    }
+
+    private int defaultJobs() {
+        return experiment.quick() ? Runtime.getRuntime().availableProcessors() : 1;
+    }
+
+    /** Loads the data before the runs do: what is wrong with it is said once, and it is cached. */
+    private static String describeData(SweepPlan plan) {
+        CorpusLoader loader = new CorpusLoader(CorpusLoader.defaultCacheDirectory(), System.err);
+        try (Corpus corpus = ExperimentOptions.load(plan.common(), loader)) {
+            return corpus.description();
+        }
+    }
+}

@@ -1,0 +1,127 @@
+package io.github.djlspectral.examples.sweep;
+
+import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.train.TrainingOptions;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import picocli.CommandLine.ParameterException;
+
+/**
+ * What a sweep trains: every contender at each of its learning rates with every seed.
+ *
+ * @param common options of {@code train} for all runs
+ * @param contenders the optimizers
+ * @param seeds the number of seeds, counted from 1
+ */
+record SweepPlan(TrainArguments common, List<Contender> contenders, int seeds) {
+
+    /** What a sweep itself gives to each run. */
+    private static final Set<String> TAKEN =
+            Set.of("--optimizer", "--lr", "--seed", "--out", "--resume");
+
+    /**
+     * Returns the plan with options of {@code train} replaced in all runs.
+     *
+     * @throws BadInputException if the sweep itself decides one of them
+     */
+    SweepPlan with(TrainArguments options) {
+        options.values().keySet().stream()
+                .filter(
+                        option ->
+                                TAKEN.contains(option)
+                                        || contenders.stream()
+                                                .map(Contender::arguments)
+                                                .anyMatch(a -> a.values().containsKey(option)))
+                .findFirst()
+                .ifPresent(
+                        option -> {
+                            throw new BadInputException(
+                                    option + " differs from run to run: the sweep decides it");
+                        });
+        return new SweepPlan(common.plus(options), contenders, seeds);
+    }
+
+    /**
+     * Returns the plan with some of its contenders.
+     *
+     * @param regex a regular expression to be found in their labels, in upper or lower case
+     * @throws BadInputException if it is malformed or no label matches
+     */
+    SweepPlan only(String regex) {
+        try {
+            Pattern pattern = Pattern.compile(regex, Pattern.CASE_INSENSITIVE);
+            List<Contender> chosen =
+                    contenders.stream().filter(c -> pattern.matcher(c.label()).find()).toList();
+            if (chosen.isEmpty()) {
+                List<String> labels = contenders.stream().map(Contender::label).toList();
+                throw new BadInputException(
+                        "--only is " + regex + ", but must match one of " + labels);
+            }
+            return new SweepPlan(common, chosen, seeds);
+        } catch (PatternSyntaxException e) {
+            throw new BadInputException(
+                    "--only is " + regex + ", but must be a regular expression", e);
+        }
+    }
+
+    /**
+     * Returns the plan with another number of seeds.
+     *
+     * @throws BadInputException if it is less than 1
+     */
+    SweepPlan withSeeds(int number) {
+        if (number < 1) {
+            throw new BadInputException("--seeds is " + number + ", but must be at least 1");
+        }
+        return new SweepPlan(common, contenders, number);
+    }
+
+    /**
+     * Returns all runs, those of the first seed first: a rough picture is there after its share of
+     * the time.
+     *
+     * @param out the directory that will hold theirs
+     * @throws BadInputException if an option is wrong
+     */
+    List<Cell> cells(Path out) {
+        List<Cell> cells = new ArrayList<>();
+        for (int seed = 1; seed <= seeds; seed++) {
+            for (Contender contender : contenders) {
+                for (double rate : contender.rates()) {
+                    cells.add(Cell.of(this, contender, rate, seed, out));
+                }
+            }
+        }
+        cells.forEach(SweepPlan::check);
+        return cells;
+    }
+
+    private static void check(Cell cell) {
+        try {
+            TrainingOptions.of(cell.arguments().toArray(String[]::new));
+        } catch (ParameterException e) {
+            throw new BadInputException(cell + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** Describes in one line what all runs have in common. */
+    String describe(String data) {
+        Map<String, String> options = common.values();
+        return String.format(
+                "GPT-2 with %s layers and width %s, %s steps of %s x %s sequences of %s tokens,"
+                        + " %d seeds; %s",
+                options.get("--layers"),
+                options.get("--width"),
+                options.get("--steps"),
+                options.get("--accumulate"),
+                options.get("--batch"),
+                options.get("--context"),
+                seeds,
+                data);
+    }
+}
