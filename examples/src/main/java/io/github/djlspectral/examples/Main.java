@@ -25,6 +25,7 @@ import picocli.CommandLine.ParameterException;
             RandomFeaturesCommand.class,
             SweepCommand.class,
             LandscapeCommand.class,
+            ClassifyCommand.class,
             BenchCommand.class
         })
 public final class Main {
