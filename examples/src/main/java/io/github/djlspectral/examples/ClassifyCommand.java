@@ -53,7 +53,7 @@ final class ClassifyCommand implements Runnable {
 
     @Option(
             names = "--patch",
-            defaultValue = "4",
+            defaultValue = "7",
             description = "Height and width of a token in pixels. Default: ${DEFAULT-VALUE}.")
     private int patch;
 
@@ -75,7 +75,13 @@ final class ClassifyCommand implements Runnable {
             description = "Time per step of the flow. Default: ${DEFAULT-VALUE}.")
     private double stepSize;
 
-    @Option(names = "--epochs", defaultValue = "5", description = "Default: ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--temperature",
+            defaultValue = "1",
+            description = "Of the flow's exponential kernel. Default: ${DEFAULT-VALUE}.")
+    private double temperature;
+
+    @Option(names = "--epochs", defaultValue = "4", description = "Default: ${DEFAULT-VALUE}.")
     private int epochs;
 
     @Option(
@@ -98,7 +104,15 @@ final class ClassifyCommand implements Runnable {
     public void run() {
         ClassifierSettings settings =
                 new ClassifierSettings(
-                        patch, width, depth, stepSize, optimizer, adamwRate, epochs, batch);
+                        patch,
+                        width,
+                        depth,
+                        stepSize,
+                        temperature,
+                        optimizer,
+                        adamwRate,
+                        epochs,
+                        batch);
         ClassifierExperiment experiment =
                 new ClassifierExperiment(
                         settings, rates == null ? optimizer.rates() : rates, seeds, out);

@@ -104,7 +104,6 @@ record ClassifierReport(List<Double> rates, List<Contender> contenders) {
     /** Draws the energy along the depth of the flow before and after training, every seed. */
     void plotEnergy(Path path) {
         XYChart chart = chart("Energy along the depth of the flow, all seeds", "step", "energy");
-        chart.getStyler().setYAxisLogarithmic(true);
         chart.getStyler().setLegendPosition(LegendPosition.OutsideE);
         contenders.stream()
                 .flatMap(contender -> contender.outcomes().stream())
