@@ -41,7 +41,7 @@ final class ClassifyCommand implements Runnable {
             split = ",",
             description = {
                 "Learning rates to try on held-out training images, the same for both models.",
-                "Default: 0.01,0.02,0.04; adamw: 0.001,0.003,0.01."
+                "Default: 0.02,0.05,0.1; adamw: 0.001,0.003,0.01."
             })
     private List<Double> rates;
 
@@ -71,15 +71,9 @@ final class ClassifyCommand implements Runnable {
 
     @Option(
             names = "--step-size",
-            defaultValue = "1",
+            defaultValue = "2",
             description = "Time per step of the flow. Default: ${DEFAULT-VALUE}.")
     private double stepSize;
-
-    @Option(
-            names = "--temperature",
-            defaultValue = "1",
-            description = "Of the flow's exponential kernel. Default: ${DEFAULT-VALUE}.")
-    private double temperature;
 
     @Option(names = "--epochs", defaultValue = "4", description = "Default: ${DEFAULT-VALUE}.")
     private int epochs;
@@ -104,15 +98,7 @@ final class ClassifyCommand implements Runnable {
     public void run() {
         ClassifierSettings settings =
                 new ClassifierSettings(
-                        patch,
-                        width,
-                        depth,
-                        stepSize,
-                        temperature,
-                        optimizer,
-                        adamwRate,
-                        epochs,
-                        batch);
+                        patch, width, depth, stepSize, optimizer, adamwRate, epochs, batch);
         ClassifierExperiment experiment =
                 new ClassifierExperiment(
                         settings, rates == null ? optimizer.rates() : rates, seeds, out);

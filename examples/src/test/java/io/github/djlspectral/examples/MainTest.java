@@ -55,7 +55,6 @@ class MainTest {
                 "classify --width 6 --out DIR/r         | --width is 6, but must be",
                 "classify --depth 0 --out DIR/r         | --depth is 0, but must be",
                 "classify --step-size 0 --out DIR/r     | --step-size is 0.0, but must be",
-                "classify --temperature -1 --out DIR/r  | --temperature is -1.0, but must be",
                 "classify --lr 0.1,NaN --out DIR/r      | --lr is NaN, but must be",
                 "classify --seeds 0 --out DIR/r         | --seeds is 0, but must be",
                 "classify --optimizer sgd --out DIR/r   | expected one of",

@@ -13,7 +13,7 @@ import java.util.Locale;
 /** The optimizers that classifiers can be trained with. */
 public enum ClassifierOptimizer {
     /** Muon for the matrices between tokens, AdamW for embeddings and head. */
-    MUON(List.of(0.01, 0.02, 0.04)),
+    MUON(List.of(0.02, 0.05, 0.1)),
     /** AdamW for everything. */
     ADAMW(List.of(0.001, 0.003, 0.01));
 

@@ -9,7 +9,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.style.Styler.LegendPosition;
 import org.knowm.xchart.style.markers.SeriesMarkers;
@@ -23,6 +25,8 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
 record ClassifierReport(List<Double> rates, List<Contender> contenders) {
 
     static final double PERCENT = 100;
+
+    private static final double WIDE = 100;
 
     private static final Color[] COLORS = {new Color(0xC0392B), new Color(0x2455A4)};
 
@@ -104,12 +108,23 @@ record ClassifierReport(List<Double> rates, List<Contender> contenders) {
     /** Draws the energy along the depth of the flow before and after training, every seed. */
     void plotEnergy(Path path) {
         XYChart chart = chart("Energy along the depth of the flow, all seeds", "step", "energy");
+        double[] energies = energies().sorted().toArray();
+        boolean wide = energies[energies.length - 1] > WIDE * energies[0];
+        chart.getStyler().setYAxisLogarithmic(wide); // which labels powers of ten only
         chart.getStyler().setLegendPosition(LegendPosition.OutsideE);
         contenders.stream()
                 .flatMap(contender -> contender.outcomes().stream())
                 .filter(outcome -> outcome.after() != null)
                 .forEach(outcome -> addEnergy(chart, outcome));
         LossPlot.save(chart, path);
+    }
+
+    private DoubleStream energies() {
+        return contenders.stream()
+                .flatMap(contender -> contender.outcomes().stream())
+                .filter(outcome -> outcome.after() != null)
+                .flatMap(outcome -> Stream.of(outcome.before(), outcome.after()))
+                .flatMapToDouble(profile -> Arrays.stream(profile.energy()));
     }
 
     private static void addEnergy(XYChart chart, Outcome outcome) {

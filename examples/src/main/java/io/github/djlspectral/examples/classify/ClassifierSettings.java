@@ -11,7 +11,6 @@ import java.util.Locale;
  * @param width d, the length of a token's vector, a multiple of 4 from 4 on
  * @param depth the steps of the flow, or the layers of attention, from 1 on
  * @param stepSize the flow's time per step, positive
- * @param temperature of the flow's exponential kernel, positive
  * @param optimizer what trains the matrices between tokens
  * @param adamwRate the learning rate of all that Muon does not train, positive
  * @param epochs passes over the training images, from 1 on
@@ -22,7 +21,6 @@ public record ClassifierSettings(
         int width,
         int depth,
         double stepSize,
-        double temperature,
         ClassifierOptimizer optimizer,
         double adamwRate,
         int epochs,
@@ -44,7 +42,6 @@ public record ClassifierSettings(
         }
         requirePositive("--depth", depth);
         requirePositive("--step-size", stepSize);
-        requirePositive("--temperature", temperature);
         requirePositive("--adamw-lr", adamwRate);
         requirePositive("--epochs", epochs);
         requirePositive("--batch", batch);
@@ -73,13 +70,12 @@ public record ClassifierSettings(
     public String toString() {
         return String.format(
                 Locale.ROOT,
-                "--patch %d --width %d --depth %d --step-size %s --temperature %s --optimizer %s --adamw-lr %s"
+                "--patch %d --width %d --depth %d --step-size %s --optimizer %s --adamw-lr %s"
                         + " --epochs %d --batch %d",
                 patch,
                 width,
                 depth,
                 stepSize,
-                temperature,
                 optimizer,
                 adamwRate,
                 epochs,

@@ -30,7 +30,6 @@ enum Mixer {
                             .setHeads(HEADS)
                             .setSteps(settings.depth())
                             .setStepSize(settings.stepSize())
-                            .optTemperature(settings.temperature())
                             .build();
             case ATTENTION -> new SelfAttention(settings.width(), HEADS, settings.depth());
         };

@@ -29,7 +29,7 @@ class ClassifierExperimentTest {
     @TempDir private Path directory;
 
     private static ClassifierSettings settings(ClassifierOptimizer optimizer, int epochs) {
-        return new ClassifierSettings(14, 8, 2, 1, 1, optimizer, 0.01, epochs, 20);
+        return new ClassifierSettings(14, 8, 2, 1, optimizer, 0.01, epochs, 20);
     }
 
     private Mnist data() throws IOException {

@@ -17,7 +17,7 @@ class TokenClassifierTest {
 
     private static ClassifierSettings settings(int patch, int width, int depth) {
         return new ClassifierSettings(
-                patch, width, depth, 1, 1, ClassifierOptimizer.MUON, 0.003, 1, 1);
+                patch, width, depth, 1, ClassifierOptimizer.MUON, 0.003, 1, 1);
     }
 
     private static TokenClassifier initialized(
