@@ -75,6 +75,12 @@ final class ClassifierRun implements AutoCloseable {
         return classifier.size();
     }
 
+    /** The number of arrays held by the model and its trainer. */
+    int arrays() {
+        return model.getNDManager().getManagedArrays().size()
+                + trainer.getManager().getManagedArrays().size();
+    }
+
     /**
      * Trains on every image once.
      *
