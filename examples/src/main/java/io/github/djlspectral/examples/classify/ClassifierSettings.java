@@ -29,6 +29,14 @@ public record ClassifierSettings(
     /**
      * Checks the numbers.
      *
+     * @param patch the height and width of a token's patch
+     * @param width the length of a token's vector
+     * @param depth the steps of the flow, or the layers of attention
+     * @param stepSize the flow's time per step
+     * @param optimizer what trains the matrices between tokens
+     * @param adamwRate the learning rate of all that Muon does not train
+     * @param epochs passes over the training images
+     * @param batch images per step
      * @throws BadInputException if one is out of its range
      */
     public ClassifierSettings {
