@@ -17,7 +17,7 @@ import picocli.CommandLine.ParameterException;
         name = "djl-spectral",
         mixinStandardHelpOptions = true,
         version = "djl-spectral 0.1.0",
-        description = "Trains, evaluates and samples GPT-2 with Muon in DJL.",
+        description = "GPT-2, spectral optimizers and attention flows in DJL.",
         subcommands = {
             TrainCommand.class,
             EvalCommand.class,
@@ -27,6 +27,7 @@ import picocli.CommandLine.ParameterException;
             SweepCommand.class,
             LandscapeCommand.class,
             FlowCommand.class,
+            ClassifyCommand.class,
             BenchCommand.class
         })
 public final class Main {

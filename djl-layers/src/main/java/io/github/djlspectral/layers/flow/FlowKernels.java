@@ -57,11 +57,12 @@ final class FlowKernels {
                             + "] with at least one head, were "
                             + shape);
         }
-        try (NDArray transposed = weights.transpose(0, 2, 1);
-                NDArray difference = weights.sub(transposed);
+        try (NDArray exact = weights.toType(DataType.FLOAT64, true);
+                NDArray transposed = exact.transpose(0, 2, 1);
+                NDArray difference = exact.sub(transposed);
                 NDArray magnitude = difference.abs();
                 NDArray largest = magnitude.max()) {
-            double asymmetry = largest.toType(DataType.FLOAT64, false).getDouble();
+            double asymmetry = largest.getDouble();
             if (!(asymmetry <= UNIT_TOLERANCE)) { // NaN too
                 throw new IllegalArgumentException(
                         "Weights must be finite and symmetric, differ from their transpose by "

@@ -32,7 +32,11 @@ public final class CorpusLoader {
      * @param messages receives progress, for people
      */
     public CorpusLoader(Path cacheDirectory, PrintStream messages) {
-        this.downloader = new Downloader(cacheDirectory.resolve("downloads"), messages);
+        this.downloader =
+                new Downloader(
+                        downloads(cacheDirectory),
+                        messages,
+                        "train on " + DEFAULT + ", which needs no network");
         this.dataSets = new DataSets(downloader);
         this.cache = new CorpusCache(cacheDirectory.resolve("tokens"), messages);
     }
@@ -57,6 +61,11 @@ public final class CorpusLoader {
         return chosen == null || chosen.isBlank()
                 ? Path.of(System.getProperty("user.home"), ".cache", "djl-spectral")
                 : Path.of(chosen);
+    }
+
+    /** Returns the folder of downloads in a cache directory. */
+    static Path downloads(Path cacheDirectory) {
+        return cacheDirectory.resolve("downloads");
     }
 
     /**

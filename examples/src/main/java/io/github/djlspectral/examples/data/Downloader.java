@@ -26,10 +26,19 @@ final class Downloader {
 
     private final Path folder;
     private final PrintStream messages;
+    private final String alternative;
 
-    Downloader(Path folder, PrintStream messages) {
+    /**
+     * Creates the downloader.
+     *
+     * @param folder where files are put
+     * @param messages receives progress, for people
+     * @param alternative ends the error where nothing arrives: what works without a network
+     */
+    Downloader(Path folder, PrintStream messages, String alternative) {
         this.folder = folder;
         this.messages = messages;
+        this.alternative = alternative;
     }
 
     /** Returns the file on this machine, downloaded unless it is here already and right. */
@@ -71,9 +80,8 @@ final class Downloader {
                             + "): check the network and the space on disk and try again (a known"
                             + " data set continues where this ended); or put the file at "
                             + target
-                            + "; or train on "
-                            + CorpusLoader.DEFAULT
-                            + ", which needs no network",
+                            + "; or "
+                            + alternative,
                     e);
         }
     }

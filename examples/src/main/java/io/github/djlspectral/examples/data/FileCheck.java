@@ -27,6 +27,11 @@ interface FileCheck {
         return file -> compare("SHA-256", expected, digest("SHA-256", "", file));
     }
 
+    /** For files that were published with this checksum: against damage, not against malice. */
+    static FileCheck md5(String expected) {
+        return file -> compare("MD5", expected, digest("MD5", "", file));
+    }
+
     /** The name git gives to a file's content. */
     static FileCheck gitBlob(String expected) {
         return file -> {
@@ -53,7 +58,7 @@ interface FileCheck {
         return HexFormat.of().formatHex(digest.digest());
     }
 
-    /** Every Java platform has SHA-1 and SHA-256. */
+    /** Every Java platform has MD5, SHA-1 and SHA-256. */
     static MessageDigest newDigest(String algorithm) {
         try {
             return MessageDigest.getInstance(algorithm);

@@ -32,7 +32,7 @@ class DownloaderTest {
         content = new byte[SIZE];
         new Random(1).nextBytes(content);
         server = new FileServer(content);
-        downloader = new Downloader(folder, new PrintStream(messages, true));
+        downloader = new Downloader(folder, new PrintStream(messages, true), "use other data");
     }
 
     @AfterEach
@@ -176,7 +176,7 @@ class DownloaderTest {
         assertThatThrownBy(() -> downloader.fetch(pinned()))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("check the network")
-                .hasMessageContaining("commons-lang, which needs no network")
+                .hasMessageContaining("; or use other data")
                 .hasMessageNotContaining("\n");
     }
 

@@ -1,0 +1,25 @@
+package io.github.djlspectral.examples.classify;
+
+import java.time.Duration;
+
+/** Estimates the time that is left from the time that went into parts of equal size. */
+final class Countdown {
+
+    private final int parts;
+    private final long begin = System.nanoTime();
+    private int done;
+
+    Countdown(int parts) {
+        this.parts = parts;
+    }
+
+    /** Notes that one more part is done and says how many are and when the rest may be. */
+    String tick() {
+        done++;
+        long left = (System.nanoTime() - begin) / done * (parts - done);
+        Duration duration = Duration.ofNanos(left);
+        return String.format(
+                "[%d/%d] ETA %d:%02d min",
+                done, parts, duration.toMinutes(), duration.toSecondsPart());
+    }
+}
