@@ -22,6 +22,8 @@ import picocli.CommandLine.ParameterException;
             TrainCommand.class,
             EvalCommand.class,
             GenerateCommand.class,
+            ImportCommand.class,
+            ExportCommand.class,
             CompareCommand.class,
             RandomFeaturesCommand.class,
             SweepCommand.class,

@@ -68,6 +68,20 @@ public final class Gpt2Tokenizer implements Tokenizer {
         return Tables.R50K.decode(list);
     }
 
+    /**
+     * Returns the bytes of a token, which need not be whole characters.
+     *
+     * @param token a token's number, in [0, {@link #vocabSize})
+     * @return UTF-8, or a part of it
+     * @throws IllegalArgumentException if the token is outside the vocabulary
+     */
+    public byte[] bytes(int token) {
+        TokenizerJson.requireToken(token, VOCAB_SIZE);
+        IntArrayList list = new IntArrayList(1);
+        list.add(token);
+        return Tables.R50K.decodeBytes(list);
+    }
+
     @Override
     public int vocabSize() {
         return VOCAB_SIZE;

@@ -2,6 +2,7 @@ package io.github.djlspectral.examples.train;
 
 import ai.djl.nn.Block;
 import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.hf.TensorSource;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.optim.OptimizerState;
 import io.github.djlspectral.optim.StatefulOptimizer;
@@ -37,8 +38,17 @@ record Checkpoint(Path directory, Contents contents) {
 
     /** Makes the stored parameters the initial values of a model that is not yet initialised. */
     void initialize(Block model) {
+        model().initialize(model);
+    }
+
+    /** Returns the stored parameters. */
+    TensorSource weights() {
+        return model().source();
+    }
+
+    private ModelFile model() {
         try {
-            ModelFile.open(directory.resolve(MODEL)).initialize(model);
+            return ModelFile.open(directory.resolve(MODEL));
         } catch (IOException e) {
             throw new UncheckedIOException("Cannot read " + directory + " (" + e + ")", e);
         }

@@ -48,6 +48,43 @@ record RunConfig(
     }
 
     /**
+     * Describes a run that has a model from elsewhere and no data.
+     *
+     * @param from where the model is from
+     */
+    static RunConfig imported(Path from, Gpt2Config model) {
+        TrainingOptions options =
+                TrainingOptions.of(
+                        "--preset=gpt2",
+                        "--init=" + from,
+                        "--dropout=" + model.dropout(),
+                        "--precision=float32",
+                        "--batch=4",
+                        "--accumulate=1");
+        options.data = null;
+        return new RunConfig(
+                options,
+                model,
+                "other data (imported from " + from + ")",
+                "",
+                currentVersions(Engine.getEngine("PyTorch")));
+    }
+
+    /**
+     * Fails if the run has a model from elsewhere.
+     *
+     * @throws BadInputException if it has
+     */
+    void requireTrainedHere() {
+        if (options.data == null) {
+            throw new BadInputException(
+                    "This model was trained on "
+                            + data
+                            + " and cannot be resumed; start a run from it with --init");
+        }
+    }
+
+    /**
      * Returns the options to continue with.
      *
      * @param arguments what the user gives now

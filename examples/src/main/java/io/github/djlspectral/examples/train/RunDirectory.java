@@ -95,7 +95,16 @@ record RunDirectory(Path path) {
         return path.resolve("spectra.png");
     }
 
+    /** Tells whether there are checkpoints of a run here, or were. */
+    boolean hasCheckpoints() {
+        return Files.isDirectory(checkpointDirectory());
+    }
+
     Checkpoints checkpoints() {
-        return new Checkpoints(path.resolve("checkpoints"));
+        return new Checkpoints(checkpointDirectory());
+    }
+
+    private Path checkpointDirectory() {
+        return path.resolve("checkpoints");
     }
 }

@@ -81,9 +81,14 @@ public final class SavedRun implements AutoCloseable {
      * @param batches the number of batches of the run's size, spread over the split; 0 for all
      * @param loader finds the data
      * @return the quality
+     * @throws BadInputException if the data is missing or cannot be used
      */
     public Quality evaluate(String data, long batches, CorpusLoader loader) {
         String name = data == null ? config.options().data : data;
+        if (name == null) {
+            throw new BadInputException(
+                    "The model was imported, so there is no data of its own: give --data");
+        }
         try (Corpus corpus = loader.load(name, tokenizer)) {
             SequentialBatches all =
                     new SequentialBatches(

@@ -42,6 +42,12 @@ public final class TrainingOptions {
             description = "The run's directory. Default: runs/<preset>-<optimizer>.")
     String out;
 
+    @Option(
+            names = "--init",
+            paramLabel = "<dir>",
+            description = "Start from the model of a run, or of a Hugging Face checkpoint.")
+    String init;
+
     @Option(names = "--resume", description = "Continue the run in --out, bit for bit.")
     transient boolean resume;
 
@@ -201,7 +207,14 @@ public final class TrainingOptions {
         choice.parse(arguments);
         TrainingOptions options = new TrainingOptions();
         options.parse(choice.preset.arguments(choice.optimizer));
+        if (choice.init == null) {
+            options.overlay(arguments);
+            return options;
+        }
+        InitialModel initial = InitialModel.open(Path.of(choice.init));
+        options.parse(initial.arguments());
         options.overlay(arguments);
+        initial.require(options);
         return options;
     }
 

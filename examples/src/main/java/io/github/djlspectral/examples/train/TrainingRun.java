@@ -26,6 +26,7 @@ import io.github.djlspectral.optim.StatefulOptimizer;
 import io.github.djlspectral.optim.UpdateObserver;
 import io.github.djlspectral.optim.diagnostics.SpectrumRecorder;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.BooleanSupplier;
@@ -92,6 +93,10 @@ public final class TrainingRun implements AutoCloseable {
             checkpoint.requireModel(shape);
             checkpoint.initialize(gpt2);
             step = checkpoint.step();
+        } else if (options.init != null) {
+            InitialModel initial = InitialModel.open(Path.of(options.init));
+            initial.require(options);
+            initial.initialize(gpt2);
         }
         Device device = Devices.of(options.device);
         model = Model.newInstance("gpt2", device, ENGINE);
@@ -139,7 +144,10 @@ public final class TrainingRun implements AutoCloseable {
     /** Describes the model and its optimizer in one line. */
     String description() {
         String size = String.format(Locale.ROOT, "GPT-2 with %,d parameters", parameterCount());
-        String from = step == 0 ? "" : "; continuing after step " + step;
+        String from = options.init == null ? "" : "; starting from " + options.init;
+        if (step > 0) {
+            from = "; continuing after step " + step;
+        }
         return size + "; " + options.optimizer.description(gpt2) + from;
     }
 

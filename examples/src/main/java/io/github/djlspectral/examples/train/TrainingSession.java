@@ -5,8 +5,10 @@ import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.data.TokenShard;
+import io.github.djlspectral.examples.data.Tokenizer;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
 import java.io.PrintStream;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -73,13 +75,14 @@ public final class TrainingSession {
         Checkpoint checkpoint = null;
         if (options.resume) {
             saved = RunConfig.read(directory.config());
+            saved.requireTrainedHere();
             options = saved.resumed(arguments);
             checkpoint = directory.checkpoints().newest().orElse(null);
         } else {
             directory.requireUnused();
         }
         try (StopSignal stop = new StopSignal();
-                Corpus corpus = loader.load(options.data, options.tokenizer)) {
+                Corpus corpus = load(options, directory, loader)) {
             out.println(corpus.description());
             RunConfig config = RunConfig.of(options, corpus);
             if (saved != null) {
@@ -101,6 +104,19 @@ public final class TrainingSession {
                 }
             }
         }
+    }
+
+    /** Loads the data with the tokenizer of the model, if there is one already. */
+    private static Corpus load(
+            TrainingOptions options, RunDirectory directory, CorpusLoader loader) {
+        if (options.init == null) {
+            return loader.load(options.data, options.tokenizer);
+        }
+        Tokenizer tokenizer =
+                options.resume
+                        ? Tokenizer.load(directory.tokenizer())
+                        : InitialModel.open(Path.of(options.init)).tokenizer();
+        return loader.load(options.data, tokenizer);
     }
 
     private void loop() {

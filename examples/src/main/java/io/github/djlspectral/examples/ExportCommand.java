@@ -1,0 +1,36 @@
+package io.github.djlspectral.examples;
+
+import io.github.djlspectral.examples.hf.FloatFormat;
+import io.github.djlspectral.examples.train.ExportedRun;
+import java.nio.file.Path;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+@Command(
+        name = "export",
+        mixinStandardHelpOptions = true,
+        usageHelpAutoWidth = true,
+        sortOptions = false,
+        description = "Writes a run's newest checkpoint in the layout of Hugging Face's GPT-2.")
+final class ExportCommand implements Runnable {
+
+    @Option(names = "--run", required = true, paramLabel = "<dir>", description = "The run.")
+    private Path run;
+
+    @Option(
+            names = "--out",
+            required = true,
+            paramLabel = "<dir>",
+            description = "The directory to write; must not exist.")
+    private Path out;
+
+    @Option(
+            names = "--dtype",
+            description = "Format of the parameters: ${COMPLETION-CANDIDATES}. Default: F32.")
+    private FloatFormat format = FloatFormat.F32;
+
+    @Override
+    public void run() {
+        ExportedRun.write(run, out, format, System.out);
+    }
+}

@@ -1,0 +1,165 @@
+package io.github.djlspectral.examples.hf;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.ByteTokenizer;
+import io.github.djlspectral.examples.data.CharTokenizer;
+import io.github.djlspectral.examples.data.Gpt2Tokenizer;
+import io.github.djlspectral.examples.data.Tokenizer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.StreamSupport;
+
+/**
+ * Finds out which of our tokenizers is the one of a checkpoint's files. None of these files is
+ * trusted: their tables must be equal to a tokenizer's, entry by entry.
+ */
+final class TokenizerFiles {
+
+    static final String VOCABULARY = "vocab.json";
+    static final String MERGES = "merges.txt";
+    static final String TOKENIZER = "tokenizer.json";
+    private static final String MERGES_VERSION = "#version";
+
+    private TokenizerFiles() {}
+
+    /**
+     * Reads the tokenizer of a checkpoint.
+     *
+     * @param directory has vocab.json and merges.txt, or tokenizer.json
+     * @param vocabSize the model's number of tokens
+     * @throws BadInputException if files are missing or damaged, or the tokenizer is none of ours
+     */
+    static Tokenizer read(Path directory, int vocabSize) {
+        Vocabulary vocabulary = vocabulary(directory);
+        if (vocabulary.tokens().size() != vocabSize) {
+            throw new BadInputException(
+                    "The tokenizer in "
+                            + directory
+                            + " has "
+                            + vocabulary.tokens().size()
+                            + " tokens, but the model "
+                            + vocabSize
+                            + "; tokens added or left over are not supported");
+        }
+        if (isGpt2(vocabulary)) {
+            return new Gpt2Tokenizer();
+        }
+        if (vocabulary.equals(TokenizerFilesWriter.vocabulary(new ByteTokenizer()))) {
+            return new ByteTokenizer();
+        }
+        if (areCharacters(vocabulary)) {
+            return CharTokenizer.of(String.join("", vocabulary.tokens().keySet()));
+        }
+        throw new BadInputException(
+                "The tokenizer in "
+                        + directory
+                        + " ("
+                        + vocabulary.tokens().size()
+                        + " tokens, "
+                        + vocabulary.merges().size()
+                        + " merges) is not supported: only GPT-2's own 50257 tokens, the 256 bytes,"
+                        + " and characters in ascending order are");
+    }
+
+    private static Vocabulary vocabulary(Path directory) {
+        Path single = directory.resolve(VOCABULARY);
+        if (Files.exists(single)) {
+            return new Vocabulary(
+                    numbers(JsonFile.read(single).object(), single),
+                    merges(directory.resolve(MERGES)),
+                    true);
+        }
+        Path json = directory.resolve(TOKENIZER);
+        if (!Files.exists(json)) {
+            throw new BadInputException(
+                    directory
+                            + " has no tokenizer: neither "
+                            + VOCABULARY
+                            + " and "
+                            + MERGES
+                            + " nor "
+                            + TOKENIZER);
+        }
+        return vocabulary(JsonFile.read(json));
+    }
+
+    private static Vocabulary vocabulary(JsonFile json) {
+        JsonObject model = json.requireObject("model");
+        JsonFile inner = new JsonFile(json.path(), model);
+        Map<String, Integer> tokens = numbers(inner.requireObject("vocab"), json.path());
+        JsonElement merges = model.get("merges");
+        if (!(merges instanceof JsonArray array)) {
+            throw new BadInputException(
+                    json.path() + " has no list of merges, so it is no byte pair encoding");
+        }
+        List<String> pairs =
+                StreamSupport.stream(array.spliterator(), false).map(TokenizerFiles::pair).toList();
+        return new Vocabulary(tokens, pairs, json.has("pre_tokenizer"));
+    }
+
+    /** Older files have "a b", newer ones ["a", "b"]. */
+    private static String pair(JsonElement merge) {
+        return merge instanceof JsonArray array
+                ? StreamSupport.stream(array.spliterator(), false)
+                        .map(JsonElement::getAsString)
+                        .collect(Collectors.joining(" "))
+                : merge.getAsString();
+    }
+
+    private static Map<String, Integer> numbers(JsonObject object, Path path) {
+        Map<String, Integer> numbers = new HashMap<>();
+        for (Map.Entry<String, JsonElement> entry : object.entrySet()) {
+            try {
+                numbers.put(entry.getKey(), entry.getValue().getAsInt());
+            } catch (NumberFormatException | UnsupportedOperationException e) {
+                throw new BadInputException(
+                        path + " has no number for the token '" + entry.getKey() + "'", e);
+            }
+        }
+        return numbers;
+    }
+
+    private static List<String> merges(Path path) {
+        try {
+            return Files.readAllLines(path).stream()
+                    .filter(line -> !line.startsWith(MERGES_VERSION) && !line.isEmpty())
+                    .toList();
+        } catch (IOException e) {
+            throw new BadInputException("Cannot read the tokenizer's " + path + " (" + e + ")", e);
+        }
+    }
+
+    private static boolean isGpt2(Vocabulary vocabulary) {
+        return vocabulary.tokens().size() == Gpt2Tokenizer.END_OF_TEXT + 1
+                && vocabulary.equals(Gpt2Merges.vocabulary());
+    }
+
+    /** Tells whether the tokens are single characters, numbered in their order. */
+    private static boolean areCharacters(Vocabulary vocabulary) {
+        if (vocabulary.byteLevel() || !vocabulary.merges().isEmpty()) {
+            return false;
+        }
+        List<String> sorted =
+                vocabulary.tokens().entrySet().stream()
+                        .sorted(Map.Entry.comparingByValue())
+                        .map(Map.Entry::getKey)
+                        .toList();
+        return sorted.stream().allMatch(token -> token.codePointCount(0, token.length()) == 1)
+                && IntStream.range(0, sorted.size())
+                        .allMatch(i -> vocabulary.tokens().get(sorted.get(i)) == i)
+                && IntStream.range(1, sorted.size())
+                        .allMatch(
+                                i ->
+                                        sorted.get(i - 1).codePointAt(0)
+                                                < sorted.get(i).codePointAt(0));
+    }
+}

@@ -1,0 +1,99 @@
+package io.github.djlspectral.examples.train;
+
+import ai.djl.nn.Block;
+import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.Tokenizer;
+import io.github.djlspectral.examples.hf.HuggingFaceCheckpoint;
+import io.github.djlspectral.examples.hf.TensorSource;
+import io.github.djlspectral.layers.gpt.Gpt2Config;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * A model that training starts from, and nothing of how it was trained: a run of ours, or a
+ * checkpoint in the Hugging Face layout.
+ *
+ * @param path where it lies
+ * @param shape its shape
+ * @param tokenizer its tokenizer
+ * @param weights its parameters
+ */
+record InitialModel(Path path, Gpt2Config shape, Tokenizer tokenizer, TensorSource weights) {
+
+    /**
+     * Finds a model; its parameters are read later.
+     *
+     * @param path a run's directory, or the directory or safetensors file of a checkpoint
+     * @throws BadInputException if there is none, or none that can be used
+     */
+    static InitialModel open(Path path) {
+        RunDirectory run = new RunDirectory(path);
+        if (run.hasCheckpoints()) {
+            return ofRun(run);
+        }
+        HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(path);
+        return new InitialModel(
+                path, checkpoint.config(), checkpoint.tokenizer(), checkpoint.weights());
+    }
+
+    /**
+     * Finds the newest model of a run.
+     *
+     * @throws BadInputException if there is none
+     */
+    static InitialModel ofRun(RunDirectory run) {
+        Gpt2Config shape = RunConfig.read(run.config()).model();
+        Checkpoint checkpoint =
+                run.checkpoints()
+                        .newest()
+                        .orElseThrow(
+                                () -> new BadInputException(run.path() + " has no checkpoint yet"));
+        checkpoint.requireModel(shape);
+        return new InitialModel(
+                run.path(), shape, Tokenizer.load(run.tokenizer()), checkpoint.weights());
+    }
+
+    /** Returns the options that give a model this shape. */
+    List<String> arguments() {
+        return List.of(
+                "--tokenizer=" + tokenizer.name(),
+                "--layers=" + shape.layers(),
+                "--heads=" + shape.heads(),
+                "--width=" + shape.width(),
+                "--context=" + shape.contextLength(),
+                shape.bias() ? "--bias" : "--no-bias");
+    }
+
+    /**
+     * Fails if options ask for another model.
+     *
+     * @throws BadInputException naming the option
+     */
+    void require(TrainingOptions options) {
+        require("--tokenizer", options.tokenizer.toString(), tokenizer.name());
+        require("--layers", options.layers, shape.layers());
+        require("--heads", options.heads, shape.heads());
+        require("--width", options.width, shape.width());
+        require("--context", options.context, shape.contextLength());
+        require("--bias", options.bias, shape.bias());
+    }
+
+    private void require(String option, Object given, Object own) {
+        if (!given.equals(own)) {
+            throw new BadInputException(
+                    option
+                            + " is "
+                            + given
+                            + ", but the model of --init "
+                            + path
+                            + " has "
+                            + own
+                            + ": leave the option out");
+        }
+    }
+
+    /** Makes the parameters the initial values of a block that is not yet initialised. */
+    void initialize(Block block) {
+        new ModelFile(path.toString(), weights).initialize(block);
+    }
+}
