@@ -1,0 +1,282 @@
+package io.github.djlspectral.examples.hf;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.training.ParameterStore;
+import ai.djl.util.JsonUtils;
+import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.CharTokenizer;
+import io.github.djlspectral.layers.gpt.Gpt2;
+import io.github.djlspectral.layers.gpt.Gpt2Config;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class HuggingFaceCheckpointTest {
+
+    @TempDir private Path directory;
+
+    private record Reference(long[][] tokens, double[][][] logits) {}
+
+    @ParameterizedTest
+    @ValueSource(strings = {"f32", "f16", "bf16"})
+    void givesTheLogitsOfTheReference(String name) throws IOException {
+        Path path = copy(name);
+        Reference reference =
+                JsonUtils.GSON.fromJson(
+                        Files.readString(path.resolve("logits.json")), Reference.class);
+        HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(path);
+        assertThat(checkpoint.config()).isEqualTo(new Gpt2Config(19, 10, 2, 3, 12, 0.1f, true));
+        try (NDManager manager = NDManager.newBaseManager()) {
+            float[] logits =
+                    model(checkpoint, manager)
+                            .forward(
+                                    new ParameterStore(manager, false),
+                                    new NDList(manager.create(reference.tokens())),
+                                    false)
+                            .singletonOrThrow()
+                            .toFloatArray();
+            assertThat(logits).hasSize(2 * 10 * 19);
+            int i = 0;
+            for (double[][] sequence : reference.logits()) {
+                for (double[] row : sequence) {
+                    for (double expected : row) {
+                        assertThat((double) logits[i++]).isCloseTo(expected, within(1e-5));
+                    }
+                }
+            }
+        }
+    }
+
+    private static Gpt2 model(HuggingFaceCheckpoint checkpoint, NDManager manager) {
+        Gpt2 model = Gpt2.builder().setConfig(checkpoint.config()).build();
+        model.getParameters()
+                .forEach(
+                        parameter ->
+                                parameter
+                                        .getValue()
+                                        .setInitializer(
+                                                (m, shape, type) ->
+                                                        m.create(
+                                                                checkpoint
+                                                                        .weights()
+                                                                        .read(parameter.getKey()),
+                                                                shape)));
+        model.initialize(manager, DataType.FLOAT32, new Shape(1, 1));
+        return model;
+    }
+
+    @Test
+    void reportsWhatIsNotUsedButNoMasks() {
+        assertThat(HuggingFaceCheckpoint.open(copy("f32")).unused()).isEmpty();
+        assertThat(
+                        HuggingFaceCheckpoint.open(Checkpoints.copy("bf16", directory.resolve("b")))
+                                .unused())
+                .containsExactly("score.weight");
+    }
+
+    @Test
+    void findsTheOtherFilesBesideTheWeights() {
+        Path file = copy("bf16").resolve("model.safetensors");
+        assertThat(HuggingFaceCheckpoint.open(file).config().layers()).isEqualTo(2);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "model_type\": \"gpt2           | model_type\": \"llama         | model_type \"llama\"",
+                "gelu_new                       | gelu                          | but only \"gelu_new\"",
+                "1e-05                          | 1e-06                         | layer_norm_epsilon",
+                "n_inner\": null                | n_inner\": 24                 | n_inner 24",
+                "n_head\": 3                    | n_head\": 5                   | n_embd 12",
+                "n_head\": 3                    | n_head\": 0                   | n_head 0",
+                "n_head\": 3                    | n_heads\": 3                  | lacks n_head",
+                "n_layer\": 2                   | n_layer\": \"two\"            | n_layer \"two\"",
+                "n_layer\": 2                   | n_layer\": 3                  | lacks h.2.attn.c_attn.bias",
+                "n_embd\": 12                   | n_embd\": 24                  | of shape",
+                "n_positions\": 10              | n_positions\": 11             | wpe.weight of shape (10, 12)",
+                "0.1                            | 1                             | resid_pdrop 1",
+                "word_embeddings\": true        | word_embeddings\": 1          | neither true nor",
+                "word_embeddings\": true        | word_embeddings\": false      | lacks lm_head.weight",
+                "vocab_size\": 19               | vocab_size\": 20              | of shape (19, 12)",
+                "\"n_ctx\": 10                  | \"quantization_config\": {}   | quantization_config",
+                "\"n_ctx\": 10                  | \"scale_attn_weights\": false | scale_attn_weights",
+                "{                              | [                             | is not JSON"
+            })
+    void refusesOtherModels(String old, String replacement, String message) throws IOException {
+        Path path = copy("f16");
+        Checkpoints.edit(path.resolve("config.json"), old, replacement);
+        refuses(path, message);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "\" \": 1         | \" \": 7        | is not supported",
+                "\"merges\": []   | \"merges\": [\"a e\"] | is not supported",
+                "\"!\": 2         | \"!\": 2, \"z\": 19   | 20 tokens, but the model 19",
+                "\"!\": 2         | \"!\": \"two\"  | no number for the token '!'",
+                "\"merges\": []   | \"pieces\": []  | no byte pair encoding",
+                "\"vocab\"        | \"words\"       | lacks the object vocab"
+            })
+    void refusesOtherTokenizers(String old, String replacement, String message) throws IOException {
+        Path path = copy("f32");
+        Checkpoints.edit(path.resolve("tokenizer.json"), old, replacement);
+        refuses(path, message);
+    }
+
+    @Test
+    void refusesMissingFiles() throws IOException {
+        Path path = copy("f32");
+        Files.delete(path.resolve("tokenizer.json"));
+        refuses(path, "neither vocab.json and merges.txt nor tokenizer.json");
+        Files.delete(path.resolve("model.safetensors"));
+        refuses(path, "neither model.safetensors nor model.safetensors.index.json");
+        Files.delete(path.resolve("config.json"));
+        refuses(path, "config.json is missing");
+        refuses(path.resolve("none"), "does not exist");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "model-00001-of | ../model-00001-of       | no plain file name",
+                "model-00001-of | /model-00001-of         | no plain file name",
+                "model-00001-of | model-00003-of          | 00003-of-00002.safetensors is missing",
+                "wpe.weight     | wpe.other               | do not agree on where wpe.other is",
+                "\"wpe.weight\": \"model-00001-of-00002.safetensors\", | \" \" | do not agree on",
+                "weight_map     | weights                 | lacks the object weight_map"
+            })
+    void refusesBadIndices(String old, String replacement, String message) throws IOException {
+        Path path = copy("f16");
+        String text = "\" \"".equals(replacement) ? "" : replacement;
+        Checkpoints.edit(path.resolve("model.safetensors.index.json"), old, text);
+        refuses(path, message);
+    }
+
+    @Test
+    void namesTheMissingArrays() throws IOException {
+        Path path = copy("f32");
+        rewrite(
+                path,
+                tensors(path).remove("transformer.h.1.ln_2.bias").remove("transformer.wpe.weight"));
+        refuses(path, "lacks h.1.ln_2.bias, wpe.weight");
+    }
+
+    @Test
+    void refusesTwoArraysForOneParameter() throws IOException {
+        Path path = copy("f32");
+        FixedTensors tensors = tensors(path);
+        String name = "ln_f.weight";
+        rewrite(path, tensors.put(name, new Shape(12), tensors.read("transformer." + name)));
+        refuses(path, "has both ln_f.weight and transformer.ln_f.weight");
+    }
+
+    @Test
+    void refusesAHeadOfItsOwn() throws IOException {
+        Path path = copy("f32");
+        FixedTensors tensors = tensors(path);
+        float[] head = tensors.read("lm_head.weight");
+        head[7] = Math.nextUp(head[7]);
+        rewrite(path, tensors.put("lm_head.weight", new Shape(19, 12), head));
+        TensorSource weights = HuggingFaceCheckpoint.open(path).weights();
+        assertThatThrownBy(() -> weights.read("wte.weight"))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("only a tied head is supported");
+    }
+
+    @Test
+    void leavesOutBiasesThatAreZeroWhereItShould() throws IOException {
+        Path path = copy("f32");
+        Checkpoints.edit(path.resolve("config.json"), "\"n_ctx\": 10", "\"bias\": false");
+        HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(path);
+        assertThat(checkpoint.config().bias()).isFalse();
+        assertThat(checkpoint.weights().names()).hasSize(2 + 2 * 6 + 1);
+        assertThatThrownBy(() -> checkpoint.weights().read("wte.weight"))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("values other than 0 in");
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void exportAndImportChangeNoBit(boolean bias) throws IOException {
+        Gpt2Config config = new Gpt2Config(3, 5, 2, 2, 6, 0.25f, bias);
+        FixedTensors weights = new FixedTensors();
+        int[] bits = {0x7f800001}; // a NaN at first, then all sorts of numbers
+        Gpt2Layout.shapes(config)
+                .forEach(
+                        (name, shape) -> {
+                            float[] values = new float[(int) shape.size()];
+                            for (int i = 0; i < values.length; i++) {
+                                values[i] = Float.intBitsToFloat(bits[0] & 0xbfffffff);
+                                bits[0] = bits[0] * 1664525 + 1013904223;
+                            }
+                            weights.put(name, shape, values);
+                        });
+        CharTokenizer tokenizer = CharTokenizer.of("a\u00e9\ud83d\ude00");
+        HuggingFaceCheckpoint.write(directory, config, tokenizer, weights, FloatFormat.F32);
+        HuggingFaceCheckpoint read = HuggingFaceCheckpoint.open(directory);
+        assertThat(read.config()).isEqualTo(config);
+        assertThat(read.tokenizer().decode(new int[] {0, 1, 2})).isEqualTo("a\u00e9\ud83d\ude00");
+        assertThat(read.unused()).isEmpty();
+        assertThat(read.weights().names()).isEqualTo(weights.names());
+        for (String name : weights.names()) {
+            assertThat(read.weights().shape(name)).isEqualTo(weights.shape(name));
+            assertThat(bits(read.weights().read(name))).isEqualTo(bits(weights.read(name)));
+        }
+        TensorSource stored = SafetensorsFile.open(directory.resolve("model.safetensors"));
+        assertThat(stored.names())
+                .hasSize(2 + 2 * 12 + 2)
+                .allMatch(name -> name.startsWith("transformer."));
+        assertThat(stored.shape("transformer.h.1.attn.c_attn.weight")).isEqualTo(new Shape(6, 18));
+        assertThat(Files.readString(directory.resolve("config.json")))
+                .contains("\"n_embd\": 6", "\"resid_pdrop\": 0.25", "\"eos_token_id\": null");
+    }
+
+    private static int[] bits(float[] values) {
+        int[] bits = new int[values.length];
+        for (int i = 0; i < bits.length; i++) {
+            bits[i] = Float.floatToRawIntBits(values[i]);
+        }
+        return bits;
+    }
+
+    private Path copy(String name) {
+        return Checkpoints.copy(name, directory.resolve("checkpoint"));
+    }
+
+    private static FixedTensors tensors(Path path) throws IOException {
+        SafetensorsFile file = SafetensorsFile.open(path.resolve("model.safetensors"));
+        FixedTensors tensors = new FixedTensors();
+        file.names().stream()
+                .filter(name -> !name.endsWith(".attn.bias"))
+                .forEach(name -> tensors.put(name, file.shape(name), file.read(name)));
+        return tensors;
+    }
+
+    private static void rewrite(Path path, TensorSource tensors) throws IOException {
+        SafetensorsWriter.write(
+                path.resolve("model.safetensors"), tensors, FloatFormat.F32, Map.of());
+    }
+
+    private static void refuses(Path path, String message) {
+        assertThatThrownBy(() -> HuggingFaceCheckpoint.open(path))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining(message);
+    }
+}
