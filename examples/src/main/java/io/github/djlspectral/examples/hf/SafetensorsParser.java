@@ -43,7 +43,7 @@ final class SafetensorsParser {
                 throw new IOException("something follows the object");
             }
             return entries;
-        } catch (IllegalStateException e) { // Gson's, if a value is not of the kind asked for
+        } catch (IllegalStateException | NumberFormatException e) { // Gson's, for a wrong type
             throw new IOException(e.getMessage(), e);
         }
     }

@@ -30,7 +30,7 @@ class FloatFormatTest {
             float value = decode(FloatFormat.F16, bits);
             assertThat((double) value)
                     .as("%04x", bits)
-                    .isEqualTo(bits >= HALVES / 2 ? -expected : expected);
+                    .isEqualTo(Double.valueOf(bits >= HALVES / 2 ? -expected : expected));
         }
     }
 

@@ -1,0 +1,242 @@
+package io.github.djlspectral.examples.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.CorpusLoader;
+import io.github.djlspectral.examples.hf.Checkpoints;
+import io.github.djlspectral.examples.hf.FloatFormat;
+import io.github.djlspectral.examples.hf.SafetensorsFile;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Models in and out: import, export and training from either. */
+class ExchangeTest {
+
+    private static final String MODEL = "model.safetensors";
+
+    @TempDir private Path directory;
+    private final ByteArrayOutputStream output = new ByteArrayOutputStream();
+    private Path text;
+    private Path run;
+    private Path exported;
+    private Path imported;
+
+    @BeforeEach
+    void setUp() throws IOException {
+        text = TestText.write(directory);
+        run = directory.resolve("run");
+        exported = directory.resolve("exported");
+        imported = directory.resolve("imported");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"--bias=true", "--bias=false"})
+    void exportAndImportChangeNoBit(String bias) throws IOException {
+        train(run, bias, "--steps=4");
+        ExportedRun.write(run, exported, FloatFormat.F32, stream());
+        ImportedRun.write(exported, imported, stream());
+        assertThat(Runs.checkpoint(imported, 0).resolve(MODEL))
+                .hasSameBinaryContentAs(Runs.checkpoint(run, 4).resolve(MODEL));
+        assertThat(RunConfig.read(imported.resolve("config.json")).model())
+                .isEqualTo(RunConfig.read(run.resolve("config.json")).model());
+        assertThat(imported.resolve("tokenizer.json"))
+                .hasSameBinaryContentAs(run.resolve("tokenizer.json"));
+        assertThat(evaluate(imported)).isEqualTo(evaluate(run));
+        assertThat(generate(imported)).isEqualTo(generate(run));
+        Path again = directory.resolve("again");
+        ExportedRun.write(imported, again, FloatFormat.F32, stream());
+        assertThat(again.resolve(MODEL)).hasSameBinaryContentAs(exported.resolve(MODEL));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"F16, 0.5", "BF16, 0.5", "F32, 1"})
+    void shorterFormatsTakeHalfTheRoom(FloatFormat format, double share) throws IOException {
+        train(run, "--steps=1");
+        ExportedRun.write(run, exported, format, stream());
+        SafetensorsFile file = SafetensorsFile.open(exported.resolve(MODEL));
+        assertThat(file.format("transformer.wte.weight")).isEqualTo(format);
+        long numbers = file.names().stream().mapToLong(name -> file.shape(name).size()).sum();
+        assertThat((double) Files.size(exported.resolve(MODEL)))
+                .isBetween(numbers * 4 * share, numbers * 4 * share + 4000);
+        ImportedRun.write(exported, imported, stream());
+        assertThat(evaluate(imported).loss()).isBetween(0.1, 4.0);
+    }
+
+    @Test
+    void anImportedModelHasNoDataAndNoPast() {
+        ImportedRun.write(Checkpoints.copy("bf16", directory.resolve("hf")), imported, stream());
+        assertThat(output.toString(StandardCharsets.UTF_8))
+                .contains("2 layers, 3 heads, width 12, context 10", "not used: score.weight");
+        try (SavedRun saved = SavedRun.open(imported, "cpu")) {
+            assertThat(saved.description()).contains("step 0", "other data (imported from");
+            assertThatThrownBy(() -> saved.evaluate(null, 0, loader()))
+                    .isInstanceOf(BadInputException.class)
+                    .hasMessageContaining("give --data");
+        }
+        assertThatThrownBy(() -> train(imported, "--resume"))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("cannot be resumed; start a run from it with --init");
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void nothingIsLeftOfAnImportThatFails(boolean late) throws IOException {
+        Path hf = Checkpoints.copy("f32", directory.resolve("hf"));
+        Path file = hf.resolve(MODEL);
+        byte[] bytes = Files.readAllBytes(file);
+        if (late) {
+            Path config = hf.resolve("config.json");
+            Files.writeString(
+                    config, Files.readString(config).replace("\"n_ctx\": 10", "\"bias\": false"));
+        } else {
+            Files.write(file, java.util.Arrays.copyOf(bytes, bytes.length - 1));
+        }
+        assertThatThrownBy(() -> ImportedRun.write(hf, imported, stream()))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining(late ? "values other than 0" : "was cut off");
+        assertThat(names()).containsExactlyInAnyOrder("cycle.txt", "hf");
+    }
+
+    @Test
+    void nothingIsLeftOfAnExportThatFails() throws IOException {
+        train(run, "--steps=1");
+        Path tokenizer = run.resolve("tokenizer.json");
+        String characters = Files.readString(tokenizer);
+        Files.delete(tokenizer);
+        assertThatThrownBy(() -> ExportedRun.write(run, exported, FloatFormat.F32, stream()))
+                .isInstanceOf(BadInputException.class);
+        Files.writeString(tokenizer, characters);
+        Files.writeString(exported, "in the way");
+        assertThatThrownBy(() -> ExportedRun.write(run, exported, FloatFormat.F32, stream()))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("already exists");
+        assertThat(names()).containsExactlyInAnyOrder("cycle.txt", "cache", "run", "exported");
+        assertThat(exported).hasContent("in the way");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"muon, true", "adamw, false"})
+    void trainsOn(String optimizer, boolean fromHuggingFace) throws IOException {
+        train(run, "--steps=12", "--dropout=0");
+        ExportedRun.write(run, exported, FloatFormat.F32, stream());
+        Path from = fromHuggingFace ? exported : run;
+        Path tuned = directory.resolve("tuned");
+        String[] options = {"--optimizer=" + optimizer, "--lr=0.005", "--dropout=0"};
+        tune(from, tuned, options);
+        List<MetricsRow> rows = MetricsLog.read(tuned.resolve("metrics.csv"), 12);
+        // The same batches; the mean of floats on the one side, of doubles on the other.
+        assertThat(rows.get(0).validationLoss()).isEqualTo((float) evaluate(run).loss());
+        assertThat(rows.get(12).validationLoss()).isLessThan(rows.get(0).validationLoss());
+        assertThat(output.toString(StandardCharsets.UTF_8)).contains("; starting from " + from);
+
+        Path broken = directory.resolve("broken");
+        tune(from, broken, options);
+        Runs.deleteCheckpoint(broken, 12);
+        train(broken, "--resume", null); // --init and the options are the run's own
+        Runs.assertSame(tuned, broken, 12);
+    }
+
+    @Test
+    void beginsAgainFromTheModelWhenThereIsNoCheckpointYet() throws IOException {
+        train(run, "--steps=4");
+        Path tuned = directory.resolve("tuned");
+        tune(run, tuned);
+        Path broken = directory.resolve("broken");
+        tune(run, broken);
+        Runs.deleteCheckpoint(broken, 8);
+        Runs.deleteCheckpoint(broken, 12);
+        train(broken, "--resume", null);
+        Runs.assertSame(tuned, broken, 12);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "--layers=3, --layers is 3",
+        "--heads=4, --heads is 4",
+        "--width=32, --width is 32",
+        "--context=8, --context is 8",
+        "--bias=false, --bias is false",
+        "--tokenizer=bytes, --tokenizer is bytes"
+    })
+    void refusesAnotherShape(String option, String message) {
+        train(run, "--steps=1");
+        Path tuned = directory.resolve("tuned");
+        assertThatThrownBy(() -> tune(run, tuned, option))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining(message)
+                .hasMessageContaining("leave the option out");
+        assertThat(tuned).doesNotExist();
+    }
+
+    @Test
+    void textOfOtherCharactersIsRefused() throws IOException {
+        train(run, "--steps=1");
+        Files.writeString(text, Files.readString(text).replace('q', 'Q'));
+        assertThatThrownBy(() -> tune(run, directory.resolve("tuned")))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("Character 'Q'");
+    }
+
+    /** Trains from a model, whose shape is not among the options unless given. */
+    private void tune(Path from, Path out, String... more) {
+        String shape = "--(tokenizer|layers|heads|width|context)=.*";
+        List<String> given = List.of(more);
+        List<String> options = new ArrayList<>(List.of(TestText.options(text, out, more)));
+        options.removeIf(option -> option.matches(shape) && !given.contains(option));
+        options.add("--init=" + from);
+        TrainingSession.train(options, loader(), stream());
+    }
+
+    /** Trains a model of its own, or resumes with the saved options if the last one is null. */
+    private void train(Path out, String... more) {
+        List<String> options =
+                more[more.length - 1] == null
+                        ? List.of("--out=" + out, more[0])
+                        : List.of(TestText.options(text, out, more));
+        TrainingSession.train(options, loader(), stream());
+    }
+
+    private SavedRun.Quality evaluate(Path directory) {
+        try (SavedRun saved = SavedRun.open(directory, "cpu")) {
+            return saved.evaluate(text.toString(), 2, loader());
+        }
+    }
+
+    private static String generate(Path directory) {
+        StringBuilder generated = new StringBuilder();
+        try (SavedRun saved = SavedRun.open(directory, "cpu")) {
+            saved.generate("qzka", 20, new Sampler(1, 0, 1, 1), generated::append);
+        }
+        return generated.toString();
+    }
+
+    private List<String> names() throws IOException {
+        try (Stream<Path> files = Files.list(directory)) {
+            return files.map(file -> file.getFileName().toString()).toList();
+        }
+    }
+
+    private PrintStream stream() {
+        return new PrintStream(output, true, StandardCharsets.UTF_8);
+    }
+
+    private CorpusLoader loader() {
+        PrintStream silent = new PrintStream(new ByteArrayOutputStream());
+        return new CorpusLoader(directory.resolve("cache"), silent);
+    }
+}
