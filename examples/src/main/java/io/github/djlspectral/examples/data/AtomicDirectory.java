@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.data;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,7 +14,17 @@ import java.util.stream.Stream;
 /** Makes a directory that is seen whole or not at all, also after a crash. */
 public final class AtomicDirectory {
 
-    private AtomicDirectory() {}
+    private final Path directory;
+    private final Path target;
+    private final Path partial;
+    private boolean stopped;
+
+    private AtomicDirectory(Path directory) {
+        this.directory = directory;
+        target = directory.toAbsolutePath().normalize();
+        String name = target.getFileName() + "." + ProcessHandle.current().pid() + ".tmp";
+        partial = target.resolveSibling(name);
+    }
 
     /** Writes the files of a directory. */
     @FunctionalInterface
@@ -28,8 +39,8 @@ public final class AtomicDirectory {
     }
 
     /**
-     * Makes a directory. It gets its name when its files are on disk; what an exception leaves
-     * behind is deleted, what a crash leaves behind ends in {@code .tmp}.
+     * Makes a directory. It gets its name when its files are on disk. What an exception or Ctrl-C
+     * leaves behind is deleted; what a crash leaves behind ends in {@code .tmp}.
      *
      * @param directory the directory to make; its parents are made as needed
      * @param content writes its files
@@ -37,22 +48,11 @@ public final class AtomicDirectory {
      *     written
      */
     public static void write(Path directory, Content content) {
-        Path target = directory.toAbsolutePath().normalize();
-        requireAbsent(directory);
-        Path partial =
-                target.resolveSibling(
-                        target.getFileName() + "." + ProcessHandle.current().pid() + ".tmp");
+        AtomicDirectory atomic = new AtomicDirectory(directory);
+        Thread cleaner = new Thread(atomic::stop);
+        Runtime.getRuntime().addShutdownHook(cleaner);
         try {
-            Files.createDirectories(target.getParent());
-            Files.createDirectory(partial);
-            try {
-                content.writeTo(partial);
-                sync(partial);
-                requireAbsent(directory);
-                Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
-            } finally {
-                deleteAll(partial);
-            }
+            atomic.write(content);
         } catch (IOException e) {
             throw new BadInputException(
                     "Cannot write "
@@ -61,17 +61,55 @@ public final class AtomicDirectory {
                             + e
                             + "): free some space or choose another --out",
                     e);
+        } finally {
+            if (!atomic.isStopped()) {
+                Runtime.getRuntime().removeShutdownHook(cleaner);
+            }
         }
     }
 
-    private static void requireAbsent(Path directory) {
+    private void write(Content content) throws IOException {
+        requireAbsent();
+        Files.createDirectories(target.getParent());
+        Files.createDirectory(partial);
+        try {
+            content.writeTo(partial);
+            sync();
+            publish();
+        } finally {
+            deleteAll();
+        }
+    }
+
+    private synchronized void publish() throws IOException {
+        requireAbsent();
+        if (!stopped) {
+            Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
+        }
+    }
+
+    private synchronized boolean isStopped() {
+        return stopped;
+    }
+
+    /** Runs while the process ends; nothing is published afterwards. */
+    private synchronized void stop() {
+        stopped = true;
+        try {
+            deleteAll();
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot delete " + partial, e);
+        }
+    }
+
+    private void requireAbsent() {
         if (Files.exists(directory)) {
             throw new BadInputException(directory + " already exists: choose another --out");
         }
     }
 
-    private static void sync(Path directory) throws IOException {
-        for (Path path : deepestFirst(directory)) {
+    private void sync() throws IOException {
+        for (Path path : deepestFirst()) {
             if (Files.isRegularFile(path)) {
                 try (FileChannel channel = FileChannel.open(path, StandardOpenOption.WRITE)) {
                     channel.force(true);
@@ -80,16 +118,16 @@ public final class AtomicDirectory {
         }
     }
 
-    private static void deleteAll(Path directory) throws IOException {
-        if (Files.exists(directory)) {
-            for (Path path : deepestFirst(directory)) {
-                Files.delete(path);
+    private void deleteAll() throws IOException {
+        if (Files.exists(partial)) {
+            for (Path path : deepestFirst()) {
+                Files.deleteIfExists(path);
             }
         }
     }
 
-    private static List<Path> deepestFirst(Path directory) throws IOException {
-        try (Stream<Path> paths = Files.walk(directory)) {
+    private List<Path> deepestFirst() throws IOException {
+        try (Stream<Path> paths = Files.walk(partial)) {
             return paths.sorted(Comparator.reverseOrder()).toList();
         }
     }

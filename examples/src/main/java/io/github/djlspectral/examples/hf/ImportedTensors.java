@@ -60,16 +60,13 @@ final class ImportedTensors implements TensorSource {
     }
 
     private void requireAll() {
-        List<String> missing =
-                shapes.keySet().stream().filter(name -> !storedNames.containsKey(name)).toList();
+        Set<String> missing = new TreeSet<>(shapes.keySet());
+        missing.removeAll(storedNames.keySet());
         if (!missing.isEmpty()) {
-            int more = missing.size() - NAMES_SHOWN;
             throw new BadInputException(
                     stored
                             + " lacks "
-                            + String.join(
-                                    ", ", missing.subList(0, missing.size() - Math.max(0, more)))
-                            + (more > 0 ? " and " + more + " more" : "")
+                            + shown(missing)
                             + (unused.isEmpty() ? "" : "; not used: " + shown(unused)));
         }
     }

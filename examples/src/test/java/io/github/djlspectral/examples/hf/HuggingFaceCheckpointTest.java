@@ -248,6 +248,29 @@ class HuggingFaceCheckpointTest {
                 .contains("\"n_embd\": 6", "\"resid_pdrop\": 0.25", "\"eos_token_id\": null");
     }
 
+    /** The numbers of parameters that the published models are known to have. */
+    @ParameterizedTest
+    @CsvSource({
+        "12, 12, 768, 124439808",
+        "24, 16, 1024, 354823168",
+        "36, 20, 1280, 774030080",
+        "48, 25, 1600, 1557611200"
+    })
+    void hasTheLayoutOfTheFourSizes(int layers, int heads, int width, long parameters) {
+        Gpt2Config config = new Gpt2Config(50257, 1024, layers, heads, width, 0.1f, true);
+        ExportedTensors tensors = new ExportedTensors(config, new FixedTensors());
+        assertThat(tensors.names()).hasSize(4 + 12 * layers);
+        assertThat(tensors.names().stream().mapToLong(name -> tensors.shape(name).size()).sum())
+                .isEqualTo(parameters);
+        String last = "transformer.h." + (layers - 1) + ".";
+        assertThat(tensors.shape(last + "attn.c_attn.weight"))
+                .isEqualTo(new Shape(width, 3 * width));
+        assertThat(tensors.shape(last + "mlp.c_fc.weight")).isEqualTo(new Shape(width, 4 * width));
+        assertThat(tensors.shape(last + "mlp.c_proj.weight"))
+                .isEqualTo(new Shape(4 * width, width));
+        assertThat(tensors.shape("transformer.wpe.weight")).isEqualTo(new Shape(1024, width));
+    }
+
     private static int[] bits(float[] values) {
         int[] bits = new int[values.length];
         for (int i = 0; i < bits.length; i++) {
