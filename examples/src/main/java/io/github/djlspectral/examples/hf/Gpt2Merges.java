@@ -2,6 +2,7 @@ package io.github.djlspectral.examples.hf;
 
 import io.github.djlspectral.examples.data.Gpt2Tokenizer;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -28,8 +29,12 @@ final class Gpt2Merges {
         }
     }
 
-    /** Computes the tables. It takes a fraction of a second. */
+    /** Returns the tables. The first call takes a second. */
     static Vocabulary vocabulary() {
+        return Tables.GPT2;
+    }
+
+    private static Vocabulary compute() {
         Gpt2Merges all = new Gpt2Merges();
         Map<String, Integer> tokens = new LinkedHashMap<>();
         List<String> merges = new ArrayList<>();
@@ -40,7 +45,8 @@ final class Gpt2Merges {
                 merges.add(all.merge(bytes, token));
             }
         }
-        return new Vocabulary(tokens, merges, true);
+        return new Vocabulary(
+                Collections.unmodifiableMap(tokens), Collections.unmodifiableList(merges), true);
     }
 
     /** Merges a token's bytes until two parts are left. */
@@ -71,5 +77,10 @@ final class Gpt2Merges {
             throw new IllegalStateException("Token " + token + " is made of no two others");
         }
         return place;
+    }
+
+    /** Holds the tables so that they are computed once, and only when needed. */
+    private static final class Tables {
+        static final Vocabulary GPT2 = compute();
     }
 }

@@ -2,6 +2,7 @@ package io.github.djlspectral.examples.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.CorpusLoader;
@@ -74,7 +75,8 @@ class ExchangeTest {
         assertThat((double) Files.size(exported.resolve(MODEL)))
                 .isBetween(numbers * 4 * share, numbers * 4 * share + 4000);
         ImportedRun.write(exported, imported, stream());
-        assertThat(evaluate(imported).loss()).isBetween(0.1, 4.0);
+        // bfloat16 rounds weights by up to 2^-9
+        assertThat(evaluate(imported).loss()).isCloseTo(evaluate(run).loss(), within(0.01));
     }
 
     @Test
