@@ -31,6 +31,7 @@ final class ImportedTensors implements TensorSource {
      */
     ImportedTensors(Gpt2Config config, StoredTensors stored) {
         this.stored = stored;
+        requireLayers(config);
         shapes = Collections.unmodifiableMap(Gpt2Layout.shapes(config));
         Set<String> known = Gpt2Layout.shapes(Gpt2Layout.withBias(config)).keySet();
         for (String name : stored.names()) {
@@ -50,6 +51,19 @@ final class ImportedTensors implements TensorSource {
         known.stream()
                 .filter(name -> !shapes.containsKey(name) && storedNames.containsKey(name))
                 .forEach(zeros::add);
+    }
+
+    /** Keeps a senseless number from being counted up to. */
+    private void requireLayers(Gpt2Config config) {
+        if (config.layers() > stored.names().size()) {
+            throw new BadInputException(
+                    stored
+                            + " has "
+                            + stored.names().size()
+                            + " arrays, but by its config.json the model has "
+                            + config.layers()
+                            + " layers");
+        }
     }
 
     private void put(String plain, String name) {

@@ -11,12 +11,11 @@ import io.github.djlspectral.examples.data.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import java.util.stream.StreamSupport;
 
 /**
  * Finds out which of our tokenizers is the one of a checkpoint's files. None of these files is
@@ -101,18 +100,25 @@ final class TokenizerFiles {
             throw new BadInputException(
                     json.path() + " has no list of merges, so it is no byte pair encoding");
         }
-        List<String> pairs =
-                StreamSupport.stream(array.spliterator(), false).map(TokenizerFiles::pair).toList();
+        List<String> pairs = new ArrayList<>();
+        for (JsonElement merge : array) {
+            pairs.add(pair(merge, json.path()));
+        }
         return new Vocabulary(tokens, pairs, json.has("pre_tokenizer"));
     }
 
     /** Older files have "a b", newer ones ["a", "b"]. */
-    private static String pair(JsonElement merge) {
-        return merge instanceof JsonArray array
-                ? StreamSupport.stream(array.spliterator(), false)
-                        .map(JsonElement::getAsString)
-                        .collect(Collectors.joining(" "))
-                : merge.getAsString();
+    private static String pair(JsonElement merge, Path path) {
+        if (merge.isJsonPrimitive()) {
+            return merge.getAsString();
+        }
+        if (merge instanceof JsonArray pair
+                && pair.size() == 2
+                && pair.get(0).isJsonPrimitive()
+                && pair.get(1).isJsonPrimitive()) {
+            return pair.get(0).getAsString() + " " + pair.get(1).getAsString();
+        }
+        throw new BadInputException(path + " has " + merge + " among its merges, which is no pair");
     }
 
     private static Map<String, Integer> numbers(JsonObject object, Path path) {
@@ -120,7 +126,9 @@ final class TokenizerFiles {
         for (Map.Entry<String, JsonElement> entry : object.entrySet()) {
             try {
                 numbers.put(entry.getKey(), entry.getValue().getAsInt());
-            } catch (NumberFormatException | UnsupportedOperationException e) {
+            } catch (NumberFormatException
+                    | UnsupportedOperationException
+                    | IllegalStateException e) {
                 throw new BadInputException(
                         path + " has no number for the token '" + entry.getKey() + "'", e);
             }

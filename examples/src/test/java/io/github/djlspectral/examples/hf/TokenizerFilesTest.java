@@ -52,7 +52,8 @@ class TokenizerFilesTest {
         Files.writeString(merges, all.replace("\nh e\n", "\ne h\n"));
         refuses(GPT2, "is not supported");
         Files.writeString(merges, all);
-        Checkpoints.edit(directory.resolve("vocab.json"), "\"the\": 1169", "\"the\": 1170");
+        ReferenceCheckpoints.edit(
+                directory.resolve("vocab.json"), "\"the\": 1169", "\"the\": 1170");
         refuses(GPT2, "is not supported");
         Files.delete(merges);
         refuses(GPT2, "Cannot read the tokenizer's");

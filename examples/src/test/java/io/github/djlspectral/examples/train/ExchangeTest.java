@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.CorpusLoader;
-import io.github.djlspectral.examples.hf.Checkpoints;
 import io.github.djlspectral.examples.hf.FloatFormat;
+import io.github.djlspectral.examples.hf.ReferenceCheckpoints;
 import io.github.djlspectral.examples.hf.SafetensorsFile;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -81,7 +81,8 @@ class ExchangeTest {
 
     @Test
     void anImportedModelHasNoDataAndNoPast() {
-        ImportedRun.write(Checkpoints.copy("bf16", directory.resolve("hf")), imported, stream());
+        ImportedRun.write(
+                ReferenceCheckpoints.copy("bf16", directory.resolve("hf")), imported, stream());
         assertThat(output.toString(StandardCharsets.UTF_8))
                 .contains("2 layers, 3 heads, width 12, context 10", "not used: score.weight");
         try (SavedRun saved = SavedRun.open(imported, "cpu")) {
@@ -98,7 +99,7 @@ class ExchangeTest {
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
     void nothingIsLeftOfAnImportThatFails(boolean late) throws IOException {
-        Path hf = Checkpoints.copy("f32", directory.resolve("hf"));
+        Path hf = ReferenceCheckpoints.copy("f32", directory.resolve("hf"));
         Path file = hf.resolve(MODEL);
         byte[] bytes = Files.readAllBytes(file);
         if (late) {

@@ -6,12 +6,13 @@ import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 
 /** The checkpoints that {@code reference.py} wrote. */
-public final class Checkpoints {
+public final class ReferenceCheckpoints {
 
-    private Checkpoints() {}
+    private ReferenceCheckpoints() {}
 
     /**
      * Copies one of them.
@@ -20,7 +21,7 @@ public final class Checkpoints {
      */
     public static Path copy(String name, Path directory) {
         try (Stream<Path> files =
-                Files.list(Path.of(Checkpoints.class.getResource(name).toURI()))) {
+                Files.list(Path.of(ReferenceCheckpoints.class.getResource(name).toURI()))) {
             List<Path> all = files.toList();
             Files.createDirectories(directory);
             for (Path file : all) {
@@ -41,5 +42,21 @@ public final class Checkpoints {
             throw new IllegalArgumentException(file + " lacks " + old);
         }
         Files.writeString(file, text.replace(old, replacement));
+    }
+
+    /** Reads all arrays of a checkpoint in one file, but for the masks. */
+    static FixedTensors tensors(Path checkpoint) throws IOException {
+        SafetensorsFile file = SafetensorsFile.open(checkpoint.resolve("model.safetensors"));
+        FixedTensors tensors = new FixedTensors();
+        file.names().stream()
+                .filter(name -> !name.endsWith(".attn.bias"))
+                .forEach(name -> tensors.put(name, file.shape(name), file.read(name)));
+        return tensors;
+    }
+
+    /** Replaces all arrays of a checkpoint in one file. */
+    static void rewrite(Path checkpoint, TensorSource tensors) throws IOException {
+        SafetensorsWriter.write(
+                checkpoint.resolve("model.safetensors"), tensors, FloatFormat.F32, Map.of());
     }
 }
