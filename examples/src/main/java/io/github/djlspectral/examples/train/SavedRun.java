@@ -11,12 +11,15 @@ import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.data.SequentialBatches;
 import io.github.djlspectral.examples.data.Tokenizer;
 import io.github.djlspectral.layers.gpt.Gpt2;
+import io.github.djlspectral.layers.gpt.Precision;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.function.Consumer;
 
 /** A trained model, read from the newest whole checkpoint of a run. */
 public final class SavedRun implements AutoCloseable {
 
+    private final RunDirectory files;
     private final RunConfig config;
     private final Tokenizer tokenizer;
     private final int step;
@@ -24,7 +27,13 @@ public final class SavedRun implements AutoCloseable {
     private final Gpt2 gpt2;
 
     private SavedRun(
-            RunConfig config, Tokenizer tokenizer, int step, NDManager manager, Gpt2 gpt2) {
+            RunDirectory files,
+            RunConfig config,
+            Tokenizer tokenizer,
+            int step,
+            NDManager manager,
+            Gpt2 gpt2) {
+        this.files = files;
         this.config = config;
         this.tokenizer = tokenizer;
         this.step = step;
@@ -61,7 +70,7 @@ public final class SavedRun implements AutoCloseable {
         checkpoint.initialize(gpt2);
         NDManager manager = Engine.getEngine("PyTorch").newBaseManager(device);
         gpt2.initialize(manager, DataType.FLOAT32, new Shape(1, config.model().contextLength()));
-        return new SavedRun(config, tokenizer, checkpoint.step(), manager, gpt2);
+        return new SavedRun(files, config, tokenizer, checkpoint.step(), manager, gpt2);
     }
 
     /**
@@ -117,6 +126,47 @@ public final class SavedRun implements AutoCloseable {
         return String.format(
                 "%d layers, width %d, step %d, trained on %s",
                 config.model().layers(), config.model().width(), step, config.data());
+    }
+
+    /**
+     * Returns the model itself.
+     *
+     * @return the initialised block, which lives until this is closed
+     */
+    public Gpt2 model() {
+        return gpt2;
+    }
+
+    /**
+     * Returns the number format that the model was trained in.
+     *
+     * @return the precision of its matrix products
+     */
+    public Precision precision() {
+        return config.options().precision;
+    }
+
+    /**
+     * Returns the file that the run's tokenizer is in.
+     *
+     * @return a file that {@link Tokenizer#load} reads
+     */
+    public Path tokenizerFile() {
+        return files.tokenizer();
+    }
+
+    /**
+     * Says how the model came about.
+     *
+     * @return names and values: data, steps, validation loss, optimizer, learning rate, versions
+     *     and so on
+     */
+    public Map<String, String> card() {
+        long parameters =
+                gpt2.getParameters().values().stream()
+                        .mapToLong(parameter -> parameter.getShape().size())
+                        .sum();
+        return TrainingCard.of(config, files, step, parameters);
     }
 
     private LanguageModel languageModel() {
