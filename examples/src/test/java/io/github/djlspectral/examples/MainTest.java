@@ -83,6 +83,10 @@ class MainTest {
                 "flow --scaling --identity --out DIR/r  | --scaling is true, but must be without",
                 "flow --scaling --heads 1,4 --out DIR/r | --heads is [1, 4], but must be two",
                 "flow --identity --step 0.1,0.3 --out DIR/r | --time is 2.0, but must be",
+                "publish --run DIR/none --repo DIR/r   | Missing required option: '--version",
+                "publish --run DIR/none --repo DIR/r --version 0.1.0 | There is no run in",
+                "publish --run DIR/none --repo DIR/r --version 1 | The version is '1', but must be",
+                "publish --run DIR/none --repo DIR/r --version 0.1.0 --group ../x | The group is",
                 "landscape --quick --at 0,300           | --at has 300, but must be in [0, 299]",
                 "landscape --quick --at x               | 'x' is not an int",
                 "landscape --quick -- --optimizer=sgd   | --optimizer is sgd, but must"

@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.train;
 
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -23,7 +24,7 @@ final class TrainingCard {
             card.putAll(config.versions()); // with the commit, where a run knows it
         }
         card.put("parameters", Long.toString(parameters));
-        card.put("data", config.data());
+        card.put("data", data(config));
         card.put("dataSha256", config.dataSha256());
         card.put("tokenizer", options.tokenizer.toString());
         card.put("steps", Integer.toString(step));
@@ -37,6 +38,15 @@ final class TrainingCard {
         card.put("seed", Integer.toString(options.seed));
         putValidation(card, files, step);
         return card;
+    }
+
+    /** Returns the corpus, without the folder that it had on this machine. */
+    private static String data(RunConfig config) {
+        String place = config.options().data;
+        boolean isPath = !place.contains("://") && Path.of(place).getFileName() != null;
+        return isPath
+                ? config.data().replace(place, Path.of(place).getFileName().toString())
+                : config.data();
     }
 
     private static void putValidation(Map<String, String> card, RunDirectory files, int step) {

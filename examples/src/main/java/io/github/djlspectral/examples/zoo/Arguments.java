@@ -39,6 +39,10 @@ record Arguments(Map<String, ?> values) {
         return text.equals("true");
     }
 
+    boolean flag(String name, boolean otherwise) {
+        return values.containsKey(name) ? flag(name) : otherwise;
+    }
+
     String text(String name) {
         return require(name);
     }

@@ -3,8 +3,10 @@ package io.github.djlspectral.examples.zoo;
 import ai.djl.Application;
 import ai.djl.MalformedModelException;
 import ai.djl.Model;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.BlockFactory;
+import ai.djl.nn.Parameter;
 import ai.djl.repository.Artifact;
 import ai.djl.repository.MRL;
 import ai.djl.repository.Metadata;
@@ -16,12 +18,15 @@ import ai.djl.translate.DefaultTranslatorFactory;
 import ai.djl.translate.TranslateException;
 import ai.djl.translate.TranslatorFactory;
 import ai.djl.util.ClassLoaderUtils;
+import ai.djl.util.Pair;
 import ai.djl.util.Progress;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.LongStream;
 
 /**
  * Loads the versions of one model. DJL's {@code BaseModelLoader} would do but for three things: it
@@ -119,6 +124,7 @@ final class ArtifactLoader implements ModelLoader {
 
     private static void read(Model model, Path folder, Map<String, String> options)
             throws IOException, MalformedModelException {
+        Map<String, Shape> expected = shapes(model.getBlock());
         try {
             model.load(folder, model.getName(), options);
         } catch (IOException e) {
@@ -134,6 +140,32 @@ final class ArtifactLoader implements ModelLoader {
             throw new MalformedModelException(
                     folder + " has no parameters in DJL's format for this model");
         }
+        Map<String, Shape> actual = shapes(model.getBlock());
+        for (Map.Entry<String, Shape> parameter : expected.entrySet()) {
+            Shape shape = actual.get(parameter.getKey());
+            if (!shape.equals(parameter.getValue())) { // DJL would take any
+                throw new MalformedModelException(
+                        folder
+                                + " is of another architecture than the metadata say: "
+                                + parameter.getKey()
+                                + " is "
+                                + shape
+                                + ", not "
+                                + parameter.getValue());
+            }
+        }
+    }
+
+    /** Returns the shapes of the parameters that have one already. */
+    private static Map<String, Shape> shapes(Block block) {
+        Map<String, Shape> shapes = new TreeMap<>();
+        for (Pair<String, Parameter> parameter : block.getParameters()) {
+            Shape shape = parameter.getValue().getShape();
+            if (shape != null && LongStream.of(shape.getShape()).allMatch(size -> size >= 0)) {
+                shapes.put(parameter.getKey(), shape);
+            }
+        }
+        return shapes;
     }
 
     /** Returns the newest version that passes the filters. */

@@ -5,6 +5,7 @@ import ai.djl.nn.BlockFactory;
 import ai.djl.translate.TranslatorFactory;
 import io.github.djlspectral.examples.data.BadInputException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -43,7 +44,7 @@ public final class Publication {
         licence = builder.licence;
         block = builder.block;
         replacing = builder.replacing;
-        arguments = Map.copyOf(builder.arguments);
+        arguments = Collections.unmodifiableMap(new TreeMap<>(builder.arguments));
         card = new TreeMap<>(builder.card);
         card.put("version", coordinates.version());
         card.put("licence", licence);
