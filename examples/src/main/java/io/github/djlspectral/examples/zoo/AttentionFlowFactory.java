@@ -10,7 +10,8 @@ import java.util.Map;
 /**
  * Builds an {@link AttentionFlow} from the arguments in a model's metadata, which have the names of
  * the builder's methods: {@code dimension}, {@code heads}, {@code steps}, {@code stepSize}, and,
- * unless they have the default, {@code temperature} and {@code sharedWeights}.
+ * unless they have the default, {@code temperature} and {@code sharedWeights}. Published models
+ * name this class and its arguments, so these names stay.
  */
 public final class AttentionFlowFactory implements BlockFactory {
 

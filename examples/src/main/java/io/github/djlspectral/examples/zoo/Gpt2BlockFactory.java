@@ -9,7 +9,10 @@ import io.github.djlspectral.layers.gpt.Precision;
 import java.nio.file.Path;
 import java.util.Map;
 
-/** Builds a {@link Gpt2} from the arguments in a model's metadata. */
+/**
+ * Builds a {@link Gpt2} from the arguments in a model's metadata. Published models name this class
+ * and its arguments, so these names stay.
+ */
 public final class Gpt2BlockFactory implements BlockFactory {
 
     private static final long serialVersionUID = 1L;

@@ -18,7 +18,7 @@ import java.util.Set;
  * int64 [B, T], to logits [B, T, V]. The former reads these arguments, all optional: {@code
  * maxTokens} (how many to add, at least 1; 256), {@code temperature} (0.8), {@code topK} (0: all),
  * {@code topP} (1) and {@code seed} (1337), as the command {@code generate} does. Equal seeds give
- * equal texts.
+ * equal texts. Published models name this class, so its name stays.
  */
 public final class TextTranslatorFactory implements TranslatorFactory {
 
