@@ -95,7 +95,7 @@ final class Catalog {
             item.setName(file.name());
             item.setSha1Hash(file.sha1());
             item.setSize(file.size());
-            items.put(items.isEmpty() ? "parameters" : file.name(), item);
+            items.put(file.name(), item);
         }
         Artifact artifact = new Artifact();
         artifact.setVersion(version);

@@ -3,10 +3,12 @@ package io.github.djlspectral.examples.zoo;
 import ai.djl.Model;
 import ai.djl.nn.Block;
 import ai.djl.nn.BlockFactory;
+import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.Precision;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
 
 /**
@@ -42,8 +44,7 @@ public final class Gpt2BlockFactory implements BlockFactory {
     /**
      * {@inheritDoc}
      *
-     * @throws io.github.djlspectral.examples.data.BadInputException if an argument is missing or is
-     *     not a number
+     * @throws BadInputException if an argument is missing or is not a number
      * @throws IllegalArgumentException if an argument is out of its range
      */
     @Override
@@ -60,7 +61,20 @@ public final class Gpt2BlockFactory implements BlockFactory {
                         values.flag("bias"));
         return Gpt2.builder()
                 .setConfig(config)
-                .optPrecision(Precision.valueOf(values.text("precision")))
+                .optPrecision(precision(values.text("precision")))
                 .build();
+    }
+
+    private static Precision precision(String name) {
+        return Arrays.stream(Precision.values())
+                .filter(precision -> precision.name().equalsIgnoreCase(name))
+                .findFirst()
+                .orElseThrow(
+                        () ->
+                                new BadInputException(
+                                        "precision is "
+                                                + name
+                                                + ", but must be one of "
+                                                + Arrays.toString(Precision.values())));
     }
 }

@@ -4,7 +4,6 @@ import ai.djl.nn.Block;
 import ai.djl.nn.BlockFactory;
 import ai.djl.translate.TranslatorFactory;
 import io.github.djlspectral.examples.data.BadInputException;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -48,10 +47,7 @@ public final class Publication {
         card = new TreeMap<>(builder.card);
         card.put("version", coordinates.version());
         card.put("licence", licence);
-        files = new ArrayList<>();
-        files.add(Content.ofParameters(coordinates.artifactId(), block));
-        builder.files.forEach(
-                (file, bytes) -> files.add(new Content(file, out -> out.write(bytes))));
+        files = List.copyOf(builder.files.values());
     }
 
     /**
@@ -109,7 +105,7 @@ public final class Publication {
         private boolean replacing;
         private final Map<String, Object> arguments = new TreeMap<>();
         private final Map<String, String> card = new TreeMap<>();
-        private final Map<String, byte[]> files = new LinkedHashMap<>();
+        private final Map<String, Content> files = new LinkedHashMap<>();
 
         private Builder() {}
 
@@ -174,7 +170,12 @@ public final class Publication {
                 throw new BadInputException(
                         "A file is named '" + name + "', but must be named without folders");
             }
-            files.put(name, bytes.clone());
+            byte[] copy = bytes.clone();
+            return optContent(new Content(name, out -> out.write(copy)));
+        }
+
+        Builder optContent(Content content) {
+            files.put(content.name(), content);
             return this;
         }
 
@@ -238,8 +239,8 @@ public final class Publication {
          * Builds the publication.
          *
          * @return the publication
-         * @throws IllegalArgumentException if something required is missing or the block is not
-         *     initialised
+         * @throws IllegalArgumentException if something required is missing, the block is not
+         *     initialised, or a file has the name of the parameters'
          */
         public Publication build() {
             if (coordinates == null || block == null) {
@@ -255,6 +256,14 @@ public final class Publication {
                 throw new IllegalArgumentException(
                         "The block has no parameters yet: initialize and train it first");
             }
+            Content parameters = Content.ofParameters(coordinates.artifactId(), block);
+            if (files.containsKey(parameters.name())) {
+                throw new IllegalArgumentException(
+                        "A file is named "
+                                + parameters.name()
+                                + ", which is where the parameters go: name it otherwise");
+            }
+            files.put(parameters.name(), parameters);
             return new Publication(this);
         }
     }

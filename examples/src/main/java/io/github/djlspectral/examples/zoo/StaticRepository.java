@@ -100,12 +100,24 @@ final class StaticRepository extends AbstractRepository {
         try (InputStream in = location.open(path)) {
             String text = new String(in.readAllBytes(), StandardCharsets.UTF_8);
             if (location.isRemote()) {
-                Files.createDirectories(copy.getParent());
-                Path partial = Files.createTempFile(copy.getParent(), "metadata", ".tmp");
-                Files.writeString(partial, text);
-                Files.move(partial, copy, StandardCopyOption.REPLACE_EXISTING);
+                keep(copy, text);
             }
             return text;
+        }
+    }
+
+    private static void keep(Path file, String text) throws IOException {
+        Files.createDirectories(file.getParent());
+        Path partial = Files.createTempFile(file.getParent(), file.getFileName() + ".", ".tmp");
+        try {
+            Files.writeString(partial, text);
+            Files.move(
+                    partial,
+                    file,
+                    StandardCopyOption.ATOMIC_MOVE,
+                    StandardCopyOption.REPLACE_EXISTING);
+        } finally {
+            Files.deleteIfExists(partial);
         }
     }
 

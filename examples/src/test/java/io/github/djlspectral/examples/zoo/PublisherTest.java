@@ -10,6 +10,7 @@ import ai.djl.repository.zoo.ZooModel;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Precision;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -119,16 +120,13 @@ class PublisherTest {
     void whatFailsHalfwayLeavesTheRepositoryAsItWas() throws IOException {
         publisher.publish(model.publication("1.0.0").build());
         Map<String, String> before = snapshot(directory);
-        Publication broken =
-                TinyModel.publication(TinyModel.coordinates("1.1.0"), model.block()).build();
-        broken.files()
-                .add(
-                        new Content(
-                                "last.bin",
-                                out -> {
-                                    out.write(1);
-                                    throw new IOException("No space left on device");
-                                }));
+        Content last =
+                new Content(
+                        "last.bin",
+                        out -> {
+                            throw new IOException("No space left on device");
+                        });
+        Publication broken = model.publication("1.1.0").optContent(last).build();
         assertThatThrownBy(() -> publisher.publish(broken))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("No space left on device")
@@ -174,6 +172,22 @@ class PublisherTest {
                     .isInstanceOf(BadInputException.class)
                     .hasMessageContaining("without folders");
         }
+    }
+
+    @Test
+    void refusesWhatIsNotComplete() {
+        Publication.Builder clash =
+                model.publication("1.0.0").optFile("gpt2-0000.params", new byte[1]);
+        assertThatThrownBy(clash::build)
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("gpt2-0000.params");
+        Publication.Builder builder = Publication.builder();
+        assertThatThrownBy(builder::build).hasMessageContaining("coordinates and a block");
+        builder.setCoordinates(TinyModel.coordinates("1.0.0"));
+        builder.setBlock(Gpt2.builder().setConfig(TinyModel.CONFIG).build());
+        assertThatThrownBy(builder::build).hasMessageContaining("setBlockFactory");
+        builder.setBlockFactory(Gpt2BlockFactory.class, Map.of());
+        assertThatThrownBy(builder::build).hasMessageContaining("no parameters yet");
     }
 
     @Test

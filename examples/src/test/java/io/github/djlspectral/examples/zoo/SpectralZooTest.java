@@ -11,6 +11,7 @@ import ai.djl.repository.zoo.ModelNotFoundException;
 import ai.djl.repository.zoo.ModelZoo;
 import ai.djl.repository.zoo.ZooModel;
 import ai.djl.translate.TranslateException;
+import ai.djl.util.Progress;
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import java.io.IOException;
@@ -22,6 +23,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -94,7 +96,7 @@ class SpectralZooTest {
         }
     }
 
-    private static java.util.function.Predicate<String> isFile() {
+    private static Predicate<String> isFile() {
         return path -> path.endsWith(".gz");
     }
 
@@ -227,6 +229,50 @@ class SpectralZooTest {
             }
         }
         return texts;
+    }
+
+    @Test
+    void tellsTheProgress() throws Exception {
+        Release release = new Publisher(repository).publish(first.publication("1.0.0").build());
+        Received received = new Received();
+        assertLoads(text().optModelZoo(zoo()).optProgress(received), first);
+        assertThat(received.bytes)
+                .isEqualTo(received.expected)
+                .isEqualTo(release.files().stream().mapToLong(file -> file.size()).sum());
+        assertThat(received.ended).isTrue();
+    }
+
+    /** Adds up what it is told. */
+    private static final class Received implements Progress {
+
+        private long expected;
+        private long bytes;
+        private boolean ended;
+
+        @Override
+        public void reset(String message, long max, String trailingMessage) {
+            expected = max;
+        }
+
+        @Override
+        public void start(long initialProgress) {
+            bytes = initialProgress;
+        }
+
+        @Override
+        public void end() {
+            ended = true;
+        }
+
+        @Override
+        public void increment(long increment) {
+            bytes += increment;
+        }
+
+        @Override
+        public void update(long progress, String message) {
+            bytes = progress;
+        }
     }
 
     @Test
