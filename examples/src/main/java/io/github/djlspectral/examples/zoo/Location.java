@@ -75,7 +75,12 @@ record Location(URI base) {
         } catch (FileNotFoundException e) {
             throw e;
         } catch (IOException e) {
-            throw new IOException("Cannot read " + uri + " (" + e + "): check the address", e);
+            String hint =
+                    isRemote()
+                            ? "check the address and the network, or set DJL_OFFLINE=true to use"
+                                    + " what was fetched before"
+                            : "check its permissions";
+            throw new IOException("Cannot read " + uri + " (" + e + "): " + hint, e);
         }
     }
 
