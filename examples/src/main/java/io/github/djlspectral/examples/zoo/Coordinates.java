@@ -32,6 +32,13 @@ public record Coordinates(
      * @throws BadInputException if a part is malformed
      */
     public Coordinates {
+        if (application == null || !Application.of(application.getPath()).equals(application)) {
+            throw new BadInputException(
+                    "The application is "
+                            + application
+                            + ", but must be one that DJL finds by its path, such as"
+                            + " NLP.TEXT_GENERATION or UNDEFINED");
+        }
         require(GROUP, "group", groupId, "names between dots, such as io.github.djlspectral");
         require(NAME, "artifact", artifactId, "a name such as gpt2, of letters, digits, . _ and -");
         require(VERSION, "version", version, "three numbers, such as 0.1.0");

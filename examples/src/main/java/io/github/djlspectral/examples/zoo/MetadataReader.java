@@ -56,7 +56,11 @@ final class MetadataReader {
         String format = metadata.getMetadataVersion();
         reader.require(
                 FORMAT.equals(format),
-                "has metadataVersion " + format + ", but this program reads " + FORMAT);
+                "has metadataVersion "
+                        + format
+                        + ", but this program reads "
+                        + FORMAT
+                        + ": use a newer one");
         reader.require(
                 groupId.equals(metadata.getGroupId())
                         && artifactId.equals(metadata.getArtifactId()),

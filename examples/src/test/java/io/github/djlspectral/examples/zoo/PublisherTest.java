@@ -166,6 +166,22 @@ class PublisherTest {
     }
 
     @Test
+    void acceptsApplicationsThatDjlFindsAgain() {
+        for (Application application :
+                new Application[] {
+                    Application.NLP.TEXT_GENERATION,
+                    Application.CV.IMAGE_CLASSIFICATION,
+                    Application.UNDEFINED
+                }) {
+            assertThat(new Coordinates(application, "org.example", "a", "0.0.1").directory())
+                    .isEqualTo("model/" + application.getPath() + "/org/example/a");
+        }
+        assertThatThrownBy(() -> new Coordinates(null, "org.example", "a", "0.0.1"))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("The application is null");
+    }
+
+    @Test
     void refusesFileNamesThatLeadElsewhere() {
         for (String name : new String[] {"../tokenizer.json", "a/b", "..", "", "/etc/x"}) {
             assertThatThrownBy(() -> model.publication("1.0.0").optFile(name, new byte[1]))

@@ -16,6 +16,7 @@ import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,6 +25,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -212,6 +214,37 @@ class SpectralZooTest {
             }
         } finally {
             threads.shutdown();
+        }
+    }
+
+    @Test
+    void twoMayFetchTheSameAtATime() throws Exception {
+        publish(first, "1.0.0");
+        ExecutorService threads = Executors.newFixedThreadPool(4);
+        try (FolderServer server = new FolderServer(repository)) {
+            List<Future<List<String>>> loads = new ArrayList<>();
+            for (int i = 0; i < 4; i++) {
+                loads.add(
+                        threads.submit(
+                                () ->
+                                        List.of(
+                                                predict(
+                                                        text().optModelZoo(
+                                                                        SpectralZoo.at(
+                                                                                server.url()))))));
+            }
+            String expected = predict(text().optModelZoo(zoo()));
+            for (Future<List<String>> load : loads) {
+                assertThat(get(load)).containsExactly(expected);
+            }
+        } finally {
+            threads.shutdown();
+        }
+        try (Stream<Path> files = Files.walk(directory.resolve("cache"))) {
+            assertThat(files.filter(Files::isDirectory))
+                    .as("one folder, no temporary ones")
+                    .filteredOn(folder -> folder.getFileName().toString().startsWith("gpt2-"))
+                    .hasSize(1);
         }
     }
 
