@@ -2,10 +2,12 @@ package io.github.djlspectral.examples.zoo;
 
 import ai.djl.Application;
 import io.github.djlspectral.examples.train.SavedRun;
+import io.github.djlspectral.layers.gpt.Gpt2Config;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -78,6 +80,7 @@ public final class PublishCommand implements Runnable {
     }
 
     private Publication publication(Coordinates coordinates, SavedRun saved) {
+        Map<String, String> card = saved.card();
         Publication.Builder builder =
                 Publication.builder()
                         .setCoordinates(coordinates)
@@ -88,11 +91,17 @@ public final class PublishCommand implements Runnable {
                                         saved.model().getConfig(), saved.precision()))
                         .optTranslatorFactory(TextTranslatorFactory.class)
                         .optFile(TextTranslatorFactory.TOKENIZER, read(saved.tokenizerFile()))
-                        .optDescription("GPT-2: " + saved.description())
-                        .optCard(saved.card())
+                        .optDescription(description(saved.model().getConfig(), card))
+                        .optCard(card)
                         .optName(name)
                         .optReplacing(force);
         return (licence == null ? builder : builder.optLicence(licence)).build();
+    }
+
+    private static String description(Gpt2Config config, Map<String, String> card) {
+        return String.format(
+                "GPT-2 with %d layers of width %d, trained on %s",
+                config.layers(), config.width(), card.get("data"));
     }
 
     private static byte[] read(Path file) {

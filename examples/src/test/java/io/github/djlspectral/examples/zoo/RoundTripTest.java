@@ -61,6 +61,9 @@ class RoundTripTest {
                         repository.resolve(
                                 "model/nlp/text_generation/io/github/djlspectral/gpt2/metadata.json"));
         assertThat(metadata)
+                .as("it says nothing about this machine's folders")
+                .doesNotContain(directory.toString());
+        assertThat(metadata)
                 .contains("\"name\": \"A cycle of letters\"", "\"licence\": \"CC0-1.0\"")
                 .contains(
                         "\"steps\": \"10\"",
