@@ -38,6 +38,10 @@ import java.util.Objects;
  *
  * <p>Each layer is one native call. With {@code training} false nothing is recorded for a gradient
  * and there is no dropout. Tokens are checked on the host, which waits for a GPU to deliver them.
+ *
+ * <p>To generate, give {@link #next} the prompt and then each new token: it keeps the keys and
+ * values of all tokens before in a {@link KeyValueCache}. An initialised model may be used from
+ * several threads at a time, as long as none trains it.
  */
 public final class Gpt2 extends AbstractBlock {
 
@@ -101,6 +105,46 @@ public final class Gpt2 extends AbstractBlock {
             NDList head = values(parameterStore, weights.head(), tokens, training);
             return call(training, training ? "loss" : "evaluate", hidden, head, targets);
         }
+    }
+
+    /**
+     * Creates the memory of a sequence that is to be continued token by token with {@link #next}.
+     *
+     * @param manager the manager to whose device and lifetime the memory is bound
+     * @param capacity the most tokens it can hold; in [1, context length]
+     * @return an empty cache; the caller closes it
+     * @throws IllegalArgumentException if the capacity is out of its range
+     * @throws ai.djl.nn.UninitializedParameterException if the model is not initialised
+     */
+    public KeyValueCache newCache(NDManager manager, int capacity) {
+        DataType type = weights.tokenEmbedding().getArray().getDataType();
+        return new KeyValueCache(manager, config, capacity, type);
+    }
+
+    /**
+     * Appends tokens to sequences and returns the logits of the token that follows each. The result
+     * is that of a forward pass over the whole sequences, up to rounding, but only the new tokens
+     * are computed: first give a prompt, then a token per call. One native call, without gradients
+     * or dropout. Sequences may differ in length, and nothing in a batch depends on what else is in
+     * it, up to rounding.
+     *
+     * @param parameterStore the parameters on each device
+     * @param tokens the new tokens, int64 [B, t], values in [0, V)
+     * @param caches one per sequence, B, all different; they grow by t tokens, or are unchanged if
+     *     this fails
+     * @return the logits after the last token, float32 [B, V]
+     * @throws IllegalArgumentException if a shape, type or value is not as described, a cache is
+     *     another model's, or has no room for t more tokens
+     */
+    public NDArray next(ParameterStore parameterStore, NDArray tokens, List<KeyValueCache> caches) {
+        checkTokens("tokens", tokens);
+        KeyValueCache.checkRoom(caches, config, tokens.getShape());
+        NDList values = values(parameterStore, weights.all(), tokens, false);
+        NDList memory = new NDList(caches.stream().map(KeyValueCache::array).toList());
+        long[] lengths = caches.stream().mapToLong(KeyValueCache::length).toArray();
+        NDArray logits = call(false, "decode", tokens, values, memory, lengths);
+        caches.forEach(cache -> cache.grow((int) tokens.getShape().get(1)));
+        return logits;
     }
 
     @Override
