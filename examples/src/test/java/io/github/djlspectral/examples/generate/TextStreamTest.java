@@ -89,6 +89,13 @@ class TextStreamTest {
     }
 
     @Test
+    void theEndOfADocumentCanBeAStop() {
+        int[] tokens = {15496, Gpt2Tokenizer.END_OF_TEXT, 15496};
+        assertThat(stream(new Gpt2Tokenizer(), tokens, List.of("<|endoftext|>")))
+                .isEqualTo("Hello");
+    }
+
+    @Test
     void whatMayBecomeAStopIsHeldBackUntilItDoesNot() {
         TextStream stream = new TextStream(BYTES, List.of("END."), pieces::add);
         for (int token : BYTES.encode("The EN")) {
