@@ -20,9 +20,9 @@ import java.util.Objects;
 /**
  * GPT-2: tokens in, a score for every possible next token out.
  *
- * <p>Called with one array, int64 tokens [B, T], the block returns float32 logits [B, T, V]. Called
- * with two, tokens and targets, both int64 [B, T], it returns what {@link #loss} does; that is the
- * form to train with, as it never holds all logits:
+ * <p>Called with one array, int64 tokens [B, T], the block returns logits [B, T, V] of the weights'
+ * type. Called with two, tokens and targets, both int64 [B, T], it returns what {@link #loss} does;
+ * that is the form to train with, as it never holds all logits:
  *
  * <pre>{@code
  * NDArray loss = trainer.forward(new NDList(tokens, targets)).singletonOrThrow();
@@ -92,8 +92,8 @@ public final class Gpt2 extends AbstractBlock {
      */
     public NDArray loss(
             ParameterStore parameterStore, NDArray tokens, NDArray targets, boolean training) {
-        checkTokens("tokens", tokens);
-        checkTokens("targets", targets);
+        config.checkTokens("tokens", tokens);
+        config.checkTokens("targets", targets);
         if (!tokens.getShape().equals(targets.getShape())) {
             throw new IllegalArgumentException(
                     "tokens and targets must have one shape, got "
@@ -132,12 +132,12 @@ public final class Gpt2 extends AbstractBlock {
      * @param tokens the new tokens, int64 [B, t], values in [0, V)
      * @param caches one per sequence, B, all different; they grow by t tokens, or are unchanged if
      *     this fails
-     * @return the logits after the last token, float32 [B, V]
+     * @return the logits after the last token [B, V], of the weights' type
      * @throws IllegalArgumentException if a shape, type or value is not as described, a cache is
      *     another model's, or has no room for t more tokens
      */
     public NDArray next(ParameterStore parameterStore, NDArray tokens, List<KeyValueCache> caches) {
-        checkTokens("tokens", tokens);
+        config.checkTokens("tokens", tokens);
         KeyValueCache.checkRoom(caches, config, tokens.getShape());
         NDList values = values(parameterStore, weights.all(), tokens, false);
         NDList memory = new NDList(caches.stream().map(KeyValueCache::array).toList());
@@ -157,7 +157,7 @@ public final class Gpt2 extends AbstractBlock {
             return new NDList(loss(parameterStore, inputs.get(0), inputs.get(1), training));
         }
         NDArray tokens = inputs.singletonOrThrow();
-        checkTokens("tokens", tokens);
+        config.checkTokens("tokens", tokens);
         try (NDArray hidden = hidden(parameterStore, tokens, training)) {
             NDList head = values(parameterStore, weights.head(), tokens, training);
             return new NDList(call(training, "logits", hidden, head));
@@ -196,33 +196,6 @@ public final class Gpt2 extends AbstractBlock {
             values.add(parameterStore.getValue(parameter, tokens.getDevice(), training));
         }
         return values;
-    }
-
-    private void checkTokens(String name, NDArray tokens) {
-        Shape shape = tokens.getShape();
-        if (tokens.getDataType() != DataType.INT64 || shape.dimension() != 2 || shape.size() == 0) {
-            throw new IllegalArgumentException(
-                    name
-                            + " must be int64 [batch, length], not empty, got "
-                            + tokens.getDataType()
-                            + " "
-                            + shape);
-        }
-        if (shape.get(1) > config.contextLength()) {
-            throw new IllegalArgumentException(
-                    name
-                            + ": at most contextLength = "
-                            + config.contextLength()
-                            + " tokens per sequence, got "
-                            + shape.get(1));
-        }
-        // An index out of range aborts the process on a GPU.
-        for (long token : tokens.toLongArray()) {
-            if (token < 0 || token >= config.vocabSize()) {
-                throw new IllegalArgumentException(
-                        name + " must be in [0, " + config.vocabSize() + "), got " + token);
-            }
-        }
     }
 
     /** Writes the configuration before the input shapes, as the parameters fit no other. */

@@ -11,9 +11,9 @@ import java.util.List;
  * What attention needs to know of the tokens of one sequence so far: a key and a value per token,
  * head and layer. {@link Gpt2#newCache} creates one, {@link Gpt2#next} fills it.
  *
- * <p>It takes 8 layers width bytes per token of its capacity, 75 MB for the published small model
- * and its whole context; on a CPU the system provides the memory as it is filled. For use by one
- * thread at a time.
+ * <p>With float32 weights it takes 8 layers width bytes per token of its capacity, 75 MB for the
+ * published small model and its whole context; on a CPU the system provides the memory as it is
+ * filled. For use by one thread at a time.
  */
 public final class KeyValueCache implements AutoCloseable {
 
