@@ -10,11 +10,11 @@ import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.data.SequentialBatches;
 import io.github.djlspectral.examples.data.Tokenizer;
+import io.github.djlspectral.examples.generate.TextGenerator;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Precision;
 import java.nio.file.Path;
 import java.util.Map;
-import java.util.function.Consumer;
 
 /** A trained model, read from the newest whole checkpoint of a run. */
 public final class SavedRun implements AutoCloseable {
@@ -105,16 +105,12 @@ public final class SavedRun implements AutoCloseable {
     }
 
     /**
-     * Continues a text.
+     * Returns what continues texts with this model.
      *
-     * @param prompt at least one token
-     * @param tokens the number of tokens to add
-     * @param sampler draws them
-     * @param sink receives the new text in pieces
-     * @throws BadInputException if the prompt is empty
+     * @return a generator, usable until this run is closed
      */
-    public void generate(String prompt, int tokens, Sampler sampler, Consumer<String> sink) {
-        new TextGenerator(languageModel(), tokenizer, sampler).generate(prompt, tokens, sink);
+    public TextGenerator generator() {
+        return new TextGenerator(gpt2, tokenizer, manager);
     }
 
     /**
@@ -170,7 +166,7 @@ public final class SavedRun implements AutoCloseable {
     }
 
     private LanguageModel languageModel() {
-        return new LanguageModel(gpt2, config.model().contextLength(), manager);
+        return new LanguageModel(gpt2, manager);
     }
 
     /** Frees the model. */

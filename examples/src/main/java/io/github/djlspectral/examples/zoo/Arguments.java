@@ -1,6 +1,8 @@
 package io.github.djlspectral.examples.zoo;
 
 import io.github.djlspectral.examples.data.BadInputException;
+import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -41,6 +43,17 @@ record Arguments(Map<String, ?> values) {
 
     boolean flag(String name, boolean otherwise) {
         return values.containsKey(name) ? flag(name) : otherwise;
+    }
+
+    /** Returns the strings of a list, or one string alone; none without the argument. */
+    List<String> texts(String name) {
+        Object value = values.get(name);
+        if (value == null) {
+            return List.of();
+        }
+        return value instanceof Collection<?> all
+                ? all.stream().map(String::valueOf).toList()
+                : List.of(value.toString());
     }
 
     String text(String name) {

@@ -11,6 +11,7 @@ import ai.djl.repository.zoo.Criteria;
 import ai.djl.repository.zoo.ZooModel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -78,6 +79,19 @@ class OldModelTest {
                                 .loadModel();
                 Predictor<String, String> predictor = model.newPredictor()) {
             assertThat(predictor.predict(CYCLE)).isEqualTo(CYCLE.repeat(2));
+        }
+    }
+
+    @Test
+    void itStopsAtAString() throws Exception {
+        try (ZooModel<String, String> model =
+                        criteria(String.class)
+                                .optArgument("temperature", 0)
+                                .optArgument("stops", List.of("fm", "wn"))
+                                .build()
+                                .loadModel();
+                Predictor<String, String> predictor = model.newPredictor()) {
+            assertThat(predictor.predict(CYCLE)).isEqualTo("qzkaxvjb");
         }
     }
 
