@@ -22,7 +22,7 @@ final class BenchCommand implements Runnable {
             defaultValue = ".*",
             description =
                     "Benchmarks to run, by a part of their name: OptimizerStep, FreonRoute,"
-                            + " Gpt2Layer, Gpt2Step")
+                            + " Gpt2Layer, Gpt2Step, Generation")
     private String only;
 
     @Option(

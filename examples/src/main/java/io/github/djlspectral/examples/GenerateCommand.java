@@ -1,9 +1,13 @@
 package io.github.djlspectral.examples;
 
 import io.github.djlspectral.examples.data.BadInputException;
-import io.github.djlspectral.examples.train.Sampler;
+import io.github.djlspectral.examples.generate.GenerationOptions;
+import io.github.djlspectral.examples.generate.GenerationRequest;
+import io.github.djlspectral.examples.generate.TextGenerator;
 import io.github.djlspectral.examples.train.SavedRun;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.LongStream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -21,7 +25,10 @@ final class GenerateCommand implements Runnable {
     @Option(names = "--prompt", description = "The text to continue. Default: a line break.")
     private String prompt = "\n";
 
-    @Option(names = "--tokens", description = "Tokens to add. Default: ${DEFAULT-VALUE}.")
+    @Option(
+            names = {"--tokens", "--max-tokens"},
+            paramLabel = "<n>",
+            description = "Tokens to add at most. Default: ${DEFAULT-VALUE}.")
     private int tokens = 256;
 
     @Option(
@@ -35,6 +42,26 @@ final class GenerateCommand implements Runnable {
     @Option(names = "--top-p", description = "Probability to choose from, in (0, 1]. Default: 1.")
     private double topP = 1;
 
+    @Option(
+            names = "--repetition-penalty",
+            paramLabel = "<penalty>",
+            description =
+                    "Divides the scores of tokens that occurred before, if positive, and multiplies"
+                            + " negative ones. Default: 1, none.")
+    private double repetitionPenalty = 1;
+
+    @Option(
+            names = "--stop",
+            paramLabel = "<text>",
+            description = "The text ends before this. May be given several times.")
+    private List<String> stops = List.of();
+
+    @Option(
+            names = "--count",
+            paramLabel = "<n>",
+            description = "Texts to write, with seeds from --seed on. Default: 1.")
+    private int count = 1;
+
     @Option(names = "--seed", description = "Equal seeds give equal texts. Default: 1337.")
     private long seed = 1337;
 
@@ -43,14 +70,32 @@ final class GenerateCommand implements Runnable {
 
     @Override
     public void run() {
-        if (tokens < 1) {
-            throw new BadInputException("--tokens is " + tokens + ", but must be at least 1");
+        if (count < 1) {
+            throw new BadInputException("--count is " + count + ", but must be at least 1");
         }
-        Sampler sampler = new Sampler(temperature, topK, topP, seed);
+        GenerationOptions options =
+                new GenerationOptions(
+                        tokens, temperature, topK, topP, repetitionPenalty, stops, seed);
         try (SavedRun run = SavedRun.open(directory, device)) {
-            System.out.print(prompt);
-            run.generate(prompt, tokens, sampler, GenerateCommand::show);
-            System.out.println();
+            if (count == 1) {
+                System.out.print(prompt);
+                run.generator().generate(prompt, options, GenerateCommand::show);
+                System.out.println();
+            } else {
+                showAll(run.generator(), options);
+            }
+        }
+    }
+
+    private void showAll(TextGenerator generator, GenerationOptions options) {
+        List<GenerationRequest> requests =
+                LongStream.range(seed, seed + count)
+                        .mapToObj(s -> new GenerationRequest(prompt, options.withSeed(s)))
+                        .toList();
+        List<String> texts = generator.generate(requests);
+        for (int i = 0; i < count; i++) {
+            System.out.println("===== seed " + requests.get(i).options().seed() + " =====");
+            System.out.println(prompt + texts.get(i));
         }
     }
 

@@ -5,6 +5,7 @@ import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.flow.FlowCommand;
 import io.github.djlspectral.examples.sweep.LandscapeCommand;
 import io.github.djlspectral.examples.sweep.SweepCommand;
+import io.github.djlspectral.examples.zoo.PublishCommand;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.util.Set;
@@ -30,6 +31,7 @@ import picocli.CommandLine.ParameterException;
             LandscapeCommand.class,
             FlowCommand.class,
             ClassifyCommand.class,
+            PublishCommand.class,
             BenchCommand.class
         })
 public final class Main {

@@ -20,9 +20,9 @@ import java.util.Objects;
 /**
  * GPT-2: tokens in, a score for every possible next token out.
  *
- * <p>Called with one array, int64 tokens [B, T], the block returns float32 logits [B, T, V]. Called
- * with two, tokens and targets, both int64 [B, T], it returns what {@link #loss} does; that is the
- * form to train with, as it never holds all logits:
+ * <p>Called with one array, int64 tokens [B, T], the block returns logits [B, T, V] of the weights'
+ * type. Called with two, tokens and targets, both int64 [B, T], it returns what {@link #loss} does;
+ * that is the form to train with, as it never holds all logits:
  *
  * <pre>{@code
  * NDArray loss = trainer.forward(new NDList(tokens, targets)).singletonOrThrow();
@@ -38,6 +38,10 @@ import java.util.Objects;
  *
  * <p>Each layer is one native call. With {@code training} false nothing is recorded for a gradient
  * and there is no dropout. Tokens are checked on the host, which waits for a GPU to deliver them.
+ *
+ * <p>To generate, give {@link #next} the prompt and then each new token: it keeps the keys and
+ * values of all tokens before in a {@link KeyValueCache}. An initialised model may be used from
+ * several threads at a time, as long as none trains it.
  */
 public final class Gpt2 extends AbstractBlock {
 
@@ -88,8 +92,8 @@ public final class Gpt2 extends AbstractBlock {
      */
     public NDArray loss(
             ParameterStore parameterStore, NDArray tokens, NDArray targets, boolean training) {
-        checkTokens("tokens", tokens);
-        checkTokens("targets", targets);
+        config.checkTokens("tokens", tokens);
+        config.checkTokens("targets", targets);
         if (!tokens.getShape().equals(targets.getShape())) {
             throw new IllegalArgumentException(
                     "tokens and targets must have one shape, got "
@@ -103,6 +107,46 @@ public final class Gpt2 extends AbstractBlock {
         }
     }
 
+    /**
+     * Creates the memory of a sequence that is to be continued token by token with {@link #next}.
+     *
+     * @param manager the manager to whose device and lifetime the memory is bound
+     * @param capacity the most tokens it can hold; in [1, context length]
+     * @return an empty cache; the caller closes it
+     * @throws IllegalArgumentException if the capacity is out of its range
+     * @throws ai.djl.nn.UninitializedParameterException if the model is not initialised
+     */
+    public KeyValueCache newCache(NDManager manager, int capacity) {
+        DataType type = weights.tokenEmbedding().getArray().getDataType();
+        return new KeyValueCache(manager, config, capacity, type);
+    }
+
+    /**
+     * Appends tokens to sequences and returns the logits of the token that follows each. The result
+     * is that of a forward pass over the whole sequences, up to rounding, but only the new tokens
+     * are computed: first give a prompt, then a token per call. One native call, without gradients
+     * or dropout. Sequences may differ in length, and nothing in a batch depends on what else is in
+     * it, up to rounding.
+     *
+     * @param parameterStore the parameters on each device
+     * @param tokens the new tokens, int64 [B, t], values in [0, V)
+     * @param caches one per sequence, B, all different; they grow by t tokens, or are unchanged if
+     *     this fails
+     * @return the logits after the last token [B, V], of the weights' type
+     * @throws IllegalArgumentException if a shape, type or value is not as described, a cache is
+     *     another model's, or has no room for t more tokens
+     */
+    public NDArray next(ParameterStore parameterStore, NDArray tokens, List<KeyValueCache> caches) {
+        config.checkTokens("tokens", tokens);
+        KeyValueCache.checkRoom(caches, config, tokens.getShape());
+        NDList values = values(parameterStore, weights.all(), tokens, false);
+        NDList memory = new NDList(caches.stream().map(KeyValueCache::array).toList());
+        long[] lengths = caches.stream().mapToLong(KeyValueCache::length).toArray();
+        NDArray logits = call(false, "decode", tokens, values, memory, lengths);
+        caches.forEach(cache -> cache.grow((int) tokens.getShape().get(1)));
+        return logits;
+    }
+
     @Override
     protected NDList forwardInternal(
             ParameterStore parameterStore,
@@ -113,7 +157,7 @@ public final class Gpt2 extends AbstractBlock {
             return new NDList(loss(parameterStore, inputs.get(0), inputs.get(1), training));
         }
         NDArray tokens = inputs.singletonOrThrow();
-        checkTokens("tokens", tokens);
+        config.checkTokens("tokens", tokens);
         try (NDArray hidden = hidden(parameterStore, tokens, training)) {
             NDList head = values(parameterStore, weights.head(), tokens, training);
             return new NDList(call(training, "logits", hidden, head));
@@ -152,33 +196,6 @@ public final class Gpt2 extends AbstractBlock {
             values.add(parameterStore.getValue(parameter, tokens.getDevice(), training));
         }
         return values;
-    }
-
-    private void checkTokens(String name, NDArray tokens) {
-        Shape shape = tokens.getShape();
-        if (tokens.getDataType() != DataType.INT64 || shape.dimension() != 2 || shape.size() == 0) {
-            throw new IllegalArgumentException(
-                    name
-                            + " must be int64 [batch, length], not empty, got "
-                            + tokens.getDataType()
-                            + " "
-                            + shape);
-        }
-        if (shape.get(1) > config.contextLength()) {
-            throw new IllegalArgumentException(
-                    name
-                            + ": at most contextLength = "
-                            + config.contextLength()
-                            + " tokens per sequence, got "
-                            + shape.get(1));
-        }
-        // An index out of range aborts the process on a GPU.
-        for (long token : tokens.toLongArray()) {
-            if (token < 0 || token >= config.vocabSize()) {
-                throw new IllegalArgumentException(
-                        name + " must be in [0, " + config.vocabSize() + "), got " + token);
-            }
-        }
     }
 
     /** Writes the configuration before the input shapes, as the parameters fit no other. */

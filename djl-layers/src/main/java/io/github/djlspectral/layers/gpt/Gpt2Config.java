@@ -1,5 +1,9 @@
 package io.github.djlspectral.layers.gpt;
 
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+
 /**
  * The shape of a {@link Gpt2}.
  *
@@ -110,6 +114,34 @@ public record Gpt2Config(
      */
     public Gpt2Config withDropout(float dropout) {
         return new Gpt2Config(vocabSize, contextLength, layers, heads, width, dropout, bias);
+    }
+
+    /** Fails unless these are tokens that the model can take: int64 [B, T]. */
+    void checkTokens(String name, NDArray tokens) {
+        Shape shape = tokens.getShape();
+        if (tokens.getDataType() != DataType.INT64 || shape.dimension() != 2 || shape.size() == 0) {
+            throw new IllegalArgumentException(
+                    name
+                            + " must be int64 [batch, length], not empty, got "
+                            + tokens.getDataType()
+                            + " "
+                            + shape);
+        }
+        if (shape.get(1) > contextLength) {
+            throw new IllegalArgumentException(
+                    name
+                            + ": at most contextLength = "
+                            + contextLength
+                            + " tokens per sequence, got "
+                            + shape.get(1));
+        }
+        // An index out of range aborts the process on a GPU.
+        for (long token : tokens.toLongArray()) {
+            if (token < 0 || token >= vocabSize) {
+                throw new IllegalArgumentException(
+                        name + " must be in [0, " + vocabSize + "), got " + token);
+            }
+        }
     }
 
     private static void requirePositive(String name, int value) {

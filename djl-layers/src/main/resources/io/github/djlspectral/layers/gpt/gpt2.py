@@ -2,12 +2,18 @@
 #
 # Shapes: B sequences of T tokens, width C, H heads of size D = C / H, vocabulary V, N = B T rows.
 # Matrices are [out, in]. Constants: $HEADS, $DROPOUT, $BIAS (1 or 0), $BFLOAT16 (1 or 0).
-# Type codes: 6 is float32, 15 is bfloat16.
+# Type codes: 4 is int64, 6 is float32, 11 is bool, 15 is bfloat16.
 
 # Rounds to the type in which matrix products are computed.
 def compute(x: Tensor) -> Tensor:
   if $BFLOAT16 == 1:
     return torch.to(x, 15)
+  return x
+
+# Back to the type of the weights.
+def widen(x: Tensor) -> Tensor:
+  if $BFLOAT16 == 1:
+    return torch.to(x, 6)
   return x
 
 def dropout(x: Tensor) -> Tensor:
@@ -41,6 +47,32 @@ def attention(x: Tensor, p: List[Tensor], i: int, stride: int) -> Tensor:
       None, $DROPOUT, True)
   y = torch.flatten(torch.transpose(y, 1, 2), 2)
   return __torch__.dropout(__torch__.linear(y, p, i + stride))
+
+# As attention, of the t newest tokens of each sequence, x [B, t, C], to all of its own so far:
+# their keys and values are appended to the sequence's cache [layers, 2, H, capacity, D], which
+# holds those of its first lengths[b] tokens.
+def cached_attention(x: Tensor, p: List[Tensor], i: int, stride: int, layer: int,
+    caches: List[Tensor], lengths: List[int]) -> Tensor:
+  q, k, v = torch.chunk(__torch__.linear(x, p, i), 3, 2)
+  q, k, v = __torch__.split_heads(q), __torch__.split_heads(k), __torch__.split_heads(v)
+  t = torch.size(x, 1)
+  y = torch.empty_like(q)
+  for b in range(torch.len(caches)):
+    keys, values = torch.unbind(torch.select(caches[b], 0, layer))
+    start = lengths[b]
+    torch.narrow(keys, 1, start, t).copy_(torch.select(k, 0, b))
+    torch.narrow(values, 1, start, t).copy_(torch.select(v, 0, b))
+    n = start + t
+    mask: Optional[Tensor] = None
+    if t > 1 and start > 0:
+      mask = torch.tril(torch.ones([t, n], dtype=11, device=x.device), start)
+    torch.narrow(y, 0, b, 1).copy_(torch.scaled_dot_product_attention(
+        torch.narrow(q, 0, b, 1),
+        torch.unsqueeze(__torch__.compute(torch.narrow(keys, 1, 0, n)), 0),
+        torch.unsqueeze(__torch__.compute(torch.narrow(values, 1, 0, n)), 0),
+        mask, 0., t > 1 and start == 0))
+  y = torch.flatten(torch.transpose(y, 1, 2), 2)
+  return __torch__.linear(y, p, i + stride)
 
 def mlp(x: Tensor, p: List[Tensor], i: int, stride: int) -> Tensor:
   h = torch.gelu(__torch__.linear(x, p, i), approximate="tanh")
@@ -118,7 +150,24 @@ class Kernels(Module):
   # Logits, x [B, T, C] -> [B, T, V]; p is ln_f and wte.
   def logits(self, x: Tensor, p: List[Tensor]) -> Tensor:
     h = __torch__.compute(__torch__.layer_norm(x, p, 0))
-    return torch.to(torch.linear(h, __torch__.compute(p[-1])), 6)
+    return __torch__.widen(torch.linear(h, __torch__.compute(p[-1])))
+
+  # Logits of the token after the t newest tokens of each sequence, int64 [B, t] -> [B, V]. All
+  # parameters p: wte, wpe, each layer's, ln_f; caches and lengths as in cached_attention.
+  def decode(self, tokens: Tensor, p: List[Tensor], caches: List[Tensor],
+      lengths: List[int]) -> Tensor:
+    n = 1 + $BIAS
+    t = torch.size(tokens, 1)
+    starts = torch.unsqueeze(torch.tensor(lengths, dtype=4, device=tokens.device), 1)
+    positions = starts + torch.arange(t, dtype=4, device=tokens.device)
+    x = torch.embedding(p[0], tokens) + torch.embedding(p[1], positions)
+    for layer in range((torch.len(p) - 2 - n) // (6 * n)):
+      i = 2 + 6 * n * layer
+      h = __torch__.layer_norm(x, p, i)
+      x = x + __torch__.cached_attention(h, p, i + n, n, layer, caches, lengths)
+      x = x + __torch__.mlp(__torch__.layer_norm(x, p, i + 3 * n), p, i + 4 * n, n)
+    h = __torch__.compute(__torch__.layer_norm(torch.select(x, 1, -1), p, torch.len(p) - n))
+    return __torch__.widen(torch.linear(h, __torch__.compute(p[0])))
 
   # Mean cross-entropy in nats, x [B, T, C], targets int64 [B, T] -> []; p is ln_f and wte.
   def loss(self, x: Tensor, p: List[Tensor], targets: Tensor) -> Tensor:

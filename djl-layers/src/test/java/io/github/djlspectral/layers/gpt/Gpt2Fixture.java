@@ -1,10 +1,13 @@
 package io.github.djlspectral.layers.gpt;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Parameter;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
 import java.util.Random;
@@ -49,5 +52,39 @@ abstract class Gpt2Fixture {
     final NDArray tokens(Gpt2Config config, Shape shape, long seed) {
         long[] tokens = new Random(seed).longs(shape.size(), 0, config.vocabSize()).toArray();
         return manager.create(tokens, shape);
+    }
+
+    /**
+     * A model none of whose parameters is at a special value, as scales and biases are at first.
+     */
+    final Gpt2 perturbed(Gpt2Config config, Precision precision) {
+        return perturbed(config, precision, DataType.FLOAT32);
+    }
+
+    final Gpt2 perturbed(Gpt2Config config, Precision precision, DataType dataType) {
+        Gpt2 model = Gpt2.builder().setConfig(config).optPrecision(precision).build();
+        model.getParameters()
+                .values()
+                .forEach(
+                        parameter -> {
+                            float center = parameter.getType() == Parameter.Type.GAMMA ? 1 : 0;
+                            parameter.setInitializer(
+                                    (m, shape, type) -> m.randomNormal(center, 0.3f, shape, type));
+                        });
+        engine.setRandomSeed(7);
+        model.initialize(manager, dataType, new Shape(1, config.contextLength()));
+        return model;
+    }
+
+    /** The largest difference, relative to the largest element. */
+    static double relativeError(NDArray actual, NDArray exact) {
+        assertThat(actual.getShape()).isEqualTo(exact.getShape());
+        double difference =
+                actual.toType(DataType.FLOAT64, true)
+                        .sub(exact.toType(DataType.FLOAT64, true))
+                        .abs()
+                        .max()
+                        .getDouble();
+        return difference / exact.toType(DataType.FLOAT64, true).abs().max().getDouble();
     }
 }

@@ -223,34 +223,4 @@ class Gpt2NumericsTest extends Gpt2Fixture {
         assertThat(b.get(":,:9")).isEqualTo(a.get(":,:9"));
         assertThat(b.get(":,9:")).isNotEqualTo(a.get(":,9:"));
     }
-
-    /** The largest difference, relative to the largest element. */
-    private static double relativeError(NDArray actual, NDArray exact) {
-        assertThat(actual.getShape()).isEqualTo(exact.getShape());
-        double difference =
-                actual.toType(DataType.FLOAT64, true)
-                        .sub(exact.toType(DataType.FLOAT64, true))
-                        .abs()
-                        .max()
-                        .getDouble();
-        return difference / exact.toType(DataType.FLOAT64, true).abs().max().getDouble();
-    }
-
-    /**
-     * A model none of whose parameters is at a special value, as scales and biases are at first.
-     */
-    private Gpt2 perturbed(Gpt2Config config, Precision precision) {
-        Gpt2 model = Gpt2.builder().setConfig(config).optPrecision(precision).build();
-        model.getParameters()
-                .values()
-                .forEach(
-                        parameter -> {
-                            float center = parameter.getType() == Parameter.Type.GAMMA ? 1 : 0;
-                            parameter.setInitializer(
-                                    (m, shape, type) -> m.randomNormal(center, 0.3f, shape, type));
-                        });
-        engine.setRandomSeed(7);
-        model.initialize(manager, DataType.FLOAT32, new Shape(1, config.contextLength()));
-        return model;
-    }
 }

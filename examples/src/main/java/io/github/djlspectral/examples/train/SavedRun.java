@@ -10,13 +10,16 @@ import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.data.SequentialBatches;
 import io.github.djlspectral.examples.data.Tokenizer;
+import io.github.djlspectral.examples.generate.TextGenerator;
 import io.github.djlspectral.layers.gpt.Gpt2;
+import io.github.djlspectral.layers.gpt.Precision;
 import java.nio.file.Path;
-import java.util.function.Consumer;
+import java.util.Map;
 
 /** A trained model, read from the newest whole checkpoint of a run. */
 public final class SavedRun implements AutoCloseable {
 
+    private final RunDirectory files;
     private final RunConfig config;
     private final Tokenizer tokenizer;
     private final int step;
@@ -24,7 +27,13 @@ public final class SavedRun implements AutoCloseable {
     private final Gpt2 gpt2;
 
     private SavedRun(
-            RunConfig config, Tokenizer tokenizer, int step, NDManager manager, Gpt2 gpt2) {
+            RunDirectory files,
+            RunConfig config,
+            Tokenizer tokenizer,
+            int step,
+            NDManager manager,
+            Gpt2 gpt2) {
+        this.files = files;
         this.config = config;
         this.tokenizer = tokenizer;
         this.step = step;
@@ -61,7 +70,7 @@ public final class SavedRun implements AutoCloseable {
         checkpoint.initialize(gpt2);
         NDManager manager = Engine.getEngine("PyTorch").newBaseManager(device);
         gpt2.initialize(manager, DataType.FLOAT32, new Shape(1, config.model().contextLength()));
-        return new SavedRun(config, tokenizer, checkpoint.step(), manager, gpt2);
+        return new SavedRun(files, config, tokenizer, checkpoint.step(), manager, gpt2);
     }
 
     /**
@@ -101,16 +110,12 @@ public final class SavedRun implements AutoCloseable {
     }
 
     /**
-     * Continues a text.
+     * Returns what continues texts with this model.
      *
-     * @param prompt at least one token
-     * @param tokens the number of tokens to add
-     * @param sampler draws them
-     * @param sink receives the new text in pieces
-     * @throws BadInputException if the prompt is empty
+     * @return a generator, usable until this run is closed
      */
-    public void generate(String prompt, int tokens, Sampler sampler, Consumer<String> sink) {
-        new TextGenerator(languageModel(), tokenizer, sampler).generate(prompt, tokens, sink);
+    public TextGenerator generator() {
+        return new TextGenerator(gpt2, tokenizer, manager);
     }
 
     /**
@@ -124,8 +129,49 @@ public final class SavedRun implements AutoCloseable {
                 config.model().layers(), config.model().width(), step, config.data());
     }
 
+    /**
+     * Returns the model itself.
+     *
+     * @return the initialised block, which lives until this is closed
+     */
+    public Gpt2 model() {
+        return gpt2;
+    }
+
+    /**
+     * Returns the number format that the model was trained in.
+     *
+     * @return the precision of its matrix products
+     */
+    public Precision precision() {
+        return config.options().precision;
+    }
+
+    /**
+     * Returns the file that the run's tokenizer is in.
+     *
+     * @return a file that {@link Tokenizer#load} reads
+     */
+    public Path tokenizerFile() {
+        return files.tokenizer();
+    }
+
+    /**
+     * Says how the model came about.
+     *
+     * @return names and values: data, steps, validation loss, optimizer, learning rate, versions
+     *     and so on
+     */
+    public Map<String, String> card() {
+        long parameters =
+                gpt2.getParameters().values().stream()
+                        .mapToLong(parameter -> parameter.getShape().size())
+                        .sum();
+        return TrainingCard.of(config, files, step, parameters);
+    }
+
     private LanguageModel languageModel() {
-        return new LanguageModel(gpt2, config.model().contextLength(), manager);
+        return new LanguageModel(gpt2, manager);
     }
 
     /** Frees the model. */

@@ -175,7 +175,7 @@ public final class TrainingRun implements AutoCloseable {
 
     /** Returns the model for use without gradients. */
     LanguageModel languageModel() {
-        return new LanguageModel(gpt2, options.context, trainer.getManager());
+        return new LanguageModel(gpt2, trainer.getManager());
     }
 
     /**

@@ -6,6 +6,8 @@ import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.data.TokenShard;
 import io.github.djlspectral.examples.data.Tokenizer;
+import io.github.djlspectral.examples.generate.GenerationOptions;
+import io.github.djlspectral.examples.generate.TextGenerator;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -210,12 +212,16 @@ public final class TrainingSession {
         TokenShard unseen = corpus.validation().get(0);
         int[] prompt = new int[(int) Math.min(SAMPLE_PROMPT_TOKENS, unseen.length())];
         unseen.read(0, prompt);
-        long seed = Seeds.mix(options.seed, run.step());
-        Sampler sampler = new Sampler(SAMPLE_TEMPERATURE, 0, 1, seed);
-        StringBuilder text = new StringBuilder(corpus.tokenizer().decode(prompt));
-        new TextGenerator(run.languageModel(), corpus.tokenizer(), sampler)
-                .generate(prompt, SAMPLE_TOKENS, text::append);
-        return text.toString();
+        GenerationOptions generation =
+                GenerationOptions.builder()
+                        .optMaxTokens(SAMPLE_TOKENS)
+                        .optTemperature(SAMPLE_TEMPERATURE)
+                        .optSeed(Seeds.mix(options.seed, run.step()))
+                        .build();
+        LanguageModel model = run.languageModel();
+        return corpus.tokenizer().decode(prompt)
+                + new TextGenerator(model.gpt2(), corpus.tokenizer(), model.manager())
+                        .generate(prompt, generation, piece -> {});
     }
 
     private Samples samples() {

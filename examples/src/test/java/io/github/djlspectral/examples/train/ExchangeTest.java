@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.CorpusLoader;
+import io.github.djlspectral.examples.generate.GenerationOptions;
 import io.github.djlspectral.examples.hf.FloatFormat;
 import io.github.djlspectral.examples.hf.ReferenceCheckpoints;
 import io.github.djlspectral.examples.hf.SafetensorsFile;
@@ -221,11 +222,10 @@ class ExchangeTest {
     }
 
     private static String generate(Path directory) {
-        StringBuilder generated = new StringBuilder();
+        GenerationOptions options = GenerationOptions.builder().optMaxTokens(20).build();
         try (SavedRun saved = SavedRun.open(directory, "cpu")) {
-            saved.generate("qzka", 20, new Sampler(1, 0, 1, 1), generated::append);
+            return saved.generator().generate("qzka", options, text -> {});
         }
-        return generated.toString();
     }
 
     private List<String> names() throws IOException {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.CorpusLoader;
+import io.github.djlspectral.examples.generate.GenerationOptions;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -183,16 +184,17 @@ class TrainingSessionTest {
             assertThat(quality.bitsPerByte()).isCloseTo(quality.loss() / Math.log(2), within(1e-9));
             assertThat(quality.loss()).isLessThan(TestText.UNIGRAM_ENTROPY / 2);
             assertThat(generate(run, 1)).isEqualTo(generate(run, 1)).hasSize(20);
-            assertThatThrownBy(() -> run.generate("", 1, new Sampler(1, 0, 1, 1), piece -> {}))
-                    .isInstanceOf(BadInputException.class)
-                    .hasMessageContaining("--prompt is empty");
         }
     }
 
     private static String generate(SavedRun run, long seed) {
-        StringBuilder text = new StringBuilder();
-        run.generate("qzka", 20, new Sampler(1, 0, 1, seed), text::append);
-        return text.toString();
+        GenerationOptions options =
+                GenerationOptions.builder()
+                        .optMaxTokens(20)
+                        .optTemperature(1)
+                        .optSeed(seed)
+                        .build();
+        return run.generator().generate("qzka", options, piece -> {});
     }
 
     private void train(Path run, String... more) {

@@ -1,0 +1,107 @@
+package io.github.djlspectral.layers.gpt;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import java.util.HashSet;
+import java.util.List;
+
+/**
+ * What attention needs to know of the tokens of one sequence so far: a key and a value per token,
+ * head and layer. {@link Gpt2#newCache} creates one, {@link Gpt2#next} fills it.
+ *
+ * <p>With float32 weights it takes 8 layers width bytes per token of its capacity, 75 MB for the
+ * published small model and its whole context; on a CPU the system provides the memory as it is
+ * filled. For use by one thread at a time.
+ */
+public final class KeyValueCache implements AutoCloseable {
+
+    private final Gpt2Config config;
+    private final int capacity;
+    private final NDArray array;
+    private int length;
+
+    KeyValueCache(NDManager manager, Gpt2Config config, int capacity, DataType type) {
+        if (capacity < 1 || capacity > config.contextLength()) {
+            throw new IllegalArgumentException(
+                    "capacity must be in [1, contextLength = "
+                            + config.contextLength()
+                            + "], got "
+                            + capacity);
+        }
+        this.config = config;
+        this.capacity = capacity;
+        int headWidth = config.width() / config.heads();
+        Shape shape = new Shape(config.layers(), 2, config.heads(), capacity, headWidth);
+        array = manager.create(shape, type);
+    }
+
+    /**
+     * Returns the number of tokens that the cache holds.
+     *
+     * @return in [0, {@link #capacity}]
+     */
+    public int length() {
+        return length;
+    }
+
+    /**
+     * Returns the number of tokens that the cache can hold.
+     *
+     * @return at least 1
+     */
+    public int capacity() {
+        return capacity;
+    }
+
+    /** Forgets all tokens, so that another sequence can begin. */
+    public void clear() {
+        length = 0;
+    }
+
+    /** Frees the memory. */
+    @Override
+    public void close() {
+        array.close();
+    }
+
+    NDArray array() {
+        return array;
+    }
+
+    void grow(int tokens) {
+        length += tokens;
+    }
+
+    /** Fails unless each of the caches can take its row of tokens [B, t]. */
+    static void checkRoom(List<KeyValueCache> caches, Gpt2Config config, Shape tokens) {
+        if (caches.size() != tokens.get(0)) {
+            throw new IllegalArgumentException(
+                    "each sequence needs a cache, got tokens "
+                            + tokens
+                            + " and "
+                            + caches.size()
+                            + " caches");
+        }
+        if (new HashSet<>(caches).size() < caches.size()) {
+            throw new IllegalArgumentException("each sequence needs a cache of its own");
+        }
+        for (KeyValueCache cache : caches) {
+            if (!cache.config.equals(config)) {
+                throw new IllegalArgumentException(
+                        "the cache is for " + cache.config + ", but the model is " + config);
+            }
+            if (cache.length + tokens.get(1) > cache.capacity) {
+                throw new IllegalArgumentException(
+                        "the cache holds "
+                                + cache.length
+                                + " of at most "
+                                + cache.capacity
+                                + " tokens, which leaves no room for "
+                                + tokens.get(1)
+                                + " more: clear it and give it the tokens to look back on");
+            }
+        }
+    }
+}
