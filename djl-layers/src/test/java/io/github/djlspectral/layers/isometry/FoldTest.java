@@ -10,7 +10,6 @@ import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Activation;
@@ -205,18 +204,24 @@ class FoldTest {
                             .optParametrization(Parametrization.INITIAL)
                             .build();
             fold.initialize(manager, DataType.FLOAT64, new Shape(1, 12));
-            NDArray point = manager.randomNormal(0, 1, new Shape(12), DataType.FLOAT64);
-            assertThat(deviation(fold, manager, point)).isLessThan(1e-13);
             NDArray weight = fold.getParameters().get("weight").getArray();
             NDArray before = weight.duplicate();
-            // (iii): the length of a row
-            weight.set(new NDIndex("0"), before.get("0").mul(1.05));
-            assertThat(deviation(fold, manager, point)).isGreaterThan(1e-3);
-            // (ii): the angle of two rows
-            weight.set(
-                    new NDIndex("0"),
-                    before.get("0").mul(Math.cos(0.05)).add(before.get("1").mul(Math.sin(0.05))));
-            assertThat(deviation(fold, manager, point)).isGreaterThan(1e-3);
+            // on the negative side of every row: the other side is not reflected
+            NDArray point = before.sum(new int[] {0}).mul(-1);
+            assertThat(deviation(fold, manager, point)).isLessThan(1e-13);
+            NDArray first = manager.eye(5).get(0).reshape(5, 1).toType(DataType.FLOAT64, false);
+            NDArray longer = before.get(":1").mul(0.05);
+            NDArray turned =
+                    before.get(":1")
+                            .mul(Math.cos(0.05) - 1)
+                            .add(before.get("1:2").mul(Math.sin(0.05)));
+            // (iii): the length of a row; (ii): the angle between two
+            for (NDArray change : new NDArray[] {longer, turned}) {
+                weight.addi(first.matMul(change));
+                assertThat(deviation(fold, manager, point)).isGreaterThan(1e-3);
+                weight.subi(first.matMul(change));
+            }
+            assertThat(deviation(fold, manager, point)).isLessThan(1e-13);
         }
     }
 
