@@ -1,0 +1,71 @@
+package io.github.djlspectral.layers.isometry;
+
+/**
+ * {@code x - 2 W^T relu(W x + b)}: a residual layer whose Jacobian is {@code prod (I - 2 w_i
+ * w_i^T)} over the rows that fire. Two products of [B, n] with [m, n].
+ */
+public final class ResidualFold extends Fold {
+
+    private ResidualFold(Builder builder) {
+        super(builder, builder.rows());
+    }
+
+    /**
+     * Returns a builder.
+     *
+     * @return a new builder
+     */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    @Override
+    String function() {
+        return "residual_fold";
+    }
+
+    /** Builds a {@link ResidualFold}. The bias is -1 at first, so that few rows fire. */
+    public static final class Builder extends Fold.Builder<Builder> {
+
+        private int rows;
+
+        private Builder() {
+            super(-1);
+        }
+
+        private int rows() {
+            return rows == 0 ? width() : rows;
+        }
+
+        /**
+         * Sets the number of hyperplanes to fold along. Default: the width.
+         *
+         * @param rows m, in [1, width]
+         * @return this builder
+         */
+        public Builder optRows(int rows) {
+            if (rows < 1) {
+                throw new IllegalArgumentException(
+                        "The number of rows must be at least 1, was " + rows);
+            }
+            this.rows = rows;
+            return this;
+        }
+
+        /**
+         * Builds the block, not yet initialised.
+         *
+         * @return the block
+         * @throws IllegalArgumentException if the width is not set or a value is out of range
+         */
+        public ResidualFold build() {
+            check(rows());
+            return new ResidualFold(this);
+        }
+
+        @Override
+        Builder self() {
+            return this;
+        }
+    }
+}

@@ -1,0 +1,108 @@
+package io.github.djlspectral.layers.isometry;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+
+/**
+ * {@code x + tau W^T (sigma(W x + b) - s_2 W x)}, {@code tau = 2 / (s_2 - s_1)}, for any activation
+ * sigma with two different slopes, s_1 below 0 and s_2 above: leaky ReLU too, whose plain residual
+ * layer is not isometric. Up to an orthogonal matrix and constants this is every layer with hidden
+ * rows in general position whose Jacobian is orthogonal. Rows with a positive pre-activation pass
+ * unchanged but for a shift, the others are reflected. As the slopes come closer, tau grows and
+ * with it rounding.
+ */
+public final class TwoSlopeFold extends Fold {
+
+    private final double[] slopes;
+
+    private TwoSlopeFold(Builder builder) {
+        super(builder, builder.rows());
+        slopes = new double[] {builder.below, builder.above};
+    }
+
+    /**
+     * Returns a builder.
+     *
+     * @return a new builder
+     */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    @Override
+    String function() {
+        return "two_slope_fold";
+    }
+
+    @Override
+    NDList constants(NDArray activation) {
+        try (NDArray exact = activation.getManager().create(slopes)) {
+            return new NDList(exact.toType(activation.getDataType(), true));
+        }
+    }
+
+    /** Builds a {@link TwoSlopeFold}. The bias is 1 at first, so that few rows are reflected. */
+    public static final class Builder extends Fold.Builder<Builder> {
+
+        private int rows;
+        private double below = Double.NaN;
+        private double above = Double.NaN;
+
+        private Builder() {
+            super(1);
+        }
+
+        private int rows() {
+            return rows == 0 ? width() : rows;
+        }
+
+        /**
+         * Sets the slopes of the activation (required).
+         *
+         * @param below s_1, the slope for negative arguments
+         * @param above s_2, the slope for positive arguments, another one
+         * @return this builder
+         */
+        public Builder setSlopes(double below, double above) {
+            this.below = below;
+            this.above = above;
+            return this;
+        }
+
+        /**
+         * Sets the number of hyperplanes to fold along. Default: the width.
+         *
+         * @param rows m, in [1, width]
+         * @return this builder
+         */
+        public Builder optRows(int rows) {
+            if (rows < 1) {
+                throw new IllegalArgumentException(
+                        "The number of rows must be at least 1, was " + rows);
+            }
+            this.rows = rows;
+            return this;
+        }
+
+        /**
+         * Builds the block, not yet initialised.
+         *
+         * @return the block
+         * @throws IllegalArgumentException if a required value is not set, a value is out of range,
+         *     or the slopes are equal or not finite
+         */
+        public TwoSlopeFold build() {
+            check(rows());
+            if (!(Double.isFinite(above - below) && above != below)) {
+                throw new IllegalArgumentException(
+                        "The slopes must be finite and different, were " + below + " and " + above);
+            }
+            return new TwoSlopeFold(this);
+        }
+
+        @Override
+        Builder self() {
+            return this;
+        }
+    }
+}

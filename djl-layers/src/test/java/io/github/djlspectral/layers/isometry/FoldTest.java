@@ -1,0 +1,355 @@
+package io.github.djlspectral.layers.isometry;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
+
+import ai.djl.MalformedModelException;
+import ai.djl.Model;
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Activation;
+import ai.djl.nn.Block;
+import ai.djl.nn.Parameter;
+import ai.djl.nn.SequentialBlock;
+import ai.djl.nn.core.Linear;
+import ai.djl.training.DefaultTrainingConfig;
+import ai.djl.training.GradientCollector;
+import ai.djl.training.ParameterStore;
+import ai.djl.training.Trainer;
+import ai.djl.training.loss.Loss;
+import ai.djl.training.optimizer.Optimizer;
+import ai.djl.training.tracker.Tracker;
+import io.github.djlspectral.optim.DecoupledAdamW;
+import io.github.djlspectral.optim.Muon;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class FoldTest {
+
+    @BeforeEach
+    void seed() {
+        Engine.getEngine("PyTorch").setRandomSeed(1);
+    }
+
+    /** One of each family, and each way to keep it orthogonal; biases of both signs. */
+    private static List<Block> folds(int n) {
+        List<Block> folds = new ArrayList<>();
+        for (Parametrization way : Parametrization.values()) {
+            folds.add(
+                    ResidualFold.builder()
+                            .setWidth(n)
+                            .optInitialBias(0.1f)
+                            .optParametrization(way)
+                            .build());
+            folds.add(AbsFold.builder().setWidth(n).optParametrization(way).build());
+        }
+        folds.add(ResidualFold.builder().setWidth(n).optRows((n + 1) / 2).build());
+        for (double[] slopes : new double[][] {{0, 1}, {0.01, 1}, {0.5, 1}, {-1, 1}, {2, -3}}) {
+            folds.add(
+                    TwoSlopeFold.builder()
+                            .setWidth(n)
+                            .optRows((n + 2) / 3)
+                            .setSlopes(slopes[0], slopes[1])
+                            .optInitialBias(-0.1f)
+                            .build());
+        }
+        return folds;
+    }
+
+    private static double deviation(Block block, NDManager manager, NDArray point) {
+        NDArray j = JacobianSpectrum.jacobian(block, manager, point);
+        j = j.toType(DataType.FLOAT64, false);
+        NDArray identity =
+                manager.eye((int) point.getShape().get(0)).toType(DataType.FLOAT64, false);
+        return j.transpose().matMul(j).sub(identity).abs().max().getDouble();
+    }
+
+    /** 1e-13 n in float64, 2e-6 sqrt(n) in float32: rounding of two products of length n. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 16, 64, 257})
+    void theJacobianIsOrthogonal(int n) {
+        for (DataType type : new DataType[] {DataType.FLOAT64, DataType.FLOAT32}) {
+            double tolerance = type == DataType.FLOAT64 ? 1e-13 * n : 2e-6 * Math.sqrt(n);
+            for (Block fold : folds(n)) {
+                try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+                    fold.initialize(manager, type, new Shape(1, n));
+                    NDArray point = manager.randomNormal(0, 1, new Shape(n), type);
+                    assertThat(deviation(fold, manager, point))
+                            .as("%s, %s", fold, type)
+                            .isLessThan(tolerance);
+                }
+            }
+        }
+    }
+
+    /** A millionth beside the hyperplane of the first row, on both sides. */
+    @ParameterizedTest
+    @ValueSource(doubles = {-1e-6, 1e-6})
+    void theJacobianIsOrthogonalBesideAKink(double distance) {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            ResidualFold fold = ResidualFold.builder().setWidth(16).optInitialBias(0.25f).build();
+            fold.initialize(manager, DataType.FLOAT64, new Shape(1, 16));
+            NDArray normal = fold.effectiveWeight(manager).get(0);
+            NDArray point = manager.randomNormal(0, 1, new Shape(16), DataType.FLOAT64);
+            double height = point.mul(normal).sum().getDouble() + 0.25;
+            NDArray beside = point.sub(normal.mul(height - distance));
+            assertThat(deviation(fold, manager, beside)).isLessThan(1e-13 * 16);
+            NDArray j = JacobianSpectrum.jacobian(fold, manager, beside);
+            // the first row fires on one side only: its normal is reflected there
+            double along = j.matMul(normal.expandDims(1)).squeeze(1).mul(normal).sum().getDouble();
+            assertThat(along).isCloseTo(distance > 0 ? -1 : 1, within(1e-12));
+        }
+    }
+
+    @Property(tries = 25)
+    void compositionsAreOrthogonalToo(
+            @ForAll @IntRange(min = 1, max = 40) int n,
+            @ForAll @IntRange(min = 1, max = 12) int depth,
+            @ForAll @IntRange(min = 0, max = 1000) int seed) {
+        Engine.getEngine("PyTorch").setRandomSeed(seed);
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            SequentialBlock network = new SequentialBlock();
+            for (int i = 0; i < depth; i++) {
+                List<Block> choice = folds(n);
+                network.add(choice.get((seed + 7 * i) % choice.size()));
+            }
+            network.initialize(manager, DataType.FLOAT64, new Shape(1, n));
+            NDArray point = manager.randomNormal(0, 1, new Shape(n), DataType.FLOAT64);
+            assertThat(deviation(network, manager, point)).isLessThan(1e-13 * n * depth);
+        }
+    }
+
+    /** Depth 200, width 64, float32: what a gradient loses or gains on its way. */
+    @ParameterizedTest
+    @ValueSource(strings = {"residual", "residual-8", "abs", "leaky"})
+    void twoHundredLayersKeepEverySingularValue(String family) {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            SequentialBlock network = new SequentialBlock();
+            for (int i = 0; i < 200; i++) {
+                network.add(layer(family));
+            }
+            network.initialize(manager, DataType.FLOAT32, new Shape(1, 64));
+            NDArray point = manager.randomNormal(new Shape(64));
+            float[] s = JacobianSpectrum.singularValues(network, manager, point).toFloatArray();
+            assertThat(s).hasSize(64);
+            assertThat(s[0]).isCloseTo(1, within(1e-4f));
+            assertThat(s[63]).isCloseTo(1, within(1e-4f));
+        }
+    }
+
+    private static Block layer(String family) {
+        return switch (family) {
+            case "residual" -> ResidualFold.builder().setWidth(64).build();
+            case "residual-8" ->
+                    ResidualFold.builder().setWidth(64).optRows(8).optInitialBias(0).build();
+            case "abs" -> AbsFold.builder().setWidth(64).build();
+            default -> TwoSlopeFold.builder().setWidth(64).setSlopes(0.1, 1).build();
+        };
+    }
+
+    /** What must fail the check does: ReLU after an orthogonal matrix, and 1.9 in place of 2. */
+    @Test
+    void theCheckSeesWhatIsNotIsometric() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            Linear linear = Linear.builder().setUnits(16).optBias(false).build();
+            linear.setInitializer(new OrthogonalInitializer(), Parameter.Type.WEIGHT);
+            Block feedforward = new SequentialBlock().add(linear).add(Activation::relu);
+            feedforward.initialize(manager, DataType.FLOAT64, new Shape(1, 16));
+            NDArray point = manager.randomNormal(0, 1, new Shape(16), DataType.FLOAT64);
+            assertThat(deviation(feedforward, manager, point)).isGreaterThan(0.3);
+
+            ResidualFold fold =
+                    ResidualFold.builder()
+                            .setWidth(16)
+                            .optInitialBias(0)
+                            .optParametrization(Parametrization.INITIAL)
+                            .build();
+            fold.initialize(manager, DataType.FLOAT64, new Shape(1, 16));
+            NDArray weight = fold.getParameters().get("weight").getArray();
+            weight.muli(Math.sqrt(0.95)); // 2 W^T relu(W x) becomes 1.9 W^T relu(W x)
+            // J^T J - I = -0.19 on every direction that fires
+            assertThat(deviation(fold, manager, point)).isBetween(0.03, 0.2);
+        }
+    }
+
+    /** 2.1 of the characterisation: perturbing each factor of the two-slope layer is seen. */
+    @Test
+    void theTwoSlopeLayersConditionsAreNecessary() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            TwoSlopeFold fold =
+                    TwoSlopeFold.builder()
+                            .setWidth(12)
+                            .optRows(5)
+                            .setSlopes(0.2, 1)
+                            .optInitialBias(0)
+                            .optParametrization(Parametrization.INITIAL)
+                            .build();
+            fold.initialize(manager, DataType.FLOAT64, new Shape(1, 12));
+            NDArray weight = fold.getParameters().get("weight").getArray();
+            NDArray before = weight.duplicate();
+            // on the negative side of every row: the other side is not reflected
+            NDArray point = before.sum(new int[] {0}).mul(-1);
+            assertThat(deviation(fold, manager, point)).isLessThan(1e-13);
+            NDArray first = manager.eye(5).get(0).reshape(5, 1).toType(DataType.FLOAT64, false);
+            NDArray longer = before.get(":1").mul(0.05);
+            NDArray turned =
+                    before.get(":1")
+                            .mul(Math.cos(0.05) - 1)
+                            .add(before.get("1:2").mul(Math.sin(0.05)));
+            // (iii): the length of a row; (ii): the angle between two
+            for (NDArray change : new NDArray[] {longer, turned}) {
+                weight.addi(first.matMul(change));
+                assertThat(deviation(fold, manager, point)).isGreaterThan(1e-3);
+                weight.subi(first.matMul(change));
+            }
+            assertThat(deviation(fold, manager, point)).isLessThan(1e-13);
+        }
+    }
+
+    /** Fifty steps of an optimizer, with weight decay. */
+    @ParameterizedTest
+    @EnumSource(
+            value = Parametrization.class,
+            names = {"CAYLEY", "EXPONENTIAL", "RETRACTION"})
+    void stayOrthogonalUnderMuonAndAdamW(Parametrization way) {
+        for (boolean spectral : new boolean[] {true, false}) {
+            SequentialBlock network = new SequentialBlock();
+            for (int i = 0; i < 4; i++) {
+                network.add(
+                        ResidualFold.builder()
+                                .setWidth(20)
+                                .optParametrization(way)
+                                .optInitialBias(0)
+                                .build());
+            }
+            Optimizer optimizer =
+                    spectral
+                            ? Muon.builder().optWeightDecays(0.1f).build()
+                            : DecoupledAdamW.builder()
+                                    .optLearningRateTracker(Tracker.fixed(0.01f))
+                                    .optWeightDecays(0.1f)
+                                    .build();
+            try (Model model = Model.newInstance("folds", "PyTorch")) {
+                model.setBlock(network);
+                try (Trainer trainer =
+                        model.newTrainer(
+                                new DefaultTrainingConfig(Loss.l2Loss()).optOptimizer(optimizer))) {
+                    trainer.initialize(new Shape(1, 20));
+                    checkTraining(trainer, network, model.getNDManager());
+                }
+            }
+        }
+    }
+
+    private static void checkTraining(Trainer trainer, SequentialBlock network, NDManager manager) {
+        NDArray x = manager.randomNormal(new Shape(64, 20));
+        NDArray goal = x.abs();
+        double first = step(trainer, x, goal);
+        double last = first;
+        for (int i = 0; i < 50; i++) {
+            last = step(trainer, x, goal);
+        }
+        assertThat(last).isLessThan(0.8 * first);
+        // a pass in training retracts what the last step moved
+        trainer.forward(new NDList(x));
+        for (var child : network.getChildren()) {
+            NDArray w = ((Fold) child.getValue()).effectiveWeight(manager);
+            NDArray error = w.matMul(w.transpose()).sub(manager.eye(20));
+            assertThat(error.abs().max().getFloat()).isLessThan(2e-5f);
+        }
+    }
+
+    private static double step(Trainer trainer, NDArray x, NDArray goal) {
+        double value;
+        try (GradientCollector collector = trainer.newGradientCollector()) {
+            NDArray loss =
+                    trainer.getLoss().evaluate(new NDList(goal), trainer.forward(new NDList(x)));
+            collector.backward(loss);
+            value = loss.getFloat();
+        }
+        trainer.step();
+        return value;
+    }
+
+    @Test
+    void savedAndLoadedTheyGiveTheSame() throws IOException, MalformedModelException {
+        for (int i = 0; i < folds(6).size(); i++) {
+            try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+                Block fold = folds(6).get(i);
+                fold.initialize(manager, DataType.FLOAT32, new Shape(1, 6));
+                ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+                fold.saveParameters(new DataOutputStream(bytes));
+                Block copy = folds(6).get(i);
+                copy.loadParameters(
+                        manager,
+                        new DataInputStream(new ByteArrayInputStream(bytes.toByteArray())));
+                NDArray x = manager.randomNormal(new Shape(3, 6));
+                assertThat(forward(copy, x)).isEqualTo(forward(fold, x));
+            }
+        }
+    }
+
+    private static NDArray forward(Block block, NDArray x) {
+        ParameterStore store = new ParameterStore(x.getManager(), false);
+        return block.forward(store, new NDList(x), false).singletonOrThrow();
+    }
+
+    @Test
+    void nothingIsLeftBehind() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            for (Block fold : folds(8)) {
+                fold.initialize(manager, DataType.FLOAT32, new Shape(1, 8));
+                NDArray x = manager.randomNormal(new Shape(3, 8));
+                forward(fold, x).close();
+                int before = manager.getManagedArrays().size();
+                for (int i = 0; i < 20; i++) {
+                    forward(fold, x).close();
+                }
+                assertThat(manager.getManagedArrays()).as(fold.toString()).hasSize(before);
+            }
+        }
+    }
+
+    @Test
+    void badValuesAreNamed() {
+        refused(() -> ResidualFold.builder().build(), "width must be at least 1, was 0");
+        refused(() -> ResidualFold.builder().setWidth(4).optRows(5).build(), "[1, 4]");
+        refused(() -> ResidualFold.builder().optRows(0), "at least 1, was 0");
+        refused(() -> AbsFold.builder().setWidth(4).optInitialBias(Float.NaN).build(), "NaN");
+        refused(() -> TwoSlopeFold.builder().setWidth(4).setSlopes(1, 1).build(), "1.0 and 1.0");
+        refused(() -> TwoSlopeFold.builder().setWidth(4).build(), "slopes");
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            AbsFold fold = AbsFold.builder().setWidth(4).build();
+            fold.initialize(manager, DataType.FLOAT32, new Shape(1, 4));
+            refused(() -> forward(fold, manager.ones(new Shape(2, 5))), "[batch, 4]");
+            refused(
+                    () ->
+                            JacobianSpectrum.singularValues(
+                                    fold, manager, manager.ones(new Shape(1, 4))),
+                    "one point [n]");
+        }
+    }
+
+    private static void refused(ThrowingCallable call, String text) {
+        assertThatIllegalArgumentException().isThrownBy(call).withMessageContaining(text);
+    }
+}
