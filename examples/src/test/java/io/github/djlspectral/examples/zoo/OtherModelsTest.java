@@ -13,9 +13,11 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
+import ai.djl.nn.BlockFactory;
 import ai.djl.repository.zoo.Criteria;
 import ai.djl.repository.zoo.ZooModel;
 import ai.djl.training.ParameterStore;
+import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.layers.flow.AttentionFlow;
 import java.nio.file.Path;
 import java.util.Map;
@@ -27,8 +29,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Another kind of model goes the same way. */
-class FlowZooTest {
+/** Other kinds of models go the same way. */
+class OtherModelsTest {
 
     private static final String GROUP = "org.example";
     private static final int DIMENSION = 3;
@@ -68,6 +70,52 @@ class FlowZooTest {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "residual, CAYLEY",
+        "residual, RETRACTION",
+        "abs, INITIAL",
+        "twoSlope, EXPONENTIAL"
+    })
+    void isometricNetworksToo(String fold, String parametrization) throws Exception {
+        Map<String, Object> arguments =
+                new TreeMap<>(
+                        Map.of(
+                                "fold",
+                                fold,
+                                "width",
+                                DIMENSION,
+                                "depth",
+                                5,
+                                "parametrization",
+                                parametrization));
+        if (fold.equals("twoSlope")) {
+            arguments.putAll(Map.of("rows", 2, "slopeBelow", 0.1, "slopeAbove", 1));
+        }
+        Block network = new FoldNetworkFactory().newBlock(null, null, arguments);
+        network.initialize(manager, DataType.FLOAT32, new Shape(1, DIMENSION));
+        publish(network, FoldNetworkFactory.class, arguments);
+        NDArray x = manager.create(new float[] {1, -2, 3, 0, 0.6f, 0.8f}, new Shape(2, 3));
+        float[] expected =
+                network.forward(new ParameterStore(manager, false), new NDList(x), false)
+                        .singletonOrThrow()
+                        .toFloatArray();
+        try (ZooModel<NDList, NDList> model = criteria().loadModel();
+                Predictor<NDList, NDList> predictor = model.newPredictor();
+                NDList result = predictor.predict(new NDList(x))) {
+            assertThat(result.singletonOrThrow().toFloatArray()).isEqualTo(expected);
+        }
+    }
+
+    @Test
+    void anUnknownFoldIsRefused() {
+        Map<String, Object> arguments =
+                Map.of("fold", "paper", "width", 3, "depth", 1, "parametrization", "CAYLEY");
+        assertThatThrownBy(() -> new FoldNetworkFactory().newBlock(null, null, arguments))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("fold is paper, but must be residual, abs or twoSlope");
+    }
+
     @Test
     void argumentsOfAnotherShapeAreRefused() {
         publish(flow(false, 1), Map.of("heads", 3));
@@ -95,14 +143,19 @@ class FlowZooTest {
                 new TreeMap<>(
                         Map.of("dimension", DIMENSION, "heads", 2, "steps", 4, "stepSize", 0.25));
         all.putAll(arguments);
+        publish(flow, AttentionFlowFactory.class, all);
+    }
+
+    private void publish(
+            Block block, Class<? extends BlockFactory> factory, Map<String, Object> arguments) {
         new Publisher(directory.resolve("repository"))
                 .publish(
                         Publication.builder()
                                 .setCoordinates(
                                         new Coordinates(
-                                                Application.UNDEFINED, GROUP, "flow", "1.0.0"))
-                                .setBlock(flow)
-                                .setBlockFactory(AttentionFlowFactory.class, all)
+                                                Application.UNDEFINED, GROUP, "other", "1.0.0"))
+                                .setBlock(block)
+                                .setBlockFactory(factory, arguments)
                                 .optCard(Map.of("data", "none"))
                                 .build());
     }
@@ -111,7 +164,7 @@ class FlowZooTest {
         return Criteria.builder()
                 .setTypes(NDList.class, NDList.class)
                 .optModelZoo(SpectralZoo.at(directory.resolve("repository").toString(), GROUP))
-                .optArtifactId("flow")
+                .optArtifactId("other")
                 .build();
     }
 }
