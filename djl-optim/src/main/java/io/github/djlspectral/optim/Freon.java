@@ -53,15 +53,10 @@ public final class Freon extends SpectralOptimizer {
     /** How the power is computed, always in float64. */
     public enum Route {
 
-        /**
-         * Eigendecomposition of the Gram matrix: every exponent; the default on a CPU for float32
-         * and more than 32 singular values.
-         */
+        /** Eigendecomposition of the Gram matrix: every exponent; the default on a CPU. */
         EIGH,
 
-        /**
-         * Singular value decomposition: every exponent, the most accurate; the default otherwise.
-         */
+        /** Singular value decomposition: every exponent; the default for float64 weights. */
         SVD,
 
         /**

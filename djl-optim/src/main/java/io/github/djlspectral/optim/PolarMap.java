@@ -14,7 +14,7 @@ final class PolarMap implements Kernel.Choice {
     private static final double RANGE = 1e-2;
 
     // Crossovers as measured once with 2 threads on a busy x86-64 server: rough, not optimal.
-    static final long LARGEST_EXACT = 32;
+    private static final long LARGEST_EXACT = 32;
     private static final long SMALLEST_CHOLESKY = 256 * 256;
 
     private final Map<Integer, Kernel> polynomials = new ConcurrentHashMap<>();
