@@ -182,4 +182,38 @@ public abstract class Fold extends AbstractBlock {
             }
         }
     }
+
+    /**
+     * Builds a {@link Fold} along fewer hyperplanes than there are dimensions, if so wished.
+     *
+     * @param <T> the concrete builder
+     */
+    public abstract static class RowsBuilder<T extends RowsBuilder<T>> extends Builder<T> {
+
+        private int rows;
+
+        RowsBuilder(float bias) {
+            super(bias);
+        }
+
+        final int rows() {
+            return rows == 0 ? width() : rows;
+        }
+
+        /**
+         * Sets the number of hyperplanes to fold along. Default: the width.
+         *
+         * @param rows m, in [1, width]
+         * @return this builder
+         * @throws IllegalArgumentException if it is less than 1
+         */
+        public T optRows(int rows) {
+            if (rows < 1) {
+                throw new IllegalArgumentException(
+                        "The number of rows must be at least 1, was " + rows);
+            }
+            this.rows = rows;
+            return self();
+        }
+    }
 }

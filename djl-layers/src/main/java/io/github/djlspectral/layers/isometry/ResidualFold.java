@@ -25,31 +25,10 @@ public final class ResidualFold extends Fold {
     }
 
     /** Builds a {@link ResidualFold}. The bias is -1 at first, so that few rows fire. */
-    public static final class Builder extends Fold.Builder<Builder> {
-
-        private int rows;
+    public static final class Builder extends RowsBuilder<Builder> {
 
         private Builder() {
             super(-1);
-        }
-
-        private int rows() {
-            return rows == 0 ? width() : rows;
-        }
-
-        /**
-         * Sets the number of hyperplanes to fold along. Default: the width.
-         *
-         * @param rows m, in [1, width]
-         * @return this builder
-         */
-        public Builder optRows(int rows) {
-            if (rows < 1) {
-                throw new IllegalArgumentException(
-                        "The number of rows must be at least 1, was " + rows);
-            }
-            this.rows = rows;
-            return this;
         }
 
         /**

@@ -42,18 +42,13 @@ public final class TwoSlopeFold extends Fold {
     }
 
     /** Builds a {@link TwoSlopeFold}. The bias is 1 at first, so that few rows are reflected. */
-    public static final class Builder extends Fold.Builder<Builder> {
+    public static final class Builder extends RowsBuilder<Builder> {
 
-        private int rows;
         private double below = Double.NaN;
         private double above = Double.NaN;
 
         private Builder() {
             super(1);
-        }
-
-        private int rows() {
-            return rows == 0 ? width() : rows;
         }
 
         /**
@@ -66,21 +61,6 @@ public final class TwoSlopeFold extends Fold {
         public Builder setSlopes(double below, double above) {
             this.below = below;
             this.above = above;
-            return this;
-        }
-
-        /**
-         * Sets the number of hyperplanes to fold along. Default: the width.
-         *
-         * @param rows m, in [1, width]
-         * @return this builder
-         */
-        public Builder optRows(int rows) {
-            if (rows < 1) {
-                throw new IllegalArgumentException(
-                        "The number of rows must be at least 1, was " + rows);
-            }
-            this.rows = rows;
             return this;
         }
 

@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.classify;
 
+import io.github.djlspectral.examples.report.MeanAndRange;
 import io.github.djlspectral.examples.train.LossPlot;
 import java.awt.Color;
 import java.nio.file.Path;
@@ -7,7 +8,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
@@ -60,9 +60,9 @@ record ClassifierReport(List<Double> rates, List<Contender> contenders) {
                 outcomes.get(0).size(),
                 contender.rate(),
                 tried,
-                cell("%.2f", outcomes, outcome -> PERCENT * outcome.accuracy()),
-                cell("%.4f", outcomes, outcome -> outcome.last().testLoss()),
-                cell("%.4f", outcomes, outcome -> outcome.last().trainLoss()),
+                MeanAndRange.cell("%.2f", outcomes, outcome -> PERCENT * outcome.accuracy()),
+                MeanAndRange.cell("%.4f", outcomes, outcome -> outcome.last().testLoss()),
+                MeanAndRange.cell("%.4f", outcomes, outcome -> outcome.last().trainLoss()),
                 clusters(outcomes));
     }
 
@@ -70,21 +70,9 @@ record ClassifierReport(List<Double> rates, List<Contender> contenders) {
         if (outcomes.get(0).after() == null) {
             return "";
         }
-        return cell("%.1f", outcomes, outcome -> outcome.after().clustersBefore())
+        return MeanAndRange.cell("%.1f", outcomes, outcome -> outcome.after().clustersBefore())
                 + ", "
-                + cell("%.1f", outcomes, outcome -> outcome.after().clustersAfter());
-    }
-
-    private static String cell(
-            String format, List<Outcome> outcomes, ToDoubleFunction<Outcome> number) {
-        double[] sorted = outcomes.stream().mapToDouble(number).sorted().toArray();
-        double mean = Arrays.stream(sorted).average().orElseThrow();
-        return String.format(
-                Locale.ROOT,
-                format + " [" + format + ", " + format + "]",
-                mean,
-                sorted[0],
-                sorted[sorted.length - 1]);
+                + MeanAndRange.cell("%.1f", outcomes, outcome -> outcome.after().clustersAfter());
     }
 
     /** Draws the accuracy over epochs, every seed. */

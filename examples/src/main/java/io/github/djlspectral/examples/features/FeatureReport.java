@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.features;
 
+import io.github.djlspectral.examples.report.MeanAndRange;
 import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Font;
@@ -9,9 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.BitmapEncoder.BitmapFormat;
@@ -51,30 +50,20 @@ record FeatureReport(FeatureProblem problem, Map<String, List<Descent>> descents
                                 String.join(
                                         " | ",
                                         "| " + name,
-                                        cell("%.2e", all, Descent::remainingLoss),
-                                        cell("%.2f", all, d -> varied(d.steepestStepSizes())),
-                                        cell(
+                                        MeanAndRange.cell("%.2e", all, Descent::remainingLoss),
+                                        MeanAndRange.cell(
+                                                "%.2f", all, d -> varied(d.steepestStepSizes())),
+                                        MeanAndRange.cell(
                                                 "%.3f",
                                                 all,
                                                 d -> Variation.aboutTrend(d.steepestStepSizes())),
-                                        cell("%.2f", all, d -> varied(d.stepSizes())) + " |")));
+                                        MeanAndRange.cell("%.2f", all, d -> varied(d.stepSizes()))
+                                                + " |")));
         return lines;
     }
 
     private static double varied(double[] values) {
         return Variation.coefficient(values);
-    }
-
-    private static String cell(
-            String format, List<Descent> descents, ToDoubleFunction<Descent> number) {
-        double[] sorted = descents.stream().mapToDouble(number).sorted().toArray();
-        double mean = Arrays.stream(sorted).average().orElseThrow();
-        return String.format(
-                Locale.ROOT,
-                format + " [" + format + ", " + format + "]",
-                mean,
-                sorted[0],
-                sorted[sorted.length - 1]);
     }
 
     /** Draws what is left of the loss over steps, every seed. */

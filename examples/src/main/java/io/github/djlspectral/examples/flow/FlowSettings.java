@@ -67,54 +67,22 @@ record FlowSettings(
 
     /** Records the beginning and the end only. */
     FlowSettings unrecorded() {
-        return new FlowSettings(
-                dimension,
-                heads,
-                tokens,
-                time,
-                step,
-                drift,
-                tokenStart,
-                weightStart,
-                noise,
-                paths,
-                seed,
-                steps());
+        return with(heads, step, seed, steps());
     }
 
     FlowSettings withHeads(int other) {
-        return new FlowSettings(
-                dimension,
-                other,
-                tokens,
-                time,
-                step,
-                drift,
-                tokenStart,
-                weightStart,
-                noise,
-                paths,
-                seed,
-                recordEvery);
+        return with(other, step, seed, recordEvery);
     }
 
     FlowSettings withStep(double other) {
-        return new FlowSettings(
-                dimension,
-                heads,
-                tokens,
-                time,
-                other,
-                drift,
-                tokenStart,
-                weightStart,
-                noise,
-                paths,
-                seed,
-                recordEvery);
+        return with(heads, other, seed, recordEvery);
     }
 
     FlowSettings withSeed(long other) {
+        return with(heads, step, other, recordEvery);
+    }
+
+    private FlowSettings with(int heads, double step, long seed, int recordEvery) {
         return new FlowSettings(
                 dimension,
                 heads,
@@ -126,7 +94,7 @@ record FlowSettings(
                 weightStart,
                 noise,
                 paths,
-                other,
+                seed,
                 recordEvery);
     }
 

@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.flow;
 
 import ai.djl.ndarray.NDManager;
+import io.github.djlspectral.examples.report.ResultFile;
 import io.github.djlspectral.layers.flow.FlowRecord;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -110,7 +111,7 @@ record IdentityStudy(FlowSettings base, List<Integer> heads, List<Double> steps)
                                 p.residual,
                                 p.slopeResidual));
         table.write(directory.resolve("residuals.csv"));
-        Table.write(directory.resolve("residuals.md"), markdown(points));
+        ResultFile.write(directory.resolve("residuals.md"), markdown(points));
         FlowCharts.save(directory.resolve("residuals.png"), chart(points));
     }
 

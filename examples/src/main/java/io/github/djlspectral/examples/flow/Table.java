@@ -1,10 +1,7 @@
 package io.github.djlspectral.examples.flow;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
+import io.github.djlspectral.examples.report.ResultFile;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -26,26 +23,6 @@ final class Table {
 
     /** Replaces a file by this table. */
     void write(Path path) {
-        write(path, lines);
-    }
-
-    /**
-     * Replaces a text file.
-     *
-     * @throws UncheckedIOException if it cannot be written; the old one is untouched
-     */
-    static void write(Path path, List<String> lines) {
-        Path partial = path.resolveSibling(path.getFileName() + ".tmp");
-        try {
-            Files.createDirectories(path.toAbsolutePath().getParent());
-            Files.write(partial, lines);
-            Files.move(
-                    partial,
-                    path,
-                    StandardCopyOption.ATOMIC_MOVE,
-                    StandardCopyOption.REPLACE_EXISTING);
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot write " + path + " (" + e + ")", e);
-        }
+        ResultFile.write(path, lines);
     }
 }

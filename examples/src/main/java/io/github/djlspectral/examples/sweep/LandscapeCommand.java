@@ -2,7 +2,7 @@ package io.github.djlspectral.examples.sweep;
 
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
-import io.github.djlspectral.examples.data.ResultFile;
+import io.github.djlspectral.examples.report.ResultFile;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.sweep;
 
 import io.github.djlspectral.examples.data.BadInputException;
-import io.github.djlspectral.examples.data.ResultFile;
+import io.github.djlspectral.examples.report.ResultFile;
 import io.github.djlspectral.examples.train.RunOutcome;
 import io.github.djlspectral.examples.train.RunOutcome.State;
 import java.io.PrintStream;

@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples.sweep;
 
-import io.github.djlspectral.examples.data.ResultFile;
+import io.github.djlspectral.examples.report.ResultFile;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,4 +1,4 @@
-package io.github.djlspectral.examples.data;
+package io.github.djlspectral.examples.report;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
