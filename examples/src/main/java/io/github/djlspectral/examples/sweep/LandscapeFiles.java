@@ -2,12 +2,15 @@ package io.github.djlspectral.examples.sweep;
 
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.report.ResultFile;
+import io.github.djlspectral.optim.diagnostics.LocalDescent;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.DoubleStream;
 
 /**
  * The files of a landscape: {@code settings.txt}, which says what was measured, and {@code
@@ -18,8 +21,9 @@ import java.util.List;
 record LandscapeFiles(Path directory) {
 
     private static final String HEADER =
-            "step,exponent,learning_rate,validation_loss_before,validation_loss_change";
-    private static final int COLUMNS = 5;
+            "step,exponent,learning_rate,validation_loss_before,validation_loss_change,"
+                    + "slope,batch_slope,curvature,alignment,potential,best_step";
+    private static final int COLUMNS = 11;
 
     /**
      * Begins a landscape, or returns what has been measured of it.
@@ -58,13 +62,21 @@ record LandscapeFiles(Path directory) {
         points.forEach(
                 p ->
                         lines.add(
-                                String.join(
-                                        ",",
-                                        Integer.toString(p.step()),
-                                        Double.toString(p.exponent()),
-                                        Double.toString(p.rate()),
-                                        Double.toString(p.loss()),
-                                        Double.toString(p.change()))));
+                                p.step()
+                                        + ","
+                                        + DoubleStream.of(
+                                                        p.exponent(),
+                                                        p.rate(),
+                                                        p.loss(),
+                                                        p.change(),
+                                                        p.descent().slope(),
+                                                        p.descent().batchSlope(),
+                                                        p.descent().curvature(),
+                                                        p.descent().alignment(),
+                                                        p.descent().potential(),
+                                                        p.descent().bestStep())
+                                                .mapToObj(Double::toString)
+                                                .collect(Collectors.joining(","))));
         ResultFile.write(csv(), lines);
     }
 
@@ -86,7 +98,11 @@ record LandscapeFiles(Path directory) {
                         Double.parseDouble(cells[1]),
                         Double.parseDouble(cells[2]),
                         Double.parseDouble(cells[3]),
-                        Double.parseDouble(cells[4]));
+                        Double.parseDouble(cells[4]),
+                        new LocalDescent(
+                                Double.parseDouble(cells[5]),
+                                Double.parseDouble(cells[6]),
+                                Double.parseDouble(cells[7])));
             }
         } catch (NumberFormatException e) {
             throw damaged(line, e);

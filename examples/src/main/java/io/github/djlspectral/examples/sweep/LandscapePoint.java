@@ -1,5 +1,7 @@
 package io.github.djlspectral.examples.sweep;
 
+import io.github.djlspectral.optim.diagnostics.LocalDescent;
+
 /**
  * What one step would do.
  *
@@ -8,5 +10,7 @@ package io.github.djlspectral.examples.sweep;
  * @param rate the learning rate
  * @param loss the validation loss before the step
  * @param change the validation loss after it, minus that before
+ * @param descent how the training loss bends along the step's direction; the same for all rates
  */
-record LandscapePoint(int step, double exponent, double rate, double loss, double change) {}
+record LandscapePoint(
+        int step, double exponent, double rate, double loss, double change, LocalDescent descent) {}

@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.sweep;
 
 import io.github.djlspectral.examples.train.LossPlot;
+import io.github.djlspectral.optim.diagnostics.LocalDescent;
 import java.awt.Color;
 import java.math.BigDecimal;
 import java.math.MathContext;
@@ -14,6 +15,8 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.knowm.xchart.HeatMapChart;
 import org.knowm.xchart.HeatMapChartBuilder;
+import org.knowm.xchart.XYChart;
+import org.knowm.xchart.XYChartBuilder;
 
 /** The results of a landscape, for people. */
 final class LandscapeReport {
@@ -55,7 +58,30 @@ final class LandscapeReport {
             steps.values().forEach(points -> cells.add(bestCell(points, exponent)));
             lines.add("| " + joined(cells));
         }
+        lines.add("");
+        lines.add("Alignment, and descent potential, of each c, by differences of gradients:");
+        lines.add("");
+        lines.add("| c | " + joined(steps.keySet().stream().map(s -> "step " + s).toList()));
+        lines.add("|" + "---|".repeat(steps.size() + 1));
+        for (double exponent : exponents) {
+            List<String> cells = new ArrayList<>(List.of(twoDigits(exponent)));
+            steps.values().forEach(points -> cells.add(descentCell(points, exponent)));
+            lines.add("| " + joined(cells));
+        }
         return lines;
+    }
+
+    private static String descentCell(List<LandscapePoint> points, double exponent) {
+        LocalDescent descent = descent(points, exponent);
+        return String.format(Locale.ROOT, "%.2f, %.2g", descent.alignment(), descent.potential());
+    }
+
+    private static LocalDescent descent(List<LandscapePoint> points, double exponent) {
+        return points.stream()
+                .filter(p -> p.exponent() == exponent)
+                .findFirst()
+                .orElseThrow()
+                .descent();
     }
 
     private static String joined(List<String> cells) {
@@ -89,13 +115,49 @@ final class LandscapeReport {
         return points.stream().map(LandscapePoint::exponent).distinct().toList();
     }
 
-    /** Draws a heat map for each step, {@code landscape-<step>.png}. */
+    /**
+     * Draws a heat map for each step, {@code landscape-<step>.png}, and the decrease that the best
+     * step along each direction would bring by the second-order model, {@code descent.png}.
+     */
     void draw(Path directory) {
+        XYChart descents = descentChart();
+        if (!descents.getSeriesMap().isEmpty()) {
+            LossPlot.save(descents, directory.resolve("descent.png"));
+        }
         steps.forEach(
                 (step, points) ->
                         LossPlot.save(
                                 chart(step, points),
                                 directory.resolve("landscape-" + step + ".png")));
+    }
+
+    private XYChart descentChart() {
+        XYChart chart =
+                new XYChartBuilder()
+                        .width(WIDTH)
+                        .height(HEIGHT)
+                        .title("best step of each exponent, by the second-order model")
+                        .xAxisTitle("exponent c")
+                        .yAxisTitle("decrease of the training loss")
+                        .build();
+        chart.getStyler().setYAxisLogarithmic(true);
+        steps.forEach(
+                (step, points) -> {
+                    List<Double> bending =
+                            exponents(points).stream()
+                                    .filter(c -> descent(points, c).curvature() > 0)
+                                    .filter(c -> descent(points, c).bestDecrease() > 0)
+                                    .toList();
+                    if (!bending.isEmpty()) { // else there is no minimum to show
+                        chart.addSeries(
+                                "step " + step,
+                                bending,
+                                bending.stream()
+                                        .map(c -> descent(points, c).bestDecrease())
+                                        .toList());
+                    }
+                });
+        return chart;
     }
 
     private static HeatMapChart chart(int step, List<LandscapePoint> points) {

@@ -3,10 +3,13 @@ package io.github.djlspectral.examples.sweep;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.nn.Parameter;
+import ai.djl.util.Pair;
 import ai.djl.util.PairList;
 import io.github.djlspectral.examples.train.TrainingRun;
 import io.github.djlspectral.optim.SpectralMap;
 import io.github.djlspectral.optim.UpdateScale;
+import io.github.djlspectral.optim.diagnostics.DescentProbe;
+import io.github.djlspectral.optim.diagnostics.LocalDescent;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -20,10 +23,13 @@ import java.util.List;
  */
 final class StepMeasurement {
 
+    private static final int FULL_GRADIENT_STEPS = 16;
+
     private final TrainingRun run;
     private final MomentumProbe probe;
     private final LandscapeGrid grid;
     private final NDList weights = new NDList();
+    private final List<String> names = new ArrayList<>();
 
     /**
      * Prepares the measurement.
@@ -37,7 +43,10 @@ final class StepMeasurement {
         this.probe = probe;
         this.grid = grid;
         PairList<String, Parameter> parameters = run.block().getParameters();
-        parameters.values().forEach(parameter -> weights.add(parameter.getArray()));
+        for (Pair<String, Parameter> parameter : parameters) {
+            names.add(parameter.getKey());
+            weights.add(parameter.getValue().getArray());
+        }
     }
 
     /** Makes the run's next step, and measures all others from the weights before it. */
@@ -64,18 +73,46 @@ final class StepMeasurement {
         NDList hidden = new NDList();
         probe.momenta().keySet().forEach(name -> hidden.add(array(name)));
         List<LandscapePoint> points = new ArrayList<>();
-        try (WeightCopy origin = WeightCopy.of(hidden)) {
+        try (WeightCopy origin = WeightCopy.of(hidden);
+                NDList batchGradient = gradients(() -> run.addGradients(step + 1), 1)) {
             for (double exponent : grid.exponents()) {
                 try (NDList directions = directions(exponent)) {
+                    LocalDescent descent =
+                            DescentProbe.measure(
+                                    hidden, batchGradient, directions, this::fullGradient);
                     for (double rate : grid.rates()) {
                         origin.step(directions, rate);
                         double change = run.validate() - loss;
-                        points.add(new LandscapePoint(step, exponent, rate, loss, change));
+                        points.add(new LandscapePoint(step, exponent, rate, loss, change, descent));
                     }
+                    origin.restore();
                 }
             }
         }
         return points;
+    }
+
+    /** The mean over batches that training never sees. */
+    private NDList fullGradient() {
+        int last = run.lastStep();
+        return gradients(
+                () -> {
+                    for (int i = 1; i <= FULL_GRADIENT_STEPS; i++) {
+                        run.addGradients(last + i);
+                    }
+                },
+                FULL_GRADIENT_STEPS);
+    }
+
+    /** Returns the hidden matrices' gradients, divided; none stays attached to any weight. */
+    private NDList gradients(Runnable backward, int divisor) {
+        try (NDList all = DescentProbe.gradients(weights, backward).get()) {
+            NDList hidden = new NDList();
+            for (String name : probe.momenta().keySet()) {
+                hidden.add(all.get(names.indexOf(name)).div(divisor));
+            }
+            return hidden;
+        }
     }
 
     private NDArray array(String name) {

@@ -141,6 +141,15 @@ public final class TrainingRun implements AutoCloseable {
         return step;
     }
 
+    /**
+     * Returns the number of the last step to do.
+     *
+     * @return the number
+     */
+    public int lastStep() {
+        return options.steps;
+    }
+
     /** Describes the model and its optimizer in one line. */
     String description() {
         String size = String.format(Locale.ROOT, "GPT-2 with %,d parameters", parameterCount());
@@ -213,6 +222,19 @@ public final class TrainingRun implements AutoCloseable {
         step = next;
         float rate = options.schedule.tracker(options, options.lr).getNewValue(next);
         return new StepResult((float) loss, rate, norm);
+    }
+
+    /**
+     * Adds the gradients of the mean loss over a step's batches to those attached to the weights,
+     * and makes no step.
+     *
+     * @param number the step, from 1; one after the last has batches too, which training never sees
+     */
+    public void addGradients(int number) {
+        Engine.getEngine(ENGINE).setRandomSeed(seedOf(number));
+        for (int i = 0; i < options.accumulate; i++) {
+            backward(batches.batch((long) (number - 1) * options.accumulate + i));
+        }
     }
 
     private float clip(int next) {

@@ -2,6 +2,7 @@ package io.github.djlspectral.examples.sweep;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.djlspectral.optim.diagnostics.LocalDescent;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -9,19 +10,22 @@ import org.junit.jupiter.api.io.TempDir;
 
 class LandscapeReportTest {
 
+    /** Alignment 1/2, potential 8, best step 1. */
+    private static final LocalDescent DESCENT = new LocalDescent(2, 4, 2);
+
     @TempDir private Path directory;
 
     private final LandscapeReport report =
             new LandscapeReport(
                     List.of(
-                            new LandscapePoint(0, 0.5, 0.01, 3, -0.5),
-                            new LandscapePoint(0, 0.5, 0.1, 3, 2),
-                            new LandscapePoint(0, 2.0 / 3, 0.01, 3, -0.75),
-                            new LandscapePoint(0, 2.0 / 3, 0.1, 3, Double.NaN),
-                            new LandscapePoint(10, 0.5, 0.01, 2, 0.25),
-                            new LandscapePoint(10, 0.5, 0.1, 2, -0.125),
-                            new LandscapePoint(10, 2.0 / 3, 0.01, 2, Double.NaN),
-                            new LandscapePoint(10, 2.0 / 3, 0.1, 2, Double.NaN)));
+                            new LandscapePoint(0, 0.5, 0.01, 3, -0.5, DESCENT),
+                            new LandscapePoint(0, 0.5, 0.1, 3, 2, DESCENT),
+                            new LandscapePoint(0, 2.0 / 3, 0.01, 3, -0.75, DESCENT),
+                            new LandscapePoint(0, 2.0 / 3, 0.1, 3, Double.NaN, DESCENT),
+                            new LandscapePoint(10, 0.5, 0.01, 2, 0.25, DESCENT),
+                            new LandscapePoint(10, 0.5, 0.1, 2, -0.125, DESCENT),
+                            new LandscapePoint(10, 2.0 / 3, 0.01, 2, Double.NaN, DESCENT),
+                            new LandscapePoint(10, 2.0 / 3, 0.1, 2, Double.NaN, DESCENT)));
 
     @Test
     void tabulatesTheLargestFalls() {
@@ -37,7 +41,14 @@ class LandscapeReportTest {
                         "| c | step 0 | step 10 |",
                         "|---|---|---|",
                         "| 0.50 | -0.5000 at 0.010 | -0.1250 at 0.10 |",
-                        "| 0.67 | -0.7500 at 0.010 | NaN at 0.010 |");
+                        "| 0.67 | -0.7500 at 0.010 | NaN at 0.010 |",
+                        "",
+                        "Alignment, and descent potential, of each c, by differences of gradients:",
+                        "",
+                        "| c | step 0 | step 10 |",
+                        "|---|---|---|",
+                        "| 0.50 | 0.50, 8.0 | 0.50, 8.0 |",
+                        "| 0.67 | 0.50, 8.0 | 0.50, 8.0 |");
     }
 
     @Test
@@ -45,5 +56,6 @@ class LandscapeReportTest {
         report.draw(directory);
         assertThat(directory.resolve("landscape-0.png")).isNotEmptyFile();
         assertThat(directory.resolve("landscape-10.png")).isNotEmptyFile();
+        assertThat(directory.resolve("descent.png")).isNotEmptyFile();
     }
 }
