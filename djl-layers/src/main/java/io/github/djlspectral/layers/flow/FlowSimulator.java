@@ -1,15 +1,10 @@
 package io.github.djlspectral.layers.flow;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
-import java.util.SplittableRandom;
 import java.util.function.IntConsumer;
 
 /**
@@ -28,18 +23,16 @@ import java.util.function.IntConsumer;
  */
 public final class FlowSimulator {
 
-    private static final int STEPS_PER_CALL = 64;
-
-    private final NDArray tokens;
-    private final NDArray weights;
-    private final Drift drift;
-    private final double stepSize;
-    private final int steps;
-    private final int recordEvery;
-    private final double noiseVariance;
-    private final NDArray increments;
-    private final long seed;
-    private final IntConsumer progress;
+    final NDArray tokens;
+    final NDArray weights;
+    final Drift drift;
+    final double stepSize;
+    final int steps;
+    final int recordEvery;
+    final double noiseVariance;
+    final NDArray increments;
+    final long seed;
+    final IntConsumer progress;
 
     private FlowSimulator(Builder builder) {
         tokens = builder.tokens;
@@ -88,144 +81,7 @@ public final class FlowSimulator {
                             + paths);
         }
         try (NDManager scratch = tokens.getManager().newSubManager()) {
-            return new Run(scratch, paths).records();
-        }
-    }
-
-    /** The state of a run. */
-    private final class Run {
-
-        private final NDManager scratch;
-        private final int paths;
-        private final int heads = (int) weights.getShape().get(0);
-        private final int dimension = (int) weights.getShape().get(1);
-        private final SplittableRandom[] randoms;
-        private final List<RecordedPath> recorded = new ArrayList<>();
-        private NDArray x;
-        private NDArray d;
-        private NDArray sums;
-
-        Run(NDManager scratch, int paths) {
-            this.scratch = scratch;
-            this.paths = paths;
-            randoms = new SplittableRandom[paths];
-            SplittableRandom seeds = new SplittableRandom(seed);
-            for (int p = 0; p < paths; p++) {
-                randoms[p] = new SplittableRandom(seeds.nextLong());
-                recorded.add(new RecordedPath());
-            }
-            x = repeated(tokens);
-            d = repeated(weights);
-            sums = scratch.zeros(new Shape(paths, 4), DataType.FLOAT64);
-        }
-
-        private NDArray repeated(NDArray array) {
-            NDArray exact = array.toType(DataType.FLOAT64, true);
-            exact.attach(scratch);
-            return exact.expandDims(0).repeat(0, paths);
-        }
-
-        List<FlowRecord> records() {
-            record(0);
-            int step = 0;
-            while (step < steps) {
-                int untilRecord = recordEvery - step % recordEvery;
-                int count = Math.min(Math.min(STEPS_PER_CALL, untilRecord), steps - step);
-                advance(step, count);
-                step += count;
-                if (step % recordEvery == 0 || step == steps) {
-                    record(step);
-                }
-                progress.accept(step);
-            }
-            List<FlowRecord> records = new ArrayList<>();
-            for (int p = 0; p < paths; p++) {
-                records.add(recorded.get(p).toRecord(tokens.getManager(), d.get(p)));
-            }
-            return records;
-        }
-
-        private void advance(int step, int count) {
-            NDArray targets = targets(step, count);
-            NDArray noise = noiseVariance == 0 ? targets : noise(step, count);
-            NDList next =
-                    FlowKernels.NATIVE.call(
-                            scratch,
-                            "advance",
-                            x,
-                            d,
-                            sums,
-                            targets,
-                            noise,
-                            stepSize,
-                            drift.rate(),
-                            noiseVariance);
-            for (NDArray old : new NDList(x, d, sums, targets, noise)) {
-                old.close();
-            }
-            x = next.get(0);
-            d = next.get(1);
-            sums = next.get(2);
-        }
-
-        private NDArray targets(int step, int count) {
-            int size = heads * dimension * dimension;
-            double[] values = new double[count * size];
-            for (int i = 0; i < count; i++) {
-                drift.write(values, i * size, heads, dimension, (step + i) * stepSize);
-            }
-            return scratch.create(values, new Shape(count, heads, dimension, dimension));
-        }
-
-        private NDArray noise(int step, int count) {
-            if (increments != null) {
-                NDArray given = increments.get(step + ":" + (step + count));
-                NDArray exact = given.toType(DataType.FLOAT64, true);
-                given.close();
-                exact.attach(scratch);
-                return exact.expandDims(1);
-            }
-            double[] values = new double[count * paths * heads * dimension * dimension];
-            for (int i = 0, next = 0; i < count; i++) {
-                for (int p = 0; p < paths; p++) {
-                    for (int h = 0; h < heads; h++) {
-                        symmetricIncrement(randoms[p], values, next);
-                        next += dimension * dimension;
-                    }
-                }
-            }
-            return scratch.create(values, new Shape(count, paths, heads, dimension, dimension));
-        }
-
-        /** Half the sum of a Gaussian matrix and its transpose, of variance dt. */
-        private void symmetricIncrement(SplittableRandom random, double[] into, int offset) {
-            double root = Math.sqrt(stepSize);
-            for (int i = 0; i < dimension; i++) {
-                for (int j = 0; j <= i; j++) {
-                    double deviation = i == j ? root : root / Math.sqrt(2);
-                    double value = deviation * random.nextGaussian();
-                    into[offset + i * dimension + j] = value;
-                    into[offset + j * dimension + i] = value;
-                }
-            }
-        }
-
-        private void record(int step) {
-            try (NDArray measures =
-                    FlowKernels.NATIVE.call(scratch, "measure", x, d).singletonOrThrow()) {
-                double[] now = measures.toDoubleArray();
-                double[] integrals = sums.toDoubleArray();
-                double[] positions = x.toDoubleArray();
-                int size = positions.length / paths;
-                for (int p = 0; p < paths; p++) {
-                    recorded.get(p)
-                            .add(
-                                    step * stepSize,
-                                    Arrays.copyOfRange(now, 3 * p, 3 * p + 3),
-                                    Arrays.copyOfRange(integrals, 4 * p, 4 * p + 4),
-                                    Arrays.copyOfRange(positions, p * size, (p + 1) * size));
-                }
-            }
+            return new FlowRun(this, scratch, paths).records();
         }
     }
 

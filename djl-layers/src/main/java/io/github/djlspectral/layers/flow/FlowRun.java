@@ -1,0 +1,163 @@
+package io.github.djlspectral.layers.flow;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+
+/**
+ * One run of a {@link FlowSimulator}: the state of all its paths, and what was recorded of them.
+ */
+final class FlowRun {
+
+    private static final int STEPS_PER_CALL = 64;
+
+    private final FlowSimulator simulator;
+
+    private final NDManager scratch;
+    private final int paths;
+    private final int heads;
+    private final int dimension;
+    private final double stepSize;
+    private final SplittableRandom[] randoms;
+    private final List<RecordedPath> recorded = new ArrayList<>();
+    private NDArray x;
+    private NDArray d;
+    private NDArray sums;
+
+    /** Begins a run, whose arrays belong to a manager that is closed after it. */
+    FlowRun(FlowSimulator simulator, NDManager scratch, int paths) {
+        this.simulator = simulator;
+        this.scratch = scratch;
+        this.paths = paths;
+        heads = (int) simulator.weights.getShape().get(0);
+        dimension = (int) simulator.weights.getShape().get(1);
+        stepSize = simulator.stepSize;
+        randoms = new SplittableRandom[paths];
+        SplittableRandom seeds = new SplittableRandom(simulator.seed);
+        for (int p = 0; p < paths; p++) {
+            randoms[p] = new SplittableRandom(seeds.nextLong());
+            recorded.add(new RecordedPath());
+        }
+        x = repeated(simulator.tokens);
+        d = repeated(simulator.weights);
+        sums = scratch.zeros(new Shape(paths, 4), DataType.FLOAT64);
+    }
+
+    private NDArray repeated(NDArray array) {
+        NDArray exact = array.toType(DataType.FLOAT64, true);
+        exact.attach(scratch);
+        return exact.expandDims(0).repeat(0, paths);
+    }
+
+    /** Simulates all steps. */
+    List<FlowRecord> records() {
+        int steps = simulator.steps;
+        int recordEvery = simulator.recordEvery;
+        record(0);
+        int step = 0;
+        while (step < steps) {
+            int untilRecord = recordEvery - step % recordEvery;
+            int count = Math.min(Math.min(STEPS_PER_CALL, untilRecord), steps - step);
+            advance(step, count);
+            step += count;
+            if (step % recordEvery == 0 || step == steps) {
+                record(step);
+            }
+            simulator.progress.accept(step);
+        }
+        List<FlowRecord> records = new ArrayList<>();
+        for (int p = 0; p < paths; p++) {
+            records.add(recorded.get(p).toRecord(simulator.tokens.getManager(), d.get(p)));
+        }
+        return records;
+    }
+
+    private void advance(int step, int count) {
+        NDArray targets = targets(step, count);
+        NDArray noise = simulator.noiseVariance == 0 ? targets : noise(step, count);
+        NDList next =
+                FlowKernels.NATIVE.call(
+                        scratch,
+                        "advance",
+                        x,
+                        d,
+                        sums,
+                        targets,
+                        noise,
+                        stepSize,
+                        simulator.drift.rate(),
+                        simulator.noiseVariance);
+        for (NDArray old : new NDList(x, d, sums, targets, noise)) {
+            old.close();
+        }
+        x = next.get(0);
+        d = next.get(1);
+        sums = next.get(2);
+    }
+
+    private NDArray targets(int step, int count) {
+        int size = heads * dimension * dimension;
+        double[] values = new double[count * size];
+        for (int i = 0; i < count; i++) {
+            simulator.drift.write(values, i * size, heads, dimension, (step + i) * stepSize);
+        }
+        return scratch.create(values, new Shape(count, heads, dimension, dimension));
+    }
+
+    private NDArray noise(int step, int count) {
+        if (simulator.increments != null) {
+            NDArray given = simulator.increments.get(step + ":" + (step + count));
+            NDArray exact = given.toType(DataType.FLOAT64, true);
+            given.close();
+            exact.attach(scratch);
+            return exact.expandDims(1);
+        }
+        double[] values = new double[count * paths * heads * dimension * dimension];
+        for (int i = 0, next = 0; i < count; i++) {
+            for (int p = 0; p < paths; p++) {
+                for (int h = 0; h < heads; h++) {
+                    symmetricIncrement(randoms[p], values, next);
+                    next += dimension * dimension;
+                }
+            }
+        }
+        return scratch.create(values, new Shape(count, paths, heads, dimension, dimension));
+    }
+
+    /** Half the sum of a Gaussian matrix and its transpose, of variance dt. */
+    private void symmetricIncrement(SplittableRandom random, double[] into, int offset) {
+        double root = Math.sqrt(stepSize);
+        for (int i = 0; i < dimension; i++) {
+            for (int j = 0; j <= i; j++) {
+                double deviation = i == j ? root : root / Math.sqrt(2);
+                double value = deviation * random.nextGaussian();
+                into[offset + i * dimension + j] = value;
+                into[offset + j * dimension + i] = value;
+            }
+        }
+    }
+
+    private void record(int step) {
+        try (NDArray measures =
+                FlowKernels.NATIVE.call(scratch, "measure", x, d).singletonOrThrow()) {
+            double[] now = measures.toDoubleArray();
+            double[] integrals = sums.toDoubleArray();
+            double[] positions = x.toDoubleArray();
+            int size = positions.length / paths;
+            for (int p = 0; p < paths; p++) {
+                recorded.get(p)
+                        .add(
+                                step * stepSize,
+                                Arrays.copyOfRange(now, 3 * p, 3 * p + 3),
+                                Arrays.copyOfRange(integrals, 4 * p, 4 * p + 4),
+                                Arrays.copyOfRange(positions, p * size, (p + 1) * size));
+            }
+        }
+    }
+}
