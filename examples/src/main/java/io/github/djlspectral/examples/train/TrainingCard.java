@@ -24,6 +24,10 @@ final class TrainingCard {
             card.putAll(config.versions()); // with the commit, where a run knows it
         }
         card.put("parameters", Long.toString(parameters));
+        if (options.data == null) { // imported: its options say nothing of how it came about
+            card.put("data", "trained elsewhere and imported");
+            return card;
+        }
         card.put("data", data(config));
         card.put("dataSha256", config.dataSha256());
         card.put("tokenizer", options.tokenizer.toString());

@@ -88,6 +88,10 @@ class ExchangeTest {
                 .contains("2 layers, 3 heads, width 12, context 10", "not used: score.weight");
         try (SavedRun saved = SavedRun.open(imported, "cpu")) {
             assertThat(saved.description()).contains("step 0", "other data (imported from");
+            assertThat(saved.card())
+                    .containsEntry("data", "trained elsewhere and imported")
+                    .containsEntry("djl", "0.35.1")
+                    .doesNotContainKeys("optimizer", "learningRate", "steps");
             assertThatThrownBy(() -> saved.evaluate(null, 0, loader()))
                     .isInstanceOf(BadInputException.class)
                     .hasMessageContaining("give --data");
