@@ -43,7 +43,7 @@ class SpectralMapOracleTest {
         return tests;
     }
 
-    /** A matrix of one row is mapped to zero, up to rounding: hence an absolute distance. */
+    /** Relative, but absolute below 1: a matrix of one row is mapped to zero, up to rounding. */
     @TestFactory
     List<DynamicTest> chaotic() {
         List<DynamicTest> tests = new ArrayList<>();
@@ -59,8 +59,9 @@ class SpectralMapOracleTest {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             NDArray expected = Oracle.matrix(manager, golden.get("kaon5"));
             NDArray actual = SpectralMap.chaotic(5).apply(Oracle.matrix(manager, golden.get("G")));
-            // five slopes of up to 4.1 amplify the 12 digits of the reference 1200 times
-            assertThat(actual.sub(expected).abs().max().getDouble()).isLessThan(1e-11);
+            double size = Math.max(1, expected.norm().getDouble());
+            double allowed = isIllConditioned(golden) ? 2e-9 : 2e-12;
+            assertThat(actual.sub(expected).norm().getDouble()).isLessThan(allowed * size);
         }
     }
 
