@@ -8,6 +8,7 @@ import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.TokenShard;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -17,6 +18,7 @@ import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import java.util.TreeMap;
 
 /**
@@ -144,7 +146,27 @@ record RunConfig(
         versions.put("pytorch", engine.getVersion());
         versions.put("java", Runtime.version().toString());
         versions.put("os", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
+        String commit = commit();
+        if (commit != null) {
+            versions.put("commit", commit);
+        }
         return versions;
+    }
+
+    /** Returns the commit that this program was built from; null if not from a checkout. */
+    private static String commit() {
+        Properties git = new Properties();
+        try (InputStream in = RunConfig.class.getResourceAsStream("git.properties")) {
+            if (in == null) {
+                return null;
+            }
+            git.load(in);
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot read git.properties", e);
+        }
+        String id = git.getProperty("git.commit.id.full");
+        boolean changed = Boolean.parseBoolean(git.getProperty("git.dirty"));
+        return id != null && changed ? id + ", with changes" : id;
     }
 
     void write(Path path) {
