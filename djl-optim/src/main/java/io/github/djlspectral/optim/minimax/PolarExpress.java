@@ -17,6 +17,9 @@ public record PolarExpress(double lower, List<double[]> steps, double error) {
 
     private static final int MAX_EXCHANGES = 100;
 
+    /** At this distance from 1 the quintic that is flattest there errs by less than rounding. */
+    private static final double NARROW = 1e-5;
+
     /**
      * Returns the composition with the fewest steps that is at least this accurate.
      *
@@ -46,34 +49,53 @@ public record PolarExpress(double lower, List<double[]> steps, double error) {
         return new PolarExpress(lower, List.copyOf(steps), error);
     }
 
-    /** Remez exchange for {a, b, c, error}: the two inner alternation points are the extrema. */
+    /** Returns {a, b, c, error} of the best approximation of 1 on an interval around 1. */
     private static double[] minimax(double low, double high) {
-        double inner = (3 * low + high) / 4;
-        double outer = (low + 3 * high) / 4;
-        double[] solution = levelled(low, inner, outer, high);
-        for (int i = 0; i < MAX_EXCHANGES; i++) {
-            double a = solution[0];
-            double b = solution[1];
-            double c = solution[2];
-            double root = Math.sqrt(9 * b * b - 20 * a * c);
-            inner = Math.sqrt((-3 * b - root) / (10 * c));
-            outer = Math.sqrt((-3 * b + root) / (10 * c));
-            double before = solution[3];
-            solution = levelled(low, inner, outer, high);
-            if (Math.abs(solution[3] - before) <= 1e-15) {
-                break;
-            }
+        double distance = Math.max(1 - low, high - 1);
+        if (distance < NARROW) {
+            return new double[] {15 / 8.0, -10 / 8.0, 3 / 8.0, 2.5 * Math.pow(distance, 3)};
         }
-        return solution;
+        return exchange((high * high + low * low) / 2, (high - low) * (high + low) / 2);
     }
 
-    /** Solves a x + b x^3 + c x^5 + sign * error = 1 with alternating signs at four points. */
-    private static double[] levelled(double... points) {
+    /**
+     * Remez exchange over the squares in centre +- half, as {@code x (p + q u + r u^2)} with {@code
+     * x^2 = centre + half u}: in powers of x the system is singular on a short interval. The two
+     * inner alternation points are the extrema.
+     */
+    private static double[] exchange(double centre, double half) {
+        double inner = -0.5; // Chebyshev's points
+        double outer = 0.5;
+        double[] solution = levelled(centre, half, inner, outer);
+        double before = Double.POSITIVE_INFINITY;
+        for (int i = 0; i < MAX_EXCHANGES && Math.abs(solution[3] - before) > 1e-15; i++) {
+            double a = 5 * half * solution[2];
+            double b = 3 * half * solution[1] + 4 * centre * solution[2];
+            double c = half * solution[0] + 2 * centre * solution[1];
+            double root = Math.sqrt(b * b - 4 * a * c);
+            inner = (-b - root) / (2 * a);
+            outer = (-b + root) / (2 * a);
+            before = solution[3];
+            solution = levelled(centre, half, inner, outer);
+        }
+        double linear = solution[1] / half;
+        double quadratic = solution[2] / (half * half);
+        return new double[] {
+            solution[0] - centre * (linear - centre * quadratic),
+            linear - 2 * centre * quadratic,
+            quadratic,
+            solution[3]
+        };
+    }
+
+    /** Solves x (p + q u + r u^2) + sign * error = 1 with alternating signs at four points. */
+    private static double[] levelled(double centre, double half, double inner, double outer) {
+        double[] points = {-1, inner, outer, 1};
         double[][] system = new double[4][];
         for (int i = 0; i < 4; i++) {
-            double x = points[i];
-            system[i] =
-                    new double[] {x, x * x * x, x * x * x * x * x, i % 2 == 0 ? 1 : -1, /* = */ 1};
+            double u = points[i];
+            double x = Math.sqrt(centre + half * u);
+            system[i] = new double[] {x, x * u, x * u * u, i % 2 == 0 ? 1 : -1, /* = */ 1};
         }
         return LinearSystem.solve(system);
     }
