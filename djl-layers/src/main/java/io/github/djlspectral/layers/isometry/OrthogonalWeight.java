@@ -23,6 +23,11 @@ final class OrthogonalWeight {
     private final List<Parameter> parameters;
 
     OrthogonalWeight(Parametrization parametrization, int rows, int columns) {
+        this("", parametrization, rows, columns);
+    }
+
+    /** The prefix keeps the names of several weights of one block apart. */
+    OrthogonalWeight(String prefix, Parametrization parametrization, int rows, int columns) {
         this.parametrization = parametrization;
         Shape shape = new Shape(rows, columns);
         boolean free =
@@ -34,14 +39,14 @@ final class OrthogonalWeight {
             parameters =
                     List.of(
                             Parameter.builder()
-                                    .setName("skew")
+                                    .setName(prefix + "skew")
                                     .setType(Parameter.Type.OTHER)
                                     .optShape(new Shape(entries))
                                     .optInitializer(new ConstantInitializer(0))
                                     .build(),
-                            matrix("base", shape, false));
+                            matrix(prefix + "base", shape, false));
         } else {
-            parameters = List.of(matrix("weight", shape, true));
+            parameters = List.of(matrix(prefix + "weight", shape, true));
         }
     }
 
