@@ -3,6 +3,7 @@ package io.github.djlspectral.examples;
 import ai.djl.TrainingDivergedException;
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.flow.FlowCommand;
+import io.github.djlspectral.examples.isometry.IsometryCommand;
 import io.github.djlspectral.examples.sweep.LandscapeCommand;
 import io.github.djlspectral.examples.sweep.SweepCommand;
 import io.github.djlspectral.examples.zoo.PublishCommand;
@@ -18,7 +19,7 @@ import picocli.CommandLine.ParameterException;
         name = "djl-spectral",
         mixinStandardHelpOptions = true,
         version = "djl-spectral 0.1.0",
-        description = "GPT-2, spectral optimizers and attention flows in DJL.",
+        description = "GPT-2, spectral optimizers, isometric networks and attention flows in DJL.",
         subcommands = {
             TrainCommand.class,
             EvalCommand.class,
@@ -30,6 +31,7 @@ import picocli.CommandLine.ParameterException;
             SweepCommand.class,
             LandscapeCommand.class,
             FlowCommand.class,
+            IsometryCommand.class,
             ClassifyCommand.class,
             PublishCommand.class,
             BenchCommand.class

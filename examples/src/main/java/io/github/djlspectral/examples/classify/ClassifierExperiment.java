@@ -3,6 +3,7 @@ package io.github.djlspectral.examples.classify;
 import ai.djl.TrainingDivergedException;
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.Mnist;
+import io.github.djlspectral.examples.report.Countdown;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -3,6 +3,7 @@ package io.github.djlspectral.examples.classify;
 import ai.djl.TrainingDivergedException;
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.ImageSet;
+import io.github.djlspectral.examples.report.Countdown;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;
@@ -77,7 +78,7 @@ record Trials(ClassifierSettings settings, Countdown countdown, PrintStream out)
             List<Outcome.Epoch> epochs = new ArrayList<>();
             for (int number = 1; number <= settings.epochs(); number++) {
                 double loss = run.trainEpoch();
-                ClassifierRun.TestResult result = run.test();
+                ClassifierTraining.TestResult result = run.test();
                 Outcome.Epoch epoch =
                         new Outcome.Epoch(number, loss, result.loss(), result.accuracy());
                 epochs.add(epoch);

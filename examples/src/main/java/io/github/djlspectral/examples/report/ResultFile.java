@@ -20,7 +20,9 @@ public final class ResultFile {
      * @throws UncheckedIOException if it cannot be written; the old one is untouched
      */
     public static void write(Path path, List<String> lines) {
-        Path partial = path.resolveSibling(path.getFileName() + ".tmp");
+        // another process may be writing the same file
+        String name = path.getFileName() + "." + ProcessHandle.current().pid() + ".tmp";
+        Path partial = path.resolveSibling(name);
         try {
             Files.createDirectories(path.toAbsolutePath().getParent());
             Files.write(partial, lines);

@@ -1,20 +1,29 @@
-package io.github.djlspectral.examples.classify;
+package io.github.djlspectral.examples.report;
 
 import java.time.Duration;
 
 /** Estimates the time that is left from the time that went into parts of equal size. */
-final class Countdown {
+public final class Countdown {
 
     private final int parts;
     private final long begin = System.nanoTime();
     private int done;
 
-    Countdown(int parts) {
+    /**
+     * Begins to count.
+     *
+     * @param parts how many there are to do
+     */
+    public Countdown(int parts) {
         this.parts = parts;
     }
 
-    /** Notes that one more part is done and says how many are and when the rest may be. */
-    String tick() {
+    /**
+     * Notes that one more part is done.
+     *
+     * @return how many are, and when the rest may be
+     */
+    public String tick() {
         done++;
         long left = (System.nanoTime() - begin) / done * (parts - done);
         Duration duration = Duration.ofNanos(left);

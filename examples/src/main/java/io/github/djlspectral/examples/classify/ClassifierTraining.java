@@ -1,0 +1,213 @@
+package io.github.djlspectral.examples.classify;
+
+import ai.djl.Device;
+import ai.djl.Model;
+import ai.djl.TrainingDivergedException;
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Block;
+import ai.djl.training.DefaultTrainingConfig;
+import ai.djl.training.GradientCollector;
+import ai.djl.training.ParameterStore;
+import ai.djl.training.Trainer;
+import ai.djl.training.loss.Loss;
+import io.github.djlspectral.examples.data.ImageBatch;
+import io.github.djlspectral.examples.data.ImageBatches;
+import io.github.djlspectral.examples.data.ImageSet;
+import io.github.djlspectral.optim.GradientClipping;
+import io.github.djlspectral.optim.StatefulOptimizer;
+import java.util.Locale;
+
+/** A block from images to logits in training, with an optimizer that it owns. */
+public final class ClassifierTraining implements AutoCloseable {
+
+    private static final String ENGINE = "PyTorch";
+    private static final int TEST_BATCH = 500;
+
+    private final ImageBatches batches;
+    private final Block block;
+    private final Model model;
+    private final StatefulOptimizer optimizer;
+    private final float maxNorm;
+    private final Loss loss;
+    private final Trainer trainer;
+    private int epoch;
+
+    /**
+     * Initialises the block at random.
+     *
+     * @param block images [B, 1, side, side] to logits [B, classes], not yet initialised
+     * @param side the height and width of an image
+     * @param batches the training images in their order
+     * @param optimizer closed with this
+     * @param loss what is trained on; tests are by cross-entropy
+     * @param maxNorm the gradient is scaled to this norm if it is longer; may be infinite
+     * @param seed decides the initial weights
+     */
+    public ClassifierTraining(
+            Block block,
+            int side,
+            ImageBatches batches,
+            StatefulOptimizer optimizer,
+            Loss loss,
+            float maxNorm,
+            int seed) {
+        this.block = block;
+        this.batches = batches;
+        this.optimizer = optimizer;
+        this.loss = loss;
+        this.maxNorm = maxNorm;
+        Shape shape = new Shape(1, 1, side, side);
+        model = Model.newInstance("classifier", Device.cpu(), ENGINE);
+        model.setBlock(block);
+        Engine.getEngine(ENGINE).setRandomSeed(seed);
+        block.initialize(model.getNDManager(), model.getDataType(), shape);
+        trainer =
+                model.newTrainer(
+                        new DefaultTrainingConfig(loss)
+                                .optDevices(new Device[] {Device.cpu()})
+                                .optOptimizer(optimizer));
+        trainer.initialize(shape);
+    }
+
+    /** Sees each step before it changes the weights. */
+    @FunctionalInterface
+    public interface StepObserver {
+        /**
+         * Looks at a step.
+         *
+         * @param index its number in the epoch, from 0 on
+         * @param loss the batch's loss in nats
+         */
+        void observe(int index, double loss);
+    }
+
+    /**
+     * Returns the number of parameters.
+     *
+     * @return their elements
+     */
+    public long size() {
+        return block.getParameters().values().stream()
+                .mapToLong(parameter -> parameter.getShape().size())
+                .sum();
+    }
+
+    /**
+     * Returns the number of arrays held by the model and its trainer.
+     *
+     * @return does not grow from epoch to epoch
+     */
+    public int arrays() {
+        return model.getNDManager().getManagedArrays().size()
+                + trainer.getManager().getManagedArrays().size();
+    }
+
+    /**
+     * Returns the manager of the model's arrays on the device.
+     *
+     * @return closed with this
+     */
+    public NDManager manager() {
+        return trainer.getManager();
+    }
+
+    /**
+     * Trains on every image once.
+     *
+     * @param observer sees each step
+     * @return the mean loss, in nats, before each update
+     * @throws TrainingDivergedException if the loss, a gradient or a weight is not usable any more
+     */
+    public double trainEpoch(StepObserver observer) {
+        double sum = 0;
+        for (int i = 0; i < batches.perEpoch(); i++) {
+            try {
+                double value = backward(batches.batch(epoch, i));
+                if (!Double.isFinite(value)) {
+                    throw diverged("The loss is " + value, null);
+                }
+                GradientClipping.byGlobalNorm(trainer, maxNorm);
+                observer.observe(i, value);
+                sum += value;
+            } catch (IllegalStateException e) { // NaN, infinity, or a weight moved too far
+                throw diverged(e.getMessage(), e);
+            }
+            trainer.step();
+        }
+        epoch++;
+        return sum / batches.perEpoch();
+    }
+
+    private double backward(ImageBatch batch) {
+        try (NDManager scratch = trainer.getManager().newSubManager();
+                GradientCollector collector = trainer.newGradientCollector()) {
+            NDList logits = trainer.forward(new NDList(batch.images(scratch)));
+            NDArray value = loss.evaluate(new NDList(batch.classes(scratch)), logits);
+            collector.backward(value);
+            return value.getFloat();
+        }
+    }
+
+    private TrainingDivergedException diverged(String what, Exception cause) {
+        return new TrainingDivergedException(
+                String.format(Locale.ROOT, "epoch %d: %s; lower --lr", epoch + 1, what), cause);
+    }
+
+    /**
+     * Measures loss and accuracy.
+     *
+     * @param images the images
+     * @return the result
+     */
+    public TestResult test(ImageSet images) {
+        Loss entropy = Loss.softmaxCrossEntropyLoss();
+        double sum = 0;
+        int right = 0;
+        for (int from = 0; from < images.size(); from += TEST_BATCH) {
+            int to = Math.min(from + TEST_BATCH, images.size());
+            ImageBatch batch = images.part(from, to).batch();
+            try (NDManager scratch = trainer.getManager().newSubManager()) {
+                ParameterStore store = new ParameterStore(scratch, false);
+                NDArray logits =
+                        block.forward(store, new NDList(batch.images(scratch)), false)
+                                .singletonOrThrow();
+                NDArray classes = batch.classes(scratch);
+                sum +=
+                        entropy.evaluate(new NDList(classes), new NDList(logits)).getFloat()
+                                * (double) batch.size();
+                right += right(logits.argMax(1).toLongArray(), batch.labels());
+            }
+        }
+        return new TestResult(sum / images.size(), (double) right / images.size());
+    }
+
+    private static int right(long[] answers, int[] labels) {
+        int right = 0;
+        for (int i = 0; i < labels.length; i++) {
+            if (answers[i] == labels[i]) {
+                right++;
+            }
+        }
+        return right;
+    }
+
+    /** Frees the model and the optimizer's state. */
+    @Override
+    public void close() {
+        trainer.close();
+        optimizer.close();
+        model.close();
+    }
+
+    /**
+     * What a test found.
+     *
+     * @param loss mean cross-entropy in nats
+     * @param accuracy the share of images whose class has the largest logit
+     */
+    public record TestResult(double loss, double accuracy) {}
+}

@@ -1,0 +1,85 @@
+package io.github.djlspectral.examples.isometry;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.AbstractBlock;
+import ai.djl.nn.Block;
+import ai.djl.nn.SequentialBlock;
+import ai.djl.nn.core.Linear;
+import ai.djl.training.ParameterStore;
+import ai.djl.util.PairList;
+
+/**
+ * Images [B, 1, side, side] in, logits [B, classes] out: every image brought to mean 0 and unit
+ * root mean square, an embedding that keeps that scale at first, so that biases of the layers mean
+ * the same for all, the layers, a linear head.
+ */
+final class DeepNetwork extends AbstractBlock {
+
+    private static final byte VERSION = 1;
+    private static final double LEAST_VARIANCE = 1e-6; // of an image of one grey
+
+    private final Block embedding;
+    private final SequentialBlock layers;
+    private final Block head;
+
+    DeepNetwork(Block embedding, SequentialBlock layers, int classes) {
+        super(VERSION);
+        this.embedding = addChildBlock("embedding", embedding);
+        this.layers = addChildBlock("layers", layers);
+        this.head = addChildBlock("head", Linear.builder().setUnits(classes).build());
+    }
+
+    @Override
+    protected NDList forwardInternal(
+            ParameterStore parameterStore,
+            NDList inputs,
+            boolean training,
+            PairList<String, Object> params) {
+        NDArray state = embed(parameterStore, inputs.singletonOrThrow(), training);
+        NDArray last =
+                layers.forward(parameterStore, new NDList(state), training).singletonOrThrow();
+        NDArray flat = last.reshape(last.getShape().get(0), -1);
+        return head.forward(parameterStore, new NDList(flat), training);
+    }
+
+    /** Returns what the first layer gets. */
+    NDArray embed(ParameterStore parameterStore, NDArray images, boolean training) {
+        return embedding
+                .forward(parameterStore, new NDList(standardized(images)), training)
+                .singletonOrThrow();
+    }
+
+    private static NDArray standardized(NDArray images) {
+        NDArray flat = images.reshape(images.getShape().get(0), -1);
+        int[] pixels = {1};
+        NDArray centred = flat.sub(flat.mean(pixels, true));
+        NDArray variance = centred.square().mean(pixels, true);
+        return centred.div(variance.add(LEAST_VARIANCE).sqrt()).reshape(images.getShape());
+    }
+
+    /** The layers between embedding and head. */
+    SequentialBlock layers() {
+        return layers;
+    }
+
+    @Override
+    protected void initializeChildBlocks(
+            NDManager manager, DataType dataType, Shape... inputShapes) {
+        embedding.initialize(manager, dataType, inputShapes);
+        Shape[] states = embedding.getOutputShapes(inputShapes);
+        layers.initialize(manager, dataType, states);
+        Shape last = layers.getOutputShapes(states)[0];
+        head.initialize(manager, dataType, new Shape(last.get(0), last.size() / last.get(0)));
+    }
+
+    @Override
+    public Shape[] getOutputShapes(Shape[] inputShapes) {
+        Shape[] last = layers.getOutputShapes(embedding.getOutputShapes(inputShapes));
+        Shape flat = new Shape(last[0].get(0), last[0].size() / last[0].get(0));
+        return head.getOutputShapes(new Shape[] {flat});
+    }
+}

@@ -1,0 +1,63 @@
+package io.github.djlspectral.examples.isometry;
+
+import java.util.List;
+
+/**
+ * What a run found; what its file holds.
+ *
+ * @param run what was run
+ * @param images what it was run on
+ * @param parameters how many there are
+ * @param epochs one entry for each that was finished
+ * @param before the network before training
+ * @param after the network after training; null if it diverged
+ * @param deviation the largest entry of |W W^T - I| of any orthogonal weight at any look in
+ *     training, as used in a forward pass; NaN if there is no such weight
+ * @param seconds of training, without tests
+ * @param failure why it ended early; null if it did not
+ */
+record DeepOutcome(
+        DeepRun run,
+        Images images,
+        long parameters,
+        List<Epoch> epochs,
+        Measurement before,
+        Measurement after,
+        double deviation,
+        double seconds,
+        String failure) {
+
+    /**
+     * How many images there were, as two sets of different size are not the same.
+     *
+     * @param side their height and width
+     * @param classes of them
+     * @param train to train on
+     * @param test to test with
+     */
+    record Images(int side, int classes, int train, int test) {}
+
+    /**
+     * What is known after an epoch.
+     *
+     * @param number from 1 on
+     * @param trainLoss mean over the epoch, before each update, in nats
+     * @param testLoss in nats
+     * @param testAccuracy the share of right answers
+     */
+    record Epoch(int number, double trainLoss, double testLoss, double testAccuracy) {}
+
+    /** The last epoch's accuracy; that of a guess if there was none. */
+    double accuracy() {
+        return failure != null || epochs.isEmpty() ? 1.0 / images.classes() : last().testAccuracy();
+    }
+
+    /** The last epoch, of which there must be one. */
+    Epoch last() {
+        return epochs.get(epochs.size() - 1);
+    }
+
+    boolean diverged() {
+        return failure != null;
+    }
+}

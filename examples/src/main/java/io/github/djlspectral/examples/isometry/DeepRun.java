@@ -1,0 +1,58 @@
+package io.github.djlspectral.examples.isometry;
+
+import io.github.djlspectral.examples.data.BadInputException;
+
+/**
+ * One training run, before it is done.
+ *
+ * @param family what the layers are
+ * @param depth L, how many there are
+ * @param settings the rest
+ * @param rate the learning rate
+ * @param seed of initial weights and the order of images; {@link #TUNING_SEED} for trials of
+ *     learning rates on training images alone
+ */
+record DeepRun(Family family, int depth, IsometrySettings settings, double rate, int seed) {
+
+    static final int TUNING_SEED = 0;
+
+    private static final int MAX_DEPTH = 1000;
+
+    /** Checks the depth. */
+    DeepRun {
+        if (depth < 1 || depth > MAX_DEPTH) {
+            throw new BadInputException(
+                    "--depth is " + depth + ", but must be in [1, " + MAX_DEPTH + "]");
+        }
+        IsometrySettings.requirePositive("--lr", rate);
+    }
+
+    boolean isTuning() {
+        return seed == TUNING_SEED;
+    }
+
+    DeepNetwork network(int classes) {
+        return family.network(
+                new LayerPlan(settings.width(), depth, settings.parametrization()), classes);
+    }
+
+    /** Returns the run's file, different for all that an experiment may vary. */
+    String fileName() {
+        return String.join(
+                "-",
+                family.toString(),
+                "depth",
+                String.valueOf(depth),
+                settings.variant(),
+                "lr",
+                String.valueOf(rate),
+                "seed",
+                seed + ".json");
+    }
+
+    /** Names it in progress. */
+    @Override
+    public String toString() {
+        return family + ", depth " + depth + ", rate " + rate + ", seed " + seed;
+    }
+}

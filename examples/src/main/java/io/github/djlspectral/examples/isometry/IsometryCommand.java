@@ -1,0 +1,150 @@
+package io.github.djlspectral.examples.isometry;
+
+import io.github.djlspectral.examples.data.CorpusLoader;
+import io.github.djlspectral.examples.data.ImageData;
+import io.github.djlspectral.examples.data.Mnist;
+import io.github.djlspectral.layers.isometry.Parametrization;
+import java.nio.file.Path;
+import java.util.List;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** The command that trains deep isometric networks. */
+@Command(
+        name = "isometry",
+        mixinStandardHelpOptions = true,
+        usageHelpAutoWidth = true,
+        sortOptions = false,
+        description = {
+            "Trains deep networks whose layers keep the length of gradients exactly, and others to"
+                    + " compare with, on MNIST or pictures.",
+            "Runs that --out has already are not run again; several processes may share it."
+        })
+public final class IsometryCommand implements Runnable {
+
+    @Option(
+            names = "--data",
+            paramLabel = "<dir>",
+            description = {
+                "A folder with MNIST's files; with only those for tests, four fifths of them train."
+                        + " Or one with a folder of pictures for each class.",
+                "Default: downloads MNIST."
+            })
+    private Path data;
+
+    @Option(
+            names = "--side",
+            defaultValue = "28",
+            description =
+                    "Height and width that pictures are brought to. Default: ${DEFAULT-VALUE}.")
+    private int side;
+
+    @Option(
+            names = "--family",
+            split = ",",
+            description = "What layers to train: ${COMPLETION-CANDIDATES}. Default: all.")
+    private List<Family> families = List.of(Family.values());
+
+    @Option(
+            names = "--depth",
+            split = ",",
+            defaultValue = "200",
+            description = "Numbers of layers. Default: ${DEFAULT-VALUE}.")
+    private List<Integer> depths;
+
+    @Option(
+            names = "--width",
+            defaultValue = "64",
+            description = "Length of the state. Default: ${DEFAULT-VALUE}.")
+    private int width;
+
+    @Option(
+            names = "--parametrization",
+            defaultValue = "retraction",
+            description =
+                    "How weights stay orthogonal: ${COMPLETION-CANDIDATES}. Default:"
+                            + " ${DEFAULT-VALUE}.")
+    private Parametrization parametrization;
+
+    @Option(
+            names = "--optimizer",
+            defaultValue = "adam",
+            description = "One of ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
+    private DeepOptimizer optimizer;
+
+    @Option(
+            names = "--lr",
+            split = ",",
+            description = {
+                "Learning rates to try on held-out training images.",
+                "Default: 0.0003,0.001,0.003; muon, freon: 0.003,0.01,0.03."
+            })
+    private List<Double> rates;
+
+    @Option(
+            names = "--adam-lr",
+            defaultValue = "0.001",
+            description =
+                    "Learning rate of what Muon and Freon do not train. Default:"
+                            + " ${DEFAULT-VALUE}.")
+    private double adamRate;
+
+    @Option(names = "--epochs", defaultValue = "10", description = "Default: ${DEFAULT-VALUE}.")
+    private int epochs;
+
+    @Option(
+            names = "--batch",
+            defaultValue = "128",
+            description = "Images per step. Default: ${DEFAULT-VALUE}.")
+    private int batch;
+
+    @Option(names = "--seeds", defaultValue = "3", description = "Default: ${DEFAULT-VALUE}.")
+    private int seeds;
+
+    @Option(
+            names = "--report-only",
+            description = "Makes the table and the figures of the runs that --out has.")
+    private boolean reportOnly;
+
+    @Option(
+            names = "--out",
+            paramLabel = "<dir>",
+            defaultValue = "runs/isometry",
+            description = "Where results are written. Default: ${DEFAULT-VALUE}.")
+    private Path out;
+
+    /** Creates the command; picocli sets the options. */
+    public IsometryCommand() {}
+
+    @Override
+    public void run() {
+        OutcomeFiles files = new OutcomeFiles(out);
+        if (!reportOnly) {
+            train(files);
+        }
+        IsometryReport report = new IsometryReport(files.all());
+        report.write(out);
+        report.table().forEach(System.out::println);
+        System.out.println("Results are in " + out);
+    }
+
+    private void train(OutcomeFiles files) {
+        IsometrySettings settings =
+                new IsometrySettings(width, parametrization, optimizer, adamRate, epochs, batch);
+        IsometryExperiment experiment =
+                new IsometryExperiment(
+                        families,
+                        depths,
+                        rates == null ? optimizer.rates() : rates,
+                        seeds,
+                        settings);
+        ImageData images =
+                data == null
+                        ? ImageData.of(
+                                Mnist.download(CorpusLoader.defaultCacheDirectory(), System.err))
+                        : ImageData.read(data, side);
+        System.out.println(images.description());
+        System.out.println("isometry " + settings + " --seeds " + seeds);
+        experiment.run(images, files, System.out);
+    }
+}
