@@ -1,0 +1,88 @@
+package io.github.djlspectral.examples.isometry;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.training.ParameterStore;
+import io.github.djlspectral.layers.isometry.Parametrization;
+import io.github.djlspectral.optim.ParameterRouting;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class FamilyTest {
+
+    private static final int DEPTH = 6;
+
+    private static DeepNetwork network(Family family, NDManager manager) {
+        Engine.getEngine("PyTorch").setRandomSeed(1);
+        DeepNetwork network =
+                family.network(new LayerPlan(16, DEPTH, Parametrization.RETRACTION), 3);
+        network.initialize(manager, DataType.FLOAT32, new Shape(1, 1, 28, 28));
+        return network;
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void networksMapImagesToLogits(Family family) {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            DeepNetwork network = network(family, manager);
+            NDArray images = manager.randomUniform(0, 1, new Shape(5, 1, 28, 28));
+            NDArray logits =
+                    network.forward(new ParameterStore(manager, false), new NDList(images), false)
+                            .singletonOrThrow();
+            assertThat(logits.getShape()).isEqualTo(new Shape(5, 3));
+            assertThat(network.getOutputShapes(new Shape[] {images.getShape()}))
+                    .containsExactly(logits.getShape());
+            assertThat(network.layers().getChildren()).hasSize(DEPTH);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void familiesThatClaimItAreIsometric(Family family) {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            DeepNetwork network = network(family, manager);
+            NDArray images = manager.randomUniform(0, 1, new Shape(2, 1, 28, 28));
+            NDArray states = network.embed(new ParameterStore(manager, false), images, false);
+            Measurement measurement = Measurement.of(network.layers(), states);
+            double distance = Math.max(1 - measurement.least(), measurement.largest() - 1);
+            if (family.isIsometric()) {
+                assertThat(distance).isLessThan(1e-5); // some roundings of float32 for each layer
+            } else {
+                assertThat(distance).isGreaterThan(0.05);
+            }
+        }
+    }
+
+    /** Random pixels are embedded with a root mean square of 1, which biases count on. */
+    @ParameterizedTest
+    @EnumSource
+    void statesHaveUnitScale(Family family) {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            DeepNetwork network = network(family, manager);
+            NDArray images = manager.randomUniform(0, 1, new Shape(200, 1, 28, 28));
+            NDArray states = network.embed(new ParameterStore(manager, false), images, false);
+            double square = states.square().mean().getFloat();
+            assertThat(square).isCloseTo(1, within(0.1)); // 3,200 squares: 3% standard deviation
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void matricesOfLayersAreSpectral(Family family) {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            DeepNetwork network = network(family, manager);
+            ParameterRouting routing = ParameterRouting.of(network);
+            assertThat(network.getParameters())
+                    .filteredOn(pair -> routing.isSpectral(pair.getValue().getId()))
+                    .hasSizeGreaterThanOrEqualTo(DEPTH)
+                    .allMatch(pair -> pair.getKey().contains("layers"));
+        }
+    }
+}

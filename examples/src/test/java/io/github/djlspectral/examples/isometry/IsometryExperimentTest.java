@@ -1,0 +1,170 @@
+package io.github.djlspectral.examples.isometry;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.IdxWriter;
+import io.github.djlspectral.examples.data.ImageData;
+import io.github.djlspectral.layers.isometry.Parametrization;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class IsometryExperimentTest {
+
+    private static final int EPOCHS = 2;
+
+    @TempDir private Path directory;
+
+    private static IsometrySettings settings(DeepOptimizer optimizer) {
+        return new IsometrySettings(16, Parametrization.RETRACTION, optimizer, 0.003, EPOCHS, 20);
+    }
+
+    private ImageData data(int count) throws IOException {
+        IdxWriter.writeTest(directory, count);
+        return ImageData.read(directory, 28);
+    }
+
+    private OutcomeFiles files(String name) {
+        return new OutcomeFiles(directory.resolve(name));
+    }
+
+    private static String run(IsometryExperiment experiment, ImageData data, OutcomeFiles files) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        experiment.run(data, files, new PrintStream(bytes, true, StandardCharsets.UTF_8));
+        return bytes.toString(StandardCharsets.UTF_8);
+    }
+
+    private static IsometryExperiment experiment(
+            DeepOptimizer optimizer, List<Family> families, int depth, double... rates) {
+        return new IsometryExperiment(
+                families,
+                List.of(depth),
+                Arrays.stream(rates).boxed().toList(),
+                2,
+                settings(optimizer));
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void twoRunsGiveTheSameNumbers(DeepOptimizer optimizer) throws IOException {
+        ImageData data = data(125);
+        IsometryExperiment experiment =
+                experiment(optimizer, List.of(Family.RESIDUAL_FOLD), 3, 0.01);
+        run(experiment, data, files("a"));
+        run(experiment, data, files("b"));
+        List<DeepOutcome> first = files("a").all();
+        List<DeepOutcome> second = files("b").all();
+        assertThat(second)
+                .hasSize(2)
+                .usingRecursiveComparison()
+                .ignoringFields("seconds")
+                .isEqualTo(first);
+        assertThat(second.get(0).epochs()).isNotEqualTo(second.get(1).epochs());
+        assertThat(second.get(0).last().trainLoss())
+                .isLessThan(second.get(0).epochs().get(0).trainLoss());
+    }
+
+    @Test
+    void finishedRunsAreSkipped() throws IOException {
+        ImageData data = data(125);
+        List<Family> families = List.of(Family.ABS_FOLD, Family.HE_RELU);
+        IsometryExperiment first = experiment(DeepOptimizer.ADAM, families, 2, 0.01, 1e-9);
+        String output = run(first, data, files("r"));
+        assertThat(output)
+                .contains(
+                        "abs-fold, depth 2, rate 0.01, seed 0: ",
+                        "he-relu, depth 2, rate 0.01, seed 2, epoch 2/2: train ",
+                        "[16/16] ETA 0:00 min");
+        Path runs = directory.resolve("r").resolve("runs");
+        Path file = runs.resolve("abs-fold-depth-2-adam-retraction-lr-0.01-seed-1.json");
+        FileTime written = Files.getLastModifiedTime(file);
+        Files.delete(runs.resolve("he-relu-depth-2-adam-retraction-lr-0.01-seed-2.json"));
+        assertThat(run(first, data, files("r")))
+                .contains("he-relu, depth 2, rate 0.01, seed 2, epoch 2/2: ", "[2/2]")
+                .doesNotContain("abs-fold, depth 2, rate 0.01, seed 1, epoch");
+        assertThat(Files.getLastModifiedTime(file)).isEqualTo(written);
+    }
+
+    @Test
+    void filesOfOtherRunsAreNotTakenForThese() throws IOException {
+        IsometryExperiment experiment =
+                experiment(DeepOptimizer.ADAM, List.of(Family.ABS_FOLD), 1, 0.01);
+        run(experiment, data(125), files("r"));
+        ImageData more = data(150);
+        assertThatThrownBy(() -> run(experiment, more, files("r")))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("train=100")
+                .hasMessageContaining("train=120")
+                .hasMessageContaining("choose another --out");
+        Path file =
+                directory.resolve("r/runs/abs-fold-depth-1-adam-retraction-lr-0.01-seed-1.json");
+        Files.writeString(file, "{");
+        assertThatThrownBy(() -> files("r").all())
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("is damaged");
+        assertThatThrownBy(() -> files("none").all())
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("There is no finished run in");
+    }
+
+    @Test
+    void divergedRunsAreReported() throws IOException {
+        IsometryExperiment experiment =
+                experiment(
+                        DeepOptimizer.ADAM,
+                        List.of(Family.RESIDUAL_FOLD, Family.RESIDUAL),
+                        3,
+                        1e20);
+        assertThat(run(experiment, data(125), files("r"))).contains("lower --lr", "[8/8]");
+        List<DeepOutcome> outcomes = files("r").all();
+        assertThat(outcomes).hasSize(4).allMatch(DeepOutcome::diverged);
+        assertThat(outcomes).allMatch(outcome -> outcome.accuracy() == 0.1);
+        assertThat(new IsometryReport(outcomes).table().get(2))
+                .startsWith("| residual fold, b = -1 | 3 | adam | retraction | 1.0E20 |")
+                .contains("| 2, 2 diverged | 10.00 [10.00, 10.00] |");
+    }
+
+    @Test
+    void theBetterLearningRateIsChosenAndReported() throws IOException {
+        IsometryExperiment experiment =
+                experiment(
+                        DeepOptimizer.ADAM,
+                        List.of(Family.RESIDUAL, Family.RESIDUAL_FOLD),
+                        2,
+                        1e-9,
+                        0.01);
+        run(experiment, data(500), files("r"));
+        List<DeepOutcome> outcomes = files("r").all();
+        assertThat(outcomes).hasSize(4).allMatch(outcome -> outcome.run().rate() == 0.01);
+        assertThat(outcomes).allMatch(outcome -> outcome.accuracy() > 0.5); // chance: 0.1
+        List<String> table = new IsometryReport(outcomes).table();
+        assertThat(table).hasSize(4);
+        assertThat(table.get(2))
+                .startsWith("| residual fold, b = -1 | 2 | adam | retraction | 0.01 | 2 | ")
+                .contains(" | 1.000 to 1.000 | 1.000 to 1.000 | ");
+        assertThat(table.get(3))
+                .startsWith("| residual, branches / sqrt(L) | 2 | adam |  | 0.01 | 2 | ");
+    }
+
+    @Test
+    void badNumbersAreNamed() {
+        assertThatThrownBy(() -> experiment(DeepOptimizer.ADAM, List.of(Family.HE_RELU), 0, 0.1))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("--depth is 0, but must be in [1, 1000]");
+        assertThatThrownBy(() -> experiment(DeepOptimizer.ADAM, List.of(Family.HE_RELU), 1))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("--lr is empty");
+    }
+}
