@@ -76,20 +76,28 @@ public final class ConvolutionFold extends KernelLayer {
     @Override
     public Block toPlain(NDManager manager) {
         NDArray kernel = effectiveKernel(manager);
-        NDArray mirrored = kernel.transpose(1, 0, 2, 3).flip(2, 3).mul(-2);
         SequentialBlock branch = new SequentialBlock();
         branch.add(conv2d(kernel, effectiveBias(manager), stride, 0));
         branch.add(Activation.reluBlock());
         if (stride > 1) {
             branch.add(LambdaBlock.singleton(z -> spread(z, stride), "spread"));
         }
-        branch.add(conv2d(mirrored, null, 1, size() - 1));
+        branch.add(conv2d(mirrored(manager), null, 1, size() - 1));
         ParallelBlock plain = new ParallelBlock(ConvolutionFold::sum);
         plain.add(Blocks.identityBlock());
         plain.add(branch);
         Shape image = new Shape(1, channels(), size(), size());
         plain.initialize(manager, kernel.getDataType(), image);
         return plain;
+    }
+
+    private NDArray mirrored(NDManager manager) {
+        try (NDManager scratch = manager.newSubManager()) {
+            NDArray swapped = effectiveKernel(scratch).transpose(1, 0, 2, 3);
+            NDArray mirrored = swapped.flip(2, 3).mul(-2);
+            mirrored.attach(manager);
+            return mirrored;
+        }
     }
 
     /** Puts stride - 1 rows of zeros below and columns to the right of each pixel. */

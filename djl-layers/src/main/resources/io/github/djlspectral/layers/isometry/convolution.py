@@ -17,6 +17,11 @@ def block_convolution(weights: List[Tensor]) -> Tensor:
     K = __torch__.lengthened(K, weights[2 * i + 2], [0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 0, 1])
   return K
 
+# x continued at both ends of a dimension by what is at the other end; faster backward than torch.pad.
+def continued(x: Tensor, dim: int, before: int, after: int) -> Tensor:
+  n = x.size(dim)
+  return torch.cat([torch.narrow(x, dim, n - before, before), x, torch.narrow(x, dim, 0, after)], dim)
+
 
 class Kernels(Module):
   __parameters__ = []
@@ -43,7 +48,8 @@ class Kernels(Module):
   def circular(self, x: Tensor, K: Tensor, b: Tensor) -> Tensor:
     before = (K.size(2) - 1) // 2
     after = K.size(2) // 2
-    return torch.conv2d(torch.pad(x, [before, after, before, after], "circular"), K, b)
+    y = __torch__.continued(__torch__.continued(x, 2, before, after), 3, before, after)
+    return torch.conv2d(y, K, b)
 
   # K x + b for disjoint patches
   def patches(self, x: Tensor, K: Tensor, b: Tensor) -> Tensor:
