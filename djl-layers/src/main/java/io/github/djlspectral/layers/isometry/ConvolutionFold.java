@@ -22,11 +22,14 @@ import java.util.List;
  * pass unchanged.
  *
  * <p>A forward pass costs two convolutions and, unless with {@link Parametrization#INITIAL}, the
- * making of the kernel from its factors, 4 (k - 1) products with a small matrix. Isometry alone
- * does not make a deep network train: with bias 0 every layer folds half of space, and the
- * Jacobians of nearby inputs lose all resemblance after some tens of layers; the bias of -1, or few
- * filters, folds less. Proof and measurements are the project's own, after "Neural Networks with
- * Orthogonal Jacobian", arXiv:2508.02882.
+ * making of the kernel from its factors, 4 (k - 1) products with a small matrix: about a third of
+ * forward and backward pass for k = 3, 16 channels and 128 images of 7 x 7 on a CPU, less for more
+ * pixels. {@link #toPlain} is free of it.
+ *
+ * <p>Isometry alone does not make a deep network train: with bias 0 every layer folds half of
+ * space, and the Jacobians of nearby inputs lose all resemblance after some tens of layers; the
+ * bias of -1, or few filters, folds less. Proof and measurements are the project's own, after
+ * "Neural Networks with Orthogonal Jacobian", arXiv:2508.02882.
  */
 public final class ConvolutionFold extends KernelLayer {
 

@@ -130,7 +130,7 @@ final class OrthogonalKernel {
         if (kernel.getShape().equals(shape)) {
             return kernel;
         }
-        try (kernel) {
+        try (kernel) { // of patches: a matrix so far
             return kernel.reshape(shape);
         }
     }

@@ -341,6 +341,8 @@ class KernelLayerTest {
                 Block plain = layer.toPlain(manager);
                 NDArray outputs = forward(plain, x);
                 assertThat(outputs.getShape()).isEqualTo(expected.getShape());
+                assertThat(plain.getOutputShapes(new Shape[] {x.getShape()})[0])
+                        .isEqualTo(expected.getShape());
                 assertThat(outputs.sub(expected).abs().max().getFloat()).isLessThan(1e-5f);
                 // its own arrays
                 layer.getParameters().forEach(p -> p.getValue().getArray().muli(0));
