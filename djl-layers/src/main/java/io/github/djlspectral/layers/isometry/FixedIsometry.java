@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
+import ai.djl.nn.Activation;
 import ai.djl.nn.Block;
 import ai.djl.nn.LambdaBlock;
 import ai.djl.training.ParameterStore;
@@ -16,7 +17,8 @@ import java.util.function.UnaryOperator;
 /**
  * Layers [B, n] to [B, p] without parameters whose Jacobian J is orthogonal almost everywhere (p =
  * n), isometric ({@code J^T J = I}, p > n) or co-isometric ({@code J J^T = I}, p &lt; n: gradients
- * keep their length, signals need not).
+ * keep their length, signals need not). On a kink, as at inputs of 0, the derivative is that of one
+ * of its sides, so it is isometric even there.
  */
 public final class FixedIsometry extends AbstractBlock implements IsometricLayer {
 
@@ -65,14 +67,8 @@ public final class FixedIsometry extends AbstractBlock implements IsometricLayer
                 2,
                 n -> n,
                 x -> {
-                    NDArray pairs = grouped(x, 2).abs();
-                    NDArray first = pairs.get(":, :, 0");
-                    NDArray second = pairs.get(":, :, 1");
-                    NDList sorted =
-                            new NDList(
-                                    NDArrays.maximum(first, second),
-                                    NDArrays.minimum(first, second));
-                    return NDArrays.stack(sorted, 2).reshape(x.getShape());
+                    NDArray descending = absolute(grouped(x, 2)).neg().sort(2).neg();
+                    return descending.reshape(x.getShape());
                 });
     }
 
@@ -83,7 +79,7 @@ public final class FixedIsometry extends AbstractBlock implements IsometricLayer
      * @return the layer, p = n
      */
     public static FixedIsometry abs() {
-        return elementwise("abs", NDArray::abs);
+        return elementwise("abs", FixedIsometry::absolute);
     }
 
     /**
@@ -95,7 +91,7 @@ public final class FixedIsometry extends AbstractBlock implements IsometricLayer
      */
     public static FixedIsometry shiftedAbs(double shift) {
         requireFinite("The shift", shift);
-        return elementwise("shiftedAbs(" + shift + ")", x -> x.add(shift).abs().sub(shift));
+        return elementwise("shiftedAbs(" + shift + ")", x -> absolute(x.add(shift)).sub(shift));
     }
 
     /**
@@ -116,7 +112,7 @@ public final class FixedIsometry extends AbstractBlock implements IsometricLayer
                 x -> {
                     NDArray shifted = x.add(quarter);
                     NDArray waves = shifted.div(period).round().mul(period);
-                    return shifted.sub(waves).abs().sub(quarter);
+                    return absolute(shifted.sub(waves)).sub(quarter);
                 });
     }
 
@@ -146,7 +142,7 @@ public final class FixedIsometry extends AbstractBlock implements IsometricLayer
                     NDArray pairs = grouped(x, 2);
                     NDArray first = pairs.get(":, :, 0");
                     NDArray second = pairs.get(":, :, 1");
-                    NDArray height = NDArrays.maximum(first.mul(sine).sub(second.mul(cosine)), 0);
+                    NDArray height = Activation.relu(first.mul(sine).sub(second.mul(cosine)));
                     NDList reflected =
                             new NDList(
                                     first.sub(height.mul(2 * sine)),
@@ -166,7 +162,10 @@ public final class FixedIsometry extends AbstractBlock implements IsometricLayer
                 "concatenatedRelu",
                 1,
                 n -> 2 * n,
-                x -> NDArrays.maximum(x, 0).concat(NDArrays.maximum(x.neg(), 0), 1));
+                x -> {
+                    NDArray positive = Activation.relu(x);
+                    return positive.concat(positive.sub(x), 1);
+                });
     }
 
     /**
@@ -216,7 +215,7 @@ public final class FixedIsometry extends AbstractBlock implements IsometricLayer
                 "maxPooling(" + size + ")",
                 size,
                 n -> n / size,
-                x -> grouped(x, size).max(new int[] {2}));
+                x -> grouped(x, size).topK(1, 2).get(0).squeeze(2));
     }
 
     private static void requireAtLeastTwo(String what, int value) {
@@ -229,6 +228,11 @@ public final class FixedIsometry extends AbstractBlock implements IsometricLayer
         if (!Double.isFinite(value)) {
             throw new IllegalArgumentException(what + " must be finite, was " + value);
         }
+    }
+
+    /** |x| with the slope 1 at 0, where that of {@link NDArray#abs} is 0. */
+    private static NDArray absolute(NDArray x) {
+        return Activation.relu(x.neg()).mul(2).add(x);
     }
 
     private static NDArray grouped(NDArray x, int size) {

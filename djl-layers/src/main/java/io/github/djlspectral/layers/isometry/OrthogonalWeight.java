@@ -26,7 +26,6 @@ final class OrthogonalWeight {
 
     private final Parametrization parametrization;
     private final List<Parameter> parameters;
-    private volatile Version retracted;
 
     OrthogonalWeight(Parametrization parametrization, int rows, int columns) {
         this("", parametrization, rows, columns);
@@ -132,16 +131,16 @@ final class OrthogonalWeight {
         NDArray first = parameters.get(0).getArray();
         try (NDArray like = manager.zeros(new Shape(1), first.getDataType())) {
             NDArray value = value(new ParameterStore(manager, false), like, false);
-            NDArray copy = isDerived() ? value : value.duplicate();
+            NDArray copy = value.duplicate(); // what inference returns cannot enter autograd
             copy.attach(manager);
+            if (isDerived()) {
+                value.close();
+            }
             return copy;
         }
     }
 
-    private void retract(NDArray weight) {
-        if (Version.of(weight).equals(retracted)) {
-            return;
-        }
+    private static void retract(NDArray weight) {
         double tolerance =
                 weight.getDataType() == DataType.FLOAT64 ? FLOAT64_TOLERANCE : FLOAT32_TOLERANCE;
         Shape shape = weight.getShape();
@@ -152,26 +151,6 @@ final class OrthogonalWeight {
                             + shape
                             + " so far, or to NaN, that its nearest orthogonal matrix is not clear:"
                             + " lower the learning rate");
-        }
-        retracted = Version.of(weight);
-    }
-
-    /** An array and how often it has been changed in place. */
-    private record Version(NDArray array, double changes) {
-
-        static Version of(NDArray array) {
-            return new Version(array, KERNELS.callDouble(array.getManager(), "version", array));
-        }
-
-        /** By identity: {@link NDArray#equals} would compare contents. */
-        @Override
-        public boolean equals(Object other) {
-            return other instanceof Version that && that.array == array && that.changes == changes;
-        }
-
-        @Override
-        public int hashCode() {
-            return System.identityHashCode(array) + Double.hashCode(changes);
         }
     }
 }

@@ -31,9 +31,9 @@ public enum Parametrization {
     HOUSEHOLDER,
 
     /**
-     * W itself is free; before a training pass, if something has changed it since the last, such as
-     * an optimizer, Newton-Schulz steps bring it back to the nearest matrix with orthonormal rows.
-     * Costs two or three products of W with its transpose after a step, and nothing otherwise.
+     * W itself is free; before a training pass, if an optimizer or something else has moved it,
+     * Newton-Schulz steps bring it back to the nearest matrix with orthonormal rows. A pass costs
+     * two products of W with a vector more, and two or three with W^T and W after a step.
      */
     RETRACTION,
 
