@@ -18,7 +18,9 @@ import java.util.function.UnaryOperator;
  * Layers [B, n] to [B, p] without parameters whose Jacobian J is orthogonal almost everywhere (p =
  * n), isometric ({@code J^T J = I}, p > n) or co-isometric ({@code J J^T = I}, p &lt; n: gradients
  * keep their length, signals need not). On a kink, as at inputs of 0, the derivative is that of one
- * of its sides, so it is isometric even there.
+ * of its sides, so it is isometric even there. Isometry alone does not make a deep network train:
+ * what {@link Fold} says of the rate of folds holds for those that fold half of space, such as
+ * {@link #abs}, {@link #absSort} and {@link #groupSort}.
  */
 public final class FixedIsometry extends AbstractBlock implements IsometricLayer {
 

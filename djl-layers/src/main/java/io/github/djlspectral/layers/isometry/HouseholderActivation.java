@@ -18,6 +18,7 @@ import ai.djl.util.PairList;
  * orthogonal almost everywhere whatever the angles are, so any optimizer may move them; they are a
  * vector. Singla, Singla and Feizi, "Improved deterministic l2 robustness", ICLR 2022, without the
  * factor of 1/sqrt(2) that some implementations have and that loses half of the gradient's energy.
+ * It reflects half of all pairs; see {@link Fold} on the rate of folds.
  */
 public final class HouseholderActivation extends AbstractBlock implements IsometricLayer {
 

@@ -150,7 +150,7 @@ final class OrthogonalWeight {
                     "A step has moved an orthogonal weight "
                             + shape
                             + " so far, or to NaN, that its nearest orthogonal matrix is not clear:"
-                            + " lower the learning rate");
+                            + " lower the learning rate, and set no other initializer for it");
         }
     }
 }

@@ -5,9 +5,10 @@ package io.github.djlspectral.layers.isometry;
  *
  * <p>Weight decay must not pull an orthogonal matrix towards 0. The free entries of {@link
  * #CAYLEY}, {@link #EXPONENTIAL} and {@link #HOUSEHOLDER} are vectors, which the optimizers of this
- * project never decay. An optimizer that decays everything, as DJL's AdamW does, leaves the matrix
- * orthogonal all the same: the first two are drawn towards their beginning, the third does not
- * change at all. {@link #RETRACTION} undoes decay, up to the sum of what one step does.
+ * project never decay. Under an optimizer that decays everything, such as DJL's AdamW, the matrix
+ * stays orthogonal all the same: it is drawn towards W_0 by the first two, not at all by the third,
+ * and {@link #RETRACTION} undoes decay before the next pass. W_0 is frozen, also in a loaded model,
+ * whose trainer thaws every other parameter.
  */
 public enum Parametrization {
 

@@ -6,16 +6,26 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.Model;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.SequentialBlock;
+import ai.djl.training.DefaultTrainingConfig;
+import ai.djl.training.GradientCollector;
+import ai.djl.training.Trainer;
+import ai.djl.training.loss.Loss;
+import ai.djl.training.optimizer.AdamW;
+import ai.djl.training.tracker.Tracker;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
-/** Depth 200, width 64, 8 protected directions, float64. */
+/** Mostly at depth 200, width 64, 8 protected directions, float64. */
 class PersistentFoldTest {
 
     private static final int WIDTH = 64;
@@ -112,6 +122,53 @@ class PersistentFoldTest {
                 double part = norm(g.expandDims(0).matMul(b.transpose()));
                 double back = norm(pullback(network, point(manager, WIDTH), g));
                 assertThat(back).isGreaterThan(part * (1 - 1e-12));
+            }
+        }
+    }
+
+    /** Whatever training and heavy decay do to the rest. */
+    @ParameterizedTest
+    @EnumSource(Persistence.class)
+    void trainingLeavesTheSubspaceAlone(Persistence persistence) {
+        SequentialBlock network = new SequentialBlock();
+        for (int i = 0; i < 4; i++) {
+            network.add(
+                    PersistentFold.builder()
+                            .setWidth(12)
+                            .setDirections(3)
+                            .optPersistence(persistence)
+                            .build());
+        }
+        AdamW optimizer =
+                AdamW.builder()
+                        .optLearningRateTracker(Tracker.fixed(0.01f))
+                        .optWeightDecays(5)
+                        .build();
+        DefaultTrainingConfig config =
+                new DefaultTrainingConfig(Loss.l2Loss()).optOptimizer(optimizer);
+        try (Model model = Model.newInstance("network", "PyTorch")) {
+            model.setBlock(network);
+            NDManager manager = model.getNDManager();
+            try (Trainer trainer = model.newTrainer(config)) {
+                trainer.initialize(new Shape(1, 12));
+                NDArray before = protectedDirections(network, manager);
+                NDArray x = manager.randomNormal(new Shape(16, 12));
+                for (int i = 0; i < 30; i++) {
+                    try (GradientCollector collector = trainer.newGradientCollector()) {
+                        NDList y = trainer.forward(new NDList(x));
+                        collector.backward(trainer.getLoss().evaluate(new NDList(x.abs()), y));
+                    }
+                    trainer.step();
+                }
+                NDArray b = protectedDirections(network, manager);
+                assertThat(b).isEqualTo(before);
+                NDArray j = JacobianSpectrum.jacobian(network, manager, x.get(0));
+                NDArray within =
+                        persistence == Persistence.BACKWARD
+                                ? b.matMul(j) // J^T on S
+                                : j.matMul(b.transpose()).transpose();
+                NDArray gram = within.matMul(within.transpose());
+                assertThat(IsometryCatalogue.offIdentity(gram)).isLessThan(1e-5);
             }
         }
     }
