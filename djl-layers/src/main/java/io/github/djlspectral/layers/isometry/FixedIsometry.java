@@ -3,8 +3,12 @@ package io.github.djlspectral.layers.isometry;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
+import ai.djl.nn.Activation;
+import ai.djl.nn.Block;
+import ai.djl.nn.LambdaBlock;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import java.util.function.IntUnaryOperator;
@@ -13,9 +17,12 @@ import java.util.function.UnaryOperator;
 /**
  * Layers [B, n] to [B, p] without parameters whose Jacobian J is orthogonal almost everywhere (p =
  * n), isometric ({@code J^T J = I}, p > n) or co-isometric ({@code J J^T = I}, p &lt; n: gradients
- * keep their length, signals need not).
+ * keep their length, signals need not). On a kink, as at inputs of 0, the derivative is that of one
+ * of its sides, so it is isometric even there. Isometry alone does not make a deep network train:
+ * what {@link Fold} says of the rate of folds holds for those that fold half of space, such as
+ * {@link #abs}, {@link #absSort} and {@link #groupSort}.
  */
-public final class FixedIsometry extends AbstractBlock {
+public final class FixedIsometry extends AbstractBlock implements IsometricLayer {
 
     private static final byte VERSION = 1;
 
@@ -62,14 +69,87 @@ public final class FixedIsometry extends AbstractBlock {
                 2,
                 n -> n,
                 x -> {
-                    NDArray pairs = grouped(x, 2).abs();
+                    NDArray descending = absolute(grouped(x, 2)).neg().sort(2).neg();
+                    return descending.reshape(x.getShape());
+                });
+    }
+
+    /**
+     * Returns the absolute value of each coordinate: half of space is folded along each, so use few
+     * in a row; {@link #shiftedAbs} folds less.
+     *
+     * @return the layer, p = n
+     */
+    public static FixedIsometry abs() {
+        return elementwise("abs", FixedIsometry::absolute);
+    }
+
+    /**
+     * Returns {@code |z + s| - s}: the identity above -s, a reflection below.
+     *
+     * @param shift s, finite; about 2 pre-activations' standard deviations, or more, fold little
+     * @return the layer, p = n
+     * @throws IllegalArgumentException if the shift is not finite
+     */
+    public static FixedIsometry shiftedAbs(double shift) {
+        requireFinite("The shift", shift);
+        return elementwise("shiftedAbs(" + shift + ")", x -> absolute(x.add(shift)).sub(shift));
+    }
+
+    /**
+     * Returns a triangle wave of slopes 1 and -1: z for {@code |z| < period / 4}, and period.
+     *
+     * @param period finite, above 0
+     * @return the layer, p = n
+     * @throws IllegalArgumentException if the period is not finite or not above 0
+     */
+    public static FixedIsometry sawtooth(double period) {
+        requireFinite("The period", period);
+        if (period <= 0) {
+            throw new IllegalArgumentException("The period must be above 0, was " + period);
+        }
+        double quarter = period / 4;
+        return elementwise(
+                "sawtooth(" + period + ")",
+                x -> {
+                    NDArray shifted = x.add(quarter);
+                    NDArray waves = shifted.div(period).round().mul(period);
+                    return absolute(shifted.sub(waves)).sub(quarter);
+                });
+    }
+
+    private static FixedIsometry elementwise(String name, UnaryOperator<NDArray> map) {
+        return new FixedIsometry(name, 1, n -> n, map);
+    }
+
+    /**
+     * Returns the Householder activation: each pair z of neighbours with {@code n . z > 0}, {@code
+     * n = (sin(t/2), -cos(t/2))}, is reflected to {@code (I - 2 n n^T) z}. At t = pi/2 it sorts the
+     * pair. Singla, Singla and Feizi, "Improved deterministic l2 robustness", ICLR 2022. {@link
+     * HouseholderActivation} learns its angles.
+     *
+     * @param angle t in radians, finite
+     * @return the layer, p = n; the width must be even
+     * @throws IllegalArgumentException if the angle is not finite
+     */
+    public static FixedIsometry householder(double angle) {
+        requireFinite("The angle", angle);
+        double sine = Math.sin(angle / 2);
+        double cosine = Math.cos(angle / 2);
+        return new FixedIsometry(
+                "householder(" + angle + ")",
+                2,
+                n -> n,
+                x -> {
+                    NDArray pairs = grouped(x, 2);
                     NDArray first = pairs.get(":, :, 0");
                     NDArray second = pairs.get(":, :, 1");
-                    NDList sorted =
+                    NDArray height = Activation.relu(first.mul(sine).sub(second.mul(cosine)));
+                    NDList reflected =
                             new NDList(
-                                    NDArrays.maximum(first, second),
-                                    NDArrays.minimum(first, second));
-                    return NDArrays.stack(sorted, 2).reshape(x.getShape());
+                                    first.sub(height.mul(2 * sine)),
+                                    second.add(height.mul(2 * cosine)));
+                    return NDArrays.stack(reflected, 2).reshape(x.getShape());
                 });
     }
 
@@ -84,7 +164,10 @@ public final class FixedIsometry extends AbstractBlock {
                 "concatenatedRelu",
                 1,
                 n -> 2 * n,
-                x -> NDArrays.maximum(x, 0).concat(NDArrays.maximum(x.neg(), 0), 1));
+                x -> {
+                    NDArray positive = Activation.relu(x);
+                    return positive.concat(positive.sub(x), 1);
+                });
     }
 
     /**
@@ -134,13 +217,24 @@ public final class FixedIsometry extends AbstractBlock {
                 "maxPooling(" + size + ")",
                 size,
                 n -> n / size,
-                x -> grouped(x, size).max(new int[] {2}));
+                x -> grouped(x, size).topK(1, 2).get(0).squeeze(2));
     }
 
     private static void requireAtLeastTwo(String what, int value) {
         if (value < 2) {
             throw new IllegalArgumentException(what + " must be at least 2, was " + value);
         }
+    }
+
+    private static void requireFinite(String what, double value) {
+        if (!Double.isFinite(value)) {
+            throw new IllegalArgumentException(what + " must be finite, was " + value);
+        }
+    }
+
+    /** |x| with the slope 1 at 0, where that of {@link NDArray#abs} is 0. */
+    private static NDArray absolute(NDArray x) {
+        return Activation.relu(x.neg()).mul(2).add(x);
     }
 
     private static NDArray grouped(NDArray x, int size) {
@@ -174,6 +268,17 @@ public final class FixedIsometry extends AbstractBlock {
         requireActivations(inputShapes[0]);
         int width = Math.toIntExact(inputShapes[0].get(1));
         return new Shape[] {new Shape(inputShapes[0].get(0), outputs.applyAsInt(width))};
+    }
+
+    /**
+     * Returns the same function as a {@link LambdaBlock}.
+     *
+     * @param manager not used, as there are no parameters
+     * @return the block; initialise it, or one that contains it, before saving
+     */
+    @Override
+    public Block toPlain(NDManager manager) {
+        return LambdaBlock.singleton(map::apply, name);
     }
 
     @Override

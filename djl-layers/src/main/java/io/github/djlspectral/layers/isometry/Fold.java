@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
+import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.ConstantInitializer;
@@ -20,7 +21,7 @@ import java.util.Objects;
  * few rows, folds less. Characterisation, proofs and measurements behind this class are the
  * project's own, after "Neural Networks with Orthogonal Jacobian", arXiv:2508.02882.
  */
-public abstract class Fold extends AbstractBlock {
+public abstract class Fold extends AbstractBlock implements IsometricLayer {
 
     private static final byte VERSION = 1;
 
@@ -86,19 +87,16 @@ public abstract class Fold extends AbstractBlock {
      * @return W [m, n], orthonormal rows; a copy
      */
     public NDArray effectiveWeight(NDManager manager) {
-        ParameterStore store = new ParameterStore(manager, false);
-        Parameter first = weight.parameters().get(0);
-        try (NDArray like = manager.zeros(new Shape(1), first.getArray().getDataType())) {
-            NDArray value = weight.value(store, like, false);
-            return weight.isDerived() ? value : copied(value, manager);
-        }
+        return weight.copy(manager);
     }
 
-    private static NDArray copied(NDArray value, NDManager manager) {
-        NDArray copy = value.duplicate();
-        copy.attach(manager);
-        return copy;
+    @Override
+    public Block toPlain(NDManager manager) {
+        return plain(weight.copy(manager), PlainLayers.copy(bias, manager));
     }
+
+    /** The same layer in plain ones; may take the arrays over. */
+    abstract Block plain(NDArray w, NDArray b);
 
     private void requireActivations(Shape shape) {
         if (shape.dimension() != 2 || shape.get(1) != width) {

@@ -1,15 +1,20 @@
 package io.github.djlspectral.layers.isometry;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.ConstantInitializer;
+import ai.djl.training.initializer.NormalInitializer;
 import io.github.djlspectral.torch.TorchScript;
 import java.util.List;
 
-/** A matrix [rows, columns] with orthonormal rows, behind the parameters that it is made from. */
+/**
+ * A matrix [rows, columns] with orthonormal rows, or orthonormal columns if there are more rows
+ * than columns, behind the parameters that it is made from.
+ */
 final class OrthogonalWeight {
 
     static final TorchScript KERNELS =
@@ -28,43 +33,67 @@ final class OrthogonalWeight {
 
     /** The prefix keeps the names of several weights of one block apart. */
     OrthogonalWeight(String prefix, Parametrization parametrization, int rows, int columns) {
-        this.parametrization = parametrization;
-        Shape shape = new Shape(rows, columns);
-        boolean free =
-                parametrization == Parametrization.CAYLEY
-                        || parametrization == Parametrization.EXPONENTIAL;
-        if (free) {
-            // entries of a 1 x 1 skew-symmetric matrix: none, but an array has at least one
-            long entries = Math.max(1, (long) columns * (columns - 1) / 2);
-            parameters =
-                    List.of(
-                            Parameter.builder()
-                                    .setName(prefix + "skew")
-                                    .setType(Parameter.Type.OTHER)
-                                    .optShape(new Shape(entries))
-                                    .optInitializer(new ConstantInitializer(0))
-                                    .build(),
-                            matrix(prefix + "base", shape, false));
-        } else {
-            parameters = List.of(matrix(prefix + "weight", shape, true));
-        }
+        this(prefix, parametrization);
+        setShape(rows, columns);
     }
 
-    private static Parameter matrix(String name, Shape shape, boolean trained) {
-        return Parameter.builder()
-                .setName(name)
-                .setType(Parameter.Type.WEIGHT)
-                .optShape(shape)
-                .optInitializer(new OrthogonalInitializer())
-                .optRequiresGrad(trained)
+    /** A matrix whose shape is to be set. */
+    OrthogonalWeight(String prefix, Parametrization parametrization) {
+        this.parametrization = parametrization;
+        Parameter.Builder weight = Parameter.builder().optInitializer(new OrthogonalInitializer());
+        Parameter.Builder free = Parameter.builder().setType(Parameter.Type.OTHER);
+        parameters =
+                switch (parametrization) {
+                    case RETRACTION, INITIAL ->
+                            List.of(
+                                    weight.setName(prefix + "weight")
+                                            .setType(Parameter.Type.WEIGHT)
+                                            .build());
+                    case CAYLEY, EXPONENTIAL ->
+                            List.of(
+                                    free.setName(prefix + "skew")
+                                            .optInitializer(new ConstantInitializer(0))
+                                            .build(),
+                                    base(weight, prefix));
+                    case HOUSEHOLDER ->
+                            List.of(
+                                    free.setName(prefix + "reflectors")
+                                            .optInitializer(new NormalInitializer(1))
+                                            .build(),
+                                    base(weight, prefix));
+                };
+    }
+
+    private static Parameter base(Parameter.Builder weight, String prefix) {
+        return weight.setName(prefix + "base")
+                .setType(Parameter.Type.OTHER)
+                .optRequiresGrad(false)
                 .build();
+    }
+
+    /** Sets the shape, once, before initialisation. */
+    void setShape(long rows, long columns) {
+        Parameter first = parameters.get(0);
+        Shape shape = new Shape(rows, columns);
+        if (!isDerived()) {
+            first.setShape(shape);
+            return;
+        }
+        long n = Math.max(rows, columns);
+        // a 1 x 1 skew-symmetric matrix has no free entries, but an array has at least one
+        first.setShape(
+                new Shape(
+                        parametrization == Parametrization.HOUSEHOLDER
+                                ? rows * columns
+                                : Math.max(1, n * (n - 1) / 2)));
+        parameters.get(1).setShape(shape);
     }
 
     List<Parameter> parameters() {
         return parameters;
     }
 
-    /** Returns the matrix on a device; with a graph if training. Whether to close it: owns(). */
+    /** Returns the matrix on a device; with a graph if training. Whether to close it: isDerived. */
     NDArray value(ParameterStore store, NDArray activation, boolean training) {
         NDArray first = store.getValue(parameters.get(0), activation.getDevice(), training);
         if (!isDerived()) {
@@ -73,11 +102,19 @@ final class OrthogonalWeight {
             }
             return first;
         }
+        if (training && parameters.get(1).requiresGradient()) {
+            parameters.get(1).freeze(true); // the trainer of a loaded model thaws all parameters
+        }
         NDArray base = store.getValue(parameters.get(1), activation.getDevice(), training);
-        if (base.getShape().get(1) == 1) {
+        if (base.getShape().size() == 1) {
             return base.duplicate();
         }
-        String function = parametrization == Parametrization.CAYLEY ? "cayley" : "exponential";
+        String function =
+                switch (parametrization) {
+                    case CAYLEY -> "cayley";
+                    case EXPONENTIAL -> "exponential";
+                    default -> "householder";
+                };
         return (training
                         ? KERNELS.callWithGradient(activation.getManager(), function, first, base)
                         : KERNELS.call(activation.getManager(), function, first, base))
@@ -89,16 +126,31 @@ final class OrthogonalWeight {
         return parameters.size() > 1;
     }
 
+    /** Returns a copy of the matrix as it is, without a graph. */
+    NDArray copy(NDManager manager) {
+        NDArray first = parameters.get(0).getArray();
+        try (NDArray like = manager.zeros(new Shape(1), first.getDataType())) {
+            NDArray value = value(new ParameterStore(manager, false), like, false);
+            NDArray copy = value.duplicate(); // what inference returns cannot enter autograd
+            copy.attach(manager);
+            if (isDerived()) {
+                value.close();
+            }
+            return copy;
+        }
+    }
+
     private static void retract(NDArray weight) {
         double tolerance =
                 weight.getDataType() == DataType.FLOAT64 ? FLOAT64_TOLERANCE : FLOAT32_TOLERANCE;
-        double rounding = tolerance * Math.sqrt(weight.getShape().get(1));
+        Shape shape = weight.getShape();
+        double rounding = tolerance * Math.sqrt(Math.max(shape.get(0), shape.get(1)));
         if (!KERNELS.callBoolean(weight.getManager(), "retract", weight, rounding)) {
             throw new IllegalStateException(
                     "A step has moved an orthogonal weight "
-                            + weight.getShape()
+                            + shape
                             + " so far, or to NaN, that its nearest orthogonal matrix is not clear:"
-                            + " lower the learning rate");
+                            + " lower the learning rate, and set no other initializer for it");
         }
     }
 }

@@ -1,5 +1,8 @@
 package io.github.djlspectral.layers.isometry;
 
+import ai.djl.ndarray.NDArray;
+import ai.djl.nn.Block;
+
 /**
  * {@code x - 2 W^T relu(W x + b)}: a residual layer whose Jacobian is {@code prod (I - 2 w_i
  * w_i^T)} over the rows that fire. Two products of [B, n] with [m, n].
@@ -22,6 +25,12 @@ public final class ResidualFold extends Fold {
     @Override
     String function() {
         return "residual_fold";
+    }
+
+    @Override
+    Block plain(NDArray w, NDArray b) {
+        Block outer = PlainLayers.linear(w.transpose().mul(-2), null);
+        return PlainLayers.residual(PlainLayers.hidden(w, b, outer), w, w.getShape().get(1));
     }
 
     /** Builds a {@link ResidualFold}. The bias is -1 at first, so that few rows fire. */

@@ -2,6 +2,7 @@ package io.github.djlspectral.layers.isometry;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.nn.Block;
 
 /**
  * {@code x + tau W^T (sigma(W x + b) - s_2 W x)}, {@code tau = 2 / (s_2 - s_1)}, for any activation
@@ -39,6 +40,17 @@ public final class TwoSlopeFold extends Fold {
         try (NDArray exact = activation.getManager().create(slopes)) {
             return new NDList(exact.toType(activation.getDataType(), true));
         }
+    }
+
+    /** {@code x + 2 W^T relu(-W x - b) + tau s_2 W^T b}: all these layers fold alike. */
+    @Override
+    Block plain(NDArray w, NDArray b) {
+        NDArray back = w.transpose().mul(2);
+        double share = slopes[1] / (slopes[1] - slopes[0]);
+        NDArray shift = back.matMul(b.expandDims(1)).squeeze(1).mul(share);
+        Block outer = PlainLayers.linear(back, shift);
+        return PlainLayers.residual(
+                PlainLayers.hidden(w.neg(), b.neg(), outer), w, w.getShape().get(1));
     }
 
     /** Builds a {@link TwoSlopeFold}. The bias is 1 at first, so that few rows are reflected. */

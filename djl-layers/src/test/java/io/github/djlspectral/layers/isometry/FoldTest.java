@@ -1,10 +1,11 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.deviation;
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.forward;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.MalformedModelException;
 import ai.djl.Model;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
@@ -19,23 +20,14 @@ import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.GradientCollector;
-import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
 import io.github.djlspectral.optim.DecoupledAdamW;
 import io.github.djlspectral.optim.Muon;
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
-import java.io.DataInputStream;
-import java.io.DataOutputStream;
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.constraints.IntRange;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -75,32 +67,6 @@ class FoldTest {
         return folds;
     }
 
-    private static double deviation(Block block, NDManager manager, NDArray point) {
-        NDArray j = JacobianSpectrum.jacobian(block, manager, point);
-        j = j.toType(DataType.FLOAT64, false);
-        NDArray identity =
-                manager.eye((int) point.getShape().get(0)).toType(DataType.FLOAT64, false);
-        return j.transpose().matMul(j).sub(identity).abs().max().getDouble();
-    }
-
-    /** 1e-13 n in float64, 2e-6 sqrt(n) in float32: rounding of two products of length n. */
-    @ParameterizedTest
-    @ValueSource(ints = {1, 2, 16, 64, 257})
-    void theJacobianIsOrthogonal(int n) {
-        for (DataType type : new DataType[] {DataType.FLOAT64, DataType.FLOAT32}) {
-            double tolerance = type == DataType.FLOAT64 ? 1e-13 * n : 2e-6 * Math.sqrt(n);
-            for (Block fold : folds(n)) {
-                try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-                    fold.initialize(manager, type, new Shape(1, n));
-                    NDArray point = manager.randomNormal(0, 1, new Shape(n), type);
-                    assertThat(deviation(fold, manager, point))
-                            .as("%s, %s", fold, type)
-                            .isLessThan(tolerance);
-                }
-            }
-        }
-    }
-
     /** A millionth beside the hyperplane of the first row, on both sides. */
     @ParameterizedTest
     @ValueSource(doubles = {-1e-6, 1e-6})
@@ -118,52 +84,6 @@ class FoldTest {
             double along = j.matMul(normal.expandDims(1)).squeeze(1).mul(normal).sum().getDouble();
             assertThat(along).isCloseTo(distance > 0 ? -1 : 1, within(1e-12));
         }
-    }
-
-    @Property(tries = 25)
-    void compositionsAreOrthogonalToo(
-            @ForAll @IntRange(min = 1, max = 40) int n,
-            @ForAll @IntRange(min = 1, max = 12) int depth,
-            @ForAll @IntRange(min = 0, max = 1000) int seed) {
-        Engine.getEngine("PyTorch").setRandomSeed(seed);
-        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            SequentialBlock network = new SequentialBlock();
-            for (int i = 0; i < depth; i++) {
-                List<Block> choice = folds(n);
-                network.add(choice.get((seed + 7 * i) % choice.size()));
-            }
-            network.initialize(manager, DataType.FLOAT64, new Shape(1, n));
-            NDArray point = manager.randomNormal(0, 1, new Shape(n), DataType.FLOAT64);
-            assertThat(deviation(network, manager, point)).isLessThan(1e-13 * n * depth);
-        }
-    }
-
-    /** Depth 200, width 64, float32: what a gradient loses or gains on its way. */
-    @ParameterizedTest
-    @ValueSource(strings = {"residual", "residual-8", "abs", "leaky"})
-    void twoHundredLayersKeepEverySingularValue(String family) {
-        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            SequentialBlock network = new SequentialBlock();
-            for (int i = 0; i < 200; i++) {
-                network.add(layer(family));
-            }
-            network.initialize(manager, DataType.FLOAT32, new Shape(1, 64));
-            NDArray point = manager.randomNormal(new Shape(64));
-            float[] s = JacobianSpectrum.singularValues(network, manager, point).toFloatArray();
-            assertThat(s).hasSize(64);
-            assertThat(s[0]).isCloseTo(1, within(1e-4f));
-            assertThat(s[63]).isCloseTo(1, within(1e-4f));
-        }
-    }
-
-    private static Block layer(String family) {
-        return switch (family) {
-            case "residual" -> ResidualFold.builder().setWidth(64).build();
-            case "residual-8" ->
-                    ResidualFold.builder().setWidth(64).optRows(8).optInitialBias(0).build();
-            case "abs" -> AbsFold.builder().setWidth(64).build();
-            default -> TwoSlopeFold.builder().setWidth(64).setSlopes(0.1, 1).build();
-        };
     }
 
     /** What must fail the check does: ReLU after an orthogonal matrix, and 1.9 in place of 2. */
@@ -227,9 +147,7 @@ class FoldTest {
 
     /** Fifty steps of an optimizer, with weight decay. */
     @ParameterizedTest
-    @EnumSource(
-            value = Parametrization.class,
-            names = {"CAYLEY", "EXPONENTIAL", "RETRACTION"})
+    @EnumSource(value = Parametrization.class, mode = EnumSource.Mode.EXCLUDE, names = "INITIAL")
     void stayOrthogonalUnderMuonAndAdamW(Parametrization way) {
         for (boolean spectral : new boolean[] {true, false}) {
             SequentialBlock network = new SequentialBlock();
@@ -291,29 +209,6 @@ class FoldTest {
     }
 
     @Test
-    void savedAndLoadedTheyGiveTheSame() throws IOException, MalformedModelException {
-        for (int i = 0; i < folds(6).size(); i++) {
-            try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-                Block fold = folds(6).get(i);
-                fold.initialize(manager, DataType.FLOAT32, new Shape(1, 6));
-                ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-                fold.saveParameters(new DataOutputStream(bytes));
-                Block copy = folds(6).get(i);
-                copy.loadParameters(
-                        manager,
-                        new DataInputStream(new ByteArrayInputStream(bytes.toByteArray())));
-                NDArray x = manager.randomNormal(new Shape(3, 6));
-                assertThat(forward(copy, x)).isEqualTo(forward(fold, x));
-            }
-        }
-    }
-
-    private static NDArray forward(Block block, NDArray x) {
-        ParameterStore store = new ParameterStore(x.getManager(), false);
-        return block.forward(store, new NDList(x), false).singletonOrThrow();
-    }
-
-    @Test
     void nothingIsLeftBehind() {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             for (Block fold : folds(8)) {
@@ -341,11 +236,6 @@ class FoldTest {
             AbsFold fold = AbsFold.builder().setWidth(4).build();
             fold.initialize(manager, DataType.FLOAT32, new Shape(1, 4));
             refused(() -> forward(fold, manager.ones(new Shape(2, 5))), "[batch, 4]");
-            refused(
-                    () ->
-                            JacobianSpectrum.singularValues(
-                                    fold, manager, manager.ones(new Shape(1, 4))),
-                    "one point [n]");
         }
     }
 

@@ -1,0 +1,96 @@
+package io.github.djlspectral.layers.isometry;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.AbstractBlock;
+import ai.djl.nn.Block;
+import ai.djl.nn.Parameter;
+import ai.djl.training.ParameterStore;
+import ai.djl.training.initializer.ConstantInitializer;
+import ai.djl.util.PairList;
+
+/**
+ * The Householder activation with one trainable angle t for each pair z of neighbours, [B, n] to
+ * [B, n], n even: {@code z - 2 max(0, n . z) n}, {@code n = (sin(t/2), -cos(t/2))}. The Jacobian is
+ * orthogonal almost everywhere whatever the angles are, so any optimizer may move them; they are a
+ * vector. Singla, Singla and Feizi, "Improved deterministic l2 robustness", ICLR 2022, without the
+ * factor of 1/sqrt(2) that some implementations have and that loses half of the gradient's energy.
+ * It reflects half of all pairs; see {@link Fold} on the rate of folds.
+ */
+public final class HouseholderActivation extends AbstractBlock implements IsometricLayer {
+
+    private static final byte VERSION = 1;
+
+    private final Parameter angles;
+
+    /** Creates the layer. The angles are pi/2 at first, which sorts each pair, ascending. */
+    public HouseholderActivation() {
+        super(VERSION);
+        angles =
+                addParameter(
+                        Parameter.builder()
+                                .setName("angles")
+                                .setType(Parameter.Type.OTHER)
+                                .optInitializer(new ConstantInitializer((float) (Math.PI / 2)))
+                                .build());
+    }
+
+    @Override
+    protected void prepare(Shape[] inputShapes) {
+        requireActivations(inputShapes[0]);
+        angles.setShape(new Shape(inputShapes[0].get(1) / 2));
+    }
+
+    @Override
+    protected NDList forwardInternal(
+            ParameterStore parameterStore,
+            NDList inputs,
+            boolean training,
+            PairList<String, Object> params) {
+        NDArray x = inputs.singletonOrThrow();
+        NDArray t = parameterStore.getValue(angles, x.getDevice(), training);
+        requireActivations(x.getShape());
+        if (x.getShape().get(1) != 2 * t.size()) {
+            throw new IllegalArgumentException(
+                    "Activations must be [batch, " + 2 * t.size() + "], were " + x.getShape());
+        }
+        NDManager manager = x.getManager();
+        return training
+                ? OrthogonalWeight.KERNELS.callWithGradient(manager, "householder_activation", x, t)
+                : OrthogonalWeight.KERNELS.call(manager, "householder_activation", x, t);
+    }
+
+    private static void requireActivations(Shape shape) {
+        if (shape.dimension() != 2 || shape.get(1) < 1 || shape.get(1) % 2 != 0) {
+            throw new IllegalArgumentException(
+                    "HouseholderActivation takes activations [batch, n], n even, got " + shape);
+        }
+    }
+
+    /** {@code x - 2 N^T relu(N x)}, a row of N for each pair: dense, for want of a sparse layer. */
+    @Override
+    public Block toPlain(NDManager manager) {
+        double[] half = angles.getArray().toType(DataType.FLOAT64, true).div(2).toDoubleArray();
+        double[] normals = new double[2 * half.length * half.length];
+        for (int i = 0; i < half.length; i++) {
+            int at = 2 * (half.length * i + i);
+            normals[at] = Math.sin(half[i]);
+            normals[at + 1] = -Math.cos(half[i]);
+        }
+        int n = 2 * half.length;
+        try (NDArray exact = manager.create(normals, new Shape(half.length, n))) {
+            NDArray rows = exact.toType(angles.getArray().getDataType(), true);
+            Block outer = PlainLayers.linear(rows.transpose().mul(-2), null);
+            return PlainLayers.residual(PlainLayers.hidden(rows, null, outer), rows, n);
+        }
+    }
+
+    @Override
+    public Shape[] getOutputShapes(Shape[] inputShapes) {
+        requireActivations(inputShapes[0]);
+        return new Shape[] {inputShapes[0]};
+    }
+}

@@ -1,0 +1,179 @@
+package io.github.djlspectral.layers.isometry;
+
+import ai.djl.metric.Metrics;
+import ai.djl.nn.Block;
+import ai.djl.training.Trainer;
+import ai.djl.training.listener.TrainingListenerAdapter;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.Collectors;
+
+/**
+ * Measures a network every few batches of its training with an {@link IsometryProbe}, and changes
+ * nothing: training goes on bit for bit as without it. The numbers of {@link
+ * IsometryMeasurement#values} go to the trainer's metrics, if it has any, under {@value #PREFIX}
+ * and their name.
+ *
+ * <p>DJL's own loop calls it as a {@link ai.djl.training.listener.TrainingListener}; a loop of
+ * one's own calls {@link #afterBatch} outside of gradient collection:
+ *
+ * <pre>{@code
+ * trainer.step();
+ * listener.afterBatch(trainer);
+ * }</pre>
+ */
+public final class IsometryListener extends TrainingListenerAdapter {
+
+    /** What the names of metrics begin with. */
+    public static final String PREFIX = "isometry_";
+
+    /**
+     * One measurement.
+     *
+     * @param batch the number of batches trained on, from 1
+     * @param measurement what was found
+     */
+    public record Entry(long batch, IsometryMeasurement measurement) {}
+
+    private final IsometryProbe probe;
+    private final int every;
+    private final Path csv;
+    private final List<Entry> entries = new ArrayList<>();
+    private long batches;
+
+    private IsometryListener(Builder builder) {
+        probe = builder.probe;
+        every = builder.every;
+        csv = builder.csv;
+    }
+
+    /**
+     * Returns a builder.
+     *
+     * @return a new builder
+     */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    @Override
+    public void onTrainingBatch(Trainer trainer, BatchData batchData) {
+        afterBatch(trainer);
+    }
+
+    /**
+     * Counts a batch, and measures the trainer's network if it is one of every few.
+     *
+     * @param trainer the trainer, initialised
+     * @throws UncheckedIOException if the table cannot be written
+     */
+    public void afterBatch(Trainer trainer) {
+        batches++;
+        if (batches % every == 0) {
+            record(trainer.getModel().getBlock(), trainer.getMetrics());
+        }
+    }
+
+    private void record(Block block, Metrics metrics) {
+        Entry entry = new Entry(batches, probe.measure(block));
+        entries.add(entry);
+        if (metrics != null) {
+            entry.measurement()
+                    .values()
+                    .forEach((name, value) -> metrics.addMetric(PREFIX + name, value));
+        }
+        if (csv != null) {
+            write();
+        }
+    }
+
+    private void write() {
+        StringBuilder table = new StringBuilder("batch,");
+        table.append(String.join(",", entries.get(0).measurement().values().keySet()));
+        for (Entry entry : entries) {
+            table.append('\n').append(entry.batch()).append(',');
+            table.append(
+                    entry.measurement().values().values().stream()
+                            .map(value -> Double.toString(value))
+                            .collect(Collectors.joining(",")));
+        }
+        try {
+            Files.writeString(csv, table.append('\n'));
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot write the table " + csv, e);
+        }
+    }
+
+    /**
+     * Returns what was measured so far.
+     *
+     * @return an immutable copy, in order
+     */
+    public List<Entry> entries() {
+        return List.copyOf(entries);
+    }
+
+    /** Builds an {@link IsometryListener}. */
+    public static final class Builder {
+
+        private IsometryProbe probe;
+        private int every = 100;
+        private Path csv;
+
+        private Builder() {}
+
+        /**
+         * Sets what to measure with (required).
+         *
+         * @param probe the probe
+         * @return this builder
+         */
+        public Builder setProbe(IsometryProbe probe) {
+            this.probe = probe;
+            return this;
+        }
+
+        /**
+         * Sets the batches from one measurement to the next: it measures at multiples. Default:
+         * 100.
+         *
+         * @param every at least 1
+         * @return this builder
+         */
+        public Builder optEvery(int every) {
+            this.every = every;
+            return this;
+        }
+
+        /**
+         * Writes a table too, anew at each measurement.
+         *
+         * @param csv the file, in a folder that exists; one that is there is replaced
+         * @return this builder
+         */
+        public Builder optCsv(Path csv) {
+            this.csv = csv;
+            return this;
+        }
+
+        /**
+         * Builds the listener.
+         *
+         * @return the listener
+         * @throws NullPointerException if the probe is not set
+         * @throws IllegalArgumentException if {@code every} is less than 1
+         */
+        public IsometryListener build() {
+            Objects.requireNonNull(probe, "probe");
+            if (every < 1) {
+                throw new IllegalArgumentException("every must be at least 1, was " + every);
+            }
+            return new IsometryListener(this);
+        }
+    }
+}

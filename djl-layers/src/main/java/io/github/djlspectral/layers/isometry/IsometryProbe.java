@@ -1,0 +1,177 @@
+package io.github.djlspectral.layers.isometry;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.nn.Block;
+import ai.djl.nn.Parameter;
+import ai.djl.nn.SequentialBlock;
+import ai.djl.util.Pair;
+import java.util.List;
+
+/**
+ * Measures how isometric a network is on a fixed batch, and leaves it bit for bit as it was: its
+ * parameters, their gradients and the engine's generator. Directions are the same at each
+ * measurement. Not for networks with dropout, which draws from that generator, or batch
+ * normalization, which ties the rows of a batch together.
+ *
+ * <p>Cost, for p outputs: the Jacobian at the first point ({@link JacobianSpectrum#jacobian}), its
+ * singular values, and forward and backward passes of the batch, two for each probe; a copy of the
+ * parameters.
+ */
+public final class IsometryProbe {
+
+    private final NDArray inputs;
+    private final double perturbation;
+    private final int probes;
+    private final long seed;
+
+    private IsometryProbe(Builder builder) {
+        inputs = builder.inputs;
+        perturbation = builder.perturbation;
+        probes = builder.probes;
+        seed = builder.seed;
+    }
+
+    /**
+     * Returns a builder.
+     *
+     * @return a new builder
+     */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /**
+     * Measures a network. Not inside a pass that will be differentiated: its parameters are put
+     * back in place.
+     *
+     * @param block an initialised block [B, ..] to [B, ..] that treats rows independently
+     * @return what was found
+     */
+    public IsometryMeasurement measure(Block block) {
+        try (NDManager scratch = inputs.getManager().newSubManager()) {
+            NDList weights = new NDList();
+            for (Pair<String, Parameter> pair : block.getParameters()) {
+                weights.add(pair.getValue().getArray());
+            }
+            if (weights.isEmpty()) {
+                return measure(block, scratch);
+            }
+            NDList origin = Linearization.KERNELS.call(scratch, "copies", weights);
+            try {
+                return measure(block, scratch);
+            } finally {
+                // a pass in training retracts weights
+                Linearization.KERNELS.call(scratch, "restore", weights, origin);
+            }
+        }
+    }
+
+    private IsometryMeasurement measure(Block block, NDManager scratch) {
+        NDArray jacobian = JacobianSpectrum.jacobian(block, scratch, first(scratch));
+        Spread values =
+                Spread.of(
+                        Linearization.KERNELS
+                                .call(scratch, "singular_values", jacobian)
+                                .singletonOrThrow());
+        List<LayerProfile> layers =
+                block instanceof SequentialBlock network
+                        ? LayerProfile.of(network, scratch, inputs, seed)
+                        : List.of();
+        return new IsometryMeasurement(
+                values.max(),
+                values.min(),
+                JacobianDeviation.of(jacobian),
+                layers,
+                Shattering.jacobianCosine(block, scratch, inputs, perturbation, probes, seed),
+                Shattering.distanceRatio(block, scratch, inputs));
+    }
+
+    private NDArray first(NDManager scratch) {
+        NDArray first = inputs.get(0);
+        first.attach(scratch);
+        return first;
+    }
+
+    /** Builds an {@link IsometryProbe}. */
+    public static final class Builder {
+
+        private NDArray inputs;
+        private double perturbation = 0.1;
+        private int probes = 8;
+        private long seed = 1;
+
+        private Builder() {}
+
+        /**
+         * Sets the points to measure at (required).
+         *
+         * @param inputs [B, ..], two or more, different; the caller keeps them open
+         * @return this builder
+         */
+        public Builder setInputs(NDArray inputs) {
+            this.inputs = inputs;
+            return this;
+        }
+
+        /**
+         * Sets how far beside a point the other Jacobian is taken. Default: 0.1.
+         *
+         * @param perturbation relative to the length of the point, positive and finite
+         * @return this builder
+         */
+        public Builder optPerturbation(double perturbation) {
+            this.perturbation = perturbation;
+            return this;
+        }
+
+        /**
+         * Sets the number of products that estimate the cosine of Jacobians; with as many as there
+         * are outputs it is exact. Default: 8.
+         *
+         * @param probes at least 1
+         * @return this builder
+         */
+        public Builder optProbes(int probes) {
+            this.probes = probes;
+            return this;
+        }
+
+        /**
+         * Sets the seed of all directions. Default: 1.
+         *
+         * @param seed the seed
+         * @return this builder
+         */
+        public Builder optSeed(long seed) {
+            this.seed = seed;
+            return this;
+        }
+
+        /**
+         * Builds the probe.
+         *
+         * @return the probe
+         * @throws IllegalArgumentException if the inputs are not set or fewer than two, or a value
+         *     is out of range
+         */
+        public IsometryProbe build() {
+            if (inputs == null
+                    || inputs.getShape().dimension() < 2
+                    || inputs.getShape().get(0) < 2) {
+                throw new IllegalArgumentException(
+                        "The inputs must be two points or more, [B, ..], were "
+                                + (inputs == null ? "not set" : inputs.getShape()));
+            }
+            if (!(perturbation > 0 && perturbation < Double.POSITIVE_INFINITY)) {
+                throw new IllegalArgumentException(
+                        "The perturbation must be positive and finite, was " + perturbation);
+            }
+            if (probes < 1) {
+                throw new IllegalArgumentException("probes must be at least 1, was " + probes);
+            }
+            return new IsometryProbe(this);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+package io.github.djlspectral.layers.isometry;
+
+import ai.djl.ndarray.NDArray;
+
+/**
+ * How far a Jacobian J [p, n] is from the kinds of isometry, each the largest magnitude of an
+ * entry: all three are 0 for an orthogonal matrix.
+ *
+ * @param columns of {@code J^T J - I}, 0 if J is isometric (only if p at least n)
+ * @param rows of {@code J J^T - I}, 0 if J is co-isometric (only if p at most n): gradients keep
+ *     their length
+ * @param partial of {@code J J^T J - J}, 0 if J is a partial isometry, whose singular values are 0
+ *     or 1
+ */
+public record JacobianDeviation(double columns, double rows, double partial) {
+
+    /**
+     * Measures a Jacobian, in float64. Cost: three products of matrices.
+     *
+     * @param jacobian [p, n], as from {@link JacobianSpectrum#jacobian}; float32 or float64
+     * @return the deviations
+     * @throws IllegalArgumentException if it is not a matrix
+     */
+    public static JacobianDeviation of(NDArray jacobian) {
+        if (jacobian.getShape().dimension() != 2) {
+            throw new IllegalArgumentException(
+                    "A Jacobian must be [p, n], was " + jacobian.getShape());
+        }
+        try (NDArray found =
+                Linearization.KERNELS
+                        .call(jacobian.getManager(), "deviations", jacobian)
+                        .singletonOrThrow()) {
+            double[] values = found.toDoubleArray();
+            return new JacobianDeviation(values[0], values[1], values[2]);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+package io.github.djlspectral.layers.isometry;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.training.initializer.Initializer;
+
+/**
+ * Fills a matrix [p, 2n] with [H, -H], H [p, n] orthonormal ({@link OrthogonalInitializer}): for a
+ * {@link ai.djl.nn.core.Linear} after {@link FixedIsometry#concatenatedRelu}, the two of which are
+ * the linear map H x at first, while either half can be learnt. Balduzzi et al., "The shattered
+ * gradients problem", ICML 2017.
+ */
+public final class LooksLinearInitializer implements Initializer {
+
+    /** Creates the initializer. */
+    public LooksLinearInitializer() {}
+
+    /**
+     * Makes the matrix.
+     *
+     * @param manager the manager of the result
+     * @param shape [p, 2n]
+     * @param type float32 or float64
+     * @return the matrix
+     * @throws IllegalArgumentException if the shape is not that of a matrix with an even number of
+     *     columns
+     */
+    @Override
+    public NDArray initialize(NDManager manager, Shape shape, DataType type) {
+        if (shape.dimension() != 2 || shape.get(1) < 2 || shape.get(1) % 2 != 0) {
+            throw new IllegalArgumentException(
+                    "A weight that looks linear must be [p, 2n], was " + shape);
+        }
+        Shape half = new Shape(shape.get(0), shape.get(1) / 2);
+        try (NDArray h = new OrthogonalInitializer().initialize(manager, half, type);
+                NDArray negative = h.neg()) {
+            return h.concat(negative, 1);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+package io.github.djlspectral.layers.isometry;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDArrays;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Block;
+import ai.djl.nn.LambdaBlock;
+import ai.djl.nn.SequentialBlock;
+
+/**
+ * {@code K x + b} on images [B, c, H, W], K an orthogonal convolution: at stride 1 on a torus,
+ * where an edge of the image continues at the opposite one, or at a stride of the kernel's size on
+ * disjoint patches, as space to depth and a convolution of size 1. With c s^2 = m numbers per place
+ * in and out (s the stride, m the filters) K is orthogonal, with more filters {@code K^T K = I},
+ * with fewer {@code K K^T = I}. With zeros around the image in place of the torus K would not be
+ * orthogonal, but for kernels that are zero off the centre: see {@link DeltaOrthogonalInitializer}.
+ *
+ * <p>With an activation such as {@link FixedImageIsometry#abs} after it this is the layer of an
+ * isometric feedforward network; the warning of {@link ConvolutionFold} holds for it, and {@link
+ * FixedImageIsometry#shiftedAbs} folds less.
+ */
+public final class OrthogonalConvolution extends KernelLayer {
+
+    private final boolean patches;
+    private final int filters;
+
+    private OrthogonalConvolution(Builder builder, boolean patches) {
+        super(builder, kernel(builder, patches));
+        this.patches = patches;
+        filters = builder.filters();
+    }
+
+    private static OrthogonalKernel kernel(Builder b, boolean patches) {
+        return patches
+                ? OrthogonalKernel.ofPatches(
+                        b.parametrization(), b.filters(), b.channels(), b.size())
+                : OrthogonalKernel.circular(
+                        b.parametrization(), b.filters(), b.channels(), b.size());
+    }
+
+    /**
+     * Returns a builder.
+     *
+     * @return a new builder
+     */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    @Override
+    NDList apply(NDArray x, NDArray kernel, NDArray bias, boolean training) {
+        String function = patches ? "patches" : "circular";
+        return training
+                ? OrthogonalKernel.kernels(1)
+                        .callWithGradient(x.getManager(), function, x, kernel, bias)
+                : OrthogonalKernel.kernels(1).call(x.getManager(), function, x, kernel, bias);
+    }
+
+    @Override
+    Shape output(Shape image) {
+        long rows = image.get(2);
+        long columns = image.get(3);
+        if (!patches) {
+            return new Shape(image.get(0), filters, rows, columns);
+        }
+        if (rows % size() != 0 || columns % size() != 0) {
+            throw new IllegalArgumentException(
+                    "The sides of the image must be multiples of the stride "
+                            + size()
+                            + ", were "
+                            + rows
+                            + " x "
+                            + columns);
+        }
+        return new Shape(image.get(0), filters, rows / size(), columns / size());
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * <p>They are a {@link ai.djl.nn.convolutional.Conv2d} and, on a torus, what continues the
+     * image by k - 1 pixels before it.
+     */
+    @Override
+    public Block toPlain(NDManager manager) {
+        NDArray kernel = effectiveKernel(manager);
+        int k = size();
+        SequentialBlock plain = new SequentialBlock();
+        if (!patches && k > 1) {
+            plain.add(LambdaBlock.singleton(x -> continued(continued(x, 2, k), 3, k), "torus"));
+        }
+        plain.add(conv2d(kernel, effectiveBias(manager), patches ? k : 1, 0));
+        plain.initialize(manager, kernel.getDataType(), new Shape(1, channels(), k, k));
+        return plain;
+    }
+
+    private static NDArray continued(NDArray x, int axis, int k) {
+        long side = x.getShape().get(axis);
+        long before = (k - 1) / 2;
+        NDList parts = x.split(new long[] {k / 2, side - before}, axis);
+        return NDArrays.concat(new NDList(parts.get(2), x, parts.get(0)), axis);
+    }
+
+    /** Builds an {@link OrthogonalConvolution}. The bias is 0 at first. */
+    public static final class Builder extends KernelLayer.Builder<Builder> {
+
+        private Builder() {
+            super(0);
+        }
+
+        /**
+         * Sets the number of filters (required).
+         *
+         * @param filters m, at least 1
+         * @return this builder
+         */
+        public Builder setFilters(int filters) {
+            filters(filters);
+            return this;
+        }
+
+        /**
+         * Builds the block, not yet initialised.
+         *
+         * @return the block
+         * @throws IllegalArgumentException if a required value is not set, a value is out of range,
+         *     or the stride is neither 1 nor the size of the kernel
+         */
+        public OrthogonalConvolution build() {
+            check();
+            if (stride() != 1 && stride() != size()) {
+                throw new IllegalArgumentException(
+                        "The stride must be 1 or the size of the kernel, "
+                                + size()
+                                + ", was "
+                                + stride());
+            }
+            return new OrthogonalConvolution(this, stride() == size());
+        }
+
+        @Override
+        Builder self() {
+            return this;
+        }
+    }
+}

@@ -1,0 +1,172 @@
+package io.github.djlspectral.layers.isometry;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.AbstractBlock;
+import ai.djl.nn.Block;
+import ai.djl.nn.Parameter;
+import ai.djl.nn.core.Linear;
+import ai.djl.training.ParameterStore;
+import ai.djl.util.PairList;
+import java.util.Objects;
+
+/**
+ * {@code Q x + b}, [B, n] to [B, p], n taken from the first input: Q is orthogonal if p = n, a
+ * Parseval frame ({@code Q^T Q = I}, lengths are kept) if p > n, and has orthonormal rows ({@code Q
+ * Q^T = I}, gradients keep their length) if p &lt; n. With the activations of {@link FixedIsometry}
+ * between, it gives networks such as {@code Q |V x + b|}, sawtooth or MaxMin networks. Chains whose
+ * widths never fall are isometric, those whose widths never rise are co-isometric; expanding first
+ * and contracting later is neither. What {@link Fold} says of the rate of folds holds here too.
+ */
+public final class OrthogonalLinear extends AbstractBlock implements IsometricLayer {
+
+    private static final byte VERSION = 1;
+
+    private final int units;
+    private final OrthogonalWeight weight;
+    private final Parameter bias;
+
+    private OrthogonalLinear(Builder builder) {
+        super(VERSION);
+        units = builder.units;
+        weight = new OrthogonalWeight("", builder.parametrization);
+        weight.parameters().forEach(this::addParameter);
+        bias = builder.bias ? addParameter(bias(units)) : null;
+    }
+
+    private static Parameter bias(int units) {
+        return Parameter.builder()
+                .setName("bias")
+                .setType(Parameter.Type.BIAS)
+                .optShape(new Shape(units))
+                .build();
+    }
+
+    /**
+     * Returns a builder.
+     *
+     * @return a new builder
+     */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    @Override
+    protected void prepare(Shape[] inputShapes) {
+        requireActivations(inputShapes[0]);
+        weight.setShape(units, inputShapes[0].get(1));
+    }
+
+    @Override
+    protected NDList forwardInternal(
+            ParameterStore parameterStore,
+            NDList inputs,
+            boolean training,
+            PairList<String, Object> params) {
+        NDArray x = inputs.singletonOrThrow();
+        requireActivations(x.getShape());
+        NDArray b = parameterStore.getValue(bias, x.getDevice(), training);
+        NDArray q = weight.value(parameterStore, x, training);
+        try {
+            if (x.getShape().get(1) != q.getShape().get(1)) {
+                throw new IllegalArgumentException(
+                        "Activations must be [batch, "
+                                + q.getShape().get(1)
+                                + "], were "
+                                + x.getShape());
+            }
+            return Linear.linear(x, q, b);
+        } finally {
+            if (weight.isDerived()) {
+                q.close();
+            }
+        }
+    }
+
+    private static void requireActivations(Shape shape) {
+        if (shape.dimension() != 2) {
+            throw new IllegalArgumentException("Activations must be [batch, n], were " + shape);
+        }
+    }
+
+    /**
+     * Returns the effective matrix Q, for inference, inspection or another framework.
+     *
+     * @param manager the manager of the result
+     * @return Q [p, n]; a copy
+     */
+    public NDArray effectiveWeight(NDManager manager) {
+        return weight.copy(manager);
+    }
+
+    @Override
+    public Block toPlain(NDManager manager) {
+        return PlainLayers.linear(
+                weight.copy(manager), bias == null ? null : PlainLayers.copy(bias, manager));
+    }
+
+    @Override
+    public Shape[] getOutputShapes(Shape[] inputShapes) {
+        requireActivations(inputShapes[0]);
+        return new Shape[] {new Shape(inputShapes[0].get(0), units)};
+    }
+
+    /** Builds an {@link OrthogonalLinear}. The bias is 0 at first. */
+    public static final class Builder {
+
+        private int units;
+        private boolean bias = true;
+        private Parametrization parametrization = Parametrization.RETRACTION;
+
+        private Builder() {}
+
+        /**
+         * Sets the width of the output (required).
+         *
+         * @param units p, at least 1
+         * @return this builder
+         */
+        public Builder setUnits(int units) {
+            this.units = units;
+            return this;
+        }
+
+        /**
+         * Sets whether there is a bias. Default: true.
+         *
+         * @param bias whether there is one
+         * @return this builder
+         */
+        public Builder optBias(boolean bias) {
+            this.bias = bias;
+            return this;
+        }
+
+        /**
+         * Sets how the weight is kept orthogonal. Default: {@link Parametrization#RETRACTION}.
+         *
+         * @param parametrization the way
+         * @return this builder
+         */
+        public Builder optParametrization(Parametrization parametrization) {
+            this.parametrization = Objects.requireNonNull(parametrization, "parametrization");
+            return this;
+        }
+
+        /**
+         * Builds the block, not yet initialised.
+         *
+         * @return the block
+         * @throws IllegalArgumentException if the number of units is not set or less than 1
+         */
+        public OrthogonalLinear build() {
+            if (units < 1) {
+                throw new IllegalArgumentException(
+                        "The number of units must be at least 1, was " + units);
+            }
+            return new OrthogonalLinear(this);
+        }
+    }
+}

@@ -1,0 +1,293 @@
+package io.github.djlspectral.layers.isometry;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.AbstractBlock;
+import ai.djl.nn.Activation;
+import ai.djl.nn.Block;
+import ai.djl.nn.Parameter;
+import ai.djl.nn.SequentialBlock;
+import ai.djl.training.ParameterStore;
+import ai.djl.training.initializer.ConstantInitializer;
+import ai.djl.training.initializer.Initializer;
+import ai.djl.training.initializer.XavierInitializer;
+import ai.djl.util.PairList;
+import java.util.Objects;
+
+/**
+ * A layer [B, n] to [B, n] that is isometric on a subspace S of k dimensions and an ordinary ReLU
+ * layer on the rest. On S it is a {@link ResidualFold} with k rows and a bias of -1, so that few
+ * fire; S does not mix with the rest, or in one direction only ({@link Persistence}). All layers of
+ * one width, k and seed protect the same S, so that isometry on S persists through any depth: a
+ * gradient cannot vanish there. S is the span of the frozen orthonormal rows of B [k, n], random
+ * but for the seed; with F, f and W, b the fold's and the rest's parameters and P = B^T B
+ *
+ * <ul>
+ *   <li>forward: {@code B^T fold(B x) + relu(W (I - P) x + b)},
+ *   <li>backward: {@code B^T fold(B x) + (I - P) relu(W x + b)},
+ *   <li>block-diagonal: {@code B^T fold(B x) + (I - P) relu(W (I - P) x + b)}.
+ * </ul>
+ *
+ * The rest's gradients vanish or explode with depth as they do in any ReLU network, and isometry on
+ * S alone does not make a network train; see {@link Fold} on the rate of folds. Definition and
+ * measurements are the project's own, after arXiv:2508.02882.
+ */
+public final class PersistentFold extends AbstractBlock implements IsometricLayer {
+
+    private static final byte VERSION = 1;
+    private static final float FOLD_BIAS = -1;
+    private static final Initializer HE =
+            new XavierInitializer(
+                    XavierInitializer.RandomType.GAUSSIAN, XavierInitializer.FactorType.IN, 2);
+
+    private final int width;
+    private final Persistence persistence;
+    private final Parameter protectedRows;
+    private final OrthogonalWeight fold;
+    private final Parameter foldBias;
+    private final OrthogonalWeight rest;
+    private final Parameter bias;
+
+    private PersistentFold(Builder builder) {
+        super(VERSION);
+        width = builder.width;
+        persistence = builder.persistence;
+        int k = builder.directions;
+        protectedRows =
+                addParameter(
+                        Parameter.builder()
+                                .setName("protected")
+                                .setType(Parameter.Type.OTHER)
+                                .optShape(new Shape(k, width))
+                                .optInitializer(new SubspaceInitializer(builder.seed))
+                                .optRequiresGrad(false)
+                                .build());
+        fold = new OrthogonalWeight("fold_", builder.parametrization, k, k);
+        fold.parameters().forEach(this::addParameter);
+        foldBias = addParameter(bias("fold_bias", k, FOLD_BIAS));
+        rest =
+                builder.lipschitz
+                        ? new OrthogonalWeight("", builder.parametrization, width, width)
+                        : free(width);
+        rest.parameters().forEach(this::addParameter);
+        bias = addParameter(bias("bias", width, 0));
+    }
+
+    private static Parameter bias(String name, int size, float value) {
+        return Parameter.builder()
+                .setName(name)
+                .setType(Parameter.Type.BIAS)
+                .optShape(new Shape(size))
+                .optInitializer(new ConstantInitializer(value))
+                .build();
+    }
+
+    private static OrthogonalWeight free(int width) {
+        OrthogonalWeight weight = new OrthogonalWeight("", Parametrization.INITIAL, width, width);
+        weight.parameters().get(0).setInitializer(HE);
+        return weight;
+    }
+
+    /**
+     * Returns a builder.
+     *
+     * @return a new builder
+     */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    @Override
+    protected NDList forwardInternal(
+            ParameterStore parameterStore,
+            NDList inputs,
+            boolean training,
+            PairList<String, Object> params) {
+        NDArray x = inputs.singletonOrThrow();
+        Shape shape = x.getShape();
+        if (shape.dimension() != 2 || shape.get(1) != width) {
+            throw new IllegalArgumentException(
+                    "Activations must be [batch, " + width + "], were " + shape);
+        }
+        if (training && protectedRows.requiresGradient()) {
+            protectedRows.freeze(true); // the trainer of a loaded model thaws all parameters
+        }
+        NDArray rows = parameterStore.getValue(protectedRows, x.getDevice(), training);
+        NDArray folding = fold.value(parameterStore, x, training);
+        NDArray f = parameterStore.getValue(foldBias, x.getDevice(), training);
+        NDArray w = rest.value(parameterStore, x, training);
+        NDArray b = parameterStore.getValue(bias, x.getDevice(), training);
+        try {
+            Object[] arguments = {x, rows, folding, f, w, b};
+            String function = persistence.function();
+            return training
+                    ? OrthogonalWeight.KERNELS.callWithGradient(x.getManager(), function, arguments)
+                    : OrthogonalWeight.KERNELS.call(x.getManager(), function, arguments);
+        } finally {
+            if (fold.isDerived()) {
+                folding.close();
+            }
+            if (rest.isDerived()) {
+                w.close();
+            }
+        }
+    }
+
+    /**
+     * Returns the protected directions.
+     *
+     * @param manager the manager of the result
+     * @return B [k, n], orthonormal rows; a copy
+     */
+    public NDArray protectedDirections(NDManager manager) {
+        return PlainLayers.copy(protectedRows, manager);
+    }
+
+    @Override
+    public Block toPlain(NDManager manager) {
+        NDArray rows = PlainLayers.copy(protectedRows, manager);
+        NDArray f = fold.copy(manager);
+        Block outer = PlainLayers.linear(f.transpose().mul(-2), null);
+        SequentialBlock folded =
+                new SequentialBlock()
+                        .add(PlainLayers.linear(rows, null))
+                        .add(
+                                PlainLayers.residual(
+                                        PlainLayers.hidden(
+                                                f, PlainLayers.copy(foldBias, manager), outer),
+                                        f,
+                                        f.getShape().get(0)))
+                        .add(PlainLayers.linear(rows.transpose(), null));
+        return PlainLayers.sum(folded, plainRest(rows, manager), rows, width);
+    }
+
+    private Block plainRest(NDArray rows, NDManager manager) {
+        NDArray w = rest.copy(manager);
+        NDArray without =
+                manager.eye(width)
+                        .toType(rows.getDataType(), false)
+                        .sub(rows.transpose().matMul(rows));
+        NDArray inner = persistence == Persistence.BACKWARD ? w : w.matMul(without);
+        SequentialBlock plain =
+                new SequentialBlock()
+                        .add(PlainLayers.linear(inner, PlainLayers.copy(bias, manager)))
+                        .add(Activation.reluBlock());
+        return persistence == Persistence.FORWARD
+                ? plain
+                : plain.add(PlainLayers.linear(without, null));
+    }
+
+    @Override
+    public Shape[] getOutputShapes(Shape[] inputShapes) {
+        return new Shape[] {inputShapes[0]};
+    }
+
+    /** Builds a {@link PersistentFold}. */
+    public static final class Builder {
+
+        private int width;
+        private int directions;
+        private Persistence persistence = Persistence.BLOCK_DIAGONAL;
+        private Parametrization parametrization = Parametrization.RETRACTION;
+        private boolean lipschitz;
+        private long seed;
+
+        private Builder() {}
+
+        /**
+         * Sets the width (required).
+         *
+         * @param width n, at least 1
+         * @return this builder
+         */
+        public Builder setWidth(int width) {
+            this.width = width;
+            return this;
+        }
+
+        /**
+         * Sets the number of protected directions (required).
+         *
+         * @param directions k, in [1, width]
+         * @return this builder
+         */
+        public Builder setDirections(int directions) {
+            this.directions = directions;
+            return this;
+        }
+
+        /**
+         * Sets the coupling. Default: {@link Persistence#BLOCK_DIAGONAL}.
+         *
+         * @param persistence the coupling
+         * @return this builder
+         */
+        public Builder optPersistence(Persistence persistence) {
+            this.persistence = Objects.requireNonNull(persistence, "persistence");
+            return this;
+        }
+
+        /**
+         * Sets how the fold's weight, and the rest's if {@link #optLipschitz}, is kept orthogonal.
+         * Default: {@link Parametrization#RETRACTION}.
+         *
+         * @param parametrization the way
+         * @return this builder
+         */
+        public Builder optParametrization(Parametrization parametrization) {
+            this.parametrization = Objects.requireNonNull(parametrization, "parametrization");
+            return this;
+        }
+
+        /**
+         * Sets whether the rest's weight is orthogonal, so that no singular value exceeds 1 and
+         * {@code J^T J v = v} for v in S; the rest then vanishes with depth. Block-diagonal only.
+         * Default: false, the normal initialisation of He et al.
+         *
+         * @param lipschitz whether it is
+         * @return this builder
+         */
+        public Builder optLipschitz(boolean lipschitz) {
+            this.lipschitz = lipschitz;
+            return this;
+        }
+
+        /**
+         * Sets what S is drawn with. All layers of a network need the same. Default: 0.
+         *
+         * @param seed any
+         * @return this builder
+         */
+        public Builder optSeed(long seed) {
+            this.seed = seed;
+            return this;
+        }
+
+        /**
+         * Builds the block, not yet initialised.
+         *
+         * @return the block
+         * @throws IllegalArgumentException if a required value is not set, a value is out of range,
+         *     or another coupling than block-diagonal is to be 1-Lipschitz
+         */
+        public PersistentFold build() {
+            if (width < 1) {
+                throw new IllegalArgumentException("The width must be at least 1, was " + width);
+            }
+            if (directions < 1 || directions > width) {
+                throw new IllegalArgumentException(
+                        "The number of protected directions must be in [1, "
+                                + width
+                                + "], was "
+                                + directions);
+            }
+            if (lipschitz && persistence != Persistence.BLOCK_DIAGONAL) {
+                throw new IllegalArgumentException(
+                        "Only the block-diagonal form can be 1-Lipschitz, not " + persistence);
+            }
+            return new PersistentFold(this);
+        }
+    }
+}

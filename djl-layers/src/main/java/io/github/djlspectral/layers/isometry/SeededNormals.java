@@ -1,0 +1,35 @@
+package io.github.djlspectral.layers.isometry;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import java.util.SplittableRandom;
+
+/** Standard normal arrays from a seed, apart from the engine's generator. Thread-safe. */
+final class SeededNormals {
+
+    private final SplittableRandom random;
+
+    SeededNormals(long seed) {
+        // seeded twice: the states of neighbouring seeds run side by side
+        random = new SplittableRandom(new SplittableRandom(seed).nextLong());
+    }
+
+    /** Returns the next array of the shape, of the type and device of the model array. */
+    NDArray next(NDManager manager, Shape shape, NDArray model) {
+        double[] values = new double[Math.toIntExact(shape.size())];
+        fill(values);
+        NDArray exact = manager.create(values, shape);
+        NDArray typed = exact.toType(model.getDataType(), false);
+        if (typed != exact) {
+            exact.close();
+        }
+        return typed.toDevice(model.getDevice(), false);
+    }
+
+    synchronized void fill(double[] values) {
+        for (int i = 0; i < values.length; i++) {
+            values[i] = random.nextGaussian();
+        }
+    }
+}

@@ -1,0 +1,141 @@
+package io.github.djlspectral.layers.isometry;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Block;
+import java.util.Arrays;
+
+/**
+ * Whether a network is still the same function beside a point: what an orthogonal Jacobian does not
+ * tell and training needs. A network that folds much keeps the length of every gradient, but brings
+ * distant points together, and its Jacobians at nearby points have nothing in common. Balduzzi et
+ * al., "The shattered gradients problem", ICML 2017.
+ *
+ * <p>Blocks are run as in training; gradients of their parameters stay as they are.
+ */
+public final class Shattering {
+
+    private Shattering() {}
+
+    /**
+     * Returns the cosine between the Jacobians at each point x and at {@code x + eps |x| v}, v a
+     * random unit vector, as vectors of all their entries: 1 inside one affine piece, 0 for
+     * unrelated ones. It is estimated from products with random vectors, which over- or
+     * underestimates by about 1 / sqrt(probes n) in mean over points; with as many probes as there
+     * are outputs, it is exact. Cost: two forward passes, and two backward passes for each probe.
+     *
+     * @param block an initialised block [B, ..] to [B, ..] that treats rows independently
+     * @param manager the manager whose device is used
+     * @param inputs the points [B, ..]
+     * @param perturbation eps, positive and finite
+     * @param probes the number of products, at least 1
+     * @param seed of v and the probes
+     * @return the cosines over the batch
+     * @throws IllegalArgumentException if the perturbation or the number of probes is out of range
+     */
+    public static Spread jacobianCosine(
+            Block block,
+            NDManager manager,
+            NDArray inputs,
+            double perturbation,
+            int probes,
+            long seed) {
+        if (!(perturbation > 0 && perturbation < Double.POSITIVE_INFINITY)) {
+            throw new IllegalArgumentException(
+                    "The perturbation must be positive and finite, was " + perturbation);
+        }
+        if (probes < 1) {
+            throw new IllegalArgumentException("probes must be at least 1, was " + probes);
+        }
+        SeededNormals normals = new SeededNormals(seed);
+        try (NDManager scratch = manager.newSubManager()) {
+            NDArray moved = moved(scratch, inputs, perturbation, normals);
+            try (Linearization here = Linearization.of(block, scratch, inputs);
+                    Linearization there = Linearization.of(block, scratch, moved)) {
+                return Spread.of(cosines(here, there, probes, normals));
+            }
+        }
+    }
+
+    private static NDArray moved(
+            NDManager scratch, NDArray inputs, double perturbation, SeededNormals normals) {
+        long batch = inputs.getShape().get(0);
+        NDArray x = inputs.duplicate();
+        x.attach(scratch);
+        NDArray rows = x.reshape(batch, -1);
+        NDArray v = normals.next(scratch, rows.getShape(), x);
+        NDArray scale = rows.norm(new int[] {1}, true).div(v.norm(new int[] {1}, true));
+        return rows.add(v.mul(scale).mul(perturbation)).reshape(x.getShape());
+    }
+
+    private static double[] cosines(
+            Linearization here, Linearization there, int probes, SeededNormals normals) {
+        Shape shape = here.outputs().getShape();
+        int batch = Math.toIntExact(shape.get(0));
+        long outputs = shape.size() / batch;
+        boolean exact = probes >= outputs;
+        double[] sums = new double[3 * batch];
+        for (int i = 0; i < (exact ? outputs : probes); i++) {
+            try (NDManager scratch = here.manager().newSubManager()) {
+                NDArray u =
+                        exact
+                                ? unit(scratch, shape, i, here.outputs())
+                                : normals.next(scratch, shape, here.outputs());
+                NDArray products = products(scratch, here.vjp(u), there.vjp(u));
+                double[] found = products.toDoubleArray();
+                Arrays.setAll(sums, k -> sums[k] + found[k]);
+            }
+        }
+        double[] cosines = new double[batch];
+        for (int b = 0; b < batch; b++) {
+            cosines[b] = sums[b] / Math.sqrt(sums[batch + b] * sums[2 * batch + b]);
+        }
+        return cosines;
+    }
+
+    private static NDArray products(NDManager scratch, NDArray a, NDArray b) {
+        try (a;
+                b) {
+            return Linearization.KERNELS.call(scratch, "products", a, b).singletonOrThrow();
+        }
+    }
+
+    /** The unit vector of one output, for every row. */
+    private static NDArray unit(NDManager scratch, Shape shape, int index, NDArray like) {
+        long outputs = shape.size() / shape.get(0);
+        double[] values = new double[Math.toIntExact(shape.size())];
+        for (int b = 0; b < shape.get(0); b++) {
+            values[Math.toIntExact(b * outputs + index)] = 1;
+        }
+        return scratch.create(values, shape)
+                .toType(like.getDataType(), false)
+                .toDevice(like.getDevice(), false);
+    }
+
+    /**
+     * Returns {@code |F(x) - F(y)| / |x - y|} over all pairs of the batch: a network that brings
+     * points together loses what tells them apart. Cost: a forward pass.
+     *
+     * @param block an initialised block [B, ..] to [B, ..]
+     * @param manager the manager whose device is used
+     * @param inputs two points or more, [B, ..], no two the same
+     * @return the ratios
+     * @throws IllegalArgumentException if there are fewer than two points
+     */
+    public static Spread distanceRatio(Block block, NDManager manager, NDArray inputs) {
+        if (inputs.getShape().dimension() < 2 || inputs.getShape().get(0) < 2) {
+            throw new IllegalArgumentException(
+                    "Distances need two points or more, [B, ..], got " + inputs.getShape());
+        }
+        try (NDManager scratch = manager.newSubManager();
+                Linearization linear = Linearization.of(block, scratch, inputs)) {
+            NDArray ratios =
+                    Linearization.KERNELS
+                            .call(scratch, "distance_ratios", linear.outputs(), linear.inputs())
+                            .singletonOrThrow();
+            return Spread.of(ratios.toType(DataType.FLOAT64, false));
+        }
+    }
+}

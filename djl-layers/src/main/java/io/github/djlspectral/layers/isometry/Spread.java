@@ -1,0 +1,31 @@
+package io.github.djlspectral.layers.isometry;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.DataType;
+import java.util.Arrays;
+
+/**
+ * Some numbers in four.
+ *
+ * @param min the least
+ * @param median the median; of an even count the mean of the middle two
+ * @param mean the mean
+ * @param max the largest
+ */
+public record Spread(double min, double median, double mean, double max) {
+
+    static Spread of(double... values) {
+        double[] sorted = values.clone();
+        Arrays.sort(sorted);
+        int n = sorted.length;
+        double median = (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+        double mean = Arrays.stream(sorted).average().orElse(Double.NaN);
+        return new Spread(sorted[0], median, mean, sorted[n - 1]);
+    }
+
+    static Spread of(NDArray values) {
+        try (NDArray exact = values.toType(DataType.FLOAT64, true)) {
+            return of(exact.toDoubleArray());
+        }
+    }
+}

@@ -1,0 +1,255 @@
+package io.github.djlspectral.layers.isometry;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
+
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Activation;
+import ai.djl.nn.Block;
+import ai.djl.nn.Blocks;
+import ai.djl.nn.LambdaBlock;
+import ai.djl.nn.Parameter;
+import ai.djl.nn.SequentialBlock;
+import ai.djl.nn.convolutional.Conv2d;
+import ai.djl.nn.core.Linear;
+import io.github.djlspectral.layers.isometry.JacobianSpectrum.Extremes;
+import java.util.Arrays;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class JacobianSpectrumTest {
+
+    private NDManager manager;
+
+    @BeforeEach
+    void open() {
+        Engine.getEngine("PyTorch").setRandomSeed(1);
+        manager = NDManager.newBaseManager("PyTorch");
+    }
+
+    @AfterEach
+    void close() {
+        manager.close();
+    }
+
+    private NDArray normal(long... shape) {
+        return manager.randomNormal(0, 1, new Shape(shape), DataType.FLOAT64);
+    }
+
+    /** x A^T, whose Jacobian is A everywhere. */
+    private static Block linear(NDArray a) {
+        return LambdaBlock.singleton(x -> x.matMul(a.transpose()));
+    }
+
+    /** U diag(s) V^T of random orthogonal factors. */
+    private NDArray withSpectrum(int p, int n, double[] s) {
+        OrthogonalInitializer orthogonal = new OrthogonalInitializer();
+        NDArray u = orthogonal.initialize(manager, new Shape(s.length, p), DataType.FLOAT64);
+        NDArray v = orthogonal.initialize(manager, new Shape(s.length, n), DataType.FLOAT64);
+        NDArray values = manager.create(s).reshape(-1, 1);
+        return u.transpose().matMul(v.mul(values));
+    }
+
+    private static double[] geometric(int k, double smallest) {
+        double[] s = new double[k];
+        Arrays.setAll(s, i -> Math.pow(smallest, i / (k - 1.0)));
+        return s;
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "64, 64, 0.5",
+        "64, 64, 1e-8",
+        "257, 257, 0.1",
+        "257, 257, 1e-10",
+        "20, 257, 1e-3",
+        "257, 20, 1e-3"
+    })
+    void theExtremesAreThoseOfTheWholeSpectrum(int p, int n, double smallest) {
+        NDArray a = withSpectrum(p, n, geometric(Math.min(p, n), smallest));
+        Extremes found = JacobianSpectrum.extremes(linear(a), manager, normal(n));
+        // backward stable: within rounding relative to the largest, which is 1
+        assertThat(found.largest()).isCloseTo(1, within(1e-12));
+        assertThat(found.smallest()).isCloseTo(smallest, within(1e-12));
+        assertThat(found.residual()).isLessThan(1e-12);
+        assertThat(found.steps()).isLessThanOrEqualTo(Math.min(p, n));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {64, 257})
+    void networksToo(int n) {
+        SequentialBlock network = new SequentialBlock();
+        for (int i = 0; i < 3; i++) {
+            network.add(ResidualFold.builder().setWidth(n).optInitialBias(0).build());
+            network.add(Linear.builder().setUnits(n).build());
+            network.add(leaky());
+        }
+        network.initialize(manager, DataType.FLOAT64, new Shape(1, n));
+        NDArray point = normal(n);
+        double[] all = JacobianSpectrum.singularValues(network, manager, point).toDoubleArray();
+        Extremes found = JacobianSpectrum.extremes(network, manager, point);
+        assertThat(found.largest()).isCloseTo(all[0], within(1e-12 * all[0]));
+        assertThat(found.smallest()).isCloseTo(all[n - 1], within(1e-12 * all[0]));
+    }
+
+    private static Block leaky() {
+        return LambdaBlock.singleton(x -> Activation.leakyRelu(x, 0.2f));
+    }
+
+    /** All singular values the same: the Krylov space ends at once, which is no failure. */
+    @ParameterizedTest
+    @ValueSource(strings = {"FLOAT64", "FLOAT32"})
+    void anOrthogonalJacobianTakesOneStep(DataType type) {
+        SequentialBlock network = new SequentialBlock();
+        for (int i = 0; i < 20; i++) {
+            network.add(AbsFold.builder().setWidth(257).build());
+        }
+        network.initialize(manager, type, new Shape(1, 257));
+        NDArray point = manager.randomNormal(0, 1, new Shape(257), type);
+        Extremes found = JacobianSpectrum.extremes(network, manager, point);
+        double tolerance = type == DataType.FLOAT64 ? 1e-13 : 2e-5;
+        assertThat(found.largest()).isCloseTo(1, within(tolerance));
+        assertThat(found.smallest()).isCloseTo(1, within(tolerance));
+        assertThat(found.steps()).isLessThanOrEqualTo(2);
+    }
+
+    /** Few different values, zero among them, and nothing but zero. */
+    @Test
+    void theSpaceMayEndEarly() {
+        double[] s = new double[40];
+        Arrays.fill(s, 0, 10, 3);
+        Arrays.fill(s, 10, 20, 2);
+        NDArray a = withSpectrum(40, 40, s);
+        Extremes found = JacobianSpectrum.extremes(linear(a), manager, normal(40));
+        assertThat(found.largest()).isCloseTo(3, within(1e-12));
+        assertThat(found.smallest()).isCloseTo(0, within(1e-12));
+        assertThat(found.steps()).isLessThanOrEqualTo(5);
+        Extremes none = JacobianSpectrum.extremes(linear(a.mul(0)), manager, normal(40));
+        assertThat(none.largest()).isZero();
+        assertThat(none.smallest()).isZero();
+        Block constant = LambdaBlock.singleton(x -> manager.ones(x.getShape(), x.getDataType()));
+        assertThat(JacobianSpectrum.jacobian(constant, manager, normal(4)).abs().max().getDouble())
+                .isZero();
+    }
+
+    @Test
+    void fewStepsGiveABoundAndSayHowGood() {
+        NDArray a = withSpectrum(257, 257, geometric(257, 1e-3));
+        Extremes found = JacobianSpectrum.extremes(linear(a), manager, normal(257), 12, 1);
+        assertThat(found.steps()).isEqualTo(12);
+        assertThat(found.largest()).isBetween(0.9, 1.0);
+        assertThat(found.smallest()).isGreaterThan(1e-3);
+        assertThat(found.residual()).isGreaterThan(1e-6);
+    }
+
+    /** A point of any shape: a circular 1 x 1 convolution is its matrix at every place. */
+    @Test
+    void imagesAreFlattened() {
+        Conv2d conv = Conv2d.builder().setFilters(2).setKernelShape(new Shape(1, 1)).build();
+        Block network = new SequentialBlock().add(conv).add(Blocks.identityBlock());
+        network.initialize(manager, DataType.FLOAT64, new Shape(1, 3, 4, 5));
+        NDArray kernel = network.getParameters().get("01Conv2d_weight").getArray().reshape(2, 3);
+        NDArray j = JacobianSpectrum.jacobian(network, manager, normal(3, 4, 5));
+        assertThat(j.getShape()).isEqualTo(new Shape(40, 60));
+        // entry (channel o, place q), (channel i, place q') is kernel[o, i] if q = q'
+        NDArray places = manager.eye(20).toType(DataType.FLOAT64, false).reshape(1, 20, 1, 20);
+        NDArray expected = kernel.reshape(2, 1, 3, 1).mul(places).reshape(40, 60);
+        assertThat(j.sub(expected).abs().max().getDouble()).isLessThan(1e-15);
+        double[] s =
+                JacobianSpectrum.singularValues(network, manager, normal(3, 4, 5)).toDoubleArray();
+        Extremes found = JacobianSpectrum.extremes(network, manager, normal(3, 4, 5));
+        assertThat(found.largest()).isCloseTo(s[0], within(1e-12));
+        assertThat(found.smallest()).isCloseTo(s[39], within(1e-12));
+        assertThat(found.steps()).isLessThanOrEqualTo(3); // two different values
+    }
+
+    /** More outputs than rows at once. */
+    @Test
+    void tallJacobiansComeInPieces() {
+        NDArray a = normal(600, 3);
+        NDArray j = JacobianSpectrum.jacobian(linear(a), manager, normal(3));
+        assertThat(j.sub(a).abs().max().getDouble()).isZero();
+    }
+
+    @Test
+    void gradientsOfParametersStay() {
+        ResidualFold fold = ResidualFold.builder().setWidth(8).optInitialBias(0).build();
+        fold.initialize(manager, DataType.FLOAT64, new Shape(1, 8));
+        for (Parameter parameter : fold.getParameters().values()) {
+            parameter.getArray().setRequiresGradient(true);
+        }
+        NDArray weight = fold.getParameters().get("weight").getArray();
+        // no gradient is a float32 array of zeros
+        assertThat(weight.getGradient().getDataType()).isEqualTo(DataType.FLOAT32);
+        JacobianSpectrum.jacobian(fold, manager, normal(8));
+        JacobianSpectrum.extremes(fold, manager, normal(8));
+        assertThat(weight.getGradient().getDataType()).isEqualTo(DataType.FLOAT32);
+        assertThat(weight.getGradient().toFloatArray()).containsOnly(0);
+    }
+
+    /** A feedforward layer of ReLU and an orthogonal matrix is a partial isometry; two are not. */
+    @Test
+    void deviationsTellThePartialIsometries() {
+        Block one = relu(new SequentialBlock());
+        Block two = relu(relu(new SequentialBlock()));
+        one.initialize(manager, DataType.FLOAT64, new Shape(1, 16));
+        two.initialize(manager, DataType.FLOAT64, new Shape(1, 16));
+        NDArray point = normal(16);
+        JacobianDeviation single =
+                JacobianDeviation.of(JacobianSpectrum.jacobian(one, manager, point));
+        assertThat(single.partial()).isLessThan(1e-13);
+        assertThat(single.columns()).isGreaterThan(0.3);
+        assertThat(single.rows()).isCloseTo(1, within(1e-13)); // rows of zeros
+        JacobianDeviation both =
+                JacobianDeviation.of(JacobianSpectrum.jacobian(two, manager, point));
+        assertThat(both.partial()).isGreaterThan(1e-2);
+        // 3 x 2 by hand: J^T J = diag(1, 4), J J^T = diag(1, 4, 0), J J^T J - J = diag(0, 6)
+        NDArray j = manager.create(new double[] {1, 0, 0, 2, 0, 0}, new Shape(3, 2));
+        assertThat(JacobianDeviation.of(j)).isEqualTo(new JacobianDeviation(3, 3, 6));
+    }
+
+    private static SequentialBlock relu(SequentialBlock network) {
+        Linear linear = Linear.builder().setUnits(16).build();
+        linear.setInitializer(new OrthogonalInitializer(), Parameter.Type.WEIGHT);
+        return network.add(linear).add(Activation::relu);
+    }
+
+    @Test
+    void nothingIsLeftBehind() {
+        ResidualFold fold = ResidualFold.builder().setWidth(4).optInitialBias(0).build();
+        fold.initialize(manager, DataType.FLOAT32, new Shape(1, 4));
+        NDArray point = manager.randomNormal(new Shape(4));
+        int arrays = manager.getManagedArrays().size();
+        for (int i = 0; i < 300; i++) {
+            NDArray j = JacobianSpectrum.jacobian(fold, manager, point);
+            JacobianDeviation.of(j);
+            j.close();
+            JacobianSpectrum.singularValues(fold, manager, point).close();
+            JacobianSpectrum.extremes(fold, manager, point);
+        }
+        assertThat(manager.getManagedArrays()).hasSize(arrays);
+    }
+
+    @Test
+    void badValuesAreNamed() {
+        Block identity = Blocks.identityBlock();
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> JacobianSpectrum.jacobian(identity, manager, manager.create(1f)))
+                .withMessageContaining("was ()");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> JacobianSpectrum.extremes(identity, manager, normal(3), 0, 1))
+                .withMessageContaining("was 0");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> JacobianDeviation.of(normal(3)))
+                .withMessageContaining("[p, n], was (3)");
+    }
+}
