@@ -5,7 +5,6 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.training.ParameterStore;
-import ai.djl.training.loss.Loss;
 import io.github.djlspectral.examples.classify.ClassifierTraining.TestResult;
 import io.github.djlspectral.examples.data.ImageBatch;
 import io.github.djlspectral.examples.data.ImageBatches;
@@ -47,7 +46,6 @@ final class ClassifierRun implements AutoCloseable {
                         batches,
                         settings.optimizer()
                                 .optimizer(rate, settings.adamwRate(), classifier, steps),
-                        Loss.softmaxCrossEntropyLoss(),
                         MAX_NORM,
                         seed);
     }

@@ -20,6 +20,7 @@ import io.github.djlspectral.examples.data.ImageSet;
 import io.github.djlspectral.optim.GradientClipping;
 import io.github.djlspectral.optim.StatefulOptimizer;
 import java.util.Locale;
+import java.util.function.UnaryOperator;
 
 /** A block from images to logits in training, with an optimizer that it owns. */
 public final class ClassifierTraining implements AutoCloseable {
@@ -32,8 +33,9 @@ public final class ClassifierTraining implements AutoCloseable {
     private final Model model;
     private final StatefulOptimizer optimizer;
     private final float maxNorm;
-    private final Loss loss;
+    private final Loss loss = Loss.softmaxCrossEntropyLoss();
     private final Trainer trainer;
+    private UnaryOperator<NDArray> penalty;
     private int epoch;
 
     /**
@@ -43,7 +45,6 @@ public final class ClassifierTraining implements AutoCloseable {
      * @param side the height and width of an image
      * @param batches the training images in their order
      * @param optimizer closed with this
-     * @param loss what is trained on; tests are by cross-entropy
      * @param maxNorm the gradient is scaled to this norm if it is longer; may be infinite
      * @param seed decides the initial weights
      */
@@ -52,13 +53,11 @@ public final class ClassifierTraining implements AutoCloseable {
             int side,
             ImageBatches batches,
             StatefulOptimizer optimizer,
-            Loss loss,
             float maxNorm,
             int seed) {
         this.block = block;
         this.batches = batches;
         this.optimizer = optimizer;
-        this.loss = loss;
         this.maxNorm = maxNorm;
         Shape shape = new Shape(1, 1, side, side);
         model = Model.newInstance("classifier", Device.cpu(), ENGINE);
@@ -83,6 +82,16 @@ public final class ClassifierTraining implements AutoCloseable {
          * @param loss the batch's loss in nats
          */
         void observe(int index, double loss);
+    }
+
+    /**
+     * Adds something to the loss that is trained on, from now on. It is not in the losses that are
+     * told.
+     *
+     * @param penalty from the images of a batch to a scalar
+     */
+    public void setPenalty(UnaryOperator<NDArray> penalty) {
+        this.penalty = penalty;
     }
 
     /**
@@ -145,9 +154,10 @@ public final class ClassifierTraining implements AutoCloseable {
     private double backward(ImageBatch batch) {
         try (NDManager scratch = trainer.getManager().newSubManager();
                 GradientCollector collector = trainer.newGradientCollector()) {
-            NDList logits = trainer.forward(new NDList(batch.images(scratch)));
+            NDArray images = batch.images(scratch);
+            NDList logits = trainer.forward(new NDList(images));
             NDArray value = loss.evaluate(new NDList(batch.classes(scratch)), logits);
-            collector.backward(value);
+            collector.backward(penalty == null ? value : value.add(penalty.apply(images)));
             return value.getFloat();
         }
     }
@@ -164,7 +174,6 @@ public final class ClassifierTraining implements AutoCloseable {
      * @return the result
      */
     public TestResult test(ImageSet images) {
-        Loss entropy = Loss.softmaxCrossEntropyLoss();
         double sum = 0;
         int right = 0;
         for (int from = 0; from < images.size(); from += TEST_BATCH) {
@@ -177,7 +186,7 @@ public final class ClassifierTraining implements AutoCloseable {
                                 .singletonOrThrow();
                 NDArray classes = batch.classes(scratch);
                 sum +=
-                        entropy.evaluate(new NDList(classes), new NDList(logits)).getFloat()
+                        loss.evaluate(new NDList(classes), new NDList(logits)).getFloat()
                                 * (double) batch.size();
                 right += right(logits.argMax(1).toLongArray(), batch.labels());
             }

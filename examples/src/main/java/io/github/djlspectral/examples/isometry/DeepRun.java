@@ -31,9 +31,26 @@ record DeepRun(Family family, int depth, IsometrySettings settings, double rate,
         return seed == TUNING_SEED;
     }
 
-    DeepNetwork network(int classes) {
-        return family.network(
-                new LayerPlan(settings.width(), depth, settings.parametrization()), classes);
+    /**
+     * Makes the network, not yet initialised.
+     *
+     * @param side the height and width of an image
+     */
+    DeepNetwork network(int side, int classes) {
+        if (family.isConvolutional() && side % ImageLayers.PATCH != 0) {
+            throw new BadInputException(
+                    "Images are "
+                            + side
+                            + " pixels high, but must have a multiple of "
+                            + ImageLayers.PATCH
+                            + " for --family "
+                            + family
+                            + ": choose another --side");
+        }
+        LayerPlan plan =
+                new LayerPlan(
+                        settings.width(), settings.channels(), depth, settings.parametrization());
+        return family.network(plan, classes);
     }
 
     /** Returns the run's file, different for all that an experiment may vary. */
@@ -43,7 +60,8 @@ record DeepRun(Family family, int depth, IsometrySettings settings, double rate,
                 family.toString(),
                 "depth",
                 String.valueOf(depth),
-                settings.variant(),
+                settings.optimizer().toString(),
+                settings.constraint(),
                 "lr",
                 String.valueOf(rate),
                 "seed",

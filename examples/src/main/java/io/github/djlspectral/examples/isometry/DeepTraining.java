@@ -3,20 +3,18 @@ package io.github.djlspectral.examples.isometry;
 import ai.djl.TrainingDivergedException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.nn.Block;
 import ai.djl.training.ParameterStore;
-import ai.djl.training.loss.Loss;
 import io.github.djlspectral.examples.classify.ClassifierTraining;
 import io.github.djlspectral.examples.data.ImageBatches;
 import io.github.djlspectral.examples.data.ImageSet;
-import io.github.djlspectral.layers.isometry.Fold;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /** One deep network in training. */
 final class DeepTraining implements AutoCloseable {
 
-    private static final int MEASURED_IMAGES = 3;
+    private static final int MEASURED_IMAGES = 8;
     private static final int STEPS_BETWEEN_LOOKS = 8;
     private static final double NANO = 1e-9;
 
@@ -34,7 +32,7 @@ final class DeepTraining implements AutoCloseable {
         this.test = test;
         IsometrySettings settings = run.settings();
         batches = new ImageBatches(train, settings.batch(), run.seed());
-        network = run.network(classes);
+        network = run.network(train.side(), classes);
         int steps = settings.epochs() * batches.perEpoch();
         training =
                 new ClassifierTraining(
@@ -43,9 +41,19 @@ final class DeepTraining implements AutoCloseable {
                         batches,
                         settings.optimizer()
                                 .optimizer(run.rate(), settings.adamRate(), network, steps),
-                        Loss.softmaxCrossEntropyLoss(),
                         Float.POSITIVE_INFINITY,
                         run.seed());
+        if (settings.regularizer() != Regularizer.NONE) {
+            UnaryOperator<NDArray> penalty =
+                    settings.regularizer()
+                            .penalty(network.layers(), settings.strength(), run.seed());
+            training.setPenalty(images -> penalty.apply(embed(images)));
+        }
+    }
+
+    private NDArray embed(NDArray images) {
+        ParameterStore store = new ParameterStore(images.getManager(), false);
+        return network.embed(store, images, false);
     }
 
     /**
@@ -89,25 +97,15 @@ final class DeepTraining implements AutoCloseable {
 
     /** Notes how far orthogonal weights are from it, as the forward pass has used them. */
     private void look() {
-        try (NDManager scratch = training.manager().newSubManager()) {
-            for (Block layer : network.layers().getChildren().values()) {
-                if (layer instanceof Fold fold) {
-                    NDArray weight = fold.effectiveWeight(scratch);
-                    NDArray identity = scratch.eye((int) weight.getShape().get(0));
-                    double now =
-                            weight.matMul(weight.transpose()).sub(identity).abs().max().getFloat();
-                    deviation = deviation >= now ? deviation : now;
-                }
-            }
-        }
+        double now = WeightDeviation.of(network.layers(), training.manager());
+        deviation = deviation >= now ? deviation : now;
     }
 
     private Measurement measure() {
         int points = Math.min(MEASURED_IMAGES, test.size());
         try (NDManager scratch = training.manager().newSubManager()) {
             NDArray images = test.part(0, points).batch().images(scratch);
-            NDArray states = network.embed(new ParameterStore(scratch, false), images, false);
-            return Measurement.of(network.layers(), states);
+            return Measurement.of(network.layers(), embed(images));
         }
     }
 

@@ -2,84 +2,60 @@ package io.github.djlspectral.examples.isometry;
 
 import ai.djl.nn.Block;
 import ai.djl.nn.SequentialBlock;
-import ai.djl.training.initializer.XavierInitializer;
-import io.github.djlspectral.layers.isometry.AbsFold;
-import io.github.djlspectral.layers.isometry.FixedIsometry;
-import io.github.djlspectral.layers.isometry.OrthogonalInitializer;
-import io.github.djlspectral.layers.isometry.ResidualFold;
-import io.github.djlspectral.layers.isometry.TwoSlopeFold;
 import java.util.Locale;
 import java.util.function.Function;
 
 /** The kinds of layers that networks are made of. One entry here is all that a new kind needs. */
 enum Family {
-    RESIDUAL_FOLD("residual fold, b = -1", true, plan -> residualFold(plan, plan.width(), -1)),
-    RESIDUAL_FOLD_BIAS_2(
-            "residual fold, b = -2", true, plan -> residualFold(plan, plan.width(), -2)),
-    RESIDUAL_FOLD_BIAS_0("residual fold, b = 0", true, plan -> residualFold(plan, plan.width(), 0)),
-    RESIDUAL_FOLD_FEW_ROWS(
-            "residual fold, n/8 rows, b = 0",
-            true,
-            plan -> residualFold(plan, Math.max(1, plan.width() / 8), 0)),
-    LEAKY_FOLD(
-            "leaky ReLU with its skip, b = 1",
-            true,
-            plan ->
-                    TwoSlopeFold.builder()
-                            .setWidth(plan.width())
-                            .setSlopes(0.1, 1)
-                            .optParametrization(plan.parametrization())
-                            .build()),
-    ABS_FOLD(
-            "|V x + b|, b = 0",
-            true,
-            plan ->
-                    AbsFold.builder()
-                            .setWidth(plan.width())
-                            .optParametrization(plan.parametrization())
-                            .build()),
-    MAX_MIN(
-            "MaxMin",
-            true,
-            plan ->
-                    new SequentialBlock()
-                            .add(PlainLayer.linear(plan.width(), new OrthogonalInitializer()))
-                            .add(FixedIsometry.groupSort(2))),
-    HE_RELU("ReLU, He", false, plan -> PlainLayer.relu(plan.width(), gaussian(2))),
-    ORTHOGONAL_TANH(
-            "tanh, orthogonal",
-            false,
-            plan -> PlainLayer.tanh(plan.width(), new OrthogonalInitializer())),
-    RESIDUAL(
-            "residual, branches / sqrt(L)",
-            false,
-            plan ->
-                    new ResidualLayer(
-                            plan.width(), gaussian(2), gaussian(1), 1 / Math.sqrt(plan.depth())));
+    RESIDUAL_FOLD(Kind.EXACT, "residual fold, b = -1", plan -> VectorLayers.residualFold(plan, -1)),
+    RESIDUAL_FOLD_2(
+            Kind.EXACT, "residual fold, b = -2", plan -> VectorLayers.residualFold(plan, -2)),
+    RESIDUAL_FOLD_0(Kind.EXACT, "residual fold, b = 0", plan -> VectorLayers.residualFold(plan, 0)),
+    FEW_ROWS(Kind.EXACT, "residual fold, n/8 rows, b = 0", VectorLayers::residualFoldFewRows),
+    LEAKY_FOLD(Kind.EXACT, "leaky fold, slopes 0.1 and 1", VectorLayers::leakyFold),
+    ABS_FOLD(Kind.EXACT, "feedforward |V x + b|", VectorLayers::absFold),
+    SHIFTED_ABS_2(
+            Kind.EXACT, "feedforward |V x + b + 2| - 2", plan -> VectorLayers.shiftedAbs(plan, 2)),
+    SHIFTED_ABS_3(
+            Kind.EXACT, "feedforward |V x + b + 3| - 3", plan -> VectorLayers.shiftedAbs(plan, 3)),
+    MAX_MIN(Kind.EXACT, "feedforward MaxMin", VectorLayers::maxMin),
+    HOUSEHOLDER(Kind.EXACT, "feedforward Householder", VectorLayers::householder),
+    LOOKS_LINEAR(Kind.EXACT_AT_FIRST, "looks linear", VectorLayers::looksLinear),
+    PERSISTENT(Kind.PLAIN, "persistent n/8 directions", VectorLayers::persistent),
+    HE_RELU(Kind.PLAIN, "He ReLU", VectorLayers::relu),
+    ORTHOGONAL_TANH(Kind.PLAIN, "orthogonal tanh", VectorLayers::tanh),
+    RESIDUAL(Kind.PLAIN, "residual, branches / sqrt(L)", VectorLayers::residual),
+    CONV_FOLD(Kind.EXACT_IMAGE, "convolution fold, b = -1", ImageLayers::fold),
+    CONV_SHIFTED_ABS_2(
+            Kind.EXACT_IMAGE,
+            "convolution |K x + b + 2| - 2",
+            plan -> ImageLayers.shiftedAbs(plan, 2)),
+    CONV_HE_RELU(Kind.PLAIN_IMAGE, "convolution He ReLU", ImageLayers::relu),
+    CONV_RESIDUAL(
+            Kind.PLAIN_IMAGE, "convolution residual, branches / sqrt(L)", ImageLayers::residual);
 
+    /** What families have in common. */
+    private enum Kind {
+        /** Vectors; orthogonal weights, and an orthogonal Jacobian while they are kept so. */
+        EXACT,
+        /** Vectors; an orthogonal Jacobian until training changes it. */
+        EXACT_AT_FIRST,
+        /** Vectors; for comparison. */
+        PLAIN,
+        /** Images; as {@link #EXACT}. */
+        EXACT_IMAGE,
+        /** Images; for comparison. */
+        PLAIN_IMAGE
+    }
+
+    private final Kind kind;
     private final String label;
-    private final boolean isometric;
     private final Function<LayerPlan, Block> layer;
 
-    Family(String label, boolean isometric, Function<LayerPlan, Block> layer) {
+    Family(Kind kind, String label, Function<LayerPlan, Block> layer) {
+        this.kind = kind;
         this.label = label;
-        this.isometric = isometric;
         this.layer = layer;
-    }
-
-    private static Block residualFold(LayerPlan plan, int rows, float bias) {
-        return ResidualFold.builder()
-                .setWidth(plan.width())
-                .optRows(rows)
-                .optInitialBias(bias)
-                .optParametrization(plan.parametrization())
-                .build();
-    }
-
-    /** Of a variance that many times 1 / n: 2 before ReLU (He et al.), which halves it. */
-    private static XavierInitializer gaussian(int gain) {
-        return new XavierInitializer(
-                XavierInitializer.RandomType.GAUSSIAN, XavierInitializer.FactorType.IN, gain);
     }
 
     /** Makes the network, not yet initialised. */
@@ -88,12 +64,24 @@ enum Family {
         for (int i = 0; i < plan.depth(); i++) {
             layers.add(layer.apply(plan));
         }
-        return new DeepNetwork(LinearEmbedding.of(plan.width()), layers, classes);
+        Block embedding =
+                isConvolutional() ? ImageLayers.embedding(plan) : VectorLayers.embedding(plan);
+        return new DeepNetwork(embedding, layers, classes);
     }
 
     /** Whether the Jacobian of a layer is orthogonal at the beginning. */
     boolean isIsometric() {
-        return isometric;
+        return kind == Kind.EXACT || kind == Kind.EXACT_AT_FIRST || kind == Kind.EXACT_IMAGE;
+    }
+
+    /** Whether {@link LayerPlan#parametrization} matters. */
+    boolean hasOrthogonalWeights() {
+        return kind == Kind.EXACT || kind == Kind.EXACT_IMAGE || this == PERSISTENT;
+    }
+
+    /** Whether its layers map images. */
+    boolean isConvolutional() {
+        return kind == Kind.EXACT_IMAGE || kind == Kind.PLAIN_IMAGE;
     }
 
     /** Names it to people. */

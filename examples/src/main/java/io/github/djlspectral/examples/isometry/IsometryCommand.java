@@ -55,8 +55,14 @@ public final class IsometryCommand implements Runnable {
     @Option(
             names = "--width",
             defaultValue = "64",
-            description = "Length of the state. Default: ${DEFAULT-VALUE}.")
+            description = "Length of the vectors. Default: ${DEFAULT-VALUE}.")
     private int width;
+
+    @Option(
+            names = "--channels",
+            defaultValue = "16",
+            description = "Channels of the images between convolutions. Default: ${DEFAULT-VALUE}.")
+    private int channels;
 
     @Option(
             names = "--parametrization",
@@ -65,6 +71,23 @@ public final class IsometryCommand implements Runnable {
                     "How weights stay orthogonal: ${COMPLETION-CANDIDATES}. Default:"
                             + " ${DEFAULT-VALUE}.")
     private Parametrization parametrization;
+
+    @Option(
+            names = "--regularizer",
+            defaultValue = "none",
+            description = {
+                "What is added to the loss: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.",
+                "weight: |W W^T - I|^2; jacobian: (|J^T u| / |u| - 1)^2; gram: |J^T J v - v|^2;"
+                        + " difference: (|F(x + s) - F(x)| / |s| - 1)^2."
+            })
+    private Regularizer regularizer;
+
+    @Option(
+            names = "--strength",
+            description =
+                    "Factor of the regularizer. Default: weight 0.1, jacobian 1, gram 0.01,"
+                            + " difference 1.")
+    private Double strength;
 
     @Option(
             names = "--optimizer",
@@ -130,7 +153,16 @@ public final class IsometryCommand implements Runnable {
 
     private void train(OutcomeFiles files) {
         IsometrySettings settings =
-                new IsometrySettings(width, parametrization, optimizer, adamRate, epochs, batch);
+                new IsometrySettings(
+                        width,
+                        channels,
+                        parametrization,
+                        regularizer,
+                        strength == null ? regularizer.strength() : strength,
+                        optimizer,
+                        adamRate,
+                        epochs,
+                        batch);
         IsometryExperiment experiment =
                 new IsometryExperiment(
                         families,

@@ -54,9 +54,7 @@ final class IsometryReport {
                 run.family().label(),
                 run.depth(),
                 run.settings().optimizer(),
-                run.family().isIsometric()
-                        ? run.settings().parametrization().name().toLowerCase(Locale.ROOT)
-                        : "",
+                run.family().hasOrthogonalWeights() ? run.settings().constraint() : "",
                 run.rate(),
                 all.size() + (diverged == 0 ? "" : ", " + diverged + " diverged"),
                 MeanAndRange.cell("%.2f", all, o -> PERCENT * o.accuracy()),

@@ -7,8 +7,11 @@ import java.util.Locale;
 /**
  * What all runs of an experiment have in common.
  *
- * @param width n, the length of the state, an even number from 8 on
+ * @param width n, the length of a vector, an even number from 8 on
+ * @param channels of an image, an even number from 16 on
  * @param parametrization how orthogonal weights are kept so
+ * @param regularizer what is added to the loss
+ * @param strength its factor, positive; 0 if there is none
  * @param optimizer what trains
  * @param adamRate the learning rate of what Muon and Freon do not train, positive
  * @param epochs passes over the training images, from 1 on
@@ -16,7 +19,10 @@ import java.util.Locale;
  */
 record IsometrySettings(
         int width,
+        int channels,
         Parametrization parametrization,
+        Regularizer regularizer,
+        double strength,
         DeepOptimizer optimizer,
         double adamRate,
         int epochs,
@@ -26,13 +32,29 @@ record IsometrySettings(
 
     /** Checks the numbers. */
     IsometrySettings {
-        if (width < LEAST_WIDTH || width % 2 != 0) {
+        requireEven("--width", width, LEAST_WIDTH);
+        requireEven("--channels", channels, ImageLayers.LEAST_CHANNELS);
+        if (regularizer != Regularizer.NONE) {
+            requirePositive("--strength", strength);
+        } else if (strength != 0) {
             throw new BadInputException(
-                    "--width is " + width + ", but must be even and at least " + LEAST_WIDTH);
+                    "--strength is " + strength + ", but there is no --regularizer");
+        }
+        if (regularizer == Regularizer.WEIGHT && parametrization != Parametrization.INITIAL) {
+            throw new BadInputException(
+                    "--regularizer is weight, but must be with --parametrization initial: any other"
+                            + " keeps weights orthogonal by itself");
         }
         requirePositive("--adam-lr", adamRate);
         requirePositive("--epochs", epochs);
         requirePositive("--batch", batch);
+    }
+
+    private static void requireEven(String option, int value, int least) {
+        if (value < least || value % 2 != 0) {
+            throw new BadInputException(
+                    option + " is " + value + ", but must be even and at least " + least);
+        }
     }
 
     static void requirePositive(String option, double value) {
@@ -47,9 +69,10 @@ record IsometrySettings(
         }
     }
 
-    /** Names what a comparison may vary, in a file's name. */
-    String variant() {
-        return optimizer + "-" + parametrization.name().toLowerCase(Locale.ROOT);
+    /** Tells how weights stay orthogonal, for people and names of files. */
+    String constraint() {
+        String way = parametrization.name().toLowerCase(Locale.ROOT);
+        return regularizer == Regularizer.NONE ? way : way + "-" + regularizer + "-" + strength;
     }
 
     /** Describes the settings in one line, as options. */
@@ -57,10 +80,13 @@ record IsometrySettings(
     public String toString() {
         return String.format(
                 Locale.ROOT,
-                "--width %d --parametrization %s --optimizer %s --adam-lr %s --epochs %d"
-                        + " --batch %d",
+                "--width %d --channels %d --parametrization %s --regularizer %s --strength %s"
+                        + " --optimizer %s --adam-lr %s --epochs %d --batch %d",
                 width,
+                channels,
                 parametrization.name().toLowerCase(Locale.ROOT),
+                regularizer,
+                strength,
                 optimizer,
                 adamRate,
                 epochs,

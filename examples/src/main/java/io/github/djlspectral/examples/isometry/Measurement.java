@@ -1,46 +1,57 @@
 package io.github.djlspectral.examples.isometry;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
-import ai.djl.nn.Block;
-import io.github.djlspectral.layers.isometry.JacobianSpectrum;
-import java.util.Arrays;
-import java.util.stream.DoubleStream;
+import ai.djl.nn.SequentialBlock;
+import io.github.djlspectral.layers.isometry.IsometryMeasurement;
+import io.github.djlspectral.layers.isometry.IsometryProbe;
+import io.github.djlspectral.layers.isometry.LayerProfile;
+import java.util.List;
 
 /**
  * What the layers of a network do to differences and gradients, at some test images.
  *
- * @param least the least singular value of all layers together at any of the points
- * @param median the median of all points' singular values
+ * @param least the least singular value of the Jacobian of all layers together at the first image
  * @param largest the largest
+ * @param gradients {@code |J^T g| / |g|} from the input of each layer to the last output, the
+ *     median over images
+ * @param foldRate the share of hyperplanes with a point on the folded side; NaN if not known
+ * @param cosine between the Jacobians at an image and beside it, a tenth of its length away, mean
+ * @param distance the ratio of distances between images after and before, mean
  */
-record Measurement(double least, double median, double largest) {
+record Measurement(
+        double least,
+        double largest,
+        double[] gradients,
+        double foldRate,
+        double cosine,
+        double distance) {
 
     /**
      * Measures.
      *
      * @param layers initialised
-     * @param states what they get, [N, n], N the number of points
+     * @param states what they get, [N, ..], N the number of images, two or more
      */
-    static Measurement of(Block layers, NDArray states) {
-        double[] all = {};
-        try (NDManager scratch = states.getManager().newSubManager()) {
-            for (int i = 0; i < states.getShape().get(0); i++) {
-                NDArray values =
-                        JacobianSpectrum.singularValues(layers, scratch, states.get(scratch, i));
-                all = DoubleStream.concat(Arrays.stream(all), doubles(values)).toArray();
-            }
+    static Measurement of(SequentialBlock layers, NDArray states) {
+        IsometryMeasurement found =
+                IsometryProbe.builder().setInputs(states).build().measure(layers);
+        List<LayerProfile> profiles = found.layers();
+        int parts = profiles.size() / layers.getChildren().size();
+        double[] gradients = new double[layers.getChildren().size()];
+        for (int i = 0; i < gradients.length; i++) {
+            gradients[i] = profiles.get(i * parts).gradientRatio().median();
         }
-        Arrays.sort(all);
-        return new Measurement(all[0], all[all.length / 2], all[all.length - 1]);
+        return new Measurement(
+                found.smallest(),
+                found.largest(),
+                gradients,
+                found.foldRate(),
+                found.jacobianCosine().mean(),
+                found.distanceRatio().mean());
     }
 
-    private static DoubleStream doubles(NDArray values) {
-        float[] numbers = values.toFloatArray();
-        double[] wide = new double[numbers.length];
-        for (int i = 0; i < wide.length; i++) {
-            wide[i] = numbers[i];
-        }
-        return Arrays.stream(wide);
+    /** {@code |J^T g| / |g|} of all layers together. */
+    double gradient() {
+        return gradients[0];
     }
 }

@@ -1,19 +1,17 @@
 package io.github.djlspectral.examples.isometry;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
+import ai.djl.nn.Activation;
 import ai.djl.nn.Block;
-import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
-import ai.djl.training.initializer.Initializer;
 import ai.djl.util.PairList;
 
-/** The residual layer of everyday, {@code x + scale V relu(W x + b) + c}, [B, n] to [B, n]. */
+/** The residual layer of everyday, {@code x + scale (V relu(W x + b) + c)}. */
 final class ResidualLayer extends AbstractBlock {
 
     private static final byte VERSION = 1;
@@ -25,16 +23,14 @@ final class ResidualLayer extends AbstractBlock {
     /**
      * Describes the layer.
      *
-     * @param inner initial values of W
-     * @param outer of V
+     * @param first W and b, which keep the shape
+     * @param second V and c, too
      */
-    ResidualLayer(int width, Initializer inner, Initializer outer, double scale) {
+    ResidualLayer(Block first, Block second, double scale) {
         super(VERSION);
+        this.first = addChildBlock("first", first);
+        this.second = addChildBlock("second", second);
         this.scale = scale;
-        first = addChildBlock("first", Linear.builder().setUnits(width).build());
-        first.setInitializer(inner, "weight");
-        second = addChildBlock("second", Linear.builder().setUnits(width).build());
-        second.setInitializer(outer, "weight");
     }
 
     @Override
@@ -45,7 +41,7 @@ final class ResidualLayer extends AbstractBlock {
             PairList<String, Object> params) {
         NDArray x = inputs.singletonOrThrow();
         NDArray z = first.forward(parameterStore, inputs, training).singletonOrThrow();
-        NDList hidden = new NDList(NDArrays.maximum(z, 0));
+        NDList hidden = new NDList(Activation.relu(z));
         NDArray branch = second.forward(parameterStore, hidden, training).singletonOrThrow();
         return new NDList(x.add(branch.mul(scale)));
     }

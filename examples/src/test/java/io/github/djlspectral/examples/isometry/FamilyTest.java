@@ -22,7 +22,7 @@ class FamilyTest {
     private static DeepNetwork network(Family family, NDManager manager) {
         Engine.getEngine("PyTorch").setRandomSeed(1);
         DeepNetwork network =
-                family.network(new LayerPlan(16, DEPTH, Parametrization.RETRACTION), 3);
+                family.network(new LayerPlan(16, 16, DEPTH, Parametrization.RETRACTION), 3);
         network.initialize(manager, DataType.FLOAT32, new Shape(1, 1, 28, 28));
         return network;
     }

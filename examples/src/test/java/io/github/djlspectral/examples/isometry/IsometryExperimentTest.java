@@ -28,7 +28,16 @@ class IsometryExperimentTest {
     @TempDir private Path directory;
 
     private static IsometrySettings settings(DeepOptimizer optimizer) {
-        return new IsometrySettings(16, Parametrization.RETRACTION, optimizer, 0.003, EPOCHS, 20);
+        return new IsometrySettings(
+                16,
+                16,
+                Parametrization.RETRACTION,
+                Regularizer.NONE,
+                0,
+                optimizer,
+                0.003,
+                EPOCHS,
+                20);
     }
 
     private ImageData data(int count) throws IOException {
