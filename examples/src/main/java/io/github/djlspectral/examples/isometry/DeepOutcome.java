@@ -57,6 +57,11 @@ record DeepOutcome(
         return epochs.get(epochs.size() - 1);
     }
 
+    /** Training time, of which there must be an epoch. */
+    double secondsPerEpoch() {
+        return seconds / epochs.size();
+    }
+
     boolean diverged() {
         return failure != null;
     }

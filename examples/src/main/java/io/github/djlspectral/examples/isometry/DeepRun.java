@@ -27,6 +27,14 @@ record DeepRun(Family family, int depth, IsometrySettings settings, double rate,
         IsometrySettings.requirePositive("--lr", rate);
     }
 
+    DeepRun withSeed(int other) {
+        return new DeepRun(family, depth, settings, rate, other);
+    }
+
+    DeepRun withRate(double other) {
+        return new DeepRun(family, depth, settings, other, seed);
+    }
+
     boolean isTuning() {
         return seed == TUNING_SEED;
     }

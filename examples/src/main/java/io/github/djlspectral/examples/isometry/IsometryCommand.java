@@ -3,6 +3,7 @@ package io.github.djlspectral.examples.isometry;
 import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.data.ImageData;
 import io.github.djlspectral.examples.data.Mnist;
+import io.github.djlspectral.examples.report.ResultFile;
 import io.github.djlspectral.layers.isometry.Parametrization;
 import java.nio.file.Path;
 import java.util.List;
@@ -125,6 +126,12 @@ public final class IsometryCommand implements Runnable {
     private int seeds;
 
     @Option(
+            names = "--probe",
+            description =
+                    "Measures 8 networks of each family at each depth, untrained, and trains none.")
+    private boolean probe;
+
+    @Option(
             names = "--report-only",
             description = "Makes the table and the figures of the runs that --out has.")
     private boolean reportOnly;
@@ -141,28 +148,12 @@ public final class IsometryCommand implements Runnable {
 
     @Override
     public void run() {
-        OutcomeFiles files = new OutcomeFiles(out);
-        if (!reportOnly) {
-            train(files);
+        IsometrySettings settings = settings();
+        if (probe) {
+            NetworkProbe networks = new NetworkProbe(families, depths, settings);
+            networks.run(images(), out, System.out);
+            return;
         }
-        IsometryReport report = new IsometryReport(files.all());
-        report.write(out);
-        report.table().forEach(System.out::println);
-        System.out.println("Results are in " + out);
-    }
-
-    private void train(OutcomeFiles files) {
-        IsometrySettings settings =
-                new IsometrySettings(
-                        width,
-                        channels,
-                        parametrization,
-                        regularizer,
-                        strength == null ? regularizer.strength() : strength,
-                        optimizer,
-                        adamRate,
-                        epochs,
-                        batch);
         IsometryExperiment experiment =
                 new IsometryExperiment(
                         families,
@@ -170,13 +161,44 @@ public final class IsometryCommand implements Runnable {
                         rates == null ? optimizer.rates() : rates,
                         seeds,
                         settings);
+        OutcomeFiles files = new OutcomeFiles(out);
+        if (!reportOnly) {
+            ImageData images = images();
+            System.out.println("isometry " + settings + " --seeds " + seeds);
+            experiment.run(images, files, System.out);
+        }
+        report(files.all());
+    }
+
+    private IsometrySettings settings() {
+        return new IsometrySettings(
+                width,
+                channels,
+                parametrization,
+                regularizer,
+                strength == null ? regularizer.strength() : strength,
+                optimizer,
+                adamRate,
+                epochs,
+                batch);
+    }
+
+    private ImageData images() {
         ImageData images =
                 data == null
                         ? ImageData.of(
                                 Mnist.download(CorpusLoader.defaultCacheDirectory(), System.err))
                         : ImageData.read(data, side);
         System.out.println(images.description());
-        System.out.println("isometry " + settings + " --seeds " + seeds);
-        experiment.run(images, files, System.out);
+        return images;
+    }
+
+    private void report(List<DeepOutcome> outcomes) {
+        List<OutcomeGroup> groups = OutcomeGroup.of(outcomes);
+        List<String> table = new IsometryReport(groups).table();
+        ResultFile.write(out.resolve("table.md"), table);
+        new IsometryFigures(groups).write(out);
+        table.forEach(System.out::println);
+        System.out.println("Results are in " + out);
     }
 }

@@ -1,91 +1,86 @@
 package io.github.djlspectral.examples.isometry;
 
 import io.github.djlspectral.examples.report.MeanAndRange;
-import io.github.djlspectral.examples.report.ResultFile;
-import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.function.Function;
+import java.util.function.ToDoubleFunction;
 
-/** The results of all finished runs for people. */
-final class IsometryReport {
+/**
+ * The table of all finished runs.
+ *
+ * @param groups its rows
+ */
+record IsometryReport(List<OutcomeGroup> groups) {
 
     private static final double PERCENT = 100;
+    private static final double LEAST_PLAIN = 1e-2;
+    private static final double LARGEST_PLAIN = 1e3;
 
-    /** Runs that differ in nothing but the seed, in the order of families. */
-    private final List<List<DeepOutcome>> groups;
+    private static final String HEADER =
+            "| layers | depth | optimizer | weights | learning rate | seeds | test accuracy, %"
+                    + " | training loss, last epoch | singular values before | after"
+                    + " | gradient at first layer before | after | Jacobian cosine before | after"
+                    + " | fold rate before | after | max \\|W W^T - I\\| | seconds per epoch |";
 
-    IsometryReport(List<DeepOutcome> outcomes) {
-        Map<DeepRun, List<DeepOutcome>> byRun = new LinkedHashMap<>();
-        for (Family family : Family.values()) {
-            for (DeepOutcome outcome : outcomes) {
-                DeepRun run = outcome.run();
-                if (run.family() == family) {
-                    DeepRun key = new DeepRun(family, run.depth(), run.settings(), run.rate(), 0);
-                    byRun.computeIfAbsent(key, unused -> new ArrayList<>()).add(outcome);
-                }
-            }
-        }
-        groups = List.copyOf(byRun.values());
-    }
-
-    /** Returns a Markdown table: means over the seeds with the least and largest. */
+    /** Returns Markdown: means over the seeds with the least and largest. */
     List<String> table() {
         List<String> lines = new ArrayList<>();
-        lines.add(
-                "| layers | depth | optimizer | weights | learning rate | seeds | test accuracy, %"
-                        + " | training loss, last epoch | singular values before | after"
-                        + " | max \\|W W^T - I\\| | seconds per epoch |");
-        lines.add("|---|---|---|---|---|---|---|---|---|---|---|---|");
+        lines.add(HEADER);
+        lines.add("|---".repeat(HEADER.split(" \\| ").length) + "|");
         groups.forEach(group -> lines.add(row(group)));
         return lines;
     }
 
-    private static String row(List<DeepOutcome> all) {
-        DeepRun run = all.get(0).run();
-        List<DeepOutcome> finished = all.stream().filter(o -> !o.diverged()).toList();
+    private static String row(OutcomeGroup group) {
+        DeepRun run = group.run();
+        List<DeepOutcome> all = group.outcomes();
+        List<DeepOutcome> finished = group.finished();
         int diverged = all.size() - finished.size();
-        return String.format(
-                Locale.ROOT,
-                "| %s | %d | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |",
-                run.family().label(),
-                run.depth(),
-                run.settings().optimizer(),
-                run.family().hasOrthogonalWeights() ? run.settings().constraint() : "",
-                run.rate(),
-                all.size() + (diverged == 0 ? "" : ", " + diverged + " diverged"),
-                MeanAndRange.cell("%.2f", all, o -> PERCENT * o.accuracy()),
+        List<String> cells = new ArrayList<>();
+        cells.add(run.family().label());
+        cells.add(String.valueOf(run.depth()));
+        cells.add(run.settings().optimizer().toString());
+        cells.add(run.family().hasOrthogonalWeights() ? run.settings().constraint() : "");
+        cells.add(String.valueOf(run.rate()));
+        cells.add(all.size() + (diverged == 0 ? "" : ", " + diverged + " diverged"));
+        cells.add(MeanAndRange.cell("%.2f", all, o -> PERCENT * o.accuracy()));
+        cells.add(
                 finished.isEmpty()
                         ? ""
-                        : MeanAndRange.cell("%.4f", finished, o -> o.last().trainLoss()),
-                range(all, DeepOutcome::before),
-                finished.isEmpty() ? "" : range(finished, DeepOutcome::after),
-                Double.isNaN(all.get(0).deviation())
-                        ? ""
-                        : String.format(
-                                Locale.ROOT,
-                                "%.1e",
-                                all.stream()
-                                        .mapToDouble(DeepOutcome::deviation)
-                                        .max()
-                                        .orElseThrow()),
+                        : MeanAndRange.cell("%.4f", finished, o -> o.last().trainLoss()));
+        cells.add(singularValues(all, DeepOutcome::before));
+        cells.add(singularValues(finished, DeepOutcome::after));
+        beforeAndAfter(cells, group, Measurement::gradient);
+        beforeAndAfter(cells, group, Measurement::cosine);
+        beforeAndAfter(cells, group, Measurement::foldRate);
+        double deviation = all.stream().mapToDouble(DeepOutcome::deviation).max().orElseThrow();
+        cells.add(Double.isNaN(deviation) ? "" : String.format(Locale.ROOT, "%.1e", deviation));
+        cells.add(
                 finished.isEmpty()
                         ? ""
-                        : String.format(
-                                Locale.ROOT,
-                                "%.1f",
-                                finished.stream()
-                                        .mapToDouble(o -> o.seconds() / o.epochs().size())
-                                        .average()
-                                        .orElseThrow()));
+                        : MeanAndRange.cell("%.1f", finished, DeepOutcome::secondsPerEpoch));
+        return "| " + String.join(" | ", cells) + " |";
     }
 
-    /** The least and the largest singular value of all seeds. */
-    private static String range(
+    private static void beforeAndAfter(
+            List<String> cells, OutcomeGroup group, ToDoubleFunction<Measurement> number) {
+        cells.add(mean(group.outcomes(), o -> number.applyAsDouble(o.before())));
+        cells.add(mean(group.finished(), o -> number.applyAsDouble(o.after())));
+    }
+
+    private static String mean(List<DeepOutcome> outcomes, ToDoubleFunction<DeepOutcome> value) {
+        double mean = outcomes.stream().mapToDouble(value).average().orElse(Double.NaN);
+        return Double.isNaN(mean) ? "" : number(mean);
+    }
+
+    /** The least and the largest of all seeds. */
+    private static String singularValues(
             List<DeepOutcome> outcomes, Function<DeepOutcome, Measurement> when) {
+        if (outcomes.isEmpty()) {
+            return "";
+        }
         double least =
                 outcomes.stream().mapToDouble(o -> when.apply(o).least()).min().orElseThrow();
         double largest =
@@ -93,13 +88,10 @@ final class IsometryReport {
         return number(least) + " to " + number(largest);
     }
 
-    private static String number(double value) {
-        boolean plain = value >= 1e-2 && value < 1e3;
+    /** Writes a number with three decimals, or with an exponent where that says nothing. */
+    static String number(double value) {
+        double size = Math.abs(value);
+        boolean plain = size == 0 || size >= LEAST_PLAIN && size < LARGEST_PLAIN;
         return String.format(Locale.ROOT, plain ? "%.3f" : "%.1e", value);
-    }
-
-    /** Writes {@code table.md}. */
-    void write(Path directory) {
-        ResultFile.write(directory.resolve("table.md"), table());
     }
 }

@@ -140,7 +140,7 @@ class IsometryExperimentTest {
         List<DeepOutcome> outcomes = files("r").all();
         assertThat(outcomes).hasSize(4).allMatch(DeepOutcome::diverged);
         assertThat(outcomes).allMatch(outcome -> outcome.accuracy() == 0.1);
-        assertThat(new IsometryReport(outcomes).table().get(2))
+        assertThat(new IsometryReport(OutcomeGroup.of(outcomes)).table().get(2))
                 .startsWith("| residual fold, b = -1 | 3 | adam | retraction | 1.0E20 |")
                 .contains("| 2, 2 diverged | 10.00 [10.00, 10.00] |");
     }
@@ -158,7 +158,7 @@ class IsometryExperimentTest {
         List<DeepOutcome> outcomes = files("r").all();
         assertThat(outcomes).hasSize(4).allMatch(outcome -> outcome.run().rate() == 0.01);
         assertThat(outcomes).allMatch(outcome -> outcome.accuracy() > 0.5); // chance: 0.1
-        List<String> table = new IsometryReport(outcomes).table();
+        List<String> table = new IsometryReport(OutcomeGroup.of(outcomes)).table();
         assertThat(table).hasSize(4);
         assertThat(table.get(2))
                 .startsWith("| residual fold, b = -1 | 2 | adam | retraction | 0.01 | 2 | ")
