@@ -7,6 +7,7 @@ import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.IdxWriter;
 import io.github.djlspectral.examples.data.ImageData;
 import io.github.djlspectral.layers.isometry.Parametrization;
+import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -15,7 +16,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -162,9 +166,65 @@ class IsometryExperimentTest {
         assertThat(table).hasSize(4);
         assertThat(table.get(2))
                 .startsWith("| residual fold, b = -1 | 2 | adam | retraction | 0.01 | 2 | ")
-                .contains(" | 1.000 to 1.000 | 1.000 to 1.000 | ");
+                .contains(" | 1.000 to 1.000 | 1.000 to 1.000 | 1.000 | 1.000 | ");
         assertThat(table.get(3))
                 .startsWith("| residual, branches / sqrt(L) | 2 | adam |  | 0.01 | 2 | ");
+    }
+
+    @Test
+    void figuresShowEveryFamily() throws IOException {
+        ImageData data = data(125);
+        List<Family> families = List.of(Family.SHIFTED_ABS_2, Family.CONV_FOLD, Family.RESIDUAL);
+        for (int depth = 1; depth <= 2; depth++) {
+            run(experiment(DeepOptimizer.ADAM, families, depth, 0.01), data, files("r"));
+        }
+        List<OutcomeGroup> groups = OutcomeGroup.of(files("r").all());
+        assertThat(groups).hasSize(6).allMatch(group -> group.outcomes().size() == 2);
+        new IsometryFigures(groups).write(directory);
+        for (String name : List.of("accuracy", "cosine", "gradients", "loss")) {
+            BufferedImage image = ImageIO.read(directory.resolve(name + ".png").toFile());
+            int width = image.getWidth();
+            int height = image.getHeight();
+            int[] pixels = image.getRGB(0, 0, width, height, null, 0, width);
+            // white, black, a grey and a colour for each family
+            assertThat(Arrays.stream(pixels).distinct().count()).as(name).isGreaterThan(5);
+        }
+        DeepOutcome convolution = groups.get(5).outcomes().get(0);
+        assertThat(convolution.run().family()).isEqualTo(Family.CONV_FOLD);
+        assertThat(convolution.before().gradients()).hasSize(2);
+        assertThat(convolution.deviation()).isBetween(0.0, 1e-5);
+    }
+
+    /** The penalty is what the weights would otherwise be moved away from. */
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "NONE")
+    void regularizersKeepFreeWeightsOrthogonal(Regularizer regularizer) throws IOException {
+        ImageData data = data(250);
+        Map<Regularizer, Double> spreads = new EnumMap<>(Regularizer.class);
+        for (Regularizer each : List.of(Regularizer.NONE, regularizer)) {
+            IsometrySettings settings =
+                    new IsometrySettings(
+                            16,
+                            16,
+                            Parametrization.INITIAL,
+                            each,
+                            100 * each.strength(),
+                            DeepOptimizer.ADAM,
+                            0.001,
+                            3,
+                            20);
+            IsometryExperiment experiment =
+                    new IsometryExperiment(
+                            List.of(Family.RESIDUAL_FOLD), List.of(4), List.of(0.01), 1, settings);
+            run(experiment, data, files("r"));
+        }
+        for (DeepOutcome outcome : files("r").all()) {
+            Measurement after = outcome.after();
+            double spread = after.largest() / after.least() - 1;
+            spreads.put(outcome.run().settings().regularizer(), spread);
+        }
+        assertThat(spreads).hasSize(2);
+        assertThat(spreads.get(regularizer)).isLessThan(0.7 * spreads.get(Regularizer.NONE));
     }
 
     @Test
