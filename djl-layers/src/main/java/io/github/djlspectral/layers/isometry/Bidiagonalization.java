@@ -48,11 +48,14 @@ final class Bidiagonalization {
             scale = Math.max(scale, alpha);
             double[] next = product(left.get(k - 1), false);
             double beta = orthogonalize(next, right);
+            if (!Double.isFinite(alpha + beta)) {
+                return new Extremes(Double.NaN, Double.NaN, Double.NaN, Double.NaN, k);
+            }
             scale = Math.max(scale, beta);
             boolean last = k >= most || k >= maxSteps || beta <= ROUNDING * scale;
             if (last || isDue(k)) {
                 Extremes found = extremes(k, k >= most ? 0 : beta);
-                if (last || found.residual() <= tolerance * found.largest()) {
+                if (last || isKnown(found)) {
                     return found;
                 }
             }
@@ -76,8 +79,18 @@ final class Bidiagonalization {
                                 .singletonOrThrow()) {
             found = both.toDoubleArray();
         }
-        double residual = beta * Math.max(Math.abs(found[k]), Math.abs(found[2 * k - 1]));
-        return new Extremes(found[0], found[k - 1], k, residual);
+        // of the triplet i: beta times the last entry of the left vector
+        return new Extremes(
+                found[0],
+                beta * Math.abs(found[k]),
+                found[k - 1],
+                beta * Math.abs(found[2 * k - 1]),
+                k);
+    }
+
+    private boolean isKnown(Extremes found) {
+        return Math.max(found.largestResidual(), found.smallestResidual())
+                <= tolerance * found.largest();
     }
 
     private static double[] array(List<Double> values) {

@@ -57,6 +57,10 @@ public final class ConvolutionFold extends KernelLayer {
         return new Builder();
     }
 
+    int stride() {
+        return stride;
+    }
+
     @Override
     NDList apply(NDArray x, NDArray kernel, NDArray bias, boolean training) {
         return training

@@ -113,7 +113,7 @@ public final class FixedIsometry extends AbstractBlock implements IsometricLayer
                 "sawtooth(" + period + ")",
                 x -> {
                     NDArray shifted = x.add(quarter);
-                    NDArray waves = shifted.div(period).round().mul(period);
+                    NDArray waves = shifted.stopGradient().div(period).round().mul(period);
                     return absolute(shifted.sub(waves)).sub(quarter);
                 });
     }
@@ -144,11 +144,11 @@ public final class FixedIsometry extends AbstractBlock implements IsometricLayer
                     NDArray pairs = grouped(x, 2);
                     NDArray first = pairs.get(":, :, 0");
                     NDArray second = pairs.get(":, :, 1");
-                    NDArray height = Activation.relu(first.mul(sine).sub(second.mul(cosine)));
+                    NDArray height = Activation.relu(times(first, sine).sub(times(second, cosine)));
                     NDList reflected =
                             new NDList(
-                                    first.sub(height.mul(2 * sine)),
-                                    second.add(height.mul(2 * cosine)));
+                                    first.sub(times(height, 2 * sine)),
+                                    second.add(times(height, 2 * cosine)));
                     return NDArrays.stack(reflected, 2).reshape(x.getShape());
                 });
     }
@@ -201,7 +201,7 @@ public final class FixedIsometry extends AbstractBlock implements IsometricLayer
                 "scaledPooling(" + size + ")",
                 size,
                 n -> n / size,
-                x -> grouped(x, size).sum(new int[] {2}).div(Math.sqrt(size)));
+                x -> times(grouped(x, size).sum(new int[] {2}), 1 / Math.sqrt(size)));
     }
 
     /**
@@ -234,7 +234,18 @@ public final class FixedIsometry extends AbstractBlock implements IsometricLayer
 
     /** |x| with the slope 1 at 0, where that of {@link NDArray#abs} is 0. */
     private static NDArray absolute(NDArray x) {
-        return Activation.relu(x.neg()).mul(2).add(x);
+        NDArray negative = Activation.relu(x.neg());
+        return negative.add(negative).add(x);
+    }
+
+    /**
+     * c x. For the backward pass {@link NDArray#mul(Number)} keeps a tensor whose memory is a Java
+     * buffer that the garbage collector may have freed by then; here the engine owns the memory.
+     */
+    private static NDArray times(NDArray x, double c) {
+        try (NDArray factor = x.getManager().ones(new Shape(), x.getDataType())) {
+            return x.mul(factor.muli(c));
+        }
     }
 
     private static NDArray grouped(NDArray x, int size) {

@@ -73,18 +73,26 @@ public final class HouseholderActivation extends AbstractBlock implements Isomet
     /** {@code x - 2 N^T relu(N x)}, a row of N for each pair: dense, for want of a sparse layer. */
     @Override
     public Block toPlain(NDManager manager) {
-        double[] half = angles.getArray().toType(DataType.FLOAT64, true).div(2).toDoubleArray();
-        double[] normals = new double[2 * half.length * half.length];
-        for (int i = 0; i < half.length; i++) {
-            int at = 2 * (half.length * i + i);
-            normals[at] = Math.sin(half[i]);
-            normals[at + 1] = -Math.cos(half[i]);
-        }
-        int n = 2 * half.length;
-        try (NDArray exact = manager.create(normals, new Shape(half.length, n))) {
+        double[] normals = normals();
+        int pairs = (int) angles.getArray().size();
+        try (NDArray exact = manager.create(normals, new Shape(pairs, 2L * pairs))) {
             NDArray rows = exact.toType(angles.getArray().getDataType(), true);
-            Block outer = PlainLayers.linear(rows.transpose().mul(-2), null);
-            return PlainLayers.residual(PlainLayers.hidden(rows, null, outer), rows, n);
+            return PlainLayers.residual(
+                    PlainLayers.hidden(rows, null, PlainLayers.back(rows, -2)), rows, 2L * pairs);
+        }
+    }
+
+    /** N, [n / 2, n], row by row: zeros but for one normal in each. */
+    private double[] normals() {
+        try (NDArray exact = angles.getArray().toType(DataType.FLOAT64, true)) {
+            double[] t = exact.toDoubleArray();
+            double[] normals = new double[2 * t.length * t.length];
+            for (int i = 0; i < t.length; i++) {
+                int at = 2 * (t.length * i + i);
+                normals[at] = Math.sin(t[i] / 2);
+                normals[at + 1] = -Math.cos(t[i] / 2);
+            }
+            return normals;
         }
     }
 

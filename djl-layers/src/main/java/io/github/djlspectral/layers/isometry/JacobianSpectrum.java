@@ -22,14 +22,22 @@ public final class JacobianSpectrum {
     private JacobianSpectrum() {}
 
     /**
-     * The largest and the smallest singular value of a Jacobian, and how far they are known.
+     * The largest and the smallest singular value of a Jacobian, and how well they are known: a
+     * singular value lies within the residual of each, up to rounding. All are NaN if the Jacobian
+     * is not finite.
      *
-     * @param largest the largest singular value
-     * @param smallest the smallest of the min(n, p)
+     * @param largest the largest, from below
+     * @param largestResidual its residual
+     * @param smallest the smallest of the min(n, p), from above
+     * @param smallestResidual its residual
      * @param steps the steps taken, each a product with J and one with its transpose
-     * @param residual each of the two values is within this of a singular value, up to rounding
      */
-    public record Extremes(double largest, double smallest, int steps, double residual) {}
+    public record Extremes(
+            double largest,
+            double largestResidual,
+            double smallest,
+            double smallestResidual,
+            int steps) {}
 
     /**
      * Returns all singular values of d output / d input at one point. Cost: {@link #jacobian}, and
@@ -39,7 +47,8 @@ public final class JacobianSpectrum {
      * @param manager the manager of the result
      * @param input the point, without a batch dimension, float32 or float64 as the block's
      *     parameters
-     * @return the min(n, p) singular values, descending
+     * @return the min(n, p) singular values, descending; all NaN if an entry of the Jacobian is NaN
+     *     or infinite
      * @throws IllegalArgumentException if the input is a scalar
      */
     public static NDArray singularValues(Block block, NDManager manager, NDArray input) {
@@ -110,10 +119,10 @@ public final class JacobianSpectrum {
 
     /**
      * Returns the extreme singular values at one point, after at most so many steps. It stops when
-     * the residual of both falls below 4e-6 (float32) or 1e-12 (float64) of the largest: at once if
+     * the residuals of both fall below 4e-6 (float32) or 1e-12 (float64) of the largest: at once if
      * the Jacobian is orthogonal. The largest takes few steps. The smallest takes up to min(n, p)
-     * if small singular values lie close together relative to the largest, and until then it is an
-     * upper bound; where a direction hides from the random start it stays one.
+     * where small singular values lie close together relative to the largest, as those of a random
+     * matrix do; until then it is but an upper bound.
      *
      * <p>Cost: a forward pass, two backward passes, and two backward passes for each step; memory 8
      * (n + p) bytes for each step.

@@ -3,9 +3,7 @@ package io.github.djlspectral.layers.isometry;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Block;
-import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.Pair;
@@ -20,8 +18,8 @@ import java.util.OptionalDouble;
  *     network are listed one by one under "outer/inner"
  * @param gradientRatio {@code |J^T g| / |g|} over the batch, J from the layer's input to the
  *     network's output, g the gradient at that output
- * @param foldRate for a {@link Fold}, the share of rows times points that are reflected, in [0, 1]:
- *     where the Jacobian changes with the point; otherwise empty
+ * @param foldRate for a {@link Fold} or {@link ConvolutionFold}, the share of rows times points
+ *     (times places) that are reflected, in [0, 1]; empty for other layers
  */
 public record LayerProfile(String name, Spread gradientRatio, OptionalDouble foldRate) {
 
@@ -116,22 +114,10 @@ public record LayerProfile(String name, Spread gradientRatio, OptionalDouble fol
             List<LayerProfile> profiles = new ArrayList<>();
             for (int i = 0; i < layers.size(); i++) {
                 Layer layer = layers.get(i);
-                OptionalDouble rate =
-                        layer.block instanceof Fold fold
-                                ? OptionalDouble.of(foldRate(fold, inputs.get(i)))
-                                : OptionalDouble.empty();
+                OptionalDouble rate = FoldRate.of(layer.block, inputs.get(i));
                 profiles.add(new LayerProfile(layer.name, Spread.of(ratios.get(i)), rate));
             }
             return List.copyOf(profiles);
-        }
-
-        private double foldRate(Fold fold, NDArray input) {
-            Parameter bias = fold.getParameters().get("bias");
-            NDArray pre =
-                    input.matMul(fold.effectiveWeight(scratch).transpose()).add(bias.getArray());
-            // the other folds keep the side where the activation's second slope holds
-            NDArray reflected = fold instanceof ResidualFold ? pre.gt(0) : pre.lt(0);
-            return reflected.toType(DataType.FLOAT64, false).mean().getDouble();
         }
     }
 }

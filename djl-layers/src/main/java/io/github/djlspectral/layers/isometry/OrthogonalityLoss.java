@@ -9,10 +9,16 @@ import ai.djl.training.loss.Loss;
 import java.util.List;
 
 /**
- * A penalty on weights that are not orthogonal, to be added to a task's loss, for instance by
- * {@link ai.djl.training.loss.SimpleCompositeLoss}. It is exact, not estimated. For a residual fold
- * whose active rows are S it bounds how far its Jacobian is from orthogonal: {@code J^T J - I = 4
- * W_S^T (W_S W_S^T - I) W_S}.
+ * A penalty on weights that are not orthogonal, to be added to a task's loss:
+ *
+ * <pre>{@code
+ * new SimpleCompositeLoss()
+ *         .addLoss(Loss.softmaxCrossEntropyLoss())
+ *         .addLoss(OrthogonalityLoss.ofMatrices(weights, 0.1f));
+ * }</pre>
+ *
+ * <p>It is exact, not estimated. For a residual fold whose active rows are S it bounds how far its
+ * Jacobian is from orthogonal: {@code J^T J - I = 4 W_S^T (W_S W_S^T - I) W_S}.
  */
 public final class OrthogonalityLoss extends Loss {
 

@@ -149,34 +149,34 @@ public final class PersistentFold extends AbstractBlock implements IsometricLaye
     public Block toPlain(NDManager manager) {
         NDArray rows = PlainLayers.copy(protectedRows, manager);
         NDArray f = fold.copy(manager);
-        Block outer = PlainLayers.linear(f.transpose().mul(-2), null);
+        SequentialBlock hidden =
+                PlainLayers.hidden(f, PlainLayers.copy(foldBias, manager), PlainLayers.back(f, -2));
         SequentialBlock folded =
                 new SequentialBlock()
                         .add(PlainLayers.linear(rows, null))
-                        .add(
-                                PlainLayers.residual(
-                                        PlainLayers.hidden(
-                                                f, PlainLayers.copy(foldBias, manager), outer),
-                                        f,
-                                        f.getShape().get(0)))
-                        .add(PlainLayers.linear(rows.transpose(), null));
+                        .add(PlainLayers.residual(hidden, f, f.getShape().get(0)))
+                        .add(PlainLayers.back(rows, 1));
         return PlainLayers.sum(folded, plainRest(rows, manager), rows, width);
     }
 
     private Block plainRest(NDArray rows, NDManager manager) {
-        NDArray w = rest.copy(manager);
-        NDArray without =
-                manager.eye(width)
-                        .toType(rows.getDataType(), false)
-                        .sub(rows.transpose().matMul(rows));
-        NDArray inner = persistence == Persistence.BACKWARD ? w : w.matMul(without);
-        SequentialBlock plain =
-                new SequentialBlock()
-                        .add(PlainLayers.linear(inner, PlainLayers.copy(bias, manager)))
-                        .add(Activation.reluBlock());
-        return persistence == Persistence.FORWARD
-                ? plain
-                : plain.add(PlainLayers.linear(without, null));
+        try (NDManager scratch = manager.newSubManager()) {
+            NDArray b = PlainLayers.copy(protectedRows, scratch);
+            NDArray identity = scratch.eye(width).toType(rows.getDataType(), false);
+            NDArray without = identity.sub(b.transpose().matMul(b));
+            NDArray w = rest.copy(scratch);
+            NDArray inner = persistence == Persistence.BACKWARD ? w : w.matMul(without);
+            inner.attach(manager);
+            SequentialBlock plain =
+                    new SequentialBlock()
+                            .add(PlainLayers.linear(inner, PlainLayers.copy(bias, manager)))
+                            .add(Activation.reluBlock());
+            if (persistence != Persistence.FORWARD) {
+                without.attach(manager);
+                plain.add(PlainLayers.linear(without, null));
+            }
+            return plain;
+        }
     }
 
     @Override

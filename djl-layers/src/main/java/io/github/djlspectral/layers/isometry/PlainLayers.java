@@ -91,6 +91,13 @@ public final class PlainLayers {
         return linear;
     }
 
+    /** c W^T x, without a bias; a copy. */
+    static Block back(NDArray weight, double factor) {
+        try (NDArray transposed = weight.transpose()) {
+            return linear(transposed.mul(factor), null);
+        }
+    }
+
     /** relu(W x + b), then U times it; takes the arrays over. */
     static SequentialBlock hidden(NDArray weight, NDArray bias, Block outer) {
         return new SequentialBlock()

@@ -29,7 +29,7 @@ public final class ResidualFold extends Fold {
 
     @Override
     Block plain(NDArray w, NDArray b) {
-        Block outer = PlainLayers.linear(w.transpose().mul(-2), null);
+        Block outer = PlainLayers.back(w, -2);
         return PlainLayers.residual(PlainLayers.hidden(w, b, outer), w, w.getShape().get(1));
     }
 

@@ -22,9 +22,10 @@ public final class Shattering {
     /**
      * Returns the cosine between the Jacobians at each point x and at {@code x + eps |x| v}, v a
      * random unit vector, as vectors of all their entries: 1 inside one affine piece, 0 for
-     * unrelated ones. It is estimated from products with random vectors, which over- or
-     * underestimates by about 1 / sqrt(probes n) in mean over points; with as many probes as there
-     * are outputs, it is exact. Cost: two forward passes, and two backward passes for each probe.
+     * unrelated ones. It is estimated from products with random vectors, for square Jacobians with
+     * a standard deviation of about sqrt(2 / (probes n)) at each point; with as many probes as
+     * there are outputs, it is exact. It is NaN where a Jacobian is zero. Cost: two forward passes,
+     * and two backward passes for each probe.
      *
      * @param block an initialised block [B, ..] to [B, ..] that treats rows independently
      * @param manager the manager whose device is used

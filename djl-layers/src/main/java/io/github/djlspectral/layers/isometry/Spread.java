@@ -5,7 +5,7 @@ import ai.djl.ndarray.types.DataType;
 import java.util.Arrays;
 
 /**
- * Some numbers in four.
+ * Some numbers in four, which are NaN if one of the numbers is.
  *
  * @param min the least
  * @param median the median; of an even count the mean of the middle two
@@ -18,6 +18,9 @@ public record Spread(double min, double median, double mean, double max) {
         double[] sorted = values.clone();
         Arrays.sort(sorted);
         int n = sorted.length;
+        if (Double.isNaN(sorted[n - 1])) { // NaN is sorted last
+            return new Spread(Double.NaN, Double.NaN, Double.NaN, Double.NaN);
+        }
         double median = (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
         double mean = Arrays.stream(sorted).average().orElse(Double.NaN);
         return new Spread(sorted[0], median, mean, sorted[n - 1]);

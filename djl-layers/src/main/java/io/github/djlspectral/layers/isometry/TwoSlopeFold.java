@@ -45,12 +45,14 @@ public final class TwoSlopeFold extends Fold {
     /** {@code x + 2 W^T relu(-W x - b) + tau s_2 W^T b}: all these layers fold alike. */
     @Override
     Block plain(NDArray w, NDArray b) {
-        NDArray back = w.transpose().mul(2);
-        double share = slopes[1] / (slopes[1] - slopes[0]);
-        NDArray shift = back.matMul(b.expandDims(1)).squeeze(1).mul(share);
-        Block outer = PlainLayers.linear(back, shift);
-        return PlainLayers.residual(
-                PlainLayers.hidden(w.neg(), b.neg(), outer), w, w.getShape().get(1));
+        double share = 2 * slopes[1] / (slopes[1] - slopes[0]);
+        try (NDArray back = w.transpose();
+                NDArray shift = back.matMul(b)) {
+            Block outer = PlainLayers.linear(back.mul(2), shift.mul(share));
+            w.muli(-1);
+            b.muli(-1);
+            return PlainLayers.residual(PlainLayers.hidden(w, b, outer), w, w.getShape().get(1));
+        }
     }
 
     /** Builds a {@link TwoSlopeFold}. The bias is 1 at first, so that few rows are reflected. */

@@ -128,9 +128,13 @@ class Kernels(Module):
     outputs = torch.pdist(torch.to(torch.flatten(y, 1), 7))
     return torch.div(outputs, torch.pdist(torch.to(torch.flatten(x, 1), 7)))
 
-  # The singular values, descending.
+  # The singular values, descending; NaN if J is not finite, on which decompositions fail.
   def singular_values(self, J: Tensor) -> Tensor:
-    return torch.linalg_svdvals(J)
+    if not float(torch.linalg_vector_norm(J, inf)) < inf:
+      values = torch.full([min(J.size(0), J.size(1))], nan, dtype=J.dtype, device=J.device)
+    else:
+      values = torch.linalg_svdvals(J)
+    return values
 
   # The singular values of the upper bidiagonal matrix, descending, and the last row of its left
   # singular vectors, [2, k]

@@ -141,7 +141,3 @@ class Kernels(Module):
   def persistent_block_diagonal(self, x: Tensor, B: Tensor, F: Tensor, f: Tensor, W: Tensor, b: Tensor) -> Tensor:
     rest = torch.relu(torch.linear(__torch__.without(x, B), W, b))
     return torch.add(__torch__.fold_within(x, B, F, f), __torch__.without(rest, B))
-
-  # The singular values, descending.
-  def singular_values(self, J: Tensor) -> Tensor:
-    return torch.linalg_svdvals(J)

@@ -2,6 +2,7 @@ package io.github.djlspectral.layers.isometry;
 
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -106,8 +107,26 @@ final class IsometryCatalogue {
 
     /** The largest entry of J^T J - I, or J J^T - I where there are fewer outputs than inputs. */
     static double deviation(Block block, NDManager manager, NDArray point) {
-        NDArray j = JacobianSpectrum.jacobian(block, manager, point);
-        j = j.toType(DataType.FLOAT64, false);
+        return deviation(JacobianSpectrum.jacobian(block, manager, point));
+    }
+
+    /**
+     * The same, of a Jacobian made of one pass per row. Within rounding of a kink the copies of a
+     * point in one batch may fall on different sides, as products round rows differently.
+     */
+    static double deviationRowByRow(Block block, NDManager manager, NDArray point) {
+        Shape[] input = {new Shape(1, point.size())};
+        int p = (int) block.getOutputShapes(input)[0].get(1);
+        NDArray identity = manager.eye(p).toType(point.getDataType(), false);
+        NDList rows = new NDList();
+        for (int i = 0; i < p; i++) {
+            rows.add(pullback(block, point, identity.get(i)));
+        }
+        return deviation(NDArrays.stack(rows));
+    }
+
+    private static double deviation(NDArray jacobian) {
+        NDArray j = jacobian.toType(DataType.FLOAT64, true);
         boolean wide = j.getShape().get(0) < j.getShape().get(1);
         return offIdentity(wide ? j.matMul(j.transpose()) : j.transpose().matMul(j));
     }

@@ -80,7 +80,8 @@ class JacobianSpectrumTest {
         // backward stable: within rounding relative to the largest, which is 1
         assertThat(found.largest()).isCloseTo(1, within(1e-12));
         assertThat(found.smallest()).isCloseTo(smallest, within(1e-12));
-        assertThat(found.residual()).isLessThan(1e-12);
+        assertThat(found.largestResidual()).isLessThan(1e-12);
+        assertThat(found.smallestResidual()).isLessThan(1e-12);
         assertThat(found.steps()).isLessThanOrEqualTo(Math.min(p, n));
     }
 
@@ -141,14 +142,33 @@ class JacobianSpectrumTest {
                 .isZero();
     }
 
+    /** A network that has diverged is reported, not thrown at. */
+    @Test
+    void notFiniteGivesNotANumber() {
+        Block block = linear(normal(5, 4).div(0));
+        NDArray point = normal(4);
+        double[] all = JacobianSpectrum.singularValues(block, manager, point).toDoubleArray();
+        assertThat(all).containsOnly(Double.NaN).hasSize(4);
+        assertThat(JacobianSpectrum.extremes(block, manager, point).smallest()).isNaN();
+        NDArray j = JacobianSpectrum.jacobian(block, manager, point);
+        assertThat(JacobianDeviation.of(j).partial()).isNaN();
+        assertThat(Spread.of(1, Double.NaN, 3).min()).isNaN();
+        assertThat(Spread.of(4, 1, 3, 2)).isEqualTo(new Spread(1, 2.5, 2.5, 4));
+    }
+
     @Test
     void fewStepsGiveABoundAndSayHowGood() {
         NDArray a = withSpectrum(257, 257, geometric(257, 1e-3));
         Extremes found = JacobianSpectrum.extremes(linear(a), manager, normal(257), 12, 1);
         assertThat(found.steps()).isEqualTo(12);
         assertThat(found.largest()).isBetween(0.9, 1.0);
+        assertThat(1 - found.largest()).isLessThanOrEqualTo(found.largestResidual());
         assertThat(found.smallest()).isGreaterThan(1e-3);
-        assertThat(found.residual()).isGreaterThan(1e-6);
+        assertThat(found.smallestResidual()).isGreaterThan(1e-6);
+        Extremes more = JacobianSpectrum.extremes(linear(a), manager, normal(257), 60, 1);
+        assertThat(more.largest()).isCloseTo(1, within(1e-6));
+        assertThat(more.largestResidual()).isLessThan(1e-3);
+        assertThat(more.smallest()).isBetween(1e-3, found.smallest());
     }
 
     /** A point of any shape: a circular 1 x 1 convolution is its matrix at every place. */

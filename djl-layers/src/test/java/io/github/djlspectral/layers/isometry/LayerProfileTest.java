@@ -19,6 +19,8 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class LayerProfileTest {
 
@@ -109,6 +111,28 @@ class LayerProfileTest {
             double trace = j.mul(manager.eye(12).toType(DataType.FLOAT64, false)).sum().getDouble();
             assertThat(trace).isCloseTo(12 - 2 * 7 * rate, within(1e-12));
         }
+    }
+
+    /** For convolutions too, over the places where the kernel lies within the image. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void foldRateAndJacobianOfAConvolutionAgree(int stride) {
+        ConvolutionFold fold =
+                ConvolutionFold.builder()
+                        .setChannels(3)
+                        .setKernel(2)
+                        .optStride(stride)
+                        .optInitialBias(-0.5f)
+                        .build();
+        SequentialBlock network = new SequentialBlock().add(fold);
+        network.initialize(manager, DataType.FLOAT64, new Shape(1, 3, 4, 4));
+        NDArray x = normal(1, 3, 4, 4);
+        double rate = LayerProfile.of(network, manager, x, 1).get(0).foldRate().getAsDouble();
+        int rows = 3 * (stride == 1 ? 9 : 4);
+        assertThat(rate).isBetween(0.1, 0.6);
+        NDArray j = JacobianSpectrum.jacobian(network, manager, x.get(0));
+        double trace = j.mul(manager.eye(48).toType(DataType.FLOAT64, false)).sum().getDouble();
+        assertThat(trace).isCloseTo(48 - 2 * rows * rate, within(1e-12));
     }
 
     /** Depth 200, width 64: exact families keep every gradient's length, He-ReLU loses it. */

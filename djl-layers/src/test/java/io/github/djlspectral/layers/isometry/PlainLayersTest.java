@@ -85,7 +85,11 @@ class PlainLayersTest {
                         reloaded(layer, new SequentialBlock().add(layers().get(name)), manager);
                 assertThat(IsometryCatalogue.forward(copy, x)).as(name).isEqualTo(y);
 
+                int before = manager.getManagedArrays().size();
                 Block plain = PlainLayers.of(layer, manager);
+                assertThat(manager.getManagedArrays())
+                        .as("what %s leaves behind besides new parameters", name)
+                        .hasSizeLessThanOrEqualTo(before + plain.getParameters().size());
                 assertStock(plain);
                 NDArray same = IsometryCatalogue.forward(plain, x);
                 assertThat(same.sub(y).abs().max().getFloat()).as(name).isLessThan(1e-5f);

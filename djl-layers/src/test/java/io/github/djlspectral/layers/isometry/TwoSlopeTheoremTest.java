@@ -65,7 +65,7 @@ class TwoSlopeTheoremTest {
         Block hidden =
                 new SequentialBlock()
                         .add(PlainLayers.linear(c, bias))
-                        .addSingleton(z -> z.maximum(0).mul(ABOVE).add(z.minimum(0).mul(BELOW)))
+                        .addSingleton(this::twoSlopes)
                         .add(PlainLayers.linear(b, null));
         Block layer = PlainLayers.sum(PlainLayers.linear(a, null), hidden, a, N);
         double worst = 0;
@@ -74,6 +74,11 @@ class TwoSlopeTheoremTest {
             worst = Math.max(worst, IsometryCatalogue.deviation(layer, manager, point));
         }
         return worst;
+    }
+
+    private NDArray twoSlopes(NDArray z) {
+        NDArray slopes = z.gt(0).toType(DataType.FLOAT64, true).mul(ABOVE - BELOW).add(BELOW);
+        return z.mul(slopes);
     }
 
     @Test
