@@ -19,12 +19,11 @@ final class SeededNormals {
     NDArray next(NDManager manager, Shape shape, NDArray model) {
         double[] values = new double[Math.toIntExact(shape.size())];
         fill(values);
-        NDArray exact = manager.create(values, shape);
-        NDArray typed = exact.toType(model.getDataType(), false);
-        if (typed != exact) {
-            exact.close();
+        try (NDArray exact = manager.create(values, shape)) {
+            // a copy: a graph may need it when the Java buffer behind this one is gone
+            NDArray typed = exact.toType(model.getDataType(), true);
+            return typed.toDevice(model.getDevice(), false);
         }
-        return typed.toDevice(model.getDevice(), false);
     }
 
     synchronized void fill(double[] values) {

@@ -241,7 +241,8 @@ class JacobianLossTest {
     @ParameterizedTest
     @ValueSource(strings = {"backward", "gram", "difference"})
     void pointsOfAnyShape(String kind) {
-        Block scaled = LambdaBlock.singleton(x -> x.mul(1.5f));
+        NDArray factor = manager.create(1.5f);
+        Block scaled = LambdaBlock.singleton(x -> x.mul(factor));
         NDArray x = manager.randomNormal(new Shape(3, 2, 4, 4));
         NDList none = new NDList();
         JacobianLoss loss = JacobianLoss.backward(scaled, 2, 1);
