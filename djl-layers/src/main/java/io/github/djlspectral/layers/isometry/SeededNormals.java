@@ -19,10 +19,11 @@ final class SeededNormals {
     NDArray next(NDManager manager, Shape shape, NDArray model) {
         double[] values = new double[Math.toIntExact(shape.size())];
         fill(values);
-        try (NDArray exact = manager.create(values, shape)) {
-            // a copy: a graph may need it when the Java buffer behind this one is gone
-            NDArray typed = exact.toType(model.getDataType(), true);
-            return typed.toDevice(model.getDevice(), false);
+        try (NDArray exact = manager.create(values, shape);
+                NDArray typed = exact.toType(model.getDataType(), true)) {
+            // A copy: the first lies in a Java buffer, and so does the second if of the same type,
+            // which may be gone when a backward pass needs it.
+            return typed.duplicate().toDevice(model.getDevice(), false);
         }
     }
 

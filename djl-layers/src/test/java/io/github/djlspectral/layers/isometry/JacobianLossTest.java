@@ -278,6 +278,38 @@ class JacobianLossTest {
         assertThat(value(() -> loss("backward", network, 6).evaluate(x))).isNotEqualTo(first);
     }
 
+    /** What the graph keeps must not lie in Java buffers: they go before the backward pass. */
+    @ParameterizedTest
+    @ValueSource(strings = {"backward", "gram", "difference"})
+    void theGradientSurvivesAGarbageCollection(String kind) {
+        Block network = network("fold");
+        NDArray x = normal(5, 6);
+        NDArray weight = network.getParameters().valueAt(0).getArray();
+        double[] expected = gradient(kind, network, x, weight, false);
+        for (int i = 0; i < 5; i++) {
+            // gradients add up: rounding
+            assertThat(gradient(kind, network, x, weight, true))
+                    .containsExactly(expected, within(1e-11));
+        }
+    }
+
+    private double[] gradient(
+            String kind, Block network, NDArray x, NDArray weight, boolean collect) {
+        NDArray before = weight.getGradient().toType(DataType.FLOAT64, false).duplicate();
+        try (GradientCollector collector = Engine.getEngine("PyTorch").newGradientCollector()) {
+            NDArray penalty = loss(kind, network, 7).evaluate(x);
+            if (collect) {
+                System.gc();
+                // what was freed is taken by others
+                for (int i = 0; i < 1000; i++) {
+                    manager.ones(new Shape(1 + i % 60), DataType.FLOAT64).close();
+                }
+            }
+            collector.backward(penalty);
+        }
+        return weight.getGradient().sub(before).toDoubleArray();
+    }
+
     @Test
     void gradientsReachOnlyThroughTheLoss() {
         Block network = network("fold");
