@@ -44,7 +44,10 @@ public abstract class Fold extends AbstractBlock implements IsometricLayer {
                                 .build());
     }
 
-    /** The native function, of activations, W, bias and {@link #constants}. */
+    /**
+     * The native function, of activations, W, bias and {@link #constants}; with {@code _cayley}
+     * after its name it takes free entries and base in place of W.
+     */
     abstract String function();
 
     /** More arguments of the native function, which are closed after the call. */
@@ -60,12 +63,14 @@ public abstract class Fold extends AbstractBlock implements IsometricLayer {
             PairList<String, Object> params) {
         NDArray x = inputs.singletonOrThrow();
         requireActivations(x.getShape());
-        NDArray w = weight.value(parameterStore, x, training);
         NDArray b = parameterStore.getValue(bias, x.getDevice(), training);
-        try (NDList constants = constants(x)) {
-            NDList arguments = new NDList(x, w, b);
-            arguments.addAll(constants);
-            return call(x.getManager(), arguments, training);
+        if (weight.isBetterImplicit(x.getShape().get(0))) {
+            NDList factors = weight.factors(parameterStore, x, training);
+            return call(function() + "_cayley", x, factors, b, training);
+        }
+        NDArray w = weight.value(parameterStore, x, training);
+        try {
+            return call(function(), x, new NDList(w), b, training);
         } finally {
             if (weight.isDerived()) {
                 w.close();
@@ -73,11 +78,15 @@ public abstract class Fold extends AbstractBlock implements IsometricLayer {
         }
     }
 
-    private NDList call(NDManager manager, NDList arguments, boolean training) {
-        Object[] all = arguments.toArray();
-        return training
-                ? OrthogonalWeight.KERNELS.callWithGradient(manager, function(), all)
-                : OrthogonalWeight.KERNELS.call(manager, function(), all);
+    private NDList call(String function, NDArray x, NDList w, NDArray b, boolean training) {
+        try (NDList constants = constants(x)) {
+            NDList arguments = new NDList(x).addAll(w);
+            arguments.add(b);
+            Object[] all = arguments.addAll(constants).toArray();
+            return training
+                    ? OrthogonalWeight.KERNELS.callWithGradient(x.getManager(), function, all)
+                    : OrthogonalWeight.KERNELS.call(x.getManager(), function, all);
+        }
     }
 
     /**

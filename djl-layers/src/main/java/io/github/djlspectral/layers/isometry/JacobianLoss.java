@@ -135,10 +135,11 @@ public final class JacobianLoss extends Loss {
     public NDArray evaluate(NDArray inputs) {
         NDManager manager = inputs.getManager();
         try (NDManager scratch = manager.newSubManager()) {
-            NDArray mean = penalties(scratch, inputs, normals);
-            NDArray loss = mean.mean().mul(lambda);
-            loss.attach(manager);
-            return loss;
+            NDArray penalties = penalties(scratch, inputs, normals);
+            NDArray factor = scratch.create(lambda).toType(inputs.getDataType(), false);
+            return Linearization.KERNELS
+                    .callWithGradient(manager, "mean_times", penalties, factor)
+                    .singletonOrThrow();
         }
     }
 

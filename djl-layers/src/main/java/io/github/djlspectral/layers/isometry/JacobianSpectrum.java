@@ -74,28 +74,33 @@ public final class JacobianSpectrum {
             NDArray point = point(scratch, input);
             Shape output = outputShape(block, scratch, point);
             int p = Math.toIntExact(output.size());
+            int passes = (p + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE;
+            // All passes have the same shape, as another would round otherwise: beside a kink the
+            // copies of the point would come to lie on both sides.
+            int size = (p + passes - 1) / passes;
             NDList rows = new NDList();
-            for (int from = 0; from < p; from += ROWS_AT_ONCE) {
-                int to = Math.min(p, from + ROWS_AT_ONCE);
-                rows.add(rows(block, scratch, point, from, to));
+            for (int from = 0; from < p; from += size) {
+                rows.add(rows(block, scratch, point, from, size));
             }
-            NDArray jacobian = NDArrays.concat(rows, 0);
+            NDArray jacobian = NDArrays.concat(rows, 0).get(":" + p);
             jacobian.attach(manager);
             return jacobian;
         }
     }
 
-    /** Rows [from, to): output i of copy i by its input. */
-    private static NDArray rows(Block block, NDManager scratch, NDArray point, int from, int to) {
-        try (NDArray copies = point.repeat(0, to - from);
+    /** Rows from one on, output i of copy i by its input; those beyond the last are zero. */
+    private static NDArray rows(Block block, NDManager scratch, NDArray point, int from, int size) {
+        try (NDArray copies = point.repeat(0, size);
                 Linearization linear = Linearization.of(block, scratch, copies)) {
-            NDManager inner = linear.manager();
-            long p = linear.outputs().size() / (to - from);
+            Shape shape = linear.outputs().getShape();
+            int p = Math.toIntExact(shape.size() / size);
             NDArray selected =
-                    inner.arange(from, to)
-                            .oneHot(Math.toIntExact(p), point.getDataType())
-                            .reshape(linear.outputs().getShape());
-            NDArray rows = linear.vjp(selected).reshape(to - from, -1);
+                    linear.manager()
+                            .arange(from, from + size)
+                            .oneHot(p + size, point.getDataType())
+                            .get(":, :" + p)
+                            .reshape(shape);
+            NDArray rows = linear.vjp(selected).reshape(size, -1);
             rows.attach(scratch);
             return rows;
         }

@@ -1,6 +1,7 @@
 package io.github.djlspectral.layers.isometry;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
@@ -80,12 +81,8 @@ final class OrthogonalWeight {
             return;
         }
         long n = Math.max(rows, columns);
-        // a 1 x 1 skew-symmetric matrix has no free entries, but an array has at least one
-        first.setShape(
-                new Shape(
-                        parametrization == Parametrization.HOUSEHOLDER
-                                ? rows * columns
-                                : Math.max(1, n * (n - 1) / 2)));
+        boolean reflected = parametrization == Parametrization.HOUSEHOLDER;
+        first.setShape(new Shape(reflected ? rows * columns : n * n));
         parameters.get(1).setShape(shape);
     }
 
@@ -95,30 +92,47 @@ final class OrthogonalWeight {
 
     /** Returns the matrix on a device; with a graph if training. Whether to close it: isDerived. */
     NDArray value(ParameterStore store, NDArray activation, boolean training) {
-        NDArray first = store.getValue(parameters.get(0), activation.getDevice(), training);
-        if (!isDerived()) {
-            if (training && parametrization == Parametrization.RETRACTION) {
-                retract(first);
-            }
-            return first;
+        if (isDerived()) {
+            return derived(store, activation, training);
         }
-        if (training && parameters.get(1).requiresGradient()) {
-            parameters.get(1).freeze(true); // the trainer of a loaded model thaws all parameters
+        NDArray weight = store.getValue(parameters.get(0), activation.getDevice(), training);
+        if (training && parametrization == Parametrization.RETRACTION) {
+            retract(weight);
         }
-        NDArray base = store.getValue(parameters.get(1), activation.getDevice(), training);
-        if (base.getShape().size() == 1) {
-            return base.duplicate();
-        }
+        return weight;
+    }
+
+    private NDArray derived(ParameterStore store, NDArray activation, boolean training) {
         String function =
                 switch (parametrization) {
                     case CAYLEY -> "cayley";
                     case EXPONENTIAL -> "exponential";
                     default -> "householder";
                 };
+        Object[] factors = factors(store, activation, training).toArray();
         return (training
-                        ? KERNELS.callWithGradient(activation.getManager(), function, first, base)
-                        : KERNELS.call(activation.getManager(), function, first, base))
+                        ? KERNELS.callWithGradient(activation.getManager(), function, factors)
+                        : KERNELS.call(activation.getManager(), function, factors))
                 .singletonOrThrow();
+    }
+
+    /** Returns what a derived matrix is made from, on a device: free entries and base. */
+    NDList factors(ParameterStore store, NDArray activation, boolean training) {
+        Parameter base = parameters.get(1);
+        if (training && base.requiresGradient()) {
+            base.freeze(true); // the trainer of a loaded model thaws all parameters
+        }
+        NDList factors = new NDList();
+        for (Parameter parameter : parameters) {
+            factors.add(store.getValue(parameter, activation.getDevice(), training));
+        }
+        return factors;
+    }
+
+    /** Tells whether products with so few rows are cheaper without the matrix being made. */
+    boolean isBetterImplicit(long rows) {
+        return parametrization == Parametrization.CAYLEY
+                && rows < parameters.get(1).getArray().getShape().get(1);
     }
 
     /** Tells whether {@link #value} makes a new array each time. */

@@ -112,11 +112,11 @@ public final class OrthogonalityLoss extends Loss {
             }
             arrays.add(weight.getArray());
         }
-        try (NDArray sum =
-                Linearization.KERNELS
-                        .callWithGradient(manager, function, arrays)
-                        .singletonOrThrow()) {
-            return sum.mul(lambda);
+        try (NDArray number = manager.create(lambda);
+                NDArray factor = number.toType(arrays.get(0).getDataType(), true)) {
+            return Linearization.KERNELS
+                    .callWithGradient(manager, function, arrays, factor)
+                    .singletonOrThrow();
         }
     }
 }

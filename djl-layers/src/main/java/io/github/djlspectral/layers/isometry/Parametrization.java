@@ -13,9 +13,10 @@ package io.github.djlspectral.layers.isometry;
 public enum Parametrization {
 
     /**
-     * {@code W = W_0 (I + A)^(-1) (I - A)}, A skew-symmetric with free entries that begin at 0:
-     * orthonormal to rounding after any step of any optimizer. One linear solve of n x n per
-     * forward pass. Rotations by exactly 180 degrees from W_0 are out of reach.
+     * {@code W = W_0 (I + A)^(-1) (I - A)}, {@code A = P - P^T} with free entries P [n, n] that
+     * begin at 0: orthonormal to rounding after any step of any optimizer. One factorisation of n x
+     * n per forward pass; W itself is made only for batches of n or more. Rotations by exactly 180
+     * degrees from W_0 are out of reach.
      */
     CAYLEY,
 

@@ -19,12 +19,12 @@ final class SeededNormals {
     NDArray next(NDManager manager, Shape shape, NDArray model) {
         double[] values = new double[Math.toIntExact(shape.size())];
         fill(values);
-        NDArray exact = manager.create(values, shape);
-        NDArray typed = exact.toType(model.getDataType(), false);
-        if (typed != exact) {
-            exact.close();
+        try (NDArray exact = manager.create(values, shape);
+                NDArray typed = exact.toType(model.getDataType(), true)) {
+            // A copy: the first lies in a Java buffer, and so does the second if of the same type,
+            // which may be gone when a backward pass needs it.
+            return typed.duplicate().toDevice(model.getDevice(), false);
         }
-        return typed.toDevice(model.getDevice(), false);
     }
 
     synchronized void fill(double[] values) {

@@ -1,12 +1,44 @@
 # Folds: piecewise-affine layers with an orthogonal Jacobian, for activations x [B, n], a matrix W
 # [m, n] with orthonormal rows and a bias b [m].
 
-# The skew-symmetric n x n matrix whose strictly lower triangle is p, row by row.
-def skew(p: Tensor, n: int) -> Tensor:
-  at = torch.tril_indices(n, n, -1, dtype=4, device=p.device)
-  lower = torch.index_put(torch.zeros([n, n], dtype=p.dtype, device=p.device), [at[0], at[1]], p)
-  return torch.sub(lower, torch.t(lower))
+# I + P - P^T, P the n x n matrix with the entries p; column by column, as of a matrix stored row by row
+# libtorch 2.7 factorises the transpose.
+def shifted_skew(p: Tensor, n: int) -> Tensor:
+  P = torch.reshape(p, [n, n])
+  identity = torch.eye(n, dtype=p.dtype, device=p.device)
+  return torch.t(torch.add(torch.sub(identity, P), torch.t(P)))
 
+# W x for x [B, n], W = base (2 S^(-1) - I) with S = I + A, A skew-symmetric; and the factors of S. For B
+# less than n this is cheaper than to make W, forward and back.
+def cayley_rows(x: Tensor, S: Tensor, base: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+  u, LU, pivots, info = torch._linalg_solve_ex(S, torch.t(x))
+  turned = torch.sub(torch.mul(torch.t(u), 2.), x)
+  return (torch.linear(turned, base), torch.detach(LU), pivots)
+
+# W^T z for z [B, m]. The factors are constants: the derivative by S enters as that of the solution v of
+# v S = t, dv = -v dS S^(-1), through a term that is 0.
+def cayley_columns(z: Tensor, S: Tensor, LU: Tensor, pivots: Tensor, base: Tensor) -> Tensor:
+  t = torch.mm(z, base)
+  v = torch.linalg_lu_solve(LU, pivots, torch.detach(t), left=False)
+  zero = torch.mm(v, torch.sub(S, torch.detach(S)))
+  v = torch.linalg_lu_solve(LU, pivots, torch.sub(t, zero), left=False)
+  return torch.sub(torch.mul(v, 2.), t)
+
+# sigma(y + b) - s2 y, slopes (s1, s2) of sigma
+def below(y: Tensor, b: Tensor, slopes: Tensor) -> Tensor:
+  z = torch.add(y, b)
+  s1 = slopes[0]
+  s2 = slopes[1]
+  sigma = torch.where(torch.gt(z, 0.), torch.mul(z, s2), torch.mul(z, s1))
+  return torch.sub(sigma, torch.mul(y, s2))
+
+# 2 / (s2 - s1)
+def reach(slopes: Tensor) -> Tensor:
+  return torch.div(2., torch.sub(slopes[1], slopes[0]))
+
+# |z| with the slope 1 at 0, where that of abs is 0
+def absolute(z: Tensor) -> Tensor:
+  return torch.add(z, torch.relu(torch.neg(z)), alpha=2.)
 
 # A wide base turned by P from the right, base P, or a tall one by P^T from the left: rows, or columns,
 # stay orthonormal.
@@ -43,18 +75,16 @@ class Kernels(Module):
   __parameters__ = []
   __buffers__ = []
 
-  # base (I + A)^(-1) (I - A) for skew-symmetric A.
+  # base (I + A)^(-1) (I - A) for A = P - P^T.
   def cayley(self, p: Tensor, base: Tensor) -> Tensor:
-    n = max(base.size(0), base.size(1))
-    identity = torch.eye(n, dtype=p.dtype, device=p.device)
-    A = __torch__.skew(p, n)
-    P = torch.linalg_solve(torch.add(identity, A), torch.sub(identity, A))
-    return __torch__.turned(base, P)
+    S = __torch__.shifted_skew(p, max(base.size(0), base.size(1)))
+    return __torch__.turned(base, torch.linalg_solve(S, torch.t(S)))
 
-  # base exp(A) for skew-symmetric A.
+  # base exp(A) for A = P - P^T.
   def exponential(self, p: Tensor, base: Tensor) -> Tensor:
-    A = __torch__.skew(p, max(base.size(0), base.size(1)))
-    return __torch__.turned(base, torch.linalg_matrix_exp(A))
+    n = max(base.size(0), base.size(1))
+    P = torch.reshape(p, [n, n])
+    return __torch__.turned(base, torch.linalg_matrix_exp(torch.sub(P, torch.t(P))))
 
   # base times the reflections at the columns of V, in compact form: I - U S^(-1) U^T, U the columns at
   # length 1, S = triu(U^T U, 1) + I / 2. Schreiber and Van Loan, "A storage-efficient WY representation
@@ -104,20 +134,31 @@ class Kernels(Module):
   def residual_fold(self, x: Tensor, W: Tensor, b: Tensor) -> Tensor:
     return __torch__.fold(x, W, b)
 
-  # |W x + b|, with the slope 1 at 0, where that of abs is 0
+  # |W x + b|
   def absolute_fold(self, x: Tensor, W: Tensor, b: Tensor) -> Tensor:
-    z = torch.linear(x, W, b)
-    return torch.add(z, torch.relu(torch.neg(z)), alpha=2.)
+    return __torch__.absolute(torch.linear(x, W, b))
 
   # x + tau W^T (sigma(W x + b) - s2 W x), slopes (s1, s2) of sigma, tau = 2 / (s2 - s1)
   def two_slope_fold(self, x: Tensor, W: Tensor, b: Tensor, slopes: Tensor) -> Tensor:
-    y = torch.linear(x, W)
-    z = torch.add(y, b)
-    s1 = slopes[0]
-    s2 = slopes[1]
-    sigma = torch.where(torch.gt(z, 0.), torch.mul(z, s2), torch.mul(z, s1))
-    folded = torch.sub(sigma, torch.mul(y, s2))
-    return torch.add(x, torch.mul(torch.mm(folded, W), torch.div(2., torch.sub(s2, s1))))
+    folded = __torch__.below(torch.linear(x, W), b, slopes)
+    return torch.add(x, torch.mul(torch.mm(folded, W), __torch__.reach(slopes)))
+
+  # The three with W by Cayley, not made.
+  def residual_fold_cayley(self, x: Tensor, p: Tensor, base: Tensor, b: Tensor) -> Tensor:
+    S = __torch__.shifted_skew(p, x.size(1))
+    y, LU, pivots = __torch__.cayley_rows(x, S, base)
+    z = torch.relu(torch.add(y, b))
+    return torch.sub(x, __torch__.cayley_columns(z, S, LU, pivots, base), alpha=2.)
+
+  def absolute_fold_cayley(self, x: Tensor, p: Tensor, base: Tensor, b: Tensor) -> Tensor:
+    y, LU, pivots = __torch__.cayley_rows(x, __torch__.shifted_skew(p, x.size(1)), base)
+    return __torch__.absolute(torch.add(y, b))
+
+  def two_slope_fold_cayley(self, x: Tensor, p: Tensor, base: Tensor, b: Tensor, slopes: Tensor) -> Tensor:
+    S = __torch__.shifted_skew(p, x.size(1))
+    y, LU, pivots = __torch__.cayley_rows(x, S, base)
+    folded = __torch__.cayley_columns(__torch__.below(y, b, slopes), S, LU, pivots, base)
+    return torch.add(x, torch.mul(folded, __torch__.reach(slopes)))
 
   # z - 2 relu(n . z) n on pairs z of neighbours, n = (sin t/2, -cos t/2), an angle t for each pair
   def householder_activation(self, x: Tensor, angles: Tensor) -> Tensor:

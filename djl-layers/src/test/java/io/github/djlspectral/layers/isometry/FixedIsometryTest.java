@@ -10,6 +10,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.SequentialBlock;
+import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
 import java.util.List;
 import java.util.stream.Stream;
@@ -22,6 +23,10 @@ class FixedIsometryTest {
 
     static Stream<FixedIsometry> layers() {
         return Stream.of(
+                FixedIsometry.abs(),
+                FixedIsometry.shiftedAbs(0.5),
+                FixedIsometry.sawtooth(1.5),
+                FixedIsometry.householder(1),
                 FixedIsometry.groupSort(2),
                 FixedIsometry.groupSort(4),
                 FixedIsometry.absSort(),
@@ -59,6 +64,28 @@ class FixedIsometryTest {
                     assertThat(offIdentity(j.matMul(j.transpose()))).isLessThan(1e-13 * n);
                 }
             }
+        }
+    }
+
+    /** What a backward pass needs must not be memory of Java's, which may be gone by then. */
+    @ParameterizedTest
+    @MethodSource("layers")
+    void gradientsSurviveGarbageCollection(FixedIsometry layer) {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDArray x = manager.randomNormal(new Shape(1, 64));
+            x.setRequiresGradient(true);
+            NDArray j = JacobianSpectrum.jacobian(layer, manager, x.get(0).stopGradient());
+            try (GradientCollector collector = Engine.getEngine("PyTorch").newGradientCollector()) {
+                NDArray y = forward(layer, x);
+                System.gc();
+                for (int i = 0; i < 2000; i++) {
+                    manager.create(new float[] {7, 7}).close(); // takes freed memory
+                }
+                collector.backward(y.sum());
+            }
+            NDArray expected = j.sum(new int[] {0});
+            assertThat(x.getGradient().squeeze(0).sub(expected).abs().max().getFloat())
+                    .isLessThan(1e-6f);
         }
     }
 

@@ -241,7 +241,8 @@ class JacobianLossTest {
     @ParameterizedTest
     @ValueSource(strings = {"backward", "gram", "difference"})
     void pointsOfAnyShape(String kind) {
-        Block scaled = LambdaBlock.singleton(x -> x.mul(1.5f));
+        NDArray factor = manager.create(1.5f);
+        Block scaled = LambdaBlock.singleton(x -> x.mul(factor));
         NDArray x = manager.randomNormal(new Shape(3, 2, 4, 4));
         NDList none = new NDList();
         JacobianLoss loss = JacobianLoss.backward(scaled, 2, 1);
@@ -275,6 +276,38 @@ class JacobianLossTest {
         assertThat(value(() -> two.evaluate(x))).isEqualTo(first);
         assertThat(value(() -> two.evaluate(x))).isEqualTo(second);
         assertThat(value(() -> loss("backward", network, 6).evaluate(x))).isNotEqualTo(first);
+    }
+
+    /** What the graph keeps must not lie in Java buffers: they go before the backward pass. */
+    @ParameterizedTest
+    @ValueSource(strings = {"backward", "gram", "difference"})
+    void theGradientSurvivesAGarbageCollection(String kind) {
+        Block network = network("fold");
+        NDArray x = normal(5, 6);
+        NDArray weight = network.getParameters().valueAt(0).getArray();
+        double[] expected = gradient(kind, network, x, weight, false);
+        for (int i = 0; i < 5; i++) {
+            // gradients add up: rounding
+            assertThat(gradient(kind, network, x, weight, true))
+                    .containsExactly(expected, within(1e-11));
+        }
+    }
+
+    private double[] gradient(
+            String kind, Block network, NDArray x, NDArray weight, boolean collect) {
+        NDArray before = weight.getGradient().toType(DataType.FLOAT64, false).duplicate();
+        try (GradientCollector collector = Engine.getEngine("PyTorch").newGradientCollector()) {
+            NDArray penalty = loss(kind, network, 7).evaluate(x);
+            if (collect) {
+                System.gc();
+                // what was freed is taken by others
+                for (int i = 0; i < 1000; i++) {
+                    manager.ones(new Shape(1 + i % 60), DataType.FLOAT64).close();
+                }
+            }
+            collector.backward(penalty);
+        }
+        return weight.getGradient().sub(before).toDoubleArray();
     }
 
     @Test

@@ -10,6 +10,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Activation;
+import ai.djl.nn.Block;
 import ai.djl.nn.LambdaBlock;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
@@ -41,13 +42,17 @@ class LayerProfileTest {
         return manager.randomNormal(0, 1, new Shape(shape), DataType.FLOAT64);
     }
 
+    /** Keeps the factor open, as the backward pass needs it. */
+    private Block times(double factor) {
+        NDArray open = manager.create(factor);
+        return LambdaBlock.singleton(x -> x.mul(open));
+    }
+
     /** x -> 2x -> 6x -> -3x, whose gradients are known. */
     @Test
     void gradientRatiosOfKnownLayers() {
-        SequentialBlock inner = new SequentialBlock();
-        inner.addSingleton(x -> x.mul(3)).addSingleton(x -> x.mul(-0.5));
-        SequentialBlock network = new SequentialBlock();
-        network.addSingleton(x -> x.mul(2)).add(inner);
+        SequentialBlock inner = new SequentialBlock().add(times(3)).add(times(-0.5));
+        SequentialBlock network = new SequentialBlock().add(times(2)).add(inner);
         List<LayerProfile> profiles = LayerProfile.of(network, manager, normal(5, 4), 1);
         assertThat(profiles)
                 .extracting(LayerProfile::name)
@@ -68,7 +73,7 @@ class LayerProfileTest {
     @Test
     void rowsOfTheBatchAreMeasuredApart() {
         SequentialBlock network = new SequentialBlock();
-        network.add(LambdaBlock.singleton(x -> x.square().mul(0.5)));
+        network.addSingleton(NDArray::square).add(times(0.5));
         NDArray x = manager.create(new double[] {1, 2, 4, 9}, new Shape(4, 1));
         NDArray g = manager.create(new double[] {1, -1, 5, 2}, new Shape(4, 1));
         Spread ratio = LayerProfile.of(network, manager, x, g).get(0).gradientRatio();
@@ -182,7 +187,7 @@ class LayerProfileTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> LayerProfile.of(empty, manager, normal(2, 2), 1))
                 .withMessageContaining("no layers");
-        SequentialBlock identity = new SequentialBlock().addSingleton(x -> x.mul(1));
+        SequentialBlock identity = new SequentialBlock().add(times(1));
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> LayerProfile.of(identity, manager, normal(2, 2), normal(2, 3)))
                 .withMessageContaining("(2, 2), has (2, 3)");
