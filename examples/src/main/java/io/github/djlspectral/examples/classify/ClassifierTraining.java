@@ -45,7 +45,7 @@ public final class ClassifierTraining implements AutoCloseable {
      * @param side the height and width of an image
      * @param batches the training images in their order
      * @param optimizer closed with this
-     * @param maxNorm the gradient is scaled to this norm if it is longer; may be infinite
+     * @param maxNorm the gradient is scaled to this norm if it is longer; infinite: never
      * @param seed decides the initial weights
      */
     public ClassifierTraining(
@@ -139,7 +139,9 @@ public final class ClassifierTraining implements AutoCloseable {
                 if (!Double.isFinite(value)) {
                     throw diverged("The loss is " + value, null);
                 }
-                GradientClipping.byGlobalNorm(trainer, maxNorm);
+                if (maxNorm < Float.POSITIVE_INFINITY) {
+                    GradientClipping.byGlobalNorm(trainer, maxNorm);
+                }
                 observer.observe(i, value);
                 sum += value;
             } catch (IllegalStateException e) { // NaN, infinity, or a weight moved too far

@@ -29,6 +29,11 @@ enum DeepOptimizer {
         this.rates = rates;
     }
 
+    /** Returns the one of them that suits most networks. */
+    double usualRate() {
+        return rates.get(rates.size() / 2);
+    }
+
     /** Returns the learning rates to try if none are given. */
     List<Double> rates() {
         return rates;

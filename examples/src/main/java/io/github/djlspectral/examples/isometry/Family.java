@@ -2,6 +2,7 @@ package io.github.djlspectral.examples.isometry;
 
 import ai.djl.nn.Block;
 import ai.djl.nn.SequentialBlock;
+import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
 
@@ -12,7 +13,7 @@ enum Family {
             Kind.EXACT, "residual fold, b = -2", plan -> VectorLayers.residualFold(plan, -2)),
     RESIDUAL_FOLD_0(Kind.EXACT, "residual fold, b = 0", plan -> VectorLayers.residualFold(plan, 0)),
     FEW_ROWS(Kind.EXACT, "residual fold, n/8 rows, b = 0", VectorLayers::residualFoldFewRows),
-    LEAKY_FOLD(Kind.EXACT, "leaky fold, slopes 0.1 and 1", VectorLayers::leakyFold),
+    LEAKY_FOLD(Kind.EXACT, "leaky fold, n/8 rows, b = 0", VectorLayers::leakyFold),
     ABS_FOLD(Kind.EXACT, "feedforward |V x + b|", VectorLayers::absFold),
     SHIFTED_ABS_2(
             Kind.EXACT, "feedforward |V x + b + 2| - 2", plan -> VectorLayers.shiftedAbs(plan, 2)),
@@ -47,6 +48,9 @@ enum Family {
         /** Images; for comparison. */
         PLAIN_IMAGE
     }
+
+    /** A fold, its feedforward and its convolutional relative, and what to compare with. */
+    static final List<Family> QUICK = List.of(RESIDUAL_FOLD, SHIFTED_ABS_3, RESIDUAL, CONV_FOLD);
 
     private final Kind kind;
     private final String label;

@@ -23,6 +23,11 @@ import picocli.CommandLine.Option;
         })
 public final class IsometryCommand implements Runnable {
 
+    private static final int DEPTH = 200;
+    private static final int QUICK_DEPTH = 20;
+    private static final int SEEDS = 3;
+    private static final int EPOCHS = 15;
+
     @Option(
             names = "--data",
             paramLabel = "<dir>",
@@ -41,16 +46,20 @@ public final class IsometryCommand implements Runnable {
     private int side;
 
     @Option(
+            names = "--quick",
+            description = {
+                "Some minutes instead of hours: four families, depth 20, one learning rate, one seed,"
+                        + " two epochs, unless given."
+            })
+    private boolean quick;
+
+    @Option(
             names = "--family",
             split = ",",
             description = "What layers to train: ${COMPLETION-CANDIDATES}. Default: all.")
-    private List<Family> families = List.of(Family.values());
+    private List<Family> families;
 
-    @Option(
-            names = "--depth",
-            split = ",",
-            defaultValue = "200",
-            description = "Numbers of layers. Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--depth", split = ",", description = "Numbers of layers. Default: 200.")
     private List<Integer> depths;
 
     @Option(
@@ -113,8 +122,8 @@ public final class IsometryCommand implements Runnable {
                             + " ${DEFAULT-VALUE}.")
     private double adamRate;
 
-    @Option(names = "--epochs", defaultValue = "10", description = "Default: ${DEFAULT-VALUE}.")
-    private int epochs;
+    @Option(names = "--epochs", description = "Default: 15.")
+    private Integer epochs;
 
     @Option(
             names = "--batch",
@@ -122,8 +131,8 @@ public final class IsometryCommand implements Runnable {
             description = "Images per step. Default: ${DEFAULT-VALUE}.")
     private int batch;
 
-    @Option(names = "--seeds", defaultValue = "3", description = "Default: ${DEFAULT-VALUE}.")
-    private int seeds;
+    @Option(names = "--seeds", description = "Default: 3.")
+    private Integer seeds;
 
     @Option(
             names = "--probe",
@@ -148,6 +157,7 @@ public final class IsometryCommand implements Runnable {
 
     @Override
     public void run() {
+        setDefaults();
         IsometrySettings settings = settings();
         if (probe) {
             NetworkProbe networks = new NetworkProbe(families, depths, settings);
@@ -155,12 +165,7 @@ public final class IsometryCommand implements Runnable {
             return;
         }
         IsometryExperiment experiment =
-                new IsometryExperiment(
-                        families,
-                        depths,
-                        rates == null ? optimizer.rates() : rates,
-                        seeds,
-                        settings);
+                new IsometryExperiment(families, depths, rates, seeds, settings);
         OutcomeFiles files = new OutcomeFiles(out);
         if (!reportOnly) {
             ImageData images = images();
@@ -168,6 +173,24 @@ public final class IsometryCommand implements Runnable {
             experiment.run(images, files, System.out);
         }
         report(files.all());
+    }
+
+    private void setDefaults() {
+        if (families == null) {
+            families = quick ? Family.QUICK : List.of(Family.values());
+        }
+        if (depths == null) {
+            depths = List.of(quick ? QUICK_DEPTH : DEPTH);
+        }
+        if (rates == null) {
+            rates = quick ? List.of(optimizer.usualRate()) : optimizer.rates();
+        }
+        if (seeds == null) {
+            seeds = quick ? 1 : SEEDS;
+        }
+        if (epochs == null) {
+            epochs = quick ? 2 : EPOCHS;
+        }
     }
 
     private IsometrySettings settings() {

@@ -39,7 +39,7 @@ record IsometryReport(List<OutcomeGroup> groups) {
         List<DeepOutcome> finished = group.finished();
         int diverged = all.size() - finished.size();
         List<String> cells = new ArrayList<>();
-        cells.add(run.family().label());
+        cells.add(markdown(run.family()));
         cells.add(String.valueOf(run.depth()));
         cells.add(run.settings().optimizer().toString());
         cells.add(run.family().hasOrthogonalWeights() ? run.settings().constraint() : "");
@@ -86,6 +86,11 @@ record IsometryReport(List<OutcomeGroup> groups) {
         double largest =
                 outcomes.stream().mapToDouble(o -> when.apply(o).largest()).max().orElseThrow();
         return number(least) + " to " + number(largest);
+    }
+
+    /** The name of a family in a table's cell. */
+    static String markdown(Family family) {
+        return family.label().replace("|", "\\|");
     }
 
     /** Writes a number with three decimals, or with an exponent where that says nothing. */

@@ -42,7 +42,7 @@ record ProbeReport(List<ProbeResult> results) {
 
     private static String row(ProbeResult result) {
         List<String> cells = new ArrayList<>();
-        cells.add(result.family().label());
+        cells.add(IsometryReport.markdown(result.family()));
         cells.add(String.valueOf(result.depth()));
         cells.add(
                 IsometryReport.number(result.leastGradient())
