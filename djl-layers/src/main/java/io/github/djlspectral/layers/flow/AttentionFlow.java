@@ -9,6 +9,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.NormalInitializer;
 import ai.djl.util.PairList;
+import io.github.djlspectral.torch.GraphConstants;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -148,10 +149,7 @@ public final class AttentionFlow extends AbstractBlock {
     }
 
     private NDArray settings(NDArray tokens) {
-        double[] values = {stepSize, temperature};
-        try (NDArray exact = tokens.getManager().create(values)) {
-            return exact.toType(tokens.getDataType(), true);
-        }
+        return GraphConstants.of(tokens.getManager(), tokens.getDataType(), stepSize, temperature);
     }
 
     private void requireTokens(NDArray tokens) {

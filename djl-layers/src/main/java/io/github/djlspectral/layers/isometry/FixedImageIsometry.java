@@ -5,9 +5,11 @@ import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
+import ai.djl.nn.Activation;
 import ai.djl.nn.pooling.Pool;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import io.github.djlspectral.torch.GraphConstants;
 import java.util.function.UnaryOperator;
 
 /**
@@ -127,7 +129,10 @@ public final class FixedImageIsometry extends AbstractBlock {
                 1,
                 size,
                 s -> shape(s, s.get(1), size),
-                x -> Pool.avgPool2d(x, window, window, new Shape(0, 0), false, true).mul(size));
+                x ->
+                        GraphConstants.times(
+                                Pool.avgPool2d(x, window, window, new Shape(0, 0), false, true),
+                                size));
     }
 
     /**
@@ -141,7 +146,10 @@ public final class FixedImageIsometry extends AbstractBlock {
                 1,
                 1,
                 s -> s.slice(0, 2),
-                x -> x.sum(new int[] {2, 3}).div(Math.sqrt(x.getShape().slice(2).size())));
+                x ->
+                        GraphConstants.times(
+                                x.sum(new int[] {2, 3}),
+                                1 / Math.sqrt(x.getShape().slice(2).size())));
     }
 
     /**
@@ -207,7 +215,7 @@ public final class FixedImageIsometry extends AbstractBlock {
                 1,
                 1,
                 s -> shape(s, 2 * s.get(1), 1),
-                x -> NDArrays.maximum(x, 0).concat(NDArrays.maximum(x.neg(), 0), 1));
+                x -> Activation.relu(x).concat(Activation.relu(x.neg()), 1));
     }
 
     private static void requireAtLeastTwo(String what, int value) {

@@ -11,6 +11,7 @@ import ai.djl.nn.Block;
 import ai.djl.nn.LambdaBlock;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import io.github.djlspectral.torch.GraphConstants;
 import java.util.function.IntUnaryOperator;
 import java.util.function.UnaryOperator;
 
@@ -144,11 +145,14 @@ public final class FixedIsometry extends AbstractBlock implements IsometricLayer
                     NDArray pairs = grouped(x, 2);
                     NDArray first = pairs.get(":, :, 0");
                     NDArray second = pairs.get(":, :, 1");
-                    NDArray height = Activation.relu(times(first, sine).sub(times(second, cosine)));
+                    NDArray height =
+                            Activation.relu(
+                                    GraphConstants.times(first, sine)
+                                            .sub(GraphConstants.times(second, cosine)));
                     NDList reflected =
                             new NDList(
-                                    first.sub(times(height, 2 * sine)),
-                                    second.add(times(height, 2 * cosine)));
+                                    first.sub(GraphConstants.times(height, 2 * sine)),
+                                    second.add(GraphConstants.times(height, 2 * cosine)));
                     return NDArrays.stack(reflected, 2).reshape(x.getShape());
                 });
     }
@@ -201,7 +205,9 @@ public final class FixedIsometry extends AbstractBlock implements IsometricLayer
                 "scaledPooling(" + size + ")",
                 size,
                 n -> n / size,
-                x -> times(grouped(x, size).sum(new int[] {2}), 1 / Math.sqrt(size)));
+                x ->
+                        GraphConstants.times(
+                                grouped(x, size).sum(new int[] {2}), 1 / Math.sqrt(size)));
     }
 
     /**
@@ -236,16 +242,6 @@ public final class FixedIsometry extends AbstractBlock implements IsometricLayer
     private static NDArray absolute(NDArray x) {
         NDArray negative = Activation.relu(x.neg());
         return negative.add(negative).add(x);
-    }
-
-    /**
-     * c x. For the backward pass {@link NDArray#mul(Number)} keeps a tensor whose memory is a Java
-     * buffer that the garbage collector may have freed by then; here the engine owns the memory.
-     */
-    private static NDArray times(NDArray x, double c) {
-        try (NDArray factor = x.getManager().ones(new Shape(), x.getDataType())) {
-            return x.mul(factor.muli(c));
-        }
     }
 
     private static NDArray grouped(NDArray x, int size) {

@@ -11,6 +11,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.ConstantInitializer;
 import ai.djl.util.PairList;
+import io.github.djlspectral.torch.GraphConstants;
 
 /**
  * The Householder activation with one trainable angle t for each pair z of neighbours, [B, n] to
@@ -75,8 +76,8 @@ public final class HouseholderActivation extends AbstractBlock implements Isomet
     public Block toPlain(NDManager manager) {
         double[] normals = normals();
         int pairs = (int) angles.getArray().size();
-        try (NDArray exact = manager.create(normals, new Shape(pairs, 2L * pairs))) {
-            NDArray rows = exact.toType(angles.getArray().getDataType(), true);
+        try (NDArray flat = GraphConstants.of(manager, angles.getArray().getDataType(), normals)) {
+            NDArray rows = flat.reshape(pairs, 2L * pairs);
             return PlainLayers.residual(
                     PlainLayers.hidden(rows, null, PlainLayers.back(rows, -2)), rows, 2L * pairs);
         }

@@ -7,6 +7,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.loss.Loss;
+import io.github.djlspectral.torch.GraphConstants;
 
 /**
  * A penalty on the Jacobian J of a network where it is not isometric, at the points of a batch, by
@@ -136,7 +137,7 @@ public final class JacobianLoss extends Loss {
         NDManager manager = inputs.getManager();
         try (NDManager scratch = manager.newSubManager()) {
             NDArray penalties = penalties(scratch, inputs, normals);
-            NDArray factor = scratch.create(lambda).toType(inputs.getDataType(), false);
+            NDArray factor = GraphConstants.of(scratch, inputs.getDataType(), lambda);
             return Linearization.KERNELS
                     .callWithGradient(manager, "mean_times", penalties, factor)
                     .singletonOrThrow();

@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.loss.Loss;
+import io.github.djlspectral.torch.GraphConstants;
 import java.util.List;
 
 /**
@@ -112,8 +113,7 @@ public final class OrthogonalityLoss extends Loss {
             }
             arrays.add(weight.getArray());
         }
-        try (NDArray number = manager.create(lambda);
-                NDArray factor = number.toType(arrays.get(0).getDataType(), true)) {
+        try (NDArray factor = GraphConstants.of(manager, arrays.get(0).getDataType(), lambda)) {
             return Linearization.KERNELS
                     .callWithGradient(manager, function, arrays, factor)
                     .singletonOrThrow();

@@ -3,6 +3,7 @@ package io.github.djlspectral.layers.isometry;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.nn.Block;
+import io.github.djlspectral.torch.GraphConstants;
 
 /**
  * {@code x + tau W^T (sigma(W x + b) - s_2 W x)}, {@code tau = 2 / (s_2 - s_1)}, for any activation
@@ -37,9 +38,8 @@ public final class TwoSlopeFold extends Fold {
 
     @Override
     NDList constants(NDArray activation) {
-        try (NDArray exact = activation.getManager().create(slopes)) {
-            return new NDList(exact.toType(activation.getDataType(), true));
-        }
+        return new NDList(
+                GraphConstants.of(activation.getManager(), activation.getDataType(), slopes));
     }
 
     /** {@code x + 2 W^T relu(-W x - b) + tau s_2 W^T b}: all these layers fold alike. */

@@ -8,6 +8,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.NormalInitializer;
 import ai.djl.util.PairList;
+import io.github.djlspectral.torch.GraphConstants;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -61,9 +62,9 @@ final class SelfAttention extends AbstractBlock {
             NDList inputs,
             boolean training,
             PairList<String, Object> params) {
-        NDArray x = inputs.singletonOrThrow().mul(Math.sqrt(dimension));
+        NDArray x = GraphConstants.times(inputs.singletonOrThrow(), Math.sqrt(dimension));
         for (Parameter[] layer : layers) {
-            NDArray h = Tokens.unit(x).mul(Math.sqrt(dimension));
+            NDArray h = GraphConstants.times(Tokens.unit(x), Math.sqrt(dimension));
             NDArray[] projected = new NDArray[MATRICES.length - 1];
             for (int i = 0; i < projected.length; i++) {
                 projected[i] = split(h.matMul(value(parameterStore, layer[i], h, training)));
@@ -83,7 +84,7 @@ final class SelfAttention extends AbstractBlock {
     /** softmax(Q K^T / sqrt(d / heads)) V, all [B, heads, n, d / heads]. */
     private NDArray attention(NDArray query, NDArray key, NDArray value) {
         double scale = Math.sqrt((double) heads / dimension);
-        NDArray scores = query.matMul(key.transpose(0, 1, 3, 2)).mul(scale);
+        NDArray scores = GraphConstants.times(query.matMul(key.transpose(0, 1, 3, 2)), scale);
         return scores.softmax(-1).matMul(value);
     }
 

@@ -13,6 +13,7 @@ import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.NormalInitializer;
 import ai.djl.util.PairList;
 import io.github.djlspectral.examples.data.Mnist;
+import io.github.djlspectral.torch.GraphConstants;
 
 /**
  * Digits [B, 1, 28, 28] in, logits [B, 10] out. Patches become tokens by a linear map, gain a
@@ -60,7 +61,8 @@ final class TokenClassifier extends AbstractBlock {
         NDArray embedded = embed(parameterStore, inputs.singletonOrThrow(), training);
         NDList mixed = mixer.forward(parameterStore, new NDList(embedded), training);
         NDArray mean = mixed.singletonOrThrow().mean(new int[] {1});
-        return head.forward(parameterStore, new NDList(mean.mul(Math.sqrt(width))), training);
+        return head.forward(
+                parameterStore, new NDList(GraphConstants.times(mean, Math.sqrt(width))), training);
     }
 
     /** Returns the tokens before the mixer, unit vectors [B, n, d]. */

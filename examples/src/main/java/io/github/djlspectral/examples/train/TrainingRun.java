@@ -26,6 +26,7 @@ import io.github.djlspectral.optim.StatefulOptimizer;
 import io.github.djlspectral.optim.UpdateObserver;
 import io.github.djlspectral.optim.diagnostics.SpectrumRecorder;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
+import io.github.djlspectral.torch.GraphConstants;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -253,7 +254,9 @@ public final class TrainingRun implements AutoCloseable {
             Shape shape = new Shape(batch.batchSize(), batch.contextLength());
             NDArray inputs = scratch.create(batch.inputs(), shape);
             NDArray targets = scratch.create(batch.targets(), shape);
-            NDArray loss = gpt2.loss(parameters, inputs, targets, true).div(options.accumulate);
+            NDArray loss =
+                    GraphConstants.times(
+                            gpt2.loss(parameters, inputs, targets, true), 1.0 / options.accumulate);
             collector.backward(loss);
             return loss.getFloat();
         }
