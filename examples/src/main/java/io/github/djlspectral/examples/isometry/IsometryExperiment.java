@@ -46,6 +46,7 @@ record IsometryExperiment(
      * @throws BadInputException if there are too few images, or files of other runs
      */
     void run(ImageData data, OutcomeFiles files, PrintStream out) {
+        NetworkProbe.requireTwo(data.test());
         Runner runner = new Runner(data, files, new DeepProgress(runsLeft(files), settings, out));
         for (int depth : depths) {
             for (Family family : families) {
@@ -138,7 +139,7 @@ record IsometryExperiment(
 
         private int cut() {
             int all = data.train().size();
-            if (all < HELD_OUT_SHARE) {
+            if (all < 2 * HELD_OUT_SHARE) {
                 throw new BadInputException(
                         "There are only "
                                 + all

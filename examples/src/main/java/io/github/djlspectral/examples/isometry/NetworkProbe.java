@@ -7,7 +7,9 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.training.ParameterStore;
+import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.ImageData;
+import io.github.djlspectral.examples.data.ImageSet;
 import io.github.djlspectral.examples.report.Countdown;
 import io.github.djlspectral.layers.isometry.LayerProfile;
 import io.github.djlspectral.layers.isometry.Shattering;
@@ -42,6 +44,7 @@ record NetworkProbe(List<Family> families, List<Integer> depths, IsometrySetting
 
     /** Writes {@code probe.csv}, {@code probe.md} and {@code probe.png}. */
     void run(ImageData data, Path directory, PrintStream out) {
+        requireTwo(data.test());
         Countdown countdown = new Countdown(families.size() * depths.size());
         List<ProbeResult> results = new ArrayList<>();
         for (int depth : depths) {
@@ -54,6 +57,15 @@ record NetworkProbe(List<Family> families, List<Integer> depths, IsometrySetting
         report.write(directory);
         report.table().forEach(out::println);
         out.println("Results are in " + directory);
+    }
+
+    /** Distances and their ratios need two images. */
+    static void requireTwo(ImageSet test) {
+        if (test.size() < 2) {
+            throw new BadInputException(
+                    "There is only one image to test with, but networks are measured with two or"
+                            + " more: give a folder of ten or more pictures with --data");
+        }
     }
 
     private ProbeResult measure(Family family, int depth, ImageData data) {

@@ -228,6 +228,21 @@ class IsometryExperimentTest {
     }
 
     @Test
+    void tooFewImagesAreNamed() throws IOException {
+        ImageData data = data(125);
+        IsometryExperiment two =
+                experiment(DeepOptimizer.ADAM, List.of(Family.HE_RELU), 1, 0.1, 0.2);
+        ImageData one = new ImageData(data.train(), data.test().part(0, 1), data.classes(), "one");
+        assertThatThrownBy(() -> run(two, one, files("r")))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("only one image to test with");
+        ImageData few = new ImageData(data.train().part(0, 19), data.test(), data.classes(), "few");
+        assertThatThrownBy(() -> run(two, few, files("r")))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("only 19 training images");
+    }
+
+    @Test
     void badNumbersAreNamed() {
         assertThatThrownBy(() -> experiment(DeepOptimizer.ADAM, List.of(Family.HE_RELU), 0, 0.1))
                 .isInstanceOf(BadInputException.class)
