@@ -10,6 +10,7 @@ import ai.djl.nn.Activation;
 import ai.djl.nn.Block;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import io.github.djlspectral.torch.GraphConstants;
 
 /** The residual layer of everyday, {@code x + scale (V relu(W x + b) + c)}. */
 final class ResidualLayer extends AbstractBlock {
@@ -43,7 +44,7 @@ final class ResidualLayer extends AbstractBlock {
         NDArray z = first.forward(parameterStore, inputs, training).singletonOrThrow();
         NDList hidden = new NDList(Activation.relu(z));
         NDArray branch = second.forward(parameterStore, hidden, training).singletonOrThrow();
-        return new NDList(x.add(branch.mul(scale)));
+        return new NDList(x.add(GraphConstants.times(branch, scale)));
     }
 
     @Override
