@@ -97,7 +97,7 @@ record ProbeReport(List<ProbeResult> results) {
     private static XYChart chart(List<ProbeResult> shown) {
         XYChart chart =
                 IsometryFigures.chart(
-                        "Jacobians of nearby images before training: those who fold less can learn",
+                        "Jacobians of nearby images before training: fewer folds leave more in common",
                         "distance from an image, by its length",
                         "cosine of the Jacobians");
         chart.getStyler().setXAxisLogarithmic(true);
