@@ -6,12 +6,13 @@ import ai.djl.nn.Block;
 import io.github.djlspectral.torch.GraphConstants;
 
 /**
- * {@code x + tau W^T (sigma(W x + b) - s_2 W x)}, {@code tau = 2 / (s_2 - s_1)}, for any activation
- * sigma with two different slopes, s_1 below 0 and s_2 above: leaky ReLU too, whose plain residual
- * layer is not isometric. Up to an orthogonal matrix and constants this is every layer with hidden
- * rows in general position whose Jacobian is orthogonal. Rows with a positive pre-activation pass
- * unchanged but for a shift, the others are reflected. As the slopes come closer, tau grows and
- * with it rounding.
+ * {@code x + tau W^T (sigma(z) - s_2 z)}, {@code z = W x + b}, {@code tau = 2 / (s_2 - s_1)}, for
+ * any activation sigma with two different slopes, s_1 below 0 and s_2 above: leaky ReLU too, whose
+ * plain residual layer is not isometric. Up to an orthogonal matrix and constants this is every
+ * layer with hidden rows in general position whose Jacobian is orthogonal. Rows with a positive
+ * pre-activation pass unchanged, the others are reflected; with W x in place of z in the skip they
+ * would be shifted too, and hundreds of layers drift apart. As the slopes come closer, tau grows
+ * and with it rounding.
  */
 public final class TwoSlopeFold extends Fold {
 
@@ -42,17 +43,13 @@ public final class TwoSlopeFold extends Fold {
                 GraphConstants.of(activation.getManager(), activation.getDataType(), slopes));
     }
 
-    /** {@code x + 2 W^T relu(-W x - b) + tau s_2 W^T b}: all these layers fold alike. */
+    /** {@code x + 2 W^T relu(-W x - b)}: all these layers fold alike. */
     @Override
     Block plain(NDArray w, NDArray b) {
-        double share = 2 * slopes[1] / (slopes[1] - slopes[0]);
-        try (NDArray back = w.transpose();
-                NDArray shift = back.matMul(b)) {
-            Block outer = PlainLayers.linear(back.mul(2), shift.mul(share));
-            w.muli(-1);
-            b.muli(-1);
-            return PlainLayers.residual(PlainLayers.hidden(w, b, outer), w, w.getShape().get(1));
-        }
+        Block outer = PlainLayers.back(w, 2);
+        w.muli(-1);
+        b.muli(-1);
+        return PlainLayers.residual(PlainLayers.hidden(w, b, outer), w, w.getShape().get(1));
     }
 
     /** Builds a {@link TwoSlopeFold}. The bias is 1 at first, so that few rows are reflected. */

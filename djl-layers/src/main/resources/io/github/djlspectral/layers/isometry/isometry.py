@@ -24,13 +24,13 @@ def cayley_columns(z: Tensor, S: Tensor, LU: Tensor, pivots: Tensor, base: Tenso
   v = torch.linalg_lu_solve(LU, pivots, torch.sub(t, zero), left=False)
   return torch.sub(torch.mul(v, 2.), t)
 
-# sigma(y + b) - s2 y, slopes (s1, s2) of sigma
+# sigma(z) - s2 z for z = y + b, slopes (s1, s2) of sigma
 def below(y: Tensor, b: Tensor, slopes: Tensor) -> Tensor:
   z = torch.add(y, b)
   s1 = slopes[0]
   s2 = slopes[1]
   sigma = torch.where(torch.gt(z, 0.), torch.mul(z, s2), torch.mul(z, s1))
-  return torch.sub(sigma, torch.mul(y, s2))
+  return torch.sub(sigma, torch.mul(z, s2))
 
 # 2 / (s2 - s1)
 def reach(slopes: Tensor) -> Tensor:
@@ -139,7 +139,7 @@ class Kernels(Module):
   def absolute_fold(self, x: Tensor, W: Tensor, b: Tensor) -> Tensor:
     return __torch__.absolute(torch.linear(x, W, b))
 
-  # x + tau W^T (sigma(W x + b) - s2 W x), slopes (s1, s2) of sigma, tau = 2 / (s2 - s1)
+  # x + tau W^T (sigma(z) - s2 z), z = W x + b, slopes (s1, s2) of sigma, tau = 2 / (s2 - s1)
   def two_slope_fold(self, x: Tensor, W: Tensor, b: Tensor, slopes: Tensor) -> Tensor:
     folded = __torch__.below(torch.linear(x, W), b, slopes)
     return torch.add(x, torch.mul(torch.mm(folded, W), __torch__.reach(slopes)))

@@ -50,13 +50,10 @@ final class VectorLayers {
         return Math.max(1, plan.width() / FEW);
     }
 
-    /** An eighth of the rows: a bias would shift all that is not reflected, layer by layer. */
     static Block leakyFold(LayerPlan plan) {
         return TwoSlopeFold.builder()
                 .setWidth(plan.width())
                 .setSlopes(LEAK, 1)
-                .optRows(few(plan))
-                .optInitialBias(0)
                 .optParametrization(plan.parametrization())
                 .build();
     }
