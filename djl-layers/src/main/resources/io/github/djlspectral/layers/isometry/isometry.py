@@ -1,27 +1,22 @@
 # Folds: piecewise-affine layers with an orthogonal Jacobian, for activations x [B, n], a matrix W
 # [m, n] with orthonormal rows and a bias b [m].
 
-# I + P - P^T, P the n x n matrix with the entries p; column by column, as of a matrix stored row by row
-# libtorch 2.7 factorises the transpose.
+# I + P - P^T, P the n x n matrix with the entries p.
 def shifted_skew(p: Tensor, n: int) -> Tensor:
   P = torch.reshape(p, [n, n])
   identity = torch.eye(n, dtype=p.dtype, device=p.device)
-  return torch.t(torch.add(torch.sub(identity, P), torch.t(P)))
+  return torch.sub(torch.add(identity, P), torch.t(P))
 
-# W x for x [B, n], W = base (2 S^(-1) - I) with S = I + A, A skew-symmetric; and the factors of S. For B
-# less than n this is cheaper than to make W, forward and back.
-def cayley_rows(x: Tensor, S: Tensor, base: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
-  u, LU, pivots, info = torch._linalg_solve_ex(S, torch.t(x))
-  turned = torch.sub(torch.mul(torch.t(u), 2.), x)
-  return (torch.linear(turned, base), torch.detach(LU), pivots)
+# W x for x [B, n], W = base (2 S^(-1) - I) with S = I + A, A skew-symmetric. For B less than n two
+# factorisations of S are cheaper than to make W and differentiate that.
+def cayley_rows(x: Tensor, S: Tensor, base: Tensor) -> Tensor:
+  u = torch.t(torch.linalg_solve(S, torch.t(x)))
+  return torch.linear(torch.sub(torch.mul(u, 2.), x), base)
 
-# W^T z for z [B, m]. The factors are constants: the derivative by S enters as that of the solution v of
-# v S = t, dv = -v dS S^(-1), through a term that is 0.
-def cayley_columns(z: Tensor, S: Tensor, LU: Tensor, pivots: Tensor, base: Tensor) -> Tensor:
+# W^T z for z [B, m]
+def cayley_columns(z: Tensor, S: Tensor, base: Tensor) -> Tensor:
   t = torch.mm(z, base)
-  v = torch.linalg_lu_solve(LU, pivots, torch.detach(t), left=False)
-  zero = torch.mm(v, torch.sub(S, torch.detach(S)))
-  v = torch.linalg_lu_solve(LU, pivots, torch.sub(t, zero), left=False)
+  v = torch.linalg_solve(S, t, left=False)
   return torch.sub(torch.mul(v, 2.), t)
 
 # sigma(z) - s2 z for z = y + b, slopes (s1, s2) of sigma
@@ -147,18 +142,18 @@ class Kernels(Module):
   # The three with W by Cayley, not made.
   def residual_fold_cayley(self, x: Tensor, p: Tensor, base: Tensor, b: Tensor) -> Tensor:
     S = __torch__.shifted_skew(p, x.size(1))
-    y, LU, pivots = __torch__.cayley_rows(x, S, base)
+    y = __torch__.cayley_rows(x, S, base)
     z = torch.relu(torch.add(y, b))
-    return torch.sub(x, __torch__.cayley_columns(z, S, LU, pivots, base), alpha=2.)
+    return torch.sub(x, __torch__.cayley_columns(z, S, base), alpha=2.)
 
   def absolute_fold_cayley(self, x: Tensor, p: Tensor, base: Tensor, b: Tensor) -> Tensor:
-    y, LU, pivots = __torch__.cayley_rows(x, __torch__.shifted_skew(p, x.size(1)), base)
+    y = __torch__.cayley_rows(x, __torch__.shifted_skew(p, x.size(1)), base)
     return __torch__.absolute(torch.add(y, b))
 
   def two_slope_fold_cayley(self, x: Tensor, p: Tensor, base: Tensor, b: Tensor, slopes: Tensor) -> Tensor:
     S = __torch__.shifted_skew(p, x.size(1))
-    y, LU, pivots = __torch__.cayley_rows(x, S, base)
-    folded = __torch__.cayley_columns(__torch__.below(y, b, slopes), S, LU, pivots, base)
+    y = __torch__.cayley_rows(x, S, base)
+    folded = __torch__.cayley_columns(__torch__.below(y, b, slopes), S, base)
     return torch.add(x, torch.mul(folded, __torch__.reach(slopes)))
 
   # z - 2 relu(n . z) n on pairs z of neighbours, n = (sin t/2, -cos t/2), an angle t for each pair
