@@ -45,14 +45,14 @@ public abstract class Fold extends AbstractBlock implements IsometricLayer {
     }
 
     /**
-     * The native function, of activations, W, bias and {@link #constants}; with {@code _cayley}
-     * after its name it takes free entries and base in place of W.
+     * The native function, of activations, W and bias; with {@code _cayley} after its name it takes
+     * free entries and base in place of W.
      */
     abstract String function();
 
-    /** More arguments of the native function, which are closed after the call. */
-    NDList constants(NDArray activation) {
-        return new NDList();
+    @Override
+    protected void prepare(Shape[] inputShapes) {
+        requireActivations(inputShapes[0]);
     }
 
     @Override
@@ -78,15 +78,13 @@ public abstract class Fold extends AbstractBlock implements IsometricLayer {
         }
     }
 
-    private NDList call(String function, NDArray x, NDList w, NDArray b, boolean training) {
-        try (NDList constants = constants(x)) {
-            NDList arguments = new NDList(x).addAll(w);
-            arguments.add(b);
-            Object[] all = arguments.addAll(constants).toArray();
-            return training
-                    ? OrthogonalWeight.KERNELS.callWithGradient(x.getManager(), function, all)
-                    : OrthogonalWeight.KERNELS.call(x.getManager(), function, all);
-        }
+    private static NDList call(String function, NDArray x, NDList w, NDArray b, boolean training) {
+        NDList arguments = new NDList(x).addAll(w);
+        arguments.add(b);
+        Object[] all = arguments.toArray();
+        return training
+                ? OrthogonalWeight.KERNELS.callWithGradient(x.getManager(), function, all)
+                : OrthogonalWeight.KERNELS.call(x.getManager(), function, all);
     }
 
     /**

@@ -49,7 +49,7 @@ public final class JacobianSpectrum {
      *     parameters
      * @return the min(n, p) singular values, descending; all NaN if an entry of the Jacobian is NaN
      *     or infinite
-     * @throws IllegalArgumentException if the input is a scalar
+     * @throws IllegalArgumentException if the input is a scalar or not finite
      */
     public static NDArray singularValues(Block block, NDManager manager, NDArray input) {
         try (NDArray jacobian = jacobian(block, manager, input)) {
@@ -67,7 +67,7 @@ public final class JacobianSpectrum {
      * @param manager the manager of the result
      * @param input the point
      * @return the Jacobian, [p, n]
-     * @throws IllegalArgumentException if the input is a scalar
+     * @throws IllegalArgumentException if the input is a scalar or not finite
      */
     public static NDArray jacobian(Block block, NDManager manager, NDArray input) {
         try (NDManager scratch = manager.newSubManager()) {
@@ -115,7 +115,7 @@ public final class JacobianSpectrum {
      * @param manager the manager whose device is used
      * @param input the point
      * @return the extremes
-     * @throws IllegalArgumentException if the input is a scalar
+     * @throws IllegalArgumentException if the input is a scalar or not finite
      * @see #extremes(Block, NDManager, NDArray, int, long)
      */
     public static Extremes extremes(Block block, NDManager manager, NDArray input) {
@@ -138,7 +138,8 @@ public final class JacobianSpectrum {
      * @param maxSteps the most steps, at least 1; min(n, p) always suffice
      * @param seed of the random start
      * @return the extremes
-     * @throws IllegalArgumentException if the input is a scalar or {@code maxSteps} less than 1
+     * @throws IllegalArgumentException if the input is a scalar or not finite or {@code maxSteps}
+     *     less than 1
      */
     public static Extremes extremes(
             Block block, NDManager manager, NDArray input, int maxSteps, long seed) {
@@ -159,6 +160,9 @@ public final class JacobianSpectrum {
         }
         NDArray point = input.duplicate();
         point.attach(scratch);
+        if (!Double.isFinite(point.toType(DataType.FLOAT64, true).sum().getDouble())) {
+            throw new IllegalArgumentException("The input must be finite, but is not");
+        }
         return point.expandDims(0);
     }
 

@@ -22,7 +22,7 @@ final class OrthogonalWeight {
             TorchScript.ofResources(OrthogonalWeight.class, "isometry.py");
 
     // Largest entry of W W^T - I after which a weight counts as moved: a few rounding errors.
-    private static final double FLOAT32_TOLERANCE = 4e-6;
+    private static final double FLOAT32_TOLERANCE = 1e-6;
     private static final double FLOAT64_TOLERANCE = 1e-14;
 
     private final Parametrization parametrization;
@@ -96,7 +96,7 @@ final class OrthogonalWeight {
             return derived(store, activation, training);
         }
         NDArray weight = store.getValue(parameters.get(0), activation.getDevice(), training);
-        if (training && parametrization == Parametrization.RETRACTION) {
+        if (parametrization == Parametrization.RETRACTION) {
             retract(weight);
         }
         return weight;
@@ -154,7 +154,8 @@ final class OrthogonalWeight {
         }
     }
 
-    private static void retract(NDArray weight) {
+    /** Threads that predict wait until the first has done what the last step of training left. */
+    private synchronized void retract(NDArray weight) {
         double tolerance =
                 weight.getDataType() == DataType.FLOAT64 ? FLOAT64_TOLERANCE : FLOAT32_TOLERANCE;
         Shape shape = weight.getShape();

@@ -7,8 +7,8 @@ package io.github.djlspectral.layers.isometry;
  * #CAYLEY}, {@link #EXPONENTIAL} and {@link #HOUSEHOLDER} are vectors, which the optimizers of this
  * project never decay. Under an optimizer that decays everything, such as DJL's AdamW, the matrix
  * stays orthogonal all the same: it is drawn towards W_0 by the first two, not at all by the third,
- * and {@link #RETRACTION} undoes decay before the next pass. W_0 is frozen, also in a loaded model,
- * whose trainer thaws every other parameter.
+ * and {@link #RETRACTION} undoes decay. W_0 is frozen, also in a loaded model, whose trainer thaws
+ * every other parameter.
  */
 public enum Parametrization {
 
@@ -33,9 +33,9 @@ public enum Parametrization {
     HOUSEHOLDER,
 
     /**
-     * W itself is free; before a training pass, if an optimizer or something else has moved it,
-     * Newton-Schulz steps bring it back to the nearest matrix with orthonormal rows. A pass costs
-     * two products of W with a vector more, and two or three with W^T and W after a step.
+     * W itself is free; before a pass, or when it is asked for, if an optimizer or something else
+     * has moved it, Newton-Schulz steps bring it back to the nearest matrix with orthonormal rows.
+     * A pass costs two products of W with a vector more, and four or six of matrices after a step.
      */
     RETRACTION,
 

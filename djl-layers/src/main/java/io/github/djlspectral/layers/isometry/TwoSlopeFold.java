@@ -1,9 +1,7 @@
 package io.github.djlspectral.layers.isometry;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import ai.djl.nn.Block;
-import io.github.djlspectral.torch.GraphConstants;
 
 /**
  * {@code x + tau W^T (sigma(z) - s_2 z)}, {@code z = W x + b}, {@code tau = 2 / (s_2 - s_1)}, for
@@ -11,16 +9,16 @@ import io.github.djlspectral.torch.GraphConstants;
  * plain residual layer is not isometric. Up to an orthogonal matrix and constants this is every
  * layer with hidden rows in general position whose Jacobian is orthogonal. Rows with a positive
  * pre-activation pass unchanged, the others are reflected; with W x in place of z in the skip they
- * would be shifted too, and hundreds of layers drift apart. As the slopes come closer, tau grows
- * and with it rounding.
+ * would be shifted too, and hundreds of layers drift apart.
+ *
+ * <p>So the slopes cancel: {@code tau (sigma(z) - s_2 z) = 2 relu(-z)}, which is what is computed.
+ * Taken literally, close slopes leave nothing but rounding: in float32 the Jacobian is off by 4e-5
+ * for 0.999 and 1.
  */
 public final class TwoSlopeFold extends Fold {
 
-    private final double[] slopes;
-
     private TwoSlopeFold(Builder builder) {
         super(builder, builder.rows());
-        slopes = new double[] {builder.below, builder.above};
     }
 
     /**
@@ -35,12 +33,6 @@ public final class TwoSlopeFold extends Fold {
     @Override
     String function() {
         return "two_slope_fold";
-    }
-
-    @Override
-    NDList constants(NDArray activation) {
-        return new NDList(
-                GraphConstants.of(activation.getManager(), activation.getDataType(), slopes));
     }
 
     /** {@code x + 2 W^T relu(-W x - b)}: all these layers fold alike. */

@@ -19,18 +19,6 @@ def cayley_columns(z: Tensor, S: Tensor, base: Tensor) -> Tensor:
   v = torch.linalg_solve(S, t, left=False)
   return torch.sub(torch.mul(v, 2.), t)
 
-# sigma(z) - s2 z for z = y + b, slopes (s1, s2) of sigma
-def below(y: Tensor, b: Tensor, slopes: Tensor) -> Tensor:
-  z = torch.add(y, b)
-  s1 = slopes[0]
-  s2 = slopes[1]
-  sigma = torch.where(torch.gt(z, 0.), torch.mul(z, s2), torch.mul(z, s1))
-  return torch.sub(sigma, torch.mul(z, s2))
-
-# 2 / (s2 - s1)
-def reach(slopes: Tensor) -> Tensor:
-  return torch.div(2., torch.sub(slopes[1], slopes[0]))
-
 # |z| with the slope 1 at 0, where that of abs is 0
 def absolute(z: Tensor) -> Tensor:
   return torch.add(z, torch.relu(torch.neg(z)), alpha=2.)
@@ -118,12 +106,12 @@ class Kernels(Module):
     for i in range(8):
       gram = torch.mm(X, torch.t(X))
       error = float(torch.linalg_vector_norm(torch.sub(gram, identity), inf))
-      if error <= tolerance:
-        return True
       if not error < 1.:
         return False
       half = torch.sub(torch.mul(identity, 1.5), gram, alpha=0.5)
       X.copy_(torch.mm(half, X))
+      if error <= tolerance: # before the step: after it only rounding is left
+        return True
     return True
 
   # x - 2 W^T relu(W x + b)
@@ -134,10 +122,11 @@ class Kernels(Module):
   def absolute_fold(self, x: Tensor, W: Tensor, b: Tensor) -> Tensor:
     return __torch__.absolute(torch.linear(x, W, b))
 
-  # x + tau W^T (sigma(z) - s2 z), z = W x + b, slopes (s1, s2) of sigma, tau = 2 / (s2 - s1)
-  def two_slope_fold(self, x: Tensor, W: Tensor, b: Tensor, slopes: Tensor) -> Tensor:
-    folded = __torch__.below(torch.linear(x, W), b, slopes)
-    return torch.add(x, torch.mul(torch.mm(folded, W), __torch__.reach(slopes)))
+  # x + tau W^T (sigma(z) - s2 z), z = W x + b, tau = 2 / (s2 - s1): for z < 0 tau (s1 - s2) is -2,
+  # whatever the slopes s1 and s2 of sigma
+  def two_slope_fold(self, x: Tensor, W: Tensor, b: Tensor) -> Tensor:
+    z = torch.relu(torch.neg(torch.linear(x, W, b)))
+    return torch.add(x, torch.mm(z, W), alpha=2.)
 
   # The three with W by Cayley, not made.
   def residual_fold_cayley(self, x: Tensor, p: Tensor, base: Tensor, b: Tensor) -> Tensor:
@@ -150,11 +139,10 @@ class Kernels(Module):
     y = __torch__.cayley_rows(x, __torch__.shifted_skew(p, x.size(1)), base)
     return __torch__.absolute(torch.add(y, b))
 
-  def two_slope_fold_cayley(self, x: Tensor, p: Tensor, base: Tensor, b: Tensor, slopes: Tensor) -> Tensor:
+  def two_slope_fold_cayley(self, x: Tensor, p: Tensor, base: Tensor, b: Tensor) -> Tensor:
     S = __torch__.shifted_skew(p, x.size(1))
-    y = __torch__.cayley_rows(x, S, base)
-    folded = __torch__.cayley_columns(__torch__.below(y, b, slopes), S, base)
-    return torch.add(x, torch.mul(folded, __torch__.reach(slopes)))
+    z = torch.relu(torch.neg(torch.add(__torch__.cayley_rows(x, S, base), b)))
+    return torch.add(x, __torch__.cayley_columns(z, S, base), alpha=2.)
 
   # z - 2 relu(n . z) n on pairs z of neighbours, n = (sin t/2, -cos t/2), an angle t for each pair
   def householder_activation(self, x: Tensor, angles: Tensor) -> Tensor:
