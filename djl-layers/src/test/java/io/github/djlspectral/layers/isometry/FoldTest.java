@@ -2,6 +2,7 @@ package io.github.djlspectral.layers.isometry;
 
 import static io.github.djlspectral.layers.isometry.IsometryCatalogue.deviation;
 import static io.github.djlspectral.layers.isometry.IsometryCatalogue.forward;
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.step;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
@@ -19,7 +20,6 @@ import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.DefaultTrainingConfig;
-import ai.djl.training.GradientCollector;
 import ai.djl.training.Trainer;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
@@ -194,18 +194,6 @@ class FoldTest {
             NDArray error = w.matMul(w.transpose()).sub(manager.eye(20));
             assertThat(error.abs().max().getFloat()).isLessThan(2e-5f);
         }
-    }
-
-    private static double step(Trainer trainer, NDArray x, NDArray goal) {
-        double value;
-        try (GradientCollector collector = trainer.newGradientCollector()) {
-            NDArray loss =
-                    trainer.getLoss().evaluate(new NDList(goal), trainer.forward(new NDList(x)));
-            collector.backward(loss);
-            value = loss.getFloat();
-        }
-        trainer.step();
-        return value;
     }
 
     @Test

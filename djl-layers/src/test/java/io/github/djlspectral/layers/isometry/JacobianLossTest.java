@@ -7,7 +7,6 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
-import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Activation;
@@ -18,35 +17,12 @@ import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.GradientCollector;
 import java.util.function.Supplier;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class JacobianLossTest {
-
-    private NDManager manager;
-
-    @BeforeEach
-    void open() {
-        Engine.getEngine("PyTorch").setRandomSeed(1);
-        manager = NDManager.newBaseManager("PyTorch");
-    }
-
-    @AfterEach
-    void close() {
-        manager.close();
-    }
-
-    private NDArray normal(long... shape) {
-        return manager.randomNormal(0, 1, new Shape(shape), DataType.FLOAT64);
-    }
-
-    private static Block linear(NDArray a) {
-        return LambdaBlock.singleton(x -> x.matMul(a.transpose()));
-    }
+class JacobianLossTest extends ManagedTest {
 
     private static JacobianLoss loss(String kind, Block block, long seed) {
         return switch (kind) {

@@ -1,10 +1,11 @@
 package io.github.djlspectral.layers.isometry;
 
-import static io.github.djlspectral.layers.isometry.ImageJacobian.deviation;
 import static io.github.djlspectral.layers.isometry.ImageJacobian.flat;
-import static io.github.djlspectral.layers.isometry.ImageJacobian.forward;
 import static io.github.djlspectral.layers.isometry.ImageJacobian.point;
-import static io.github.djlspectral.layers.isometry.ImageJacobian.tolerance;
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.deviation;
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.forward;
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.step;
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.tolerance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
@@ -23,7 +24,6 @@ import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.convolutional.Conv2d;
 import ai.djl.training.DefaultTrainingConfig;
-import ai.djl.training.GradientCollector;
 import ai.djl.training.Trainer;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
@@ -102,7 +102,7 @@ class KernelLayerTest {
                     NDArray point = point(manager, type, image);
                     assertThat(deviation(flat, manager, point))
                             .as("%s, %s", layer, type)
-                            .isLessThan(tolerance(type, image));
+                            .isLessThan(tolerance(type, image.size()));
                     NDArray x = point.reshape(image).expandDims(0);
                     assertThat(layer.getOutputShapes(new Shape[] {x.getShape()})[0])
                             .isEqualTo(forward(layer, x).getShape());
@@ -145,7 +145,7 @@ class KernelLayerTest {
             }
             // a row is another one, or reflected, at one of them only
             assertThat(difference(flat, manager, from, to)).isGreaterThan(0.1);
-            double tolerance = tolerance(DataType.FLOAT64, image);
+            double tolerance = tolerance(DataType.FLOAT64, image.size());
             assertThat(deviation(flat, manager, from)).isLessThan(tolerance);
             assertThat(deviation(flat, manager, to)).isLessThan(tolerance);
         }
@@ -246,7 +246,8 @@ class KernelLayerTest {
                 convolution.setInitializer(new DeltaOrthogonalInitializer(), Parameter.Type.WEIGHT);
                 Block flat = flat(convolution, manager, type, image);
                 NDArray point = point(manager, type, image);
-                assertThat(deviation(flat, manager, point)).isLessThan(tolerance(type, image));
+                assertThat(deviation(flat, manager, point))
+                        .isLessThan(tolerance(type, image.size()));
             }
         }
     }
@@ -314,18 +315,6 @@ class KernelLayerTest {
             squares += (a[i] - b[i]) * (a[i] - b[i]);
         }
         return Math.sqrt(squares);
-    }
-
-    private static double step(Trainer trainer, NDArray x, NDArray goal) {
-        double value;
-        try (GradientCollector collector = trainer.newGradientCollector()) {
-            NDArray loss =
-                    trainer.getLoss().evaluate(new NDList(goal), trainer.forward(new NDList(x)));
-            collector.backward(loss);
-            value = loss.getFloat();
-        }
-        trainer.step();
-        return value;
     }
 
     @ParameterizedTest
