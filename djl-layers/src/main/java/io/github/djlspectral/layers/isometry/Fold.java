@@ -36,8 +36,8 @@ public abstract class Fold extends AbstractBlock implements IsometricLayer {
     }
 
     /**
-     * The native function, of activations, W, bias and {@link #constants}; with {@code _cayley}
-     * after its name it takes free entries and base in place of W.
+     * The native function, of activations, W, bias and {@link #constants}. There is a second one,
+     * {@code _cayley} after its name, that takes free entries and base in place of W.
      */
     abstract String function();
 
@@ -95,7 +95,7 @@ public abstract class Fold extends AbstractBlock implements IsometricLayer {
         return plain(weight.copy(manager), PlainLayers.copy(bias, manager));
     }
 
-    /** The same layer in plain ones; may take the arrays over. */
+    /** The same function by plain layers; may change the arrays and take them over. */
     abstract Block plain(NDArray w, NDArray b);
 
     private void requireActivations(Shape shape) {

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
@@ -140,7 +141,7 @@ class OrthogonalityLossTest extends ManagedTest {
         NDArray w =
                 new OrthogonalInitializer().initialize(manager, new Shape(4, 6), DataType.FLOAT64);
         NDArray centre = manager.zeros(new Shape(9), DataType.FLOAT64);
-        centre.setScalar(new ai.djl.ndarray.index.NDIndex(4), 1);
+        centre.setScalar(new NDIndex(4), 1);
         w.reshape(4, 6, 1).mul(centre).reshape(4, 6, 3, 3).copyTo(kernel.getArray());
         assertThat(loss.evaluate(manager).getDouble()).isLessThan(1e-28);
         new OrthogonalInitializer()
