@@ -17,9 +17,9 @@ public enum Parametrization {
     /**
      * {@code W = W_0 (I + A)^(-1) (I - A)}, {@code A = P - P^T} with free entries P [n, n] that
      * begin at 0, n = max(rows, columns): orthonormal to rounding after any step of any optimizer.
-     * One factorisation of n x n per forward pass; a {@link Fold} makes W itself only for batches
-     * of n or more. Rotations by exactly 180 degrees from W_0 are out of reach. A W_0 with more
-     * rows than columns is multiplied from the left, here and below.
+     * A forward pass factorises n x n, once to make W, or up to twice in a {@link Fold} of fewer
+     * than n points, which does without W. Rotations by exactly 180 degrees from W_0 are out of
+     * reach. A W_0 with more rows than columns is multiplied from the left, here and below.
      */
     CAYLEY,
 
