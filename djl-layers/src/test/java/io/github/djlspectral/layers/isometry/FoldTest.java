@@ -1,5 +1,6 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.decaying;
 import static io.github.djlspectral.layers.isometry.IsometryCatalogue.deviation;
 import static io.github.djlspectral.layers.isometry.IsometryCatalogue.forward;
 import static io.github.djlspectral.layers.isometry.IsometryCatalogue.step;
@@ -19,13 +20,7 @@ import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
-import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.Trainer;
-import ai.djl.training.loss.Loss;
-import ai.djl.training.optimizer.Optimizer;
-import ai.djl.training.tracker.Tracker;
-import io.github.djlspectral.optim.DecoupledAdamW;
-import io.github.djlspectral.optim.Muon;
 import java.util.ArrayList;
 import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -159,18 +154,9 @@ class FoldTest {
                                 .optInitialBias(0)
                                 .build());
             }
-            Optimizer optimizer =
-                    spectral
-                            ? Muon.builder().optWeightDecays(0.1f).build()
-                            : DecoupledAdamW.builder()
-                                    .optLearningRateTracker(Tracker.fixed(0.01f))
-                                    .optWeightDecays(0.1f)
-                                    .build();
             try (Model model = Model.newInstance("folds", "PyTorch")) {
                 model.setBlock(network);
-                try (Trainer trainer =
-                        model.newTrainer(
-                                new DefaultTrainingConfig(Loss.l2Loss()).optOptimizer(optimizer))) {
+                try (Trainer trainer = model.newTrainer(decaying(spectral))) {
                     trainer.initialize(new Shape(1, 20));
                     checkTraining(trainer, network, model.getNDManager());
                 }

@@ -11,10 +11,17 @@ import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
+import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
+import ai.djl.training.TrainingConfig;
 import ai.djl.training.initializer.NormalInitializer;
+import ai.djl.training.loss.Loss;
+import ai.djl.training.optimizer.Optimizer;
+import ai.djl.training.tracker.Tracker;
+import io.github.djlspectral.optim.DecoupledAdamW;
+import io.github.djlspectral.optim.Muon;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -159,6 +166,18 @@ final class IsometryCatalogue {
     /** Rounding of a few products of length n: what the deviation may be. */
     static double tolerance(DataType type, long n) {
         return type == DataType.FLOAT64 ? 1e-13 * n : 2e-6 * Math.sqrt(n);
+    }
+
+    /** Muon, or AdamW, with weight decay. */
+    static TrainingConfig decaying(boolean spectral) {
+        Optimizer optimizer =
+                spectral
+                        ? Muon.builder().optWeightDecays(0.1f).build()
+                        : DecoupledAdamW.builder()
+                                .optLearningRateTracker(Tracker.fixed(0.01f))
+                                .optWeightDecays(0.1f)
+                                .build();
+        return new DefaultTrainingConfig(Loss.l2Loss()).optOptimizer(optimizer);
     }
 
     /** A step towards the goal; the loss before it. */

@@ -92,19 +92,29 @@ class JacobianLossTest extends ManagedTest {
             NDArray array = parameter.getArray();
             NDArray direction = manager.randomNormal(0, 1, array.getShape(), DataType.FLOAT64);
             double slope = array.getGradient().mul(direction).sum().getDouble();
-            NDArray origin = array.duplicate();
-            double h = kind.equals("difference") ? 1e-5 : 1e-6;
-            origin.add(direction.mul(h)).copyTo(array);
-            double ahead = value(() -> loss(kind, network, 7).evaluate(x));
-            origin.sub(direction.mul(h)).copyTo(array);
-            double behind = value(() -> loss(kind, network, 7).evaluate(x));
-            origin.copyTo(array);
-            // the finite difference by x is known to 1e-12 only, and is divided by h here
-            double tolerance = (kind.equals("difference") ? 1e-6 : 1e-7) * (1 + Math.abs(slope));
-            assertThat(slope)
-                    .as(parameter.getName())
-                    .isCloseTo((ahead - behind) / (2 * h), within(tolerance));
+            checkSlope(parameter.getName(), kind, slope, network, x, array, direction);
         }
+    }
+
+    /** The derivative of the penalty by an array, along a direction, by a central difference. */
+    private void checkSlope(
+            String name,
+            String kind,
+            double slope,
+            Block network,
+            NDArray x,
+            NDArray array,
+            NDArray direction) {
+        NDArray origin = array.duplicate();
+        double h = kind.equals("difference") ? 1e-5 : 1e-6;
+        origin.add(direction.mul(h)).copyTo(array);
+        double ahead = value(() -> loss(kind, network, 7).evaluate(x));
+        origin.sub(direction.mul(h)).copyTo(array);
+        double behind = value(() -> loss(kind, network, 7).evaluate(x));
+        origin.copyTo(array);
+        // the finite difference by x is known to 1e-12 only, and is divided by h here
+        double tolerance = (kind.equals("difference") ? 1e-6 : 1e-7) * (1 + Math.abs(slope));
+        assertThat(slope).as(name).isCloseTo((ahead - behind) / (2 * h), within(tolerance));
     }
 
     /** Second derivatives of every layer of the package, by a scale of each of its inputs. */
@@ -139,15 +149,7 @@ class JacobianLossTest extends ManagedTest {
         double slope = Math.sqrt(scales.getGradient().square().sum().getDouble());
         assertThat(slope).as(name).isGreaterThan(1e-3);
         NDArray direction = scales.getGradient().div(slope);
-        NDArray origin = scales.duplicate();
-        double h = kind.equals("difference") ? 1e-5 : 1e-6;
-        origin.add(direction.mul(h)).copyTo(scales);
-        double ahead = value(() -> loss(kind, network, 7).evaluate(x));
-        origin.sub(direction.mul(h)).copyTo(scales);
-        double behind = value(() -> loss(kind, network, 7).evaluate(x));
-        // the ratio of lengths is known to 1e-12, which is divided by h
-        double tolerance = (kind.equals("difference") ? 1e-6 : 1e-7) * (1 + slope);
-        assertThat(slope).as(name).isCloseTo((ahead - behind) / (2 * h), within(tolerance));
+        checkSlope(name, kind, slope, network, x, scales, direction);
     }
 
     /** |J^T J - I|_F^2 for a known J, the mean of many draws within 4 standard errors. */

@@ -2,6 +2,7 @@ package io.github.djlspectral.layers.isometry;
 
 import static io.github.djlspectral.layers.isometry.ImageJacobian.flat;
 import static io.github.djlspectral.layers.isometry.ImageJacobian.point;
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.decaying;
 import static io.github.djlspectral.layers.isometry.IsometryCatalogue.deviation;
 import static io.github.djlspectral.layers.isometry.IsometryCatalogue.forward;
 import static io.github.djlspectral.layers.isometry.IsometryCatalogue.step;
@@ -23,13 +24,7 @@ import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.convolutional.Conv2d;
-import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.Trainer;
-import ai.djl.training.loss.Loss;
-import ai.djl.training.optimizer.Optimizer;
-import ai.djl.training.tracker.Tracker;
-import io.github.djlspectral.optim.DecoupledAdamW;
-import io.github.djlspectral.optim.Muon;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
@@ -262,18 +257,9 @@ class KernelLayerTest {
             network.add(fold(4, 3).optInitialBias(0).optParametrization(way).build());
             network.add(fold(4, 2).optStride(2).optParametrization(way).build());
             network.add(linear(4, 8, 2).optStride(2).optParametrization(way).build());
-            Optimizer optimizer =
-                    spectral
-                            ? Muon.builder().optWeightDecays(0.1f).build()
-                            : DecoupledAdamW.builder()
-                                    .optLearningRateTracker(Tracker.fixed(0.01f))
-                                    .optWeightDecays(0.1f)
-                                    .build();
             try (Model model = Model.newInstance("convolutions", "PyTorch")) {
                 model.setBlock(network);
-                try (Trainer trainer =
-                        model.newTrainer(
-                                new DefaultTrainingConfig(Loss.l2Loss()).optOptimizer(optimizer))) {
+                try (Trainer trainer = model.newTrainer(decaying(spectral))) {
                     trainer.initialize(new Shape(1, 4, 6, 6));
                     checkTraining(trainer, network, model.getNDManager());
                 }
