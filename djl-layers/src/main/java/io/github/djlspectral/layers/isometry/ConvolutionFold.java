@@ -107,7 +107,7 @@ public final class ConvolutionFold extends KernelLayer {
         }
     }
 
-    /** Puts stride - 1 rows of zeros below and columns to the right of each pixel. */
+    /** Puts stride - 1 rows of zeros below, and as many columns to the right of, each pixel. */
     private static NDArray spread(NDArray z, int stride) {
         Shape shape = z.getShape();
         NDArray pixels = z.reshape(shape.get(0), shape.get(1), shape.get(2), 1, shape.get(3), 1);

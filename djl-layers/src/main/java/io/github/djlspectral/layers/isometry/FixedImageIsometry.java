@@ -4,11 +4,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Activation;
 import ai.djl.nn.pooling.Pool;
-import ai.djl.training.ParameterStore;
-import ai.djl.util.PairList;
 import io.github.djlspectral.torch.GraphConstants;
 import java.util.function.UnaryOperator;
 
@@ -17,15 +14,10 @@ import java.util.function.UnaryOperator;
  * everywhere, isometric ({@code J^T J = I}, where the output has more numbers) or co-isometric
  * ({@code J J^T = I}, where it has fewer: gradients keep their length, signals need not).
  */
-public final class FixedImageIsometry extends AbstractBlock {
+public final class FixedImageIsometry extends FixedLayer {
 
-    private static final byte VERSION = 1;
-
-    private final String name;
     private final int channelMultiple;
     private final int sideMultiple;
-    private final UnaryOperator<Shape> outputs;
-    private final UnaryOperator<NDArray> map;
 
     private FixedImageIsometry(
             String name,
@@ -33,12 +25,9 @@ public final class FixedImageIsometry extends AbstractBlock {
             int sideMultiple,
             UnaryOperator<Shape> outputs,
             UnaryOperator<NDArray> map) {
-        super(VERSION);
-        this.name = name;
+        super(name, outputs, map);
         this.channelMultiple = channelMultiple;
         this.sideMultiple = sideMultiple;
-        this.outputs = outputs;
-        this.map = map;
     }
 
     /**
@@ -170,9 +159,7 @@ public final class FixedImageIsometry extends AbstractBlock {
      * @throws IllegalArgumentException if the shift is not finite
      */
     public static FixedImageIsometry shiftedAbs(float shift) {
-        if (!Float.isFinite(shift)) {
-            throw new IllegalArgumentException("The shift must be finite, was " + shift);
-        }
+        requireFinite("The shift", shift);
         return new FixedImageIsometry(
                 "shiftedAbs(" + shift + ")",
                 1,
@@ -218,28 +205,12 @@ public final class FixedImageIsometry extends AbstractBlock {
                 x -> Activation.relu(x).concat(Activation.relu(x.neg()), 1));
     }
 
-    private static void requireAtLeastTwo(String what, int value) {
-        if (value < 2) {
-            throw new IllegalArgumentException(what + " must be at least 2, was " + value);
-        }
-    }
-
     private static Shape shape(Shape image, long channels, long divisor) {
         return new Shape(image.get(0), channels, image.get(2) / divisor, image.get(3) / divisor);
     }
 
     @Override
-    protected NDList forwardInternal(
-            ParameterStore parameterStore,
-            NDList inputs,
-            boolean training,
-            PairList<String, Object> params) {
-        NDArray x = inputs.singletonOrThrow();
-        requireImages(x.getShape());
-        return new NDList(map.apply(x));
-    }
-
-    private void requireImages(Shape shape) {
+    void check(Shape shape) {
         if (shape.dimension() != 4
                 || !isMultiple(shape.get(1), channelMultiple)
                 || !isMultiple(shape.get(2), sideMultiple)
@@ -258,22 +229,5 @@ public final class FixedImageIsometry extends AbstractBlock {
 
     private static boolean isMultiple(long value, int of) {
         return value > 0 && value % of == 0;
-    }
-
-    /**
-     * {@inheritDoc}
-     *
-     * @throws IllegalArgumentException if the number of channels or a side of the images does not
-     *     suit the layer
-     */
-    @Override
-    public Shape[] getOutputShapes(Shape[] inputShapes) {
-        requireImages(inputShapes[0]);
-        return new Shape[] {outputs.apply(inputShapes[0])};
-    }
-
-    @Override
-    public String toString() {
-        return name;
     }
 }

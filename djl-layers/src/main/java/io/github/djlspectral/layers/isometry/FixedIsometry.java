@@ -5,12 +5,9 @@ import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Activation;
 import ai.djl.nn.Block;
 import ai.djl.nn.LambdaBlock;
-import ai.djl.training.ParameterStore;
-import ai.djl.util.PairList;
 import io.github.djlspectral.torch.GraphConstants;
 import java.util.function.IntUnaryOperator;
 import java.util.function.UnaryOperator;
@@ -23,22 +20,14 @@ import java.util.function.UnaryOperator;
  * what {@link Fold} says of the rate of folds holds for those that fold half of space, such as
  * {@link #abs}, {@link #absSort} and {@link #groupSort}.
  */
-public final class FixedIsometry extends AbstractBlock implements IsometricLayer {
+public final class FixedIsometry extends FixedLayer implements IsometricLayer {
 
-    private static final byte VERSION = 1;
-
-    private final String name;
     private final int multiple;
-    private final IntUnaryOperator outputs;
-    private final UnaryOperator<NDArray> map;
 
     private FixedIsometry(
             String name, int multiple, IntUnaryOperator outputs, UnaryOperator<NDArray> map) {
-        super(VERSION);
-        this.name = name;
+        super(name, s -> new Shape(s.get(0), outputs.applyAsInt(Math.toIntExact(s.get(1)))), map);
         this.multiple = multiple;
-        this.outputs = outputs;
-        this.map = map;
     }
 
     /**
@@ -226,18 +215,6 @@ public final class FixedIsometry extends AbstractBlock implements IsometricLayer
                 x -> grouped(x, size).topK(1, 2).get(0).squeeze(2));
     }
 
-    private static void requireAtLeastTwo(String what, int value) {
-        if (value < 2) {
-            throw new IllegalArgumentException(what + " must be at least 2, was " + value);
-        }
-    }
-
-    private static void requireFinite(String what, double value) {
-        if (!Double.isFinite(value)) {
-            throw new IllegalArgumentException(what + " must be finite, was " + value);
-        }
-    }
-
     /** |x| with the slope 1 at 0, where that of {@link NDArray#abs} is 0. */
     private static NDArray absolute(NDArray x) {
         NDArray negative = Activation.relu(x.neg());
@@ -249,17 +226,7 @@ public final class FixedIsometry extends AbstractBlock implements IsometricLayer
     }
 
     @Override
-    protected NDList forwardInternal(
-            ParameterStore parameterStore,
-            NDList inputs,
-            boolean training,
-            PairList<String, Object> params) {
-        NDArray x = inputs.singletonOrThrow();
-        requireActivations(x.getShape());
-        return new NDList(map.apply(x));
-    }
-
-    private void requireActivations(Shape shape) {
+    void check(Shape shape) {
         if (shape.dimension() != 2 || shape.get(1) < 1 || shape.get(1) % multiple != 0) {
             throw new IllegalArgumentException(
                     name
@@ -268,13 +235,6 @@ public final class FixedIsometry extends AbstractBlock implements IsometricLayer
                             + ", got "
                             + shape);
         }
-    }
-
-    @Override
-    public Shape[] getOutputShapes(Shape[] inputShapes) {
-        requireActivations(inputShapes[0]);
-        int width = Math.toIntExact(inputShapes[0].get(1));
-        return new Shape[] {new Shape(inputShapes[0].get(0), outputs.applyAsInt(width))};
     }
 
     /**
@@ -286,10 +246,5 @@ public final class FixedIsometry extends AbstractBlock implements IsometricLayer
     @Override
     public Block toPlain(NDManager manager) {
         return LambdaBlock.singleton(map::apply, name);
-    }
-
-    @Override
-    public String toString() {
-        return name;
     }
 }

@@ -8,9 +8,7 @@ import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
-import ai.djl.training.initializer.ConstantInitializer;
 import ai.djl.util.PairList;
-import java.util.Objects;
 
 /**
  * A layer [B, n] to [B, n] whose Jacobian is orthogonal almost everywhere: an orthogonal matrix
@@ -32,21 +30,14 @@ public abstract class Fold extends AbstractBlock implements IsometricLayer {
     Fold(Builder<?> builder, int rows) {
         super(VERSION);
         width = builder.width;
-        weight = new OrthogonalWeight(builder.parametrization, rows, width);
+        weight = new OrthogonalWeight(builder.parametrization(), rows, width);
         weight.parameters().forEach(this::addParameter);
-        bias =
-                addParameter(
-                        Parameter.builder()
-                                .setName("bias")
-                                .setType(Parameter.Type.BIAS)
-                                .optShape(new Shape(rows))
-                                .optInitializer(new ConstantInitializer(builder.bias))
-                                .build());
+        bias = addParameter(builder.bias(rows));
     }
 
     /**
-     * The native function, of activations, W and bias; with {@code _cayley} after its name it takes
-     * free entries and base in place of W.
+     * The native function, of activations, W and bias. There is a second one, {@code _cayley} after
+     * its name, that takes free entries and base in place of W.
      */
     abstract String function();
 
@@ -102,7 +93,7 @@ public abstract class Fold extends AbstractBlock implements IsometricLayer {
         return plain(weight.copy(manager), PlainLayers.copy(bias, manager));
     }
 
-    /** The same layer in plain ones; may take the arrays over. */
+    /** The same function by plain layers; may change the arrays and take them over. */
     abstract Block plain(NDArray w, NDArray b);
 
     private void requireActivations(Shape shape) {
@@ -122,17 +113,13 @@ public abstract class Fold extends AbstractBlock implements IsometricLayer {
      *
      * @param <T> the concrete builder
      */
-    public abstract static class Builder<T extends Builder<T>> {
+    public abstract static class Builder<T extends Builder<T>> extends LayerBuilder<T> {
 
         private int width;
-        private Parametrization parametrization = Parametrization.RETRACTION;
-        private float bias;
 
         Builder(float bias) {
-            this.bias = bias;
+            super(bias);
         }
-
-        abstract T self();
 
         int width() {
             return width;
@@ -149,28 +136,6 @@ public abstract class Fold extends AbstractBlock implements IsometricLayer {
             return self();
         }
 
-        /**
-         * Sets how the weight is kept orthogonal. Default: {@link Parametrization#RETRACTION}.
-         *
-         * @param parametrization the way
-         * @return this builder
-         */
-        public T optParametrization(Parametrization parametrization) {
-            this.parametrization = Objects.requireNonNull(parametrization, "parametrization");
-            return self();
-        }
-
-        /**
-         * Sets the initial bias of every row.
-         *
-         * @param bias finite
-         * @return this builder
-         */
-        public T optInitialBias(float bias) {
-            this.bias = bias;
-            return self();
-        }
-
         final void check(int rows) {
             if (width < 1) {
                 throw new IllegalArgumentException("The width must be at least 1, was " + width);
@@ -182,9 +147,7 @@ public abstract class Fold extends AbstractBlock implements IsometricLayer {
                                 + "], as more cannot be orthonormal, was "
                                 + rows);
             }
-            if (!Float.isFinite(bias)) {
-                throw new IllegalArgumentException("The bias must be finite, was " + bias);
-            }
+            checkBias();
         }
     }
 

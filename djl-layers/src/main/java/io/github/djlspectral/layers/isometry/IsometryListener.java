@@ -67,7 +67,7 @@ public final class IsometryListener extends TrainingListenerAdapter {
     }
 
     /**
-     * Counts a batch, and measures the trainer's network if it is one of every few.
+     * Counts a batch, and measures the trainer's network if it is time to.
      *
      * @param trainer the trainer, initialised
      * @throws UncheckedIOException if the table cannot be written

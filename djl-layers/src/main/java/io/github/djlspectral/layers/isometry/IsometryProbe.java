@@ -164,13 +164,7 @@ public final class IsometryProbe {
                         "The inputs must be two points or more, [B, ..], were "
                                 + (inputs == null ? "not set" : inputs.getShape()));
             }
-            if (!(perturbation > 0 && perturbation < Double.POSITIVE_INFINITY)) {
-                throw new IllegalArgumentException(
-                        "The perturbation must be positive and finite, was " + perturbation);
-            }
-            if (probes < 1) {
-                throw new IllegalArgumentException("probes must be at least 1, was " + probes);
-            }
+            Shattering.check(perturbation, probes);
             return new IsometryProbe(this);
         }
     }

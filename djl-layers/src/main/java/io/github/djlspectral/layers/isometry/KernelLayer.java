@@ -8,9 +8,7 @@ import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.convolutional.Conv2d;
 import ai.djl.training.ParameterStore;
-import ai.djl.training.initializer.ConstantInitializer;
 import ai.djl.util.PairList;
-import java.util.Objects;
 
 /**
  * A layer on images [B, c, H, W] with a square kernel whose convolution is orthogonal, and a bias
@@ -31,14 +29,7 @@ public abstract class KernelLayer extends AbstractBlock implements IsometricLaye
         size = builder.size;
         this.kernel = kernel;
         kernel.parameters().forEach(this::addParameter);
-        bias =
-                addParameter(
-                        Parameter.builder()
-                                .setName("bias")
-                                .setType(Parameter.Type.BIAS)
-                                .optShape(new Shape(builder.filters))
-                                .optInitializer(new ConstantInitializer(builder.bias))
-                                .build());
+        bias = addParameter(builder.bias(builder.filters));
     }
 
     /** The layer's value, by a native call. */
@@ -112,9 +103,7 @@ public abstract class KernelLayer extends AbstractBlock implements IsometricLaye
     }
 
     final NDArray effectiveBias(NDManager manager) {
-        NDArray copy = bias.getArray().duplicate();
-        copy.attach(manager);
-        return copy;
+        return PlainLayers.copy(bias, manager);
     }
 
     /** A stock convolution, not yet initialised, with its arrays; the bias may be null. */
@@ -136,24 +125,21 @@ public abstract class KernelLayer extends AbstractBlock implements IsometricLaye
     }
 
     /**
-     * Builds a {@link KernelLayer}.
+     * Builds a {@link KernelLayer}. With {@link Parametrization#INITIAL} the parameter is the
+     * kernel itself, otherwise the matrices that it is made of.
      *
      * @param <T> the concrete builder
      */
-    public abstract static class Builder<T extends Builder<T>> {
+    public abstract static class Builder<T extends Builder<T>> extends LayerBuilder<T> {
 
         private int channels;
         private int filters;
         private int size;
         private int stride = 1;
-        private Parametrization parametrization = Parametrization.RETRACTION;
-        private float bias;
 
         Builder(float bias) {
-            this.bias = bias;
+            super(bias);
         }
-
-        abstract T self();
 
         final int channels() {
             return channels;
@@ -173,10 +159,6 @@ public abstract class KernelLayer extends AbstractBlock implements IsometricLaye
 
         final int stride() {
             return stride;
-        }
-
-        final Parametrization parametrization() {
-            return parametrization;
         }
 
         /**
@@ -213,37 +195,12 @@ public abstract class KernelLayer extends AbstractBlock implements IsometricLaye
             return self();
         }
 
-        /**
-         * Sets how the kernel is kept orthogonal. Default: {@link Parametrization#RETRACTION}.
-         *
-         * @param parametrization the way; {@link Parametrization#INITIAL} makes the kernel itself
-         *     the parameter, the others the matrices that it is made of
-         * @return this builder
-         */
-        public T optParametrization(Parametrization parametrization) {
-            this.parametrization = Objects.requireNonNull(parametrization, "parametrization");
-            return self();
-        }
-
-        /**
-         * Sets the initial bias of every filter.
-         *
-         * @param bias finite
-         * @return this builder
-         */
-        public T optInitialBias(float bias) {
-            this.bias = bias;
-            return self();
-        }
-
         final void check() {
             requirePositive("number of channels", channels);
             requirePositive("number of filters", filters);
             requirePositive("size of the kernel", size);
             requirePositive("stride", stride);
-            if (!Float.isFinite(bias)) {
-                throw new IllegalArgumentException("The bias must be finite, was " + bias);
-            }
+            checkBias();
         }
 
         private static void requirePositive(String what, int value) {

@@ -112,7 +112,10 @@ final class OrthogonalKernel {
         return parameters;
     }
 
-    /** Returns the kernel on a device; with a graph if training. Whether to close it: isDerived. */
+    /**
+     * Returns the kernel on a device, with a graph if training. The caller closes it if {@link
+     * #isDerived}, else it is the parameter's own.
+     */
     NDArray value(ParameterStore store, NDArray activation, boolean training) {
         if (!isDerived()) {
             return store.getValue(parameters.get(0), activation.getDevice(), training);

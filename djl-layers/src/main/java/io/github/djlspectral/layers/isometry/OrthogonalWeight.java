@@ -90,7 +90,10 @@ final class OrthogonalWeight {
         return parameters;
     }
 
-    /** Returns the matrix on a device; with a graph if training. Whether to close it: isDerived. */
+    /**
+     * Returns the matrix on a device, with a graph if training. The caller closes it if {@link
+     * #isDerived}, else it is the parameter's own.
+     */
     NDArray value(ParameterStore store, NDArray activation, boolean training) {
         if (isDerived()) {
             return derived(store, activation, training);

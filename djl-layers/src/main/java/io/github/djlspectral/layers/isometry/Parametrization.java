@@ -1,22 +1,25 @@
 package io.github.djlspectral.layers.isometry;
 
 /**
- * How a weight is kept orthogonal in training, or that it is not.
+ * How a weight W [rows, columns] is kept orthogonal in training, or that it is not. Three ways make
+ * it anew in each forward pass, from W_0, the uniformly distributed matrix that it was initialised
+ * with, and free entries; the others train W itself. W_0 is frozen, also in a loaded model, whose
+ * trainer thaws every other parameter.
  *
  * <p>Weight decay must not pull an orthogonal matrix towards 0. The free entries of {@link
  * #CAYLEY}, {@link #EXPONENTIAL} and {@link #HOUSEHOLDER} are vectors, which the optimizers of this
  * project never decay. Under an optimizer that decays everything, such as DJL's AdamW, the matrix
- * stays orthogonal all the same: it is drawn towards W_0 by the first two, not at all by the third,
- * and {@link #RETRACTION} undoes decay. W_0 is frozen, also in a loaded model, whose trainer thaws
- * every other parameter.
+ * stays orthogonal all the same: the first two drift towards W_0, the third does not change, and
+ * {@link #RETRACTION} undoes the decay.
  */
 public enum Parametrization {
 
     /**
      * {@code W = W_0 (I + A)^(-1) (I - A)}, {@code A = P - P^T} with free entries P [n, n] that
-     * begin at 0: orthonormal to rounding after any step of any optimizer. One factorisation of n x
-     * n per forward pass; W itself is made only for batches of n or more. Rotations by exactly 180
-     * degrees from W_0 are out of reach.
+     * begin at 0, n = max(rows, columns): orthonormal to rounding after any step of any optimizer.
+     * A forward pass factorises n x n, once to make W, or up to twice in a {@link Fold} of fewer
+     * than n points, which does without W. Rotations by exactly 180 degrees from W_0 are out of
+     * reach. A W_0 with more rows than columns is multiplied from the left, here and below.
      */
     CAYLEY,
 
@@ -25,17 +28,18 @@ public enum Parametrization {
 
     /**
      * {@code W = W_0 (I - V S^(-1) V^T)}, {@code S = triu(V^T V, 1) + diag(V^T V) / 2}: one mirror
-     * reflection for each column of a free V [n, m], m = min(rows, columns), random at first; a
-     * column of zeros reflects nothing. Only directions of columns matter, so shrinking them all
-     * changes nothing, however far. One triangular solve of m x m per forward pass: the cheapest if
-     * there are few rows.
+     * reflection for each column of a free V [n, m], n and m the larger and the smaller side of W,
+     * random at first; a column of zeros reflects nothing. Only directions of columns matter, so
+     * shrinking them all changes nothing, however far. One triangular solve of m x m per forward
+     * pass: the cheapest if there are few rows.
      */
     HOUSEHOLDER,
 
     /**
      * W itself is free; before a pass, or when it is asked for, if an optimizer or something else
-     * has moved it, Newton-Schulz steps bring it back to the nearest matrix with orthonormal rows.
-     * A pass costs two products of W with a vector more, and four or six of matrices after a step.
+     * has moved it, Newton-Schulz steps bring it back to the nearest matrix with orthonormal rows,
+     * or columns. To see whether it has moved costs two products of W with a vector, to bring it
+     * back two products of matrices for each step, two or three at ordinary learning rates.
      */
     RETRACTION,
 

@@ -10,7 +10,6 @@ import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.training.ParameterStore;
-import ai.djl.training.initializer.ConstantInitializer;
 import ai.djl.training.initializer.Initializer;
 import ai.djl.training.initializer.XavierInitializer;
 import ai.djl.util.PairList;
@@ -66,22 +65,13 @@ public final class PersistentFold extends AbstractBlock implements IsometricLaye
                                 .build());
         fold = new OrthogonalWeight("fold_", builder.parametrization, k, k);
         fold.parameters().forEach(this::addParameter);
-        foldBias = addParameter(bias("fold_bias", k, FOLD_BIAS));
+        foldBias = addParameter(LayerBuilder.bias("fold_bias", k, FOLD_BIAS));
         rest =
                 builder.lipschitz
                         ? new OrthogonalWeight("", builder.parametrization, width, width)
                         : free(width);
         rest.parameters().forEach(this::addParameter);
-        bias = addParameter(bias("bias", width, 0));
-    }
-
-    private static Parameter bias(String name, int size, float value) {
-        return Parameter.builder()
-                .setName(name)
-                .setType(Parameter.Type.BIAS)
-                .optShape(new Shape(size))
-                .optInitializer(new ConstantInitializer(value))
-                .build();
+        bias = addParameter(LayerBuilder.bias("bias", width, 0));
     }
 
     private static OrthogonalWeight free(int width) {

@@ -43,13 +43,7 @@ public final class Shattering {
             double perturbation,
             int probes,
             long seed) {
-        if (!(perturbation > 0 && perturbation < Double.POSITIVE_INFINITY)) {
-            throw new IllegalArgumentException(
-                    "The perturbation must be positive and finite, was " + perturbation);
-        }
-        if (probes < 1) {
-            throw new IllegalArgumentException("probes must be at least 1, was " + probes);
-        }
+        check(perturbation, probes);
         SeededNormals normals = new SeededNormals(seed);
         try (NDManager scratch = manager.newSubManager()) {
             NDArray moved = moved(scratch, inputs, perturbation, normals);
@@ -57,6 +51,16 @@ public final class Shattering {
                     Linearization there = Linearization.of(block, scratch, moved)) {
                 return Spread.of(cosines(here, there, probes, normals));
             }
+        }
+    }
+
+    static void check(double perturbation, int probes) {
+        if (!(perturbation > 0 && perturbation < Double.POSITIVE_INFINITY)) {
+            throw new IllegalArgumentException(
+                    "The perturbation must be positive and finite, was " + perturbation);
+        }
+        if (probes < 1) {
+            throw new IllegalArgumentException("probes must be at least 1, was " + probes);
         }
     }
 

@@ -5,7 +5,7 @@ import ai.djl.ndarray.types.DataType;
 import java.util.Arrays;
 
 /**
- * Some numbers in four, which are NaN if one of the numbers is.
+ * Some numbers in short. All four are NaN if one of the numbers is.
  *
  * @param min the least
  * @param median the median; of an even count the mean of the middle two

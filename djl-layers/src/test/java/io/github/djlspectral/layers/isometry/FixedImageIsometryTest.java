@@ -1,10 +1,10 @@
 package io.github.djlspectral.layers.isometry;
 
-import static io.github.djlspectral.layers.isometry.ImageJacobian.deviation;
 import static io.github.djlspectral.layers.isometry.ImageJacobian.flat;
-import static io.github.djlspectral.layers.isometry.ImageJacobian.forward;
 import static io.github.djlspectral.layers.isometry.ImageJacobian.point;
-import static io.github.djlspectral.layers.isometry.ImageJacobian.tolerance;
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.deviation;
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.forward;
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.tolerance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
@@ -59,7 +59,8 @@ class FixedImageIsometryTest {
             try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
                 Block flat = flat(layer, manager, type, image);
                 NDArray point = point(manager, type, image);
-                assertThat(deviation(flat, manager, point)).isLessThan(tolerance(type, image));
+                assertThat(deviation(flat, manager, point))
+                        .isLessThan(tolerance(type, image.size()));
                 NDArray x = point.reshape(image).expandDims(0).repeat(0, 2);
                 assertThat(layer.getOutputShapes(new Shape[] {x.getShape()})[0])
                         .isEqualTo(forward(layer, x).getShape());

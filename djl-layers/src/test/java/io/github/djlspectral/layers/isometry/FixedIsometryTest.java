@@ -1,5 +1,6 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.offIdentity;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
@@ -87,12 +88,6 @@ class FixedIsometryTest {
             assertThat(x.getGradient().squeeze(0).sub(expected).abs().max().getFloat())
                     .isLessThan(1e-6f);
         }
-    }
-
-    private static double offIdentity(NDArray gram) {
-        NDArray identity =
-                gram.getManager().eye((int) gram.getShape().get(0)).toType(DataType.FLOAT64, false);
-        return gram.sub(identity).abs().max().getDouble();
     }
 
     @Test

@@ -1,7 +1,9 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.decaying;
 import static io.github.djlspectral.layers.isometry.IsometryCatalogue.deviation;
 import static io.github.djlspectral.layers.isometry.IsometryCatalogue.forward;
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.step;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
@@ -9,7 +11,6 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.Model;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
@@ -18,14 +19,7 @@ import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
-import ai.djl.training.DefaultTrainingConfig;
-import ai.djl.training.GradientCollector;
 import ai.djl.training.Trainer;
-import ai.djl.training.loss.Loss;
-import ai.djl.training.optimizer.Optimizer;
-import ai.djl.training.tracker.Tracker;
-import io.github.djlspectral.optim.DecoupledAdamW;
-import io.github.djlspectral.optim.Muon;
 import java.util.ArrayList;
 import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -159,18 +153,9 @@ class FoldTest {
                                 .optInitialBias(0)
                                 .build());
             }
-            Optimizer optimizer =
-                    spectral
-                            ? Muon.builder().optWeightDecays(0.1f).build()
-                            : DecoupledAdamW.builder()
-                                    .optLearningRateTracker(Tracker.fixed(0.01f))
-                                    .optWeightDecays(0.1f)
-                                    .build();
             try (Model model = Model.newInstance("folds", "PyTorch")) {
                 model.setBlock(network);
-                try (Trainer trainer =
-                        model.newTrainer(
-                                new DefaultTrainingConfig(Loss.l2Loss()).optOptimizer(optimizer))) {
+                try (Trainer trainer = model.newTrainer(decaying(spectral))) {
                     trainer.initialize(new Shape(1, 20));
                     checkTraining(trainer, network, model.getNDManager());
                 }
@@ -192,18 +177,6 @@ class FoldTest {
             NDArray error = w.matMul(w.transpose()).sub(manager.eye(20));
             assertThat(error.abs().max().getFloat()).isLessThan(2e-5f);
         }
-    }
-
-    private static double step(Trainer trainer, NDArray x, NDArray goal) {
-        double value;
-        try (GradientCollector collector = trainer.newGradientCollector()) {
-            NDArray loss =
-                    trainer.getLoss().evaluate(new NDList(goal), trainer.forward(new NDList(x)));
-            collector.backward(loss);
-            value = loss.getFloat();
-        }
-        trainer.step();
-        return value;
     }
 
     @Test

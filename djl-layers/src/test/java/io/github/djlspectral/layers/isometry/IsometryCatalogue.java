@@ -11,13 +11,21 @@ import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
+import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
+import ai.djl.training.Trainer;
+import ai.djl.training.TrainingConfig;
 import ai.djl.training.initializer.NormalInitializer;
+import ai.djl.training.loss.Loss;
+import ai.djl.training.optimizer.Optimizer;
+import ai.djl.training.tracker.Tracker;
+import io.github.djlspectral.optim.DecoupledAdamW;
+import io.github.djlspectral.optim.Muon;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** Every exact layer on vectors, and the measurements that the tests have in common. */
+/** Every exact layer on vectors, and what the tests have in common. */
 final class IsometryCatalogue {
 
     private IsometryCatalogue() {}
@@ -153,6 +161,36 @@ final class IsometryCatalogue {
             collector.backward(y.mul(g.expandDims(0)).sum());
         }
         return x.getGradient().squeeze(0).duplicate();
+    }
+
+    /** Rounding of a few products of length n: what the deviation may be. */
+    static double tolerance(DataType type, long n) {
+        return type == DataType.FLOAT64 ? 1e-13 * n : 2e-6 * Math.sqrt(n);
+    }
+
+    /** Muon, or AdamW, with weight decay. */
+    static TrainingConfig decaying(boolean spectral) {
+        Optimizer optimizer =
+                spectral
+                        ? Muon.builder().optWeightDecays(0.1f).build()
+                        : DecoupledAdamW.builder()
+                                .optLearningRateTracker(Tracker.fixed(0.01f))
+                                .optWeightDecays(0.1f)
+                                .build();
+        return new DefaultTrainingConfig(Loss.l2Loss()).optOptimizer(optimizer);
+    }
+
+    /** A step towards the goal; the loss before it. */
+    static double step(Trainer trainer, NDArray x, NDArray goal) {
+        double value;
+        try (GradientCollector collector = trainer.newGradientCollector()) {
+            NDArray loss =
+                    trainer.getLoss().evaluate(new NDList(goal), trainer.forward(new NDList(x)));
+            collector.backward(loss);
+            value = loss.getFloat();
+        }
+        trainer.step();
+        return value;
     }
 
     static double norm(NDArray v) {

@@ -5,6 +5,7 @@ import static io.github.djlspectral.layers.isometry.IsometryCatalogue.deviation;
 import static io.github.djlspectral.layers.isometry.IsometryCatalogue.deviationRowByRow;
 import static io.github.djlspectral.layers.isometry.IsometryCatalogue.norm;
 import static io.github.djlspectral.layers.isometry.IsometryCatalogue.pullback;
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.tolerance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
@@ -40,11 +41,6 @@ class IsometryTest {
     @BeforeEach
     void seed() {
         Engine.getEngine("PyTorch").setRandomSeed(1);
-    }
-
-    /** Rounding of a few products of length n. */
-    private static double tolerance(DataType type, int n) {
-        return type == DataType.FLOAT64 ? 1e-13 * n : 2e-6 * Math.sqrt(n);
     }
 
     @ParameterizedTest

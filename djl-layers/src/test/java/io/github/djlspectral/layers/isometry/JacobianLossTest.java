@@ -7,7 +7,6 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
-import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Activation;
@@ -18,35 +17,12 @@ import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.GradientCollector;
 import java.util.function.Supplier;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class JacobianLossTest {
-
-    private NDManager manager;
-
-    @BeforeEach
-    void open() {
-        Engine.getEngine("PyTorch").setRandomSeed(1);
-        manager = NDManager.newBaseManager("PyTorch");
-    }
-
-    @AfterEach
-    void close() {
-        manager.close();
-    }
-
-    private NDArray normal(long... shape) {
-        return manager.randomNormal(0, 1, new Shape(shape), DataType.FLOAT64);
-    }
-
-    private static Block linear(NDArray a) {
-        return LambdaBlock.singleton(x -> x.matMul(a.transpose()));
-    }
+class JacobianLossTest extends ManagedTest {
 
     private static JacobianLoss loss(String kind, Block block, long seed) {
         return switch (kind) {
@@ -116,19 +92,29 @@ class JacobianLossTest {
             NDArray array = parameter.getArray();
             NDArray direction = manager.randomNormal(0, 1, array.getShape(), DataType.FLOAT64);
             double slope = array.getGradient().mul(direction).sum().getDouble();
-            NDArray origin = array.duplicate();
-            double h = kind.equals("difference") ? 1e-5 : 1e-6;
-            origin.add(direction.mul(h)).copyTo(array);
-            double ahead = value(() -> loss(kind, network, 7).evaluate(x));
-            origin.sub(direction.mul(h)).copyTo(array);
-            double behind = value(() -> loss(kind, network, 7).evaluate(x));
-            origin.copyTo(array);
-            // the finite difference by x is known to 1e-12 only, and is divided by h here
-            double tolerance = (kind.equals("difference") ? 1e-6 : 1e-7) * (1 + Math.abs(slope));
-            assertThat(slope)
-                    .as(parameter.getName())
-                    .isCloseTo((ahead - behind) / (2 * h), within(tolerance));
+            checkSlope(parameter.getName(), kind, slope, network, x, array, direction);
         }
+    }
+
+    /** The derivative of the penalty by an array, along a direction, by a central difference. */
+    private void checkSlope(
+            String name,
+            String kind,
+            double slope,
+            Block network,
+            NDArray x,
+            NDArray array,
+            NDArray direction) {
+        NDArray origin = array.duplicate();
+        double h = kind.equals("difference") ? 1e-5 : 1e-6;
+        origin.add(direction.mul(h)).copyTo(array);
+        double ahead = value(() -> loss(kind, network, 7).evaluate(x));
+        origin.sub(direction.mul(h)).copyTo(array);
+        double behind = value(() -> loss(kind, network, 7).evaluate(x));
+        origin.copyTo(array);
+        // the finite difference by x is known to 1e-12 only, and is divided by h here
+        double tolerance = (kind.equals("difference") ? 1e-6 : 1e-7) * (1 + Math.abs(slope));
+        assertThat(slope).as(name).isCloseTo((ahead - behind) / (2 * h), within(tolerance));
     }
 
     /** Second derivatives of every layer of the package, by a scale of each of its inputs. */
@@ -163,15 +149,7 @@ class JacobianLossTest {
         double slope = Math.sqrt(scales.getGradient().square().sum().getDouble());
         assertThat(slope).as(name).isGreaterThan(1e-3);
         NDArray direction = scales.getGradient().div(slope);
-        NDArray origin = scales.duplicate();
-        double h = kind.equals("difference") ? 1e-5 : 1e-6;
-        origin.add(direction.mul(h)).copyTo(scales);
-        double ahead = value(() -> loss(kind, network, 7).evaluate(x));
-        origin.sub(direction.mul(h)).copyTo(scales);
-        double behind = value(() -> loss(kind, network, 7).evaluate(x));
-        // the ratio of lengths is known to 1e-12, which is divided by h
-        double tolerance = (kind.equals("difference") ? 1e-6 : 1e-7) * (1 + slope);
-        assertThat(slope).as(name).isCloseTo((ahead - behind) / (2 * h), within(tolerance));
+        checkSlope(name, kind, slope, network, x, scales, direction);
     }
 
     /** |J^T J - I|_F^2 for a known J, the mean of many draws within 4 standard errors. */

@@ -4,9 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Activation;
@@ -19,36 +17,12 @@ import ai.djl.nn.convolutional.Conv2d;
 import ai.djl.nn.core.Linear;
 import io.github.djlspectral.layers.isometry.JacobianSpectrum.Extremes;
 import java.util.Arrays;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class JacobianSpectrumTest {
-
-    private NDManager manager;
-
-    @BeforeEach
-    void open() {
-        Engine.getEngine("PyTorch").setRandomSeed(1);
-        manager = NDManager.newBaseManager("PyTorch");
-    }
-
-    @AfterEach
-    void close() {
-        manager.close();
-    }
-
-    private NDArray normal(long... shape) {
-        return manager.randomNormal(0, 1, new Shape(shape), DataType.FLOAT64);
-    }
-
-    /** x A^T, whose Jacobian is A everywhere. */
-    private static Block linear(NDArray a) {
-        return LambdaBlock.singleton(x -> x.matMul(a.transpose()));
-    }
+class JacobianSpectrumTest extends ManagedTest {
 
     /** U diag(s) V^T of random orthogonal factors. */
     private NDArray withSpectrum(int p, int n, double[] s) {

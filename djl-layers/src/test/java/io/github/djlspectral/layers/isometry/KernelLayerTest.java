@@ -1,10 +1,12 @@
 package io.github.djlspectral.layers.isometry;
 
-import static io.github.djlspectral.layers.isometry.ImageJacobian.deviation;
 import static io.github.djlspectral.layers.isometry.ImageJacobian.flat;
-import static io.github.djlspectral.layers.isometry.ImageJacobian.forward;
 import static io.github.djlspectral.layers.isometry.ImageJacobian.point;
-import static io.github.djlspectral.layers.isometry.ImageJacobian.tolerance;
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.decaying;
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.deviation;
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.forward;
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.step;
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.tolerance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
@@ -22,14 +24,7 @@ import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.convolutional.Conv2d;
-import ai.djl.training.DefaultTrainingConfig;
-import ai.djl.training.GradientCollector;
 import ai.djl.training.Trainer;
-import ai.djl.training.loss.Loss;
-import ai.djl.training.optimizer.Optimizer;
-import ai.djl.training.tracker.Tracker;
-import io.github.djlspectral.optim.DecoupledAdamW;
-import io.github.djlspectral.optim.Muon;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
@@ -102,7 +97,7 @@ class KernelLayerTest {
                     NDArray point = point(manager, type, image);
                     assertThat(deviation(flat, manager, point))
                             .as("%s, %s", layer, type)
-                            .isLessThan(tolerance(type, image));
+                            .isLessThan(tolerance(type, image.size()));
                     NDArray x = point.reshape(image).expandDims(0);
                     assertThat(layer.getOutputShapes(new Shape[] {x.getShape()})[0])
                             .isEqualTo(forward(layer, x).getShape());
@@ -145,7 +140,7 @@ class KernelLayerTest {
             }
             // a row is another one, or reflected, at one of them only
             assertThat(difference(flat, manager, from, to)).isGreaterThan(0.1);
-            double tolerance = tolerance(DataType.FLOAT64, image);
+            double tolerance = tolerance(DataType.FLOAT64, image.size());
             assertThat(deviation(flat, manager, from)).isLessThan(tolerance);
             assertThat(deviation(flat, manager, to)).isLessThan(tolerance);
         }
@@ -246,7 +241,8 @@ class KernelLayerTest {
                 convolution.setInitializer(new DeltaOrthogonalInitializer(), Parameter.Type.WEIGHT);
                 Block flat = flat(convolution, manager, type, image);
                 NDArray point = point(manager, type, image);
-                assertThat(deviation(flat, manager, point)).isLessThan(tolerance(type, image));
+                assertThat(deviation(flat, manager, point))
+                        .isLessThan(tolerance(type, image.size()));
             }
         }
     }
@@ -261,18 +257,9 @@ class KernelLayerTest {
             network.add(fold(4, 3).optInitialBias(0).optParametrization(way).build());
             network.add(fold(4, 2).optStride(2).optParametrization(way).build());
             network.add(linear(4, 8, 2).optStride(2).optParametrization(way).build());
-            Optimizer optimizer =
-                    spectral
-                            ? Muon.builder().optWeightDecays(0.1f).build()
-                            : DecoupledAdamW.builder()
-                                    .optLearningRateTracker(Tracker.fixed(0.01f))
-                                    .optWeightDecays(0.1f)
-                                    .build();
             try (Model model = Model.newInstance("convolutions", "PyTorch")) {
                 model.setBlock(network);
-                try (Trainer trainer =
-                        model.newTrainer(
-                                new DefaultTrainingConfig(Loss.l2Loss()).optOptimizer(optimizer))) {
+                try (Trainer trainer = model.newTrainer(decaying(spectral))) {
                     trainer.initialize(new Shape(1, 4, 6, 6));
                     checkTraining(trainer, network, model.getNDManager());
                 }
@@ -314,18 +301,6 @@ class KernelLayerTest {
             squares += (a[i] - b[i]) * (a[i] - b[i]);
         }
         return Math.sqrt(squares);
-    }
-
-    private static double step(Trainer trainer, NDArray x, NDArray goal) {
-        double value;
-        try (GradientCollector collector = trainer.newGradientCollector()) {
-            NDArray loss =
-                    trainer.getLoss().evaluate(new NDList(goal), trainer.forward(new NDList(x)));
-            collector.backward(loss);
-            value = loss.getFloat();
-        }
-        trainer.step();
-        return value;
     }
 
     @ParameterizedTest

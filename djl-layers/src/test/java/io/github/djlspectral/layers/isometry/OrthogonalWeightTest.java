@@ -1,6 +1,7 @@
 package io.github.djlspectral.layers.isometry;
 
 import static io.github.djlspectral.layers.isometry.IsometryCatalogue.offIdentity;
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.step;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.within;
@@ -95,11 +96,7 @@ class OrthogonalWeightTest {
             NDArray x = manager.randomNormal(new Shape(16, 12));
             NDArray goal = manager.randomNormal(new Shape(16, 7));
             for (int i = 0; i < steps; i++) {
-                try (GradientCollector collector = trainer.newGradientCollector()) {
-                    NDList y = trainer.forward(new NDList(x));
-                    collector.backward(trainer.getLoss().evaluate(new NDList(goal), y));
-                }
-                trainer.step();
+                step(trainer, x, goal);
             }
             assertThat(worst(model.getBlock(), manager)).isLessThan(tolerance);
         }

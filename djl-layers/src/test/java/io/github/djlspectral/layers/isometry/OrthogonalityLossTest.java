@@ -8,7 +8,7 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
-import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
@@ -20,26 +20,11 @@ import ai.djl.training.initializer.NormalInitializer;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.loss.SimpleCompositeLoss;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class OrthogonalityLossTest {
-
-    private NDManager manager;
-
-    @BeforeEach
-    void open() {
-        Engine.getEngine("PyTorch").setRandomSeed(1);
-        manager = NDManager.newBaseManager("PyTorch");
-    }
-
-    @AfterEach
-    void close() {
-        manager.close();
-    }
+class OrthogonalityLossTest extends ManagedTest {
 
     private Parameter weight(long... shape) {
         Parameter weight =
@@ -156,7 +141,7 @@ class OrthogonalityLossTest {
         NDArray w =
                 new OrthogonalInitializer().initialize(manager, new Shape(4, 6), DataType.FLOAT64);
         NDArray centre = manager.zeros(new Shape(9), DataType.FLOAT64);
-        centre.setScalar(new ai.djl.ndarray.index.NDIndex(4), 1);
+        centre.setScalar(new NDIndex(4), 1);
         w.reshape(4, 6, 1).mul(centre).reshape(4, 6, 3, 3).copyTo(kernel.getArray());
         assertThat(loss.evaluate(manager).getDouble()).isLessThan(1e-28);
         new OrthogonalInitializer()

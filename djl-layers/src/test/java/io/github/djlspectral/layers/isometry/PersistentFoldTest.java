@@ -2,6 +2,7 @@ package io.github.djlspectral.layers.isometry;
 
 import static io.github.djlspectral.layers.isometry.IsometryCatalogue.norm;
 import static io.github.djlspectral.layers.isometry.IsometryCatalogue.pullback;
+import static io.github.djlspectral.layers.isometry.IsometryCatalogue.step;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
@@ -9,13 +10,11 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.Model;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.training.DefaultTrainingConfig;
-import ai.djl.training.GradientCollector;
 import ai.djl.training.Trainer;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.AdamW;
@@ -154,11 +153,7 @@ class PersistentFoldTest {
                 NDArray before = protectedDirections(network, manager);
                 NDArray x = manager.randomNormal(new Shape(16, 12));
                 for (int i = 0; i < 30; i++) {
-                    try (GradientCollector collector = trainer.newGradientCollector()) {
-                        NDList y = trainer.forward(new NDList(x));
-                        collector.backward(trainer.getLoss().evaluate(new NDList(x.abs()), y));
-                    }
-                    trainer.step();
+                    step(trainer, x, x.abs());
                 }
                 NDArray b = protectedDirections(network, manager);
                 assertThat(b).isEqualTo(before);

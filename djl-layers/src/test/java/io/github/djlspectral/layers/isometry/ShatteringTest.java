@@ -4,36 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.LambdaBlock;
 import ai.djl.nn.SequentialBlock;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-class ShatteringTest {
-
-    private NDManager manager;
-
-    @BeforeEach
-    void open() {
-        Engine.getEngine("PyTorch").setRandomSeed(1);
-        manager = NDManager.newBaseManager("PyTorch");
-    }
-
-    @AfterEach
-    void close() {
-        manager.close();
-    }
-
-    private NDArray normal(long... shape) {
-        return manager.randomNormal(0, 1, new Shape(shape), DataType.FLOAT64);
-    }
+class ShatteringTest extends ManagedTest {
 
     /** Against the two Jacobians themselves. */
     @Test

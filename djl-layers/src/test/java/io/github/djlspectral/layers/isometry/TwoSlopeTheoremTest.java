@@ -2,9 +2,7 @@ package io.github.djlspectral.layers.isometry;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
@@ -19,29 +17,24 @@ import org.junit.jupiter.api.Test;
  * M^T B = 0}, (ii) {@code B^T B} is diagonal, (iii) {@code M^T M + delta^2 C^T (B^T B) C = I}. Here
  * each is broken alone.
  */
-class TwoSlopeTheoremTest {
+class TwoSlopeTheoremTest extends ManagedTest {
 
     private static final int N = 7;
     private static final int ROWS = 3;
     private static final double BELOW = 0.2;
     private static final double ABOVE = 1;
 
-    private NDManager manager;
     private NDArray v; // [n, rows], orthonormal columns, as u
     private NDArray u;
     private NDArray m; // from the complement of v's span onto that of u's
     private NDArray scales;
 
-    @BeforeEach
-    void seed() {
-        Engine.getEngine("PyTorch").setRandomSeed(1);
-    }
-
     private NDArray orthogonal() {
         return new OrthogonalInitializer().initialize(manager, new Shape(N, N), DataType.FLOAT64);
     }
 
-    private void build() {
+    @BeforeEach
+    void build() {
         NDArray from = orthogonal();
         NDArray to = orthogonal();
         v = from.get(":, :" + ROWS);
@@ -83,23 +76,18 @@ class TwoSlopeTheoremTest {
 
     @Test
     void eachConditionIsNecessary() {
-        try (NDManager scratch = NDManager.newBaseManager("PyTorch")) {
-            manager = scratch;
-            build();
-            assertThat(deviation(m, outer(), inner())).isLessThan(1e-13);
-            // (i): turn the range of M, whose M^T M stays, towards that of B
-            NDArray turn = orthogonal();
-            assertThat(deviation(turn.matMul(m), outer(), inner())).isGreaterThan(0.1);
-            // (ii): B T and T^(-1) C have the same product and Gram matrix C^T B^T B C
-            NDArray shear = manager.eye(ROWS).toType(DataType.FLOAT64, false);
-            shear.set(new NDIndex("0, 1"), 0.2);
-            NDArray back = manager.eye(ROWS).toType(DataType.FLOAT64, false);
-            back.set(new NDIndex("0, 1"), -0.2);
-            assertThat(deviation(m, outer().matMul(shear), back.matMul(inner())))
-                    .isGreaterThan(0.1);
-            // (iii): lengths
-            assertThat(deviation(m.mul(1.05), outer(), inner())).isGreaterThan(0.05);
-            assertThat(deviation(m, outer().mul(1.05), inner())).isGreaterThan(0.05);
-        }
+        assertThat(deviation(m, outer(), inner())).isLessThan(1e-13);
+        // (i): turn the range of M, whose M^T M stays, towards that of B
+        NDArray turn = orthogonal();
+        assertThat(deviation(turn.matMul(m), outer(), inner())).isGreaterThan(0.1);
+        // (ii): B T and T^(-1) C have the same product and Gram matrix C^T B^T B C
+        NDArray shear = manager.eye(ROWS).toType(DataType.FLOAT64, false);
+        shear.set(new NDIndex("0, 1"), 0.2);
+        NDArray back = manager.eye(ROWS).toType(DataType.FLOAT64, false);
+        back.set(new NDIndex("0, 1"), -0.2);
+        assertThat(deviation(m, outer().matMul(shear), back.matMul(inner()))).isGreaterThan(0.1);
+        // (iii): lengths
+        assertThat(deviation(m.mul(1.05), outer(), inner())).isGreaterThan(0.05);
+        assertThat(deviation(m, outer().mul(1.05), inner())).isGreaterThan(0.05);
     }
 }

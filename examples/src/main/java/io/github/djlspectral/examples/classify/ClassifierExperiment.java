@@ -3,6 +3,7 @@ package io.github.djlspectral.examples.classify;
 import ai.djl.TrainingDivergedException;
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.Mnist;
+import io.github.djlspectral.examples.data.OptionCheck;
 import io.github.djlspectral.examples.report.Countdown;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -35,8 +36,8 @@ public final class ClassifierExperiment {
         if (rates.isEmpty()) {
             throw new BadInputException("--lr is empty, but must have a learning rate");
         }
-        rates.forEach(rate -> ClassifierSettings.requirePositive("--lr", rate));
-        ClassifierSettings.requirePositive("--seeds", seeds);
+        rates.forEach(rate -> OptionCheck.requirePositive("--lr", rate));
+        OptionCheck.requirePositive("--seeds", seeds);
         this.settings = settings;
         this.rates = List.copyOf(rates);
         this.seeds = seeds;

@@ -38,24 +38,40 @@ public enum ClassifierOptimizer {
     /** Returns the optimizer of a run of so many steps. */
     StatefulOptimizer optimizer(double rate, double adamwRate, Block block, int steps) {
         if (this == ADAMW) {
-            return adamw(rate, steps);
+            return adamw(rate, WEIGHT_DECAY, steps);
         }
         return Muon.builder()
                 .optLearningRateTracker(schedule(rate, steps))
                 .optWeightDecays(WEIGHT_DECAY)
                 .optRouting(ParameterRouting.of(block))
-                .optFallback(adamw(adamwRate, steps))
+                .optFallback(adamw(adamwRate, WEIGHT_DECAY, steps))
                 .build();
     }
 
-    private static DecoupledAdamW adamw(double rate, int steps) {
+    /**
+     * Returns AdamW.
+     *
+     * @param rate the learning rate, at its highest
+     * @param decay of the weights
+     * @param steps of the run
+     * @return the optimizer, on {@link #schedule}
+     */
+    public static DecoupledAdamW adamw(double rate, float decay, int steps) {
         return DecoupledAdamW.builder()
                 .optLearningRateTracker(schedule(rate, steps))
-                .optWeightDecays(WEIGHT_DECAY)
+                .optWeightDecays(decay)
                 .build();
     }
 
-    private static Tracker schedule(double rate, int steps) {
+    /**
+     * Returns how a learning rate moves: up over the first twentieth of a run, then down along half
+     * a cosine.
+     *
+     * @param rate the highest
+     * @param steps of the run
+     * @return the tracker
+     */
+    public static Tracker schedule(double rate, int steps) {
         return WarmupCosineTracker.builder()
                 .setBaseValue((float) rate)
                 .setWarmupSteps(steps / WARMUP_SHARE)

@@ -2,6 +2,7 @@ package io.github.djlspectral.examples.classify;
 
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.Mnist;
+import io.github.djlspectral.examples.data.OptionCheck;
 import java.util.Locale;
 
 /**
@@ -48,23 +49,11 @@ public record ClassifierSettings(
             throw new BadInputException(
                     "--width is " + width + ", but must be a positive multiple of " + Mixer.HEADS);
         }
-        requirePositive("--depth", depth);
-        requirePositive("--step-size", stepSize);
-        requirePositive("--adamw-lr", adamwRate);
-        requirePositive("--epochs", epochs);
-        requirePositive("--batch", batch);
-    }
-
-    static void requirePositive(String option, double value) {
-        if (!(value > 0 && value < Double.POSITIVE_INFINITY)) {
-            throw new BadInputException(option + " is " + value + ", but must be positive");
-        }
-    }
-
-    static void requirePositive(String option, int value) {
-        if (value < 1) {
-            throw new BadInputException(option + " is " + value + ", but must be at least 1");
-        }
+        OptionCheck.requirePositive("--depth", depth);
+        OptionCheck.requirePositive("--step-size", stepSize);
+        OptionCheck.requirePositive("--adamw-lr", adamwRate);
+        OptionCheck.requirePositive("--epochs", epochs);
+        OptionCheck.requirePositive("--batch", batch);
     }
 
     /** The number of tokens of an image. */

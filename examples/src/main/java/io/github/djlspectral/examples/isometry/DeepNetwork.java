@@ -72,14 +72,16 @@ final class DeepNetwork extends AbstractBlock {
         embedding.initialize(manager, dataType, inputShapes);
         Shape[] states = embedding.getOutputShapes(inputShapes);
         layers.initialize(manager, dataType, states);
-        Shape last = layers.getOutputShapes(states)[0];
-        head.initialize(manager, dataType, new Shape(last.get(0), last.size() / last.get(0)));
+        head.initialize(manager, dataType, flat(layers.getOutputShapes(states)[0]));
     }
 
     @Override
     public Shape[] getOutputShapes(Shape[] inputShapes) {
         Shape[] last = layers.getOutputShapes(embedding.getOutputShapes(inputShapes));
-        Shape flat = new Shape(last[0].get(0), last[0].size() / last[0].get(0));
-        return head.getOutputShapes(new Shape[] {flat});
+        return head.getOutputShapes(new Shape[] {flat(last[0])});
+    }
+
+    private static Shape flat(Shape states) {
+        return new Shape(states.get(0), states.size() / states.get(0));
     }
 }

@@ -1,14 +1,13 @@
 package io.github.djlspectral.examples.isometry;
 
 import ai.djl.nn.Block;
-import ai.djl.training.tracker.Tracker;
+import io.github.djlspectral.examples.classify.ClassifierOptimizer;
 import io.github.djlspectral.optim.DecoupledAdamW;
 import io.github.djlspectral.optim.Freon;
 import io.github.djlspectral.optim.Muon;
 import io.github.djlspectral.optim.ParameterRouting;
 import io.github.djlspectral.optim.SpectralOptimizer;
 import io.github.djlspectral.optim.StatefulOptimizer;
-import io.github.djlspectral.optim.WarmupCosineTracker;
 import java.util.List;
 import java.util.Locale;
 
@@ -21,15 +20,13 @@ enum DeepOptimizer {
     /** Freon, c = 2/3, in the same way. */
     FREON(List.of(0.003, 0.01, 0.03));
 
-    private static final int WARMUP_SHARE = 20;
-
     private final List<Double> rates;
 
     DeepOptimizer(List<Double> rates) {
         this.rates = rates;
     }
 
-    /** Returns the one of them that suits most networks. */
+    /** Returns the learning rate that suits most networks. */
     double usualRate() {
         return rates.get(rates.size() / 2);
     }
@@ -50,25 +47,14 @@ enum DeepOptimizer {
 
     private static <T extends SpectralOptimizer.Builder<T>> T spectral(
             T builder, double rate, double adamRate, Block block, int steps) {
-        return builder.optLearningRateTracker(schedule(rate, steps))
+        return builder.optLearningRateTracker(ClassifierOptimizer.schedule(rate, steps))
                 .optWeightDecays(0)
                 .optRouting(ParameterRouting.of(block))
                 .optFallback(adam(adamRate, steps));
     }
 
     private static DecoupledAdamW adam(double rate, int steps) {
-        return DecoupledAdamW.builder()
-                .optLearningRateTracker(schedule(rate, steps))
-                .optWeightDecays(0)
-                .build();
-    }
-
-    private static Tracker schedule(double rate, int steps) {
-        return WarmupCosineTracker.builder()
-                .setBaseValue((float) rate)
-                .setWarmupSteps(steps / WARMUP_SHARE)
-                .setTotalSteps(steps)
-                .build();
+        return ClassifierOptimizer.adamw(rate, 0, steps);
     }
 
     @Override

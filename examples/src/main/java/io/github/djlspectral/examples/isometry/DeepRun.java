@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.isometry;
 
 import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.OptionCheck;
 
 /**
  * One training run, before it is done.
@@ -24,7 +25,7 @@ record DeepRun(Family family, int depth, IsometrySettings settings, double rate,
             throw new BadInputException(
                     "--depth is " + depth + ", but must be in [1, " + MAX_DEPTH + "]");
         }
-        IsometrySettings.requirePositive("--lr", rate);
+        OptionCheck.requirePositive("--lr", rate);
     }
 
     DeepRun withSeed(int other) {

@@ -22,7 +22,10 @@ final class ImageLayers {
 
     private ImageLayers() {}
 
-    /** The way there: patches become pixels, then more channels, an isometry at first. */
+    /**
+     * From images to the first layer: patches become pixels, then more channels; isometric at
+     * first.
+     */
     static Block embedding(LayerPlan plan) {
         return new SequentialBlock()
                 .add(FixedImageIsometry.spaceToDepth(PATCH))

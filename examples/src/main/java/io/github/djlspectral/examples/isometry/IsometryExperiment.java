@@ -3,6 +3,7 @@ package io.github.djlspectral.examples.isometry;
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.ImageData;
 import io.github.djlspectral.examples.data.ImageSet;
+import io.github.djlspectral.examples.data.OptionCheck;
 import java.io.PrintStream;
 import java.util.List;
 import java.util.Locale;
@@ -32,7 +33,7 @@ record IsometryExperiment(
         if (rates.isEmpty()) {
             throw new BadInputException("--lr is empty, but must have a learning rate");
         }
-        IsometrySettings.requirePositive("--seeds", seeds);
+        OptionCheck.requirePositive("--seeds", seeds);
         for (Family family : families) {
             for (int depth : depths) {
                 rates.forEach(rate -> new DeepRun(family, depth, settings, rate, seeds));
@@ -63,8 +64,11 @@ record IsometryExperiment(
         int left = 0;
         for (Family family : families) {
             for (int depth : depths) {
-                for (double rate : rates) {
-                    left += rates.size() > 1 && !has(files, family, depth, rate, 0) ? 1 : 0;
+                if (rates.size() > 1) {
+                    for (double rate : rates) {
+                        boolean tried = has(files, family, depth, rate, DeepRun.TUNING_SEED);
+                        left += tried ? 0 : 1;
+                    }
                 }
                 for (int seed = 1; seed <= seeds; seed++) {
                     int number = seed;

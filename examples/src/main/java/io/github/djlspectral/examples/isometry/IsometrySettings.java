@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.isometry;
 
 import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.OptionCheck;
 import io.github.djlspectral.layers.isometry.Parametrization;
 import java.util.Locale;
 
@@ -35,7 +36,7 @@ record IsometrySettings(
         requireEven("--width", width, LEAST_WIDTH);
         requireEven("--channels", channels, ImageLayers.LEAST_CHANNELS);
         if (regularizer != Regularizer.NONE) {
-            requirePositive("--strength", strength);
+            OptionCheck.requirePositive("--strength", strength);
         } else if (strength != 0) {
             throw new BadInputException(
                     "--strength is " + strength + ", but there is no --regularizer");
@@ -45,27 +46,15 @@ record IsometrySettings(
                     "--regularizer is weight, but must be with --parametrization initial: any other"
                             + " keeps weights orthogonal by itself");
         }
-        requirePositive("--adam-lr", adamRate);
-        requirePositive("--epochs", epochs);
-        requirePositive("--batch", batch);
+        OptionCheck.requirePositive("--adam-lr", adamRate);
+        OptionCheck.requirePositive("--epochs", epochs);
+        OptionCheck.requirePositive("--batch", batch);
     }
 
     private static void requireEven(String option, int value, int least) {
         if (value < least || value % 2 != 0) {
             throw new BadInputException(
                     option + " is " + value + ", but must be even and at least " + least);
-        }
-    }
-
-    static void requirePositive(String option, double value) {
-        if (!(value > 0 && value < Double.POSITIVE_INFINITY)) {
-            throw new BadInputException(option + " is " + value + ", but must be positive");
-        }
-    }
-
-    static void requirePositive(String option, int value) {
-        if (value < 1) {
-            throw new BadInputException(option + " is " + value + ", but must be at least 1");
         }
     }
 

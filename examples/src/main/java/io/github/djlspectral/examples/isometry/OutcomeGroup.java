@@ -27,8 +27,8 @@ record OutcomeGroup(DeepRun run, List<DeepOutcome> outcomes) {
                 }
             }
         }
-        return groups.values().stream()
-                .map(group -> new OutcomeGroup(group.get(0).run().withSeed(0), List.copyOf(group)))
+        return groups.entrySet().stream()
+                .map(group -> new OutcomeGroup(group.getKey(), List.copyOf(group.getValue())))
                 .toList();
     }
 

@@ -24,7 +24,7 @@ final class VectorLayers {
 
     private VectorLayers() {}
 
-    /** The way there from an image: at first a co-isometry that keeps the scale on average. */
+    /** From images to the first layer: at first a co-isometry that keeps the scale on average. */
     static Block embedding(LayerPlan plan) {
         return new SequentialBlock()
                 .add(Blocks.batchFlattenBlock())
@@ -66,7 +66,7 @@ final class VectorLayers {
     }
 
     /** An orthogonal matrix and an activation with an orthogonal Jacobian. */
-    static Block feedforward(LayerPlan plan, Block activation) {
+    private static Block feedforward(LayerPlan plan, Block activation) {
         return new SequentialBlock()
                 .add(
                         OrthogonalLinear.builder()
