@@ -148,7 +148,7 @@ public final class FixedImageIsometry extends FixedLayer {
      * @return the layer, of the same shape
      */
     public static FixedImageIsometry abs() {
-        return new FixedImageIsometry("abs", 1, 1, UnaryOperator.identity(), NDArray::abs);
+        return new FixedImageIsometry("abs", 1, 1, UnaryOperator.identity(), FixedLayer::absolute);
     }
 
     /**
@@ -165,7 +165,7 @@ public final class FixedImageIsometry extends FixedLayer {
                 1,
                 1,
                 UnaryOperator.identity(),
-                x -> x.add(shift).abs().sub(shift));
+                x -> absolute(x.add(shift)).sub(shift));
     }
 
     /**
@@ -183,8 +183,11 @@ public final class FixedImageIsometry extends FixedLayer {
                 x -> {
                     Shape s = x.getShape();
                     NDArray pairs = x.reshape(s.get(0), s.get(1) / 2, 2, s.get(2), s.get(3));
-                    int[] axis = {2};
-                    NDList sorted = new NDList(pairs.max(axis), pairs.min(axis));
+                    NDArray first = pairs.get(":, :, 0");
+                    NDArray second = pairs.get(":, :, 1");
+                    // at a tie nothing is swapped, where the slopes of max and min are one half
+                    NDArray rise = Activation.relu(second.sub(first));
+                    NDList sorted = new NDList(first.add(rise), second.sub(rise));
                     return NDArrays.stack(sorted, 2).reshape(s);
                 });
     }
@@ -202,7 +205,7 @@ public final class FixedImageIsometry extends FixedLayer {
                 1,
                 1,
                 s -> shape(s, 2 * s.get(1), 1),
-                x -> Activation.relu(x).concat(Activation.relu(x.neg()), 1));
+                FixedLayer::concatenatedRelu);
     }
 
     private static Shape shape(Shape image, long channels, long divisor) {

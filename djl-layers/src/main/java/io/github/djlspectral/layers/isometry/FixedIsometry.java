@@ -3,11 +3,8 @@ package io.github.djlspectral.layers.isometry;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
-import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Activation;
-import ai.djl.nn.Block;
-import ai.djl.nn.LambdaBlock;
 import io.github.djlspectral.torch.GraphConstants;
 import java.util.function.IntUnaryOperator;
 import java.util.function.UnaryOperator;
@@ -20,7 +17,7 @@ import java.util.function.UnaryOperator;
  * what {@link Fold} says of the rate of folds holds for those that fold half of space, such as
  * {@link #abs}, {@link #absSort} and {@link #groupSort}.
  */
-public final class FixedIsometry extends FixedLayer implements IsometricLayer {
+public final class FixedIsometry extends FixedLayer {
 
     private final int multiple;
 
@@ -71,7 +68,7 @@ public final class FixedIsometry extends FixedLayer implements IsometricLayer {
      * @return the layer, p = n
      */
     public static FixedIsometry abs() {
-        return elementwise("abs", FixedIsometry::absolute);
+        return elementwise("abs", FixedLayer::absolute);
     }
 
     /**
@@ -153,14 +150,7 @@ public final class FixedIsometry extends FixedLayer implements IsometricLayer {
      * @return the layer, p = 2n
      */
     public static FixedIsometry concatenatedRelu() {
-        return new FixedIsometry(
-                "concatenatedRelu",
-                1,
-                n -> 2 * n,
-                x -> {
-                    NDArray positive = Activation.relu(x);
-                    return positive.concat(positive.sub(x), 1);
-                });
+        return new FixedIsometry("concatenatedRelu", 1, n -> 2 * n, FixedLayer::concatenatedRelu);
     }
 
     /**
@@ -177,7 +167,16 @@ public final class FixedIsometry extends FixedLayer implements IsometricLayer {
         return new FixedIsometry(
                 "truncation(" + width + ")",
                 1,
-                n -> Math.min(n, width),
+                n -> {
+                    if (n < width) {
+                        throw new IllegalArgumentException(
+                                "truncation("
+                                        + width
+                                        + ") needs a width of at least that, got "
+                                        + n);
+                    }
+                    return width;
+                },
                 x -> x.get(":, :" + width));
     }
 
@@ -215,12 +214,6 @@ public final class FixedIsometry extends FixedLayer implements IsometricLayer {
                 x -> grouped(x, size).topK(1, 2).get(0).squeeze(2));
     }
 
-    /** |x| with the slope 1 at 0, where that of {@link NDArray#abs} is 0. */
-    private static NDArray absolute(NDArray x) {
-        NDArray negative = Activation.relu(x.neg());
-        return negative.add(negative).add(x);
-    }
-
     private static NDArray grouped(NDArray x, int size) {
         return x.reshape(x.getShape().get(0), -1, size);
     }
@@ -243,8 +236,4 @@ public final class FixedIsometry extends FixedLayer implements IsometricLayer {
      * @param manager not used, as there are no parameters
      * @return the block; initialise it, or one that contains it, before saving
      */
-    @Override
-    public Block toPlain(NDManager manager) {
-        return LambdaBlock.singleton(map::apply, name);
-    }
 }

@@ -2,14 +2,18 @@ package io.github.djlspectral.layers.isometry;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
+import ai.djl.nn.Activation;
+import ai.djl.nn.Block;
+import ai.djl.nn.LambdaBlock;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import java.util.function.UnaryOperator;
 
 /** A named function of one array, without parameters. */
-abstract class FixedLayer extends AbstractBlock {
+abstract class FixedLayer extends AbstractBlock implements IsometricLayer {
 
     private static final byte VERSION = 1;
 
@@ -39,6 +43,18 @@ abstract class FixedLayer extends AbstractBlock {
         }
     }
 
+    /** |x| with the slope 1 at 0, where that of {@link NDArray#abs} is 0. */
+    static NDArray absolute(NDArray x) {
+        NDArray negative = Activation.relu(x.neg());
+        return negative.add(negative).add(x);
+    }
+
+    /** (relu(x), relu(-x)) along axis 1, with one of the slopes 1 at 0 too. */
+    static NDArray concatenatedRelu(NDArray x) {
+        NDArray positive = Activation.relu(x);
+        return positive.concat(positive.sub(x), 1);
+    }
+
     @Override
     protected final NDList forwardInternal(
             ParameterStore parameterStore,
@@ -46,7 +62,7 @@ abstract class FixedLayer extends AbstractBlock {
             boolean training,
             PairList<String, Object> params) {
         NDArray x = inputs.singletonOrThrow();
-        check(x.getShape());
+        getOutputShapes(new Shape[] {x.getShape()});
         return new NDList(map.apply(x));
     }
 
@@ -59,6 +75,11 @@ abstract class FixedLayer extends AbstractBlock {
     public final Shape[] getOutputShapes(Shape[] inputShapes) {
         check(inputShapes[0]);
         return new Shape[] {outputs.apply(inputShapes[0])};
+    }
+
+    @Override
+    public final Block toPlain(NDManager manager) {
+        return LambdaBlock.singleton(map::apply, name);
     }
 
     @Override

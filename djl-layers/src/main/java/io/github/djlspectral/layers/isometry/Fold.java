@@ -15,7 +15,7 @@ import ai.djl.util.PairList;
  * after mirror reflections of one side of some hyperplanes, whose normals are the orthonormal rows
  * of a matrix W [m, n]. Gradients keep their length exactly, at any depth. Isometry alone does not
  * make a deep network train: with many rows and bias 0 every layer folds half of space, and the
- * Jacobians of nearby inputs lose all resemblance after some tens of layers; a bias of about -1, or
+ * Jacobians of nearby inputs lose all resemblance after some tens of layers; a bias of about -2, or
  * few rows, folds less. Characterisation, proofs and measurements behind this class are the
  * project's own, after "Neural Networks with Orthogonal Jacobian", arXiv:2508.02882.
  */

@@ -39,6 +39,11 @@ public abstract class KernelLayer extends AbstractBlock implements IsometricLaye
     abstract Shape output(Shape image);
 
     @Override
+    protected final void prepare(Shape[] inputShapes) {
+        getOutputShapes(inputShapes);
+    }
+
+    @Override
     protected final NDList forwardInternal(
             ParameterStore parameterStore,
             NDList inputs,

@@ -96,11 +96,7 @@ public final class PersistentFold extends AbstractBlock implements IsometricLaye
             boolean training,
             PairList<String, Object> params) {
         NDArray x = inputs.singletonOrThrow();
-        Shape shape = x.getShape();
-        if (shape.dimension() != 2 || shape.get(1) != width) {
-            throw new IllegalArgumentException(
-                    "Activations must be [batch, " + width + "], were " + shape);
-        }
+        requireActivations(x.getShape());
         if (training && protectedRows.requiresGradient()) {
             protectedRows.freeze(true); // the trainer of a loaded model thaws all parameters
         }
@@ -166,6 +162,18 @@ public final class PersistentFold extends AbstractBlock implements IsometricLaye
                 plain.add(PlainLayers.linear(without, null));
             }
             return plain;
+        }
+    }
+
+    @Override
+    protected void prepare(Shape[] inputShapes) {
+        requireActivations(inputShapes[0]);
+    }
+
+    private void requireActivations(Shape shape) {
+        if (shape.dimension() != 2 || shape.get(1) != width) {
+            throw new IllegalArgumentException(
+                    "Activations must be [batch, " + width + "], were " + shape);
         }
     }
 

@@ -33,11 +33,11 @@ public final class ResidualFold extends Fold {
         return PlainLayers.residual(PlainLayers.hidden(w, b, outer), w, w.getShape().get(1));
     }
 
-    /** Builds a {@link ResidualFold}. The bias is -1 at first, so that few rows fire. */
+    /** Builds a {@link ResidualFold}. The bias is -2 at first, so that few rows fire. */
     public static final class Builder extends RowsBuilder<Builder> {
 
         private Builder() {
-            super(-1);
+            super(-2);
         }
 
         /**

@@ -45,14 +45,14 @@ public final class TwoSlopeFold extends Fold {
         return PlainLayers.residual(PlainLayers.hidden(w, b, outer), w, w.getShape().get(1));
     }
 
-    /** Builds a {@link TwoSlopeFold}. The bias is 1 at first, so that few rows are reflected. */
+    /** Builds a {@link TwoSlopeFold}. The bias is 2 at first, so that few rows are reflected. */
     public static final class Builder extends RowsBuilder<Builder> {
 
         private double below = Double.NaN;
         private double above = Double.NaN;
 
         private Builder() {
-            super(1);
+            super(2);
         }
 
         /**

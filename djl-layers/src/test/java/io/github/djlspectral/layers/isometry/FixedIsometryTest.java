@@ -32,7 +32,7 @@ class FixedIsometryTest {
                 FixedIsometry.groupSort(4),
                 FixedIsometry.absSort(),
                 FixedIsometry.concatenatedRelu(),
-                FixedIsometry.truncation(5),
+                FixedIsometry.truncation(3),
                 FixedIsometry.scaledPooling(4),
                 FixedIsometry.maxPooling(4));
     }

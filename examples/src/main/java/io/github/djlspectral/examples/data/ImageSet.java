@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.data;
 
 import java.util.Arrays;
+import java.util.zip.CRC32;
 
 /** Square grey images with labels, one byte per pixel in memory. Immutable. */
 public final class ImageSet {
@@ -59,6 +60,19 @@ public final class ImageSet {
                     "A part must be in [0, " + size + "] and not empty, was " + from + " to " + to);
         }
         return new ImageSet(side, pixels, labels, first + from, to - from);
+    }
+
+    /**
+     * Returns a checksum of pixels and labels, to tell sets apart.
+     *
+     * @return a CRC-32, in [0, 2^32)
+     */
+    public long checksum() {
+        CRC32 checksum = new CRC32();
+        int length = side * side;
+        checksum.update(pixels, first * length, size * length);
+        checksum.update(labels, first, size);
+        return checksum.getValue();
     }
 
     /**

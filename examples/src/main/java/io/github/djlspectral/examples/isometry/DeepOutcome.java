@@ -1,5 +1,7 @@
 package io.github.djlspectral.examples.isometry;
 
+import io.github.djlspectral.examples.data.ImageData;
+import io.github.djlspectral.examples.data.ImageSet;
 import java.util.List;
 
 /**
@@ -28,14 +30,25 @@ record DeepOutcome(
         String failure) {
 
     /**
-     * How many images there were, as two sets of different size are not the same.
+     * What tells sets of images apart.
      *
      * @param side their height and width
      * @param classes of them
      * @param train to train on
      * @param test to test with
+     * @param checksum of both
      */
-    record Images(int side, int classes, int train, int test) {}
+    record Images(int side, int classes, int train, int test, long checksum) {
+
+        static Images of(ImageData data, ImageSet train, ImageSet test) {
+            return new Images(
+                    data.side(),
+                    data.classes(),
+                    train.size(),
+                    test.size(),
+                    train.checksum() << Integer.SIZE | test.checksum());
+        }
+    }
 
     /**
      * What is known after an epoch.

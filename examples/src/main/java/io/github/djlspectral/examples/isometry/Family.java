@@ -13,7 +13,7 @@ enum Family {
             Kind.EXACT, "residual fold, b = -2", plan -> VectorLayers.residualFold(plan, -2)),
     RESIDUAL_FOLD_0(Kind.EXACT, "residual fold, b = 0", plan -> VectorLayers.residualFold(plan, 0)),
     FEW_ROWS(Kind.EXACT, "residual fold, n/8 rows, b = 0", VectorLayers::residualFoldFewRows),
-    LEAKY_FOLD(Kind.EXACT, "leaky fold, b = 1", VectorLayers::leakyFold),
+    LEAKY_FOLD(Kind.EXACT, "leaky fold, b = 2", VectorLayers::leakyFold),
     ABS_FOLD(Kind.EXACT, "feedforward |V x + b|", VectorLayers::absFold),
     SHIFTED_ABS_2(
             Kind.EXACT, "feedforward |V x + b + 2| - 2", plan -> VectorLayers.shiftedAbs(plan, 2)),

@@ -35,6 +35,12 @@ record IsometryExperiment(
         }
         OptionCheck.requirePositive("--seeds", seeds);
         for (Family family : families) {
+            if (settings.regularizer() == Regularizer.WEIGHT && !family.hasOrthogonalWeights()) {
+                throw new BadInputException(
+                        "--regularizer is weight, but "
+                                + family
+                                + " has no orthogonal weights: choose another --family");
+            }
             for (int depth : depths) {
                 rates.forEach(rate -> new DeepRun(family, depth, settings, rate, seeds));
             }
@@ -48,6 +54,7 @@ record IsometryExperiment(
      */
     void run(ImageData data, OutcomeFiles files, PrintStream out) {
         NetworkProbe.requireTwo(data.test());
+        files.requireComparable(settings, DeepOutcome.Images.of(data, data.train(), data.test()));
         Runner runner = new Runner(data, files, new DeepProgress(runsLeft(files), settings, out));
         for (int depth : depths) {
             for (Family family : families) {
@@ -127,8 +134,7 @@ record IsometryExperiment(
             ImageSet train = run.isTuning() ? data.train().part(0, cut()) : data.train();
             ImageSet test =
                     run.isTuning() ? data.train().part(cut(), data.train().size()) : data.test();
-            DeepOutcome.Images images =
-                    new DeepOutcome.Images(data.side(), data.classes(), train.size(), test.size());
+            DeepOutcome.Images images = DeepOutcome.Images.of(data, train, test);
             return files.find(run, images).orElseGet(() -> train(run, images, train, test));
         }
 

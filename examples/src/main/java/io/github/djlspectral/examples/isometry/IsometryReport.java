@@ -42,7 +42,10 @@ record IsometryReport(List<OutcomeGroup> groups) {
         cells.add(markdown(run.family()));
         cells.add(String.valueOf(run.depth()));
         cells.add(run.settings().optimizer().toString());
-        cells.add(run.family().hasOrthogonalWeights() ? run.settings().constraint() : "");
+        cells.add(
+                run.family().hasOrthogonalWeights()
+                        ? run.settings().constraint()
+                        : run.settings().penalty());
         cells.add(String.valueOf(run.rate()));
         cells.add(all.size() + (diverged == 0 ? "" : ", " + diverged + " diverged"));
         cells.add(MeanAndRange.cell("%.2f", all, o -> PERCENT * o.accuracy()));

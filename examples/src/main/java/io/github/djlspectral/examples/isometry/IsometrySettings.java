@@ -58,10 +58,24 @@ record IsometrySettings(
         }
     }
 
+    /** Whether the two differ in nothing but what a table has columns for. */
+    boolean isComparable(IsometrySettings other) {
+        return width == other.width
+                && channels == other.channels
+                && adamRate == other.adamRate
+                && epochs == other.epochs
+                && batch == other.batch;
+    }
+
+    /** Names what is added to the loss and its factor; empty if nothing is. */
+    String penalty() {
+        return regularizer == Regularizer.NONE ? "" : regularizer + "-" + strength;
+    }
+
     /** Tells how weights stay orthogonal, for people and names of files. */
     String constraint() {
         String way = parametrization.name().toLowerCase(Locale.ROOT);
-        return regularizer == Regularizer.NONE ? way : way + "-" + regularizer + "-" + strength;
+        return regularizer == Regularizer.NONE ? way : way + "-" + penalty();
     }
 
     /** Describes the settings in one line, as options. */

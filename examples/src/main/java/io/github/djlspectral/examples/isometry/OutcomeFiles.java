@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -49,19 +48,39 @@ record OutcomeFiles(Path directory) {
         }
         DeepOutcome outcome = read(path);
         if (!outcome.run().equals(run) || !outcome.images().equals(images)) {
-            throw new BadInputException(
-                    path
-                            + " was run with "
-                            + outcome.run().settings()
-                            + " on "
-                            + outcome.images()
-                            + ", this is "
-                            + run.settings()
-                            + " on "
-                            + images
-                            + ": choose another --out");
+            throw other(path, outcome, run.settings(), images);
         }
         return Optional.of(outcome);
+    }
+
+    /**
+     * Checks that runs belong in one table with those that are here.
+     *
+     * @throws BadInputException if some are of other images, or differ in what is no column
+     */
+    void requireComparable(IsometrySettings settings, DeepOutcome.Images images) {
+        for (Path path : paths()) {
+            DeepOutcome outcome = read(path);
+            if (!outcome.run().settings().isComparable(settings)
+                    || !outcome.images().equals(images)) {
+                throw other(path, outcome, settings, images);
+            }
+        }
+    }
+
+    private static BadInputException other(
+            Path path, DeepOutcome outcome, IsometrySettings settings, DeepOutcome.Images images) {
+        return new BadInputException(
+                path
+                        + " was run with "
+                        + outcome.run().settings()
+                        + " on "
+                        + outcome.images()
+                        + ", this is "
+                        + settings
+                        + " on "
+                        + images
+                        + ": choose another --out");
     }
 
     /**
@@ -70,21 +89,23 @@ record OutcomeFiles(Path directory) {
      * @throws BadInputException if there is none or a file is damaged
      */
     List<DeepOutcome> all() {
-        Path runs = directory.resolve("runs");
-        List<DeepOutcome> outcomes = new ArrayList<>();
-        if (Files.isDirectory(runs)) {
-            try (Stream<Path> files = Files.list(runs)) {
-                files.filter(file -> file.toString().endsWith(".json"))
-                        .sorted()
-                        .forEach(file -> outcomes.add(read(file)));
-            } catch (IOException e) {
-                throw new UncheckedIOException("Cannot read " + runs + " (" + e + ")", e);
-            }
-        }
+        List<DeepOutcome> outcomes = paths().stream().map(OutcomeFiles::read).toList();
         if (outcomes.isEmpty()) {
-            throw new BadInputException("There is no finished run in " + runs);
+            throw new BadInputException("There is no finished run in " + directory);
         }
         return outcomes;
+    }
+
+    private List<Path> paths() {
+        Path runs = directory.resolve("runs");
+        if (!Files.isDirectory(runs)) {
+            return List.of();
+        }
+        try (Stream<Path> files = Files.list(runs)) {
+            return files.filter(file -> file.toString().endsWith(".json")).sorted().toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot read " + runs + " (" + e + ")", e);
+        }
     }
 
     private static DeepOutcome read(Path path) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.IdxWriter;
 import io.github.djlspectral.examples.data.ImageData;
+import io.github.djlspectral.examples.data.ImageSet;
 import io.github.djlspectral.layers.isometry.Parametrization;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
@@ -32,6 +33,10 @@ class IsometryExperimentTest {
     @TempDir private Path directory;
 
     private static IsometrySettings settings(DeepOptimizer optimizer) {
+        return settings(optimizer, EPOCHS);
+    }
+
+    private static IsometrySettings settings(DeepOptimizer optimizer, int epochs) {
         return new IsometrySettings(
                 16,
                 16,
@@ -40,7 +45,7 @@ class IsometryExperimentTest {
                 0,
                 optimizer,
                 0.003,
-                EPOCHS,
+                epochs,
                 20);
     }
 
@@ -121,6 +126,24 @@ class IsometryExperimentTest {
                 .hasMessageContaining("train=100")
                 .hasMessageContaining("train=120")
                 .hasMessageContaining("choose another --out");
+        ImageSet images = data(125).train();
+        ImageData swapped = new ImageData(images.part(25, 50), images.part(0, 25), 10, "swapped");
+        ImageData same = new ImageData(images.part(0, 25), images.part(25, 50), 10, "same");
+        run(experiment, same, files("s"));
+        assertThat(run(experiment, same, files("s"))).doesNotContain("epoch");
+        assertThatThrownBy(() -> run(experiment, swapped, files("s")))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("checksum=");
+        IsometryExperiment other =
+                new IsometryExperiment(
+                        List.of(Family.MAX_MIN),
+                        List.of(1),
+                        List.of(0.01),
+                        1,
+                        settings(DeepOptimizer.ADAM, 7));
+        assertThatThrownBy(() -> run(other, same, files("s")))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("--epochs 7");
         Path file =
                 directory.resolve("r/runs/abs-fold-depth-1-adam-retraction-lr-0.01-seed-1.json");
         Files.writeString(file, "{");
