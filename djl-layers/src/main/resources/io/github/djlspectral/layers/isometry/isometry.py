@@ -7,17 +7,16 @@ def shifted_skew(p: Tensor, n: int) -> Tensor:
   identity = torch.eye(n, dtype=p.dtype, device=p.device)
   return torch.sub(torch.add(identity, P), torch.t(P))
 
-# W x for x [B, n], W = base (2 S^(-1) - I) with S = I + A, A skew-symmetric. For B less than n two
+# W x + b for x [B, n], W = base (2 S^(-1) - I) with S = I + A, A skew-symmetric. For B less than n two
 # factorisations of S are cheaper than to make W and differentiate that.
-def cayley_rows(x: Tensor, S: Tensor, base: Tensor) -> Tensor:
+def cayley_rows(x: Tensor, S: Tensor, base: Tensor, b: Tensor) -> Tensor:
   u = torch.t(torch.linalg_solve(S, torch.t(x)))
-  return torch.linear(torch.sub(torch.mul(u, 2.), x), base)
+  return torch.addmm(b, torch.sub(x, u, alpha=2.), torch.t(base), alpha=-1.)
 
-# W^T z for z [B, m]
+# -W^T z for z [B, m]
 def cayley_columns(z: Tensor, S: Tensor, base: Tensor) -> Tensor:
   t = torch.mm(z, base)
-  v = torch.linalg_solve(S, t, left=False)
-  return torch.sub(torch.mul(v, 2.), t)
+  return torch.sub(t, torch.linalg_solve(S, t, left=False), alpha=2.)
 
 # |z| with the slope 1 at 0, where that of abs is 0
 def absolute(z: Tensor) -> Tensor:
@@ -131,18 +130,16 @@ class Kernels(Module):
   # The three with W by Cayley, not made.
   def residual_fold_cayley(self, x: Tensor, p: Tensor, base: Tensor, b: Tensor) -> Tensor:
     S = __torch__.shifted_skew(p, x.size(1))
-    y = __torch__.cayley_rows(x, S, base)
-    z = torch.relu(torch.add(y, b))
-    return torch.sub(x, __torch__.cayley_columns(z, S, base), alpha=2.)
+    z = torch.relu(__torch__.cayley_rows(x, S, base, b))
+    return torch.add(x, __torch__.cayley_columns(z, S, base), alpha=2.)
 
   def absolute_fold_cayley(self, x: Tensor, p: Tensor, base: Tensor, b: Tensor) -> Tensor:
-    y = __torch__.cayley_rows(x, __torch__.shifted_skew(p, x.size(1)), base)
-    return __torch__.absolute(torch.add(y, b))
+    return __torch__.absolute(__torch__.cayley_rows(x, __torch__.shifted_skew(p, x.size(1)), base, b))
 
   def two_slope_fold_cayley(self, x: Tensor, p: Tensor, base: Tensor, b: Tensor) -> Tensor:
     S = __torch__.shifted_skew(p, x.size(1))
-    z = torch.relu(torch.neg(torch.add(__torch__.cayley_rows(x, S, base), b)))
-    return torch.add(x, __torch__.cayley_columns(z, S, base), alpha=2.)
+    z = torch.relu(torch.neg(__torch__.cayley_rows(x, S, base, b)))
+    return torch.sub(x, __torch__.cayley_columns(z, S, base), alpha=2.)
 
   # z - 2 relu(n . z) n on pairs z of neighbours, n = (sin t/2, -cos t/2), an angle t for each pair
   def householder_activation(self, x: Tensor, angles: Tensor) -> Tensor:
