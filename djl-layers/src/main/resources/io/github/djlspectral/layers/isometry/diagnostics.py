@@ -86,21 +86,20 @@ class Kernels(Module):
     moved = __torch__.lengths(torch.sub(halves[1], halves[0]))
     return torch.square(torch.sub(torch.div(moved, t), 1.))
 
-  # The factor is copied, here and below: a backward pass needs it when its Java buffer may be gone.
   def mean_times(self, penalties: Tensor, factor: Tensor) -> Tensor:
-    return torch.mul(torch.mean(penalties), torch.clone(factor))
+    return torch.mul(torch.mean(penalties), factor)
 
   def gram_errors(self, Ws: List[Tensor], factor: Tensor) -> Tensor:
     total = __torch__.gram_error(Ws[0])
     for i in range(torch.sub(torch.len(Ws), 1)):
       total = torch.add(total, __torch__.gram_error(Ws[torch.add(i, 1)]))
-    return torch.mul(total, torch.clone(factor))
+    return torch.mul(total, factor)
 
   def correlation_errors(self, Ks: List[Tensor], factor: Tensor) -> Tensor:
     total = __torch__.correlation_error(Ks[0])
     for i in range(torch.sub(torch.len(Ks), 1)):
       total = torch.add(total, __torch__.correlation_error(Ks[torch.add(i, 1)]))
-    return torch.mul(total, torch.clone(factor))
+    return torch.mul(total, factor)
 
   # |J_l^T g| / |g| [L, B], J_l from the input of layer l, an x, to the output y
   def gradient_ratios(self, y: Tensor, xs: List[Tensor], g: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 class PolarExpressTest {
 
-    private static final int GRID = 2_001;
+    private static final int GRID = 20_001;
 
     @Property(tries = 200)
     void theCompositionMeetsItsErrorOnADenseGrid(

@@ -21,7 +21,7 @@ enum Family {
             Kind.EXACT, "feedforward |V x + b + 3| - 3", plan -> VectorLayers.shiftedAbs(plan, 3)),
     MAX_MIN(Kind.EXACT, "feedforward MaxMin", VectorLayers::maxMin),
     HOUSEHOLDER(Kind.EXACT, "feedforward Householder", VectorLayers::householder),
-    LOOKS_LINEAR(Kind.EXACT_AT_FIRST, "looks linear", VectorLayers::looksLinear),
+    LOOKS_LINEAR(Kind.PLAIN, "looks linear", VectorLayers::looksLinear),
     PERSISTENT(Kind.PLAIN, "persistent n/8 directions", VectorLayers::persistent),
     HE_RELU(Kind.PLAIN, "He ReLU", VectorLayers::relu),
     ORTHOGONAL_TANH(Kind.PLAIN, "orthogonal tanh", VectorLayers::tanh),
@@ -39,8 +39,6 @@ enum Family {
     private enum Kind {
         /** Vectors; orthogonal weights, and an orthogonal Jacobian while they are kept so. */
         EXACT,
-        /** Vectors; an orthogonal Jacobian until training changes it. */
-        EXACT_AT_FIRST,
         /** Vectors; for comparison. */
         PLAIN,
         /** Images; as {@link #EXACT}. */
@@ -50,7 +48,7 @@ enum Family {
     }
 
     /** A fold, its feedforward and its convolutional relative, and what to compare with. */
-    static final List<Family> QUICK = List.of(RESIDUAL_FOLD, SHIFTED_ABS_3, RESIDUAL, CONV_FOLD);
+    static final List<Family> QUICK = List.of(RESIDUAL_FOLD_2, SHIFTED_ABS_3, RESIDUAL, CONV_FOLD);
 
     private final Kind kind;
     private final String label;
@@ -71,11 +69,6 @@ enum Family {
         Block embedding =
                 isConvolutional() ? ImageLayers.embedding(plan) : VectorLayers.embedding(plan);
         return new DeepNetwork(embedding, layers, classes);
-    }
-
-    /** Whether the Jacobian of a layer is orthogonal at the beginning. */
-    boolean isIsometric() {
-        return kind == Kind.EXACT || kind == Kind.EXACT_AT_FIRST || kind == Kind.EXACT_IMAGE;
     }
 
     /** Whether {@link LayerPlan#parametrization} matters. */

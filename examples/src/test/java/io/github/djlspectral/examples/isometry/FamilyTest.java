@@ -12,10 +12,21 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.djlspectral.layers.isometry.Parametrization;
 import io.github.djlspectral.optim.ParameterRouting;
+import java.util.EnumSet;
+import java.util.Set;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class FamilyTest {
+
+    private static final Set<Family> NOT_ISOMETRIC =
+            EnumSet.of(
+                    Family.PERSISTENT,
+                    Family.HE_RELU,
+                    Family.ORTHOGONAL_TANH,
+                    Family.RESIDUAL,
+                    Family.CONV_HE_RELU,
+                    Family.CONV_RESIDUAL);
 
     private static final int DEPTH = 6;
 
@@ -45,14 +56,14 @@ class FamilyTest {
 
     @ParameterizedTest
     @EnumSource
-    void familiesThatClaimItAreIsometric(Family family) {
+    void familiesAreIsometricAtFirstButForSix(Family family) {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             DeepNetwork network = network(family, manager);
             NDArray images = manager.randomUniform(0, 1, new Shape(2, 1, 28, 28));
             NDArray states = network.embed(new ParameterStore(manager, false), images, false);
             Measurement measurement = Measurement.of(network.layers(), states);
             double distance = Math.max(1 - measurement.least(), measurement.largest() - 1);
-            if (family.isIsometric()) {
+            if (!NOT_ISOMETRIC.contains(family)) {
                 assertThat(distance).isLessThan(1e-5); // some roundings of float32 for each layer
             } else {
                 assertThat(distance).isGreaterThan(0.05);
