@@ -1,7 +1,9 @@
 package io.github.djlspectral.optim;
 
+import ai.djl.Device;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
+import ai.djl.training.Trainer;
 import ai.djl.util.Pair;
 import java.util.HashSet;
 import java.util.Map;
@@ -52,5 +54,42 @@ final class BlockParameters {
         SortedMap<String, Parameter> parameters = byName(block);
         parameters.values().removeIf(parameter -> !parameter.requiresGradient());
         return parameters;
+    }
+
+    /**
+     * Returns the parameters that a trainer trains, whose own arrays have the gradients: those of
+     * several devices are summed only inside {@link Trainer#step}.
+     *
+     * @throws IllegalStateException if the trainer has several devices or another one than the
+     *     parameters, a parameter is not initialized, or none is trained
+     */
+    static Map<String, Parameter> trainedBy(Trainer trainer) {
+        Device[] devices = trainer.getDevices();
+        if (devices.length != 1) {
+            throw new IllegalStateException(
+                    "Gradients outside trainer.step() need a trainer with one device, this one has "
+                            + devices.length
+                            + "; set one with DefaultTrainingConfig.optDevices(..)");
+        }
+        Map<String, Parameter> parameters = trainable(trainer.getModel().getBlock());
+        if (parameters.isEmpty()) {
+            throw new IllegalStateException("No parameter of the model is trained");
+        }
+        parameters.forEach((name, parameter) -> requireOn(devices[0], name, parameter));
+        return parameters;
+    }
+
+    private static void requireOn(Device device, String name, Parameter parameter) {
+        Device actual = parameter.getArray().getDevice();
+        if (!actual.equals(device)) {
+            throw new IllegalStateException(
+                    "Parameter "
+                            + name
+                            + " lies on "
+                            + actual
+                            + ", but the trainer works on a copy of it on "
+                            + device
+                            + ", which it does not show; create the model on that device");
+        }
     }
 }

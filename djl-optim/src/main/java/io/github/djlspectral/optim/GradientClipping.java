@@ -1,9 +1,7 @@
 package io.github.djlspectral.optim;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
-import ai.djl.nn.Parameter;
 import ai.djl.training.Trainer;
 import io.github.djlspectral.torch.TorchScript;
 import java.util.LinkedHashMap;
@@ -12,8 +10,9 @@ import java.util.Map;
 /** Clipping of gradients between the backward pass and the step. */
 public final class GradientClipping {
 
-    private static final TorchScript KERNELS =
-            TorchScript.ofResources(GradientClipping.class, "clipping.py");
+    /** The native functions on all gradients together. */
+    static final TorchScript KERNELS =
+            TorchScript.ofResources(GradientClipping.class, "gradients.py");
 
     private GradientClipping() {}
 
@@ -45,7 +44,9 @@ public final class GradientClipping {
         if (!(maxNorm > 0)) {
             throw new IllegalArgumentException("maxNorm must be positive, was " + maxNorm);
         }
-        Map<String, NDArray> weights = trainedWeights(trainer);
+        Map<String, NDArray> weights = new LinkedHashMap<>();
+        BlockParameters.trainedBy(trainer)
+                .forEach((name, parameter) -> weights.put(name, parameter.getArray()));
         double norm = clip(new NDList(weights.values()), maxNorm);
         if (!Double.isFinite(norm)) {
             throw new IllegalStateException(
@@ -71,35 +72,5 @@ public final class GradientClipping {
             }
         }
         throw new AssertionError("The squares of finite norms overflow in float64");
-    }
-
-    private static Map<String, NDArray> trainedWeights(Trainer trainer) {
-        Device[] devices = trainer.getDevices();
-        if (devices.length != 1) {
-            throw new IllegalStateException(
-                    "Clipping by global norm needs a trainer with one device, this one has "
-                            + devices.length
-                            + "; set one with DefaultTrainingConfig.optDevices(..)");
-        }
-        Map<String, NDArray> weights = new LinkedHashMap<>();
-        for (Map.Entry<String, Parameter> entry :
-                BlockParameters.trainable(trainer.getModel().getBlock()).entrySet()) {
-            NDArray weight = entry.getValue().getArray();
-            if (!weight.getDevice().equals(devices[0])) {
-                throw new IllegalStateException(
-                        "Parameter "
-                                + entry.getKey()
-                                + " lies on "
-                                + weight.getDevice()
-                                + ", but the trainer works on a copy of it on "
-                                + devices[0]
-                                + ", which it does not show; create the model on that device");
-            }
-            weights.put(entry.getKey(), weight);
-        }
-        if (weights.isEmpty()) {
-            throw new IllegalStateException("No parameter of the model is trained");
-        }
-        return weights;
     }
 }

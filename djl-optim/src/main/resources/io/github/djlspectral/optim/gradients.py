@@ -1,4 +1,4 @@
-# Clipping by the global norm of all gradients.
+# All gradients of a model together: their norm, clipping by it, whether there are any.
 
 # The squared Euclidean norm, in float64. Rows are summed in float32, which is exact enough for a few
 # thousand numbers; one float32 sum over all of an embedding's gradient is wrong in the third digit.
@@ -27,3 +27,11 @@ class Kernels(Module):
         if ops.prim.AutogradAnyNonZero(ws[i].grad):
           torch.mul_(ws[i].grad, most / norm)
     return norm
+
+  # Whether a backward pass has reached any of ws.
+  def any_reached(self, ws: List[Tensor]) -> bool:
+    reached = False
+    for i in range(len(ws)):
+      if ops.prim.AutogradAnyNonZero(ws[i].grad):
+        reached = True
+    return reached
