@@ -3,9 +3,11 @@ package io.github.djlspectral.optim;
 import ai.djl.Device;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.github.djlspectral.optim.minimax.InverseRoot;
 import io.github.djlspectral.optim.minimax.PartialFractions;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.DoubleStream;
 
 /**
  * A native computation of a spectral map.
@@ -58,8 +60,21 @@ record Kernel(String function, double... coefficients) {
         return new Kernel(function, steps.stream().flatMapToDouble(Arrays::stream).toArray());
     }
 
-    static Kernel partialFractions(PartialFractions fractions) {
-        return new Kernel("partial_fractions", flat(fractions));
+    /**
+     * Returns the computation of the inverse square root R of a Gram matrix by steps {@code R <- w
+     * R + v (A + d I)^-1 R}, the partial fraction of (alpha + beta x) / (1 + gamma x).
+     */
+    static Kernel halley(InverseRoot squareRoot) {
+        double[] flat =
+                squareRoot.steps().stream()
+                        .flatMapToDouble(
+                                step -> {
+                                    double w = step.beta() / step.gamma();
+                                    double v = (step.alpha() - w) / step.gamma();
+                                    return DoubleStream.of(w, v, 1 / step.gamma());
+                                })
+                        .toArray();
+        return new Kernel("halley", flat);
     }
 
     /** Returns the constant, then pole and weight of each term. */

@@ -1,7 +1,7 @@
 package io.github.djlspectral.optim;
 
 import ai.djl.ndarray.types.DataType;
-import io.github.djlspectral.optim.minimax.PartialFractions;
+import io.github.djlspectral.optim.minimax.InverseRoot;
 import io.github.djlspectral.optim.minimax.PolarExpress;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -18,7 +18,7 @@ final class PolarMap implements Kernel.Choice {
     private static final long SMALLEST_CHOLESKY = 256 * 256;
 
     private final Map<Integer, Kernel> polynomials = new ConcurrentHashMap<>();
-    private final Map<Integer, Kernel> partialFractions = new ConcurrentHashMap<>();
+    private final Map<Integer, Kernel> rational = new ConcurrentHashMap<>();
 
     @Override
     public Kernel kernel(Kernel.Target matrix, long draw) {
@@ -28,15 +28,17 @@ final class PolarMap implements Kernel.Choice {
         }
         boolean large = matrix.rows() * matrix.columns() >= SMALLEST_CHOLESKY;
         if (large && !matrix.device().isGpu()) {
-            return partialFractions.computeIfAbsent(k, PolarMap::zolotarev);
+            return rational.computeIfAbsent(k, PolarMap::halley);
         }
         return polynomials.computeIfAbsent(k, PolarMap::polarExpress);
     }
 
     // Divided by its Frobenius norm, a k x k Gram matrix has a largest eigenvalue in [k^(-1/2), 1].
-    private static Kernel zolotarev(int k) {
+    private static Kernel halley(int k) {
         double lower = RANGE * RANGE / Math.sqrt(k);
-        return Kernel.partialFractions(PartialFractions.inverseSquareRoot(lower, TOLERANCE));
+        // of the squares
+        double tolerance = 1 - (1 - TOLERANCE) * (1 - TOLERANCE);
+        return Kernel.halley(InverseRoot.within(2, lower, tolerance));
     }
 
     private static Kernel polarExpress(int k) {

@@ -33,8 +33,13 @@ def map(G: Tensor, function: str, coefficients: List[float]) -> Tensor:
     X = __torch__.polynomial(__torch__.cleaned(X, norm), norm, coefficients)
   elif function == "polar_polynomial":
     X = __torch__.polar_polynomial(__torch__.cleaned(X, norm), coefficients)
-  elif function == "partial_fractions":
-    X = __torch__.partial_fractions(__torch__.cleaned(X, norm), coefficients)
+  elif function == "halley":
+    X = __torch__.cleaned(X, norm)
+    R, possible = __torch__.halley(X, norm, coefficients)
+    if possible:
+      X = torch.mm(R, X)
+    else:
+      X = __torch__.exact_polar(X)
   elif function == "exact_polar":
     X = __torch__.exact_polar(X)
   elif function == "normalised":
