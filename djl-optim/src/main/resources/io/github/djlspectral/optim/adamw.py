@@ -23,7 +23,7 @@ class Kernels(Module):
       lr: float, beta1: float, beta2: float, eps: float, decay: float,
       rescale: float, clip: float) -> bool:
     w = ws[0]
-    if not __torch__.is_finite(g):
+    if not __torch__.is_finite(g, float(torch.linalg_vector_norm(g))):
       return False
     g = __torch__.rescaled_and_clipped(g, rescale, clip)
     # The fused kernel walks raw memory and would mix up elements of different strides.

@@ -1,9 +1,9 @@
 # What every optimizer step does with a gradient. Joined in front of the optimizers' own source.
 
-# Whether all elements are finite. The Euclidean norm is ten times faster on a CPU than the largest
-# magnitude, which decides where squares overflow.
-def is_finite(g: Tensor) -> bool:
-  if float(torch.linalg_vector_norm(g)) < inf:
+# Whether all elements of g, whose Euclidean norm is given, are finite. The norm is ten times faster
+# on a CPU than the largest magnitude, which decides where squares overflow.
+def is_finite(g: Tensor, norm: float) -> bool:
+  if norm < inf:
     return True
   return float(torch.linalg_vector_norm(g, inf)) < inf
 

@@ -45,11 +45,16 @@ def add_gram_lower(A: Tensor, X: Tensor, beta: float, alpha: float) -> None:
     block = torch.slice(torch.slice(A, 0, b * i, end), 1, 0, end)
     block.addmm_(rows, torch.t(torch.slice(X, 0, 0, end)), beta=beta, alpha=alpha)
 
-# |A|_F of a symmetric matrix that add_gram_lower has made from zeros.
+# |A|_F of a symmetric matrix that add_gram_lower has made from zeros, with whole diagonal blocks.
 def norm_of_lower(A: Tensor) -> float:
-  strict = torch.linalg_vector_norm(torch.tril(A, -1))
-  diagonal = torch.linalg_vector_norm(torch.diagonal(A))
-  return float(torch.sqrt(torch.add(torch.mul(diagonal, diagonal), torch.mul(strict, strict), alpha=2.)))
+  norm = torch.linalg_vector_norm(A)
+  squares = torch.mul(torch.mul(norm, norm), 2.)
+  b = __torch__.block_size()
+  for i in range((A.size(0) + b - 1) // b):
+    rows = torch.slice(A, 0, b * i, b * (i + 1))
+    norm = torch.linalg_vector_norm(torch.slice(rows, 1, b * i, b * (i + 1)))
+    squares = torch.addcmul(squares, norm, norm, value=-1.)
+  return float(torch.sqrt(squares))
 
 # The inverse of a positive definite matrix, of which the upper triangle is read, and whether there
 # is one.
@@ -88,7 +93,7 @@ def bordered_inverse(A: Tensor) -> Tuple[Tensor, bool]:
     torch.slice(below, 1, start, end).copy_(T)
   return W, positive
 
-# R with R X the polar factor of X, and whether rounding let it be computed. From A_0 = X X^T / |.|_F
+# R with R X the polar factor of X, whose norm is given, and whether rounding let it be computed. From A_0 = X X^T / |.|_F
 # and R_0 = I, one (w, v, d) per step, commuting matrices:
 #
 #   W = (A + d I)^-1,    R <- (w I + v W) R,    A <- (w I + v W)^2 A

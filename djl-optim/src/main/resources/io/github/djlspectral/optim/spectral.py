@@ -3,15 +3,16 @@
 # Notation of the literature: G is the matrix to map, m x n; X is G on another scale; A is the Gram
 # matrix X X^T of its rows, k x k (tall matrices are transposed first); s are singular values.
 
-# A multiple of G whose Gram matrix has a norm, a sum of fourth powers, in the range of float32.
-def in_range(G: Tensor) -> Tensor:
-  norm = float(torch.linalg_vector_norm(G))
+# A multiple of G whose Gram matrix has a norm, a sum of fourth powers, in the range of float32; and
+# its norm. That of G is given.
+def in_range(G: Tensor, norm: float) -> Tuple[Tensor, float]:
   if norm > 1e-8 and norm < 1e8:
-    return G
+    return G, norm
   largest = float(torch.linalg_vector_norm(G, inf))
   if largest == 0.:
-    return G
-  return torch.div(G, largest)
+    return G, 0.
+  X = torch.div(G, largest)
+  return X, float(torch.linalg_vector_norm(X))
 
 # What is far below the rounding level, such as the rows of a dead unit, would become denormal in
 # float32 products of products, and a CPU takes 40 times as long for those.
@@ -20,15 +21,23 @@ def cleaned(X: Tensor, norm: float) -> Tensor:
     return torch.hardshrink(X, 1e-9 * norm)
   return X
 
-# The map of G, trailing dimensions flattened, by the name of a function above.
-def map(G: Tensor, function: str, coefficients: List[float]) -> Tensor:
-  X = __torch__.in_range(torch.flatten(G, 1))
-  norm = float(torch.linalg_vector_norm(X))
+# X or its transpose, whichever has no more rows than columns; and back.
+def wide(X: Tensor) -> Tensor:
+  if X.size(0) > X.size(1):
+    return torch.t(X)
+  return X
+
+def oriented_as(G: Tensor, X: Tensor) -> Tensor:
+  if G.size(0) > G.size(1):
+    return torch.t(X)
+  return X
+
+# The map of a matrix, whose norm is given, by the name of a function above.
+def map_matrix(G: Tensor, norm: float, function: str, coefficients: List[float]) -> Tensor:
+  X, norm = __torch__.in_range(G, norm)
   if norm == 0.:
     return torch.zeros_like(G)
-  tall = X.size(0) > X.size(1)
-  if tall:
-    X = torch.t(X)
+  X = __torch__.wide(X)
   if function == "polynomial":
     X = __torch__.polynomial(__torch__.cleaned(X, norm), norm, coefficients)
   elif function == "polar_polynomial":
@@ -50,22 +59,53 @@ def map(G: Tensor, function: str, coefficients: List[float]) -> Tensor:
     X = __torch__.replaced_spectrum(X, coefficients)
   else:
     X = __torch__.power(X, norm, function, coefficients)
-  if tall:
-    X = torch.t(X)
+  return __torch__.oriented_as(G, X)
+
+# The map of G, trailing dimensions flattened.
+def map(G: Tensor, function: str, coefficients: List[float]) -> Tensor:
+  norm = float(torch.linalg_vector_norm(G))
+  X = __torch__.map_matrix(torch.flatten(G, 1), norm, function, coefficients)
   return torch.reshape(X, G.size())
 
-# Takes a gradient into the momentum, in place.
-def advance(m: Tensor, g: Tensor, momentum: float) -> Tensor:
-  m.lerp_(g, 1. - momentum)
-  if m.dtype == 6:
-    m.copy_(torch.hardshrink(m, 2e-38))  # a decaying momentum must not stay denormal
-  return m
-
-# What enters the map.
+# What enters the map, from the momentum before the gradient is taken into it:
+# (1 - mu) g + mu (mu m + (1 - mu) g), or without Nesterov mu m + (1 - mu) g.
 def lookahead(m: Tensor, g: Tensor, momentum: float, nesterov: bool) -> Tensor:
   if nesterov:
-    return torch.lerp(g, m, momentum)
-  return m
+    return torch.lerp(m, g, 1. - momentum * momentum)
+  return torch.lerp(m, g, 1. - momentum)
+
+# Takes a gradient into the momentum.
+def advance(m: Tensor, g: Tensor, momentum: float) -> None:
+  m.lerp_(g, 1. - momentum)
+  if m.dtype == 6:
+    torch.hardshrink(m, 2e-38, out=m)  # a decaying momentum must not stay denormal
+
+# w <- shrink w - rate polar(G) without a copy of the polar factor. False if rounding forbids; then w
+# is unchanged. G is overwritten.
+def descend_by_halley(w: Tensor, G: Tensor, norm: float, coefficients: List[float],
+    rate: float, shrink: float) -> bool:
+  X, norm = __torch__.in_range(G, norm)
+  if norm == 0.:
+    return False
+  torch.hardshrink(X, 1e-9 * norm, out=X)
+  R, possible = __torch__.halley(__torch__.wide(X), norm, coefficients)
+  if possible:
+    if X.size(0) > X.size(1):
+      w.addmm_(X, torch.t(R), beta=shrink, alpha=-rate)
+    else:
+      w.addmm_(R, X, beta=shrink, alpha=-rate)
+  return possible
+
+# w <- shrink w - rate map(G), trailing dimensions flattened. G, whose norm is given, is overwritten.
+def descend(w: Tensor, G: Tensor, norm: float, function: str, coefficients: List[float],
+    rate: float, shrink: float) -> None:
+  X = torch.flatten(G, 1)
+  done = False
+  if function == "halley" and torch.is_contiguous(w):
+    done = __torch__.descend_by_halley(torch.flatten(w, 1), X, norm, coefficients, rate, shrink)
+  if not done:
+    update = __torch__.map_matrix(X, norm, function, coefficients)
+    w.mul_(shrink).sub_(torch.reshape(update, w.size()), alpha=rate)
 
 
 class Kernels(Module):
@@ -73,7 +113,7 @@ class Kernels(Module):
   __buffers__ = []
 
   def is_finite(self, G: Tensor) -> bool:
-    return __torch__.is_finite(G)
+    return __torch__.is_finite(G, float(torch.linalg_vector_norm(G)))
 
   def map(self, G: Tensor, function: str, coefficients: List[float]) -> Tensor:
     return torch.contiguous(__torch__.map(G, function, coefficients))
@@ -83,12 +123,15 @@ class Kernels(Module):
   def step(self, w: Tensor, g: Tensor, m: Tensor, function: str, coefficients: List[float],
            rescale: float, clip: float, momentum: float, nesterov: bool,
            rate: float, shrink: float) -> bool:
-    if not __torch__.is_finite(g):
+    if clip >= 0. and not self.is_finite(g):
       return False
     g = __torch__.rescaled_and_clipped(g, rescale, clip)
-    u = __torch__.lookahead(__torch__.advance(m, g, momentum), g, momentum, nesterov)
-    update = __torch__.map(u, function, coefficients)
-    w.mul_(shrink).sub_(update, alpha=rate)
+    u = __torch__.lookahead(m, g, momentum, nesterov)
+    norm = float(torch.linalg_vector_norm(u))
+    if not __torch__.is_finite(u, norm):
+      return False
+    __torch__.advance(m, g, momentum)
+    __torch__.descend(w, u, norm, function, coefficients, rate, shrink)
     __torch__.zero_gradient(w)
     return True
 
@@ -96,6 +139,5 @@ class Kernels(Module):
   def preview(self, g: Tensor, m: Tensor, function: str, coefficients: List[float],
               rescale: float, clip: float, momentum: float, nesterov: bool) -> List[Tensor]:
     g = __torch__.rescaled_and_clipped(g, rescale, clip)
-    m = __torch__.advance(torch.clone(m), g, momentum)
-    u = torch.clone(__torch__.lookahead(m, g, momentum, nesterov))
+    u = __torch__.lookahead(m, g, momentum, nesterov)
     return [u, torch.contiguous(__torch__.map(u, function, coefficients))]
