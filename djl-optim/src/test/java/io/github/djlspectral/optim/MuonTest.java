@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.Device;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -43,6 +44,67 @@ class MuonTest {
                     w.mul(1 - 0.5 * 0.25).sub(SpectralMap.polar().apply(g).mul(0.5 * factor));
             muon.update("w", w, g);
             assertThat(Oracle.relativeDistance(w, expected)).isLessThan(1e-7);
+        }
+    }
+
+    /** In float32 the rational route writes into the weight what the map would return. */
+    @ParameterizedTest
+    @CsvSource({"260,330,1", "330,260,1", "300,300,1", "100,12,60"})
+    void theStepAppliesTheMapWithoutWritingIt(int rows, int columns, int area) {
+        Shape shape = area == 1 ? new Shape(rows, columns) : new Shape(rows, columns, area);
+        assertThat(SpectralMap.polar().route(shape, DataType.FLOAT32, Device.cpu()))
+                .startsWith("halley");
+        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                Muon muon =
+                        Muon.builder()
+                                .optLearningRateTracker(Tracker.fixed(0.5f))
+                                .optWeightDecays(0.25f)
+                                .optUpdateScale(UpdateScale.NONE)
+                                .build()) {
+            NDArray w = manager.randomNormal(shape);
+            NDArray transposed = w.swapAxes(0, 1).duplicate().swapAxes(0, 1);
+            for (float size : new float[] {1, 1e-25f, 1e25f}) {
+                NDArray g = manager.randomNormal(shape).mul(size);
+                NDArray before = g.duplicate();
+                NDArray expected = w.mul(1 - 0.5 * 0.25).sub(SpectralMap.polar().apply(g).mul(0.5));
+                muon.update("w" + size, w, g);
+                muon.update("transposed" + size, transposed, g);
+                assertThat(g).isEqualTo(before);
+                // two ways of rounding, amplified by the smallest singular values
+                assertThat(Oracle.relativeDistance(w, expected)).isLessThan(1e-5);
+                assertThat(Oracle.relativeDistance(transposed, expected)).isLessThan(1e-5);
+            }
+            NDArray decayed = w.mul(1 - 0.5 * 0.25);
+            muon.update("zero", w, w.zerosLike());
+            assertThat(w).isEqualTo(decayed);
+        }
+    }
+
+    @Test
+    void twoStepsMatchTheMomentumOfTheReference() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            for (boolean nesterov : new boolean[] {true, false}) {
+                try (Muon muon =
+                        Muon.builder()
+                                .optMomentum(0.75f)
+                                .optNesterov(nesterov)
+                                .optLearningRateTracker(Tracker.fixed(1f))
+                                .build()) {
+                    Shape shape = new Shape(20, 30);
+                    NDArray w = manager.zeros(shape, DataType.FLOAT64);
+                    NDArray g1 = manager.randomNormal(0, 1, shape, DataType.FLOAT64);
+                    NDArray g2 = manager.randomNormal(0, 1, shape, DataType.FLOAT64);
+                    muon.update("w", w, g1);
+                    NDArray first = w.duplicate();
+                    muon.update("w", w, g2);
+                    NDArray m = g1.mul(0.25 * 0.75).add(g2.mul(0.25));
+                    NDArray u = nesterov ? g2.mul(0.25).add(m.mul(0.75)) : m;
+                    NDArray expected = first.sub(SpectralMap.polar().apply(u));
+                    assertThat(Oracle.relativeDistance(w, expected)).isLessThan(1e-9);
+                    assertThat(Oracle.relativeDistance(muon.state("w", w).array(0), m))
+                            .isLessThan(1e-14);
+                }
+            }
         }
     }
 

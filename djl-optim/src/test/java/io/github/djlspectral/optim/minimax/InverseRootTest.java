@@ -141,6 +141,30 @@ class InverseRootTest {
         assertThat(worstRelative).isCloseTo(relative, within(1e-9 * relative + 1e-14));
     }
 
+    /**
+     * n Halley steps are Zolotarev's function of (3^n - 1)/2 poles, known from elliptic functions,
+     * but for the scale that makes its error symmetric about 1.
+     */
+    @ParameterizedTest
+    @CsvSource({"1e-2, 1", "1e-3, 2", "3.6e-6, 2", "1e-10, 2", "1e-14, 3"})
+    void squareRootsAreZolotarevs(double lower, int steps) {
+        int poles = (int) (Math.pow(3, steps) - 1) / 2;
+        PartialFractions zolotarev = PartialFractions.inversePower(0.5, lower, poles);
+        double largest = 1 + zolotarev.error();
+        double least = 1 - zolotarev.error();
+        double error = (largest * largest - least * least) / (largest * largest + least * least);
+        InverseRoot composed = InverseRoot.within(2, lower, error * (1 + 1e-9));
+
+        assertThat(composed.steps()).hasSize(steps);
+        assertThat(composed.error()).isCloseTo(error, Percentage.withPercentage(1e-7));
+        double scale = composed.valueAt(1) / zolotarev.valueAt(1);
+        for (int i = 0; i < GRID; i++) {
+            double x = Math.pow(lower, i / (GRID - 1.0));
+            assertThat(composed.valueAt(x))
+                    .isCloseTo(scale * zolotarev.valueAt(x), Percentage.withPercentage(1e-7));
+        }
+    }
+
     @Property(tries = 100)
     void takesTheFewestStepsWithPositiveFallingMaps(
             @ForAll @IntRange(min = 2, max = 1000) int root,
