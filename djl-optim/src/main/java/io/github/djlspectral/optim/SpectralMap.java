@@ -61,7 +61,7 @@ public final class SpectralMap {
      *
      * <ul>
      *   <li>float64 input, or k at most 32: singular value decomposition in float64, exact;
-     *   <li>on a CPU, at least 65,536 entries: two dynamically weighted Halley steps on the Gram
+     *   <li>on a CPU, at least 32,768 entries: two dynamically weighted Halley steps on the Gram
      *       matrix (Nakatsukasa, Bai and Gygi, SIAM J. Matrix Anal. Appl. 31, 2010), which together
      *       are Zolotarev's best rational function of type (9, 8): two inverses and two products of
      *       k x k matrices;

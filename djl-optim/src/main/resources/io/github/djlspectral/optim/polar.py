@@ -35,17 +35,27 @@ def exact_polar(G: Tensor) -> Tensor:
 def block_size() -> int:
   return 128
 
-# The lower triangle, and more, of beta A + alpha X X^T, in blocks of rows: up to the diagonal only.
-def add_gram_lower(A: Tensor, X: Tensor, beta: float, alpha: float) -> None:
+# The lower triangle, and more, of beta A + alpha X Y^T, for a symmetric X Y^T, in blocks of rows: up
+# to the diagonal only.
+def add_product_lower(A: Tensor, X: Tensor, Y: Tensor, beta: float, alpha: float) -> None:
   k = A.size(0)
   b = __torch__.block_size()
   for i in range((k + b - 1) // b):
     end = min(k, b * (i + 1))
     rows = torch.slice(X, 0, b * i, end)
     block = torch.slice(torch.slice(A, 0, b * i, end), 1, 0, end)
-    block.addmm_(rows, torch.t(torch.slice(X, 0, 0, end)), beta=beta, alpha=alpha)
+    block.addmm_(rows, torch.t(torch.slice(Y, 0, 0, end)), beta=beta, alpha=alpha)
 
-# |A|_F of a symmetric matrix that add_gram_lower has made from zeros, with whole diagonal blocks.
+# Copies the blocks below the diagonal to those above.
+def mirror_lower(A: Tensor) -> None:
+  k = A.size(0)
+  b = __torch__.block_size()
+  for i in range((k - 1) // b):
+    start = b * (i + 1)
+    above = torch.slice(torch.slice(A, 0, 0, start), 1, start, start + b)
+    above.copy_(torch.t(torch.slice(torch.slice(A, 0, start, start + b), 1, 0, start)))
+
+# |A|_F of a symmetric matrix that add_product_lower has made from zeros, with whole diagonal blocks.
 def norm_of_lower(A: Tensor) -> float:
   norm = torch.linalg_vector_norm(A)
   squares = torch.mul(torch.mul(norm, norm), 2.)
@@ -102,7 +112,7 @@ def bordered_inverse(A: Tensor) -> Tuple[Tensor, bool]:
 def halley(X: Tensor, norm: float, coefficients: List[float]) -> Tuple[Tensor, bool]:
   k = X.size(0)
   A = torch.zeros([k, k], dtype=X.dtype, device=X.device)
-  __torch__.add_gram_lower(A, X, 0., 1. / (norm * norm))
+  __torch__.add_product_lower(A, X, X, 0., 1. / (norm * norm))
   unit = __torch__.norm_of_lower(A)  # A / unit is meant; it enters where numbers are multiplied
   scale = 1. / (norm * unit ** 0.5)
   R = A
@@ -120,13 +130,16 @@ def halley(X: Tensor, norm: float, coefficients: List[float]) -> Tuple[Tensor, b
       W, positive = __torch__.bordered_inverse(A)
     possible = possible and positive
     if i < steps - 1:
-      __torch__.add_gram_lower(A, W, w * w / unit, -v * v * d * unit * unit)
+      __torch__.add_product_lower(A, W, W, w * w / unit, -v * v * d * unit * unit)
       A.add_(W, alpha=(v * v - 2. * w * v * d) * unit)
       diagonal.add_(2. * w * v - w * w * d)
     if i == 0:
       R = W.mul_(v * unit * scale)
       torch.diagonal(R).add_(w * scale)
     else:
-      R = torch.addmm(R, W, R, beta=w, alpha=v)
+      product = torch.mul(R, w)
+      __torch__.add_product_lower(product, W, R, 1., v)
+      __torch__.mirror_lower(product)
+      R = product
     unit = 1.
   return R, possible
