@@ -69,7 +69,7 @@ def norm_of_lower(A: Tensor) -> float:
 # The inverse of a positive definite matrix, of which the upper triangle is read, and whether there
 # is one.
 def cholesky_inverse(A: Tensor) -> Tuple[Tensor, bool]:
-  U, info = torch.linalg_cholesky_ex(A, upper=True)  # half the time of the other triangle
+  U, info = torch.linalg_cholesky_ex(A, upper=True)  # faster than the other triangle
   return torch.cholesky_inverse(U, True), int(info) == 0
 
 # The same from the lower triangle by bordering, most of which is products: with V the inverse of
@@ -78,7 +78,8 @@ def cholesky_inverse(A: Tensor) -> Tuple[Tensor, bool]:
 #   [ .   B^T ]^-1   [ V + (B V)^T T (B V)   . ]
 #   [ B   C   ]    = [        -T (B V)       T ]
 #
-# S loses as many digits as V has, so A must be well conditioned.
+# The error of V, which grows with its norm, is all in S, where a factorization would cancel it: A
+# must be well conditioned. With a condition number of 7000 a matrix of ones came out 10% too large.
 def bordered_inverse(A: Tensor) -> Tuple[Tensor, bool]:
   k = A.size(0)
   b = __torch__.block_size()
@@ -103,8 +104,8 @@ def bordered_inverse(A: Tensor) -> Tuple[Tensor, bool]:
     torch.slice(below, 1, start, end).copy_(T)
   return W, positive
 
-# R with R X the polar factor of X, whose norm is given, and whether rounding let it be computed. From A_0 = X X^T / |.|_F
-# and R_0 = I, one (w, v, d) per step, commuting matrices:
+# R with R X the polar factor of X, whose norm is given, and whether rounding let it be computed.
+# From A_0 = X X^T / |.|_F and R_0 = I, one (w, v, d) per step, commuting matrices:
 #
 #   W = (A + d I)^-1,    R <- (w I + v W) R,    A <- (w I + v W)^2 A
 #
@@ -124,7 +125,7 @@ def halley(X: Tensor, norm: float, coefficients: List[float]) -> Tuple[Tensor, b
     v = coefficients[3 * i + 1]
     d = coefficients[3 * i + 2]
     diagonal.add_(d * unit)
-    if d < 0.01:
+    if d < 0.01:  # the condition number may be 1 + 1 / d
       W, positive = __torch__.cholesky_inverse(torch.t(A))
     else:
       W, positive = __torch__.bordered_inverse(A)

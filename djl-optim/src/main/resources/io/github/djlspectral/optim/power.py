@@ -2,15 +2,10 @@
 # whose notation it shares. All work in float64: a power amplifies the rounding of the Gram matrix by
 # the ratio of its largest and smallest eigenvalues, and float32 would leave nothing of the latter.
 
-# The lower triangle, and more, of X X^T, in blocks of rows: up to the diagonal only.
-def gram_lower(X: Tensor) -> Tensor:
-  k = X.size(0)
-  A = torch.zeros([k, k], dtype=X.dtype, device=X.device)
-  for i in range((k + 191) // 192):
-    end = min(k, 192 * (i + 1))
-    rows = torch.slice(X, 0, 192 * i, end)
-    block = torch.slice(torch.slice(A, 0, 192 * i, end), 1, 0, end)
-    block.copy_(torch.mm(rows, torch.t(torch.slice(X, 0, 0, end))))
+# The lower triangle, and more, of X Y^T, which is symmetric.
+def product_lower(X: Tensor, Y: Tensor) -> Tensor:
+  A = torch.zeros([X.size(0), X.size(0)], dtype=X.dtype, device=X.device)
+  __torch__.add_product_lower(A, X, Y, 0., 1.)
   return A
 
 # The size of a squared singular value, relative to the largest, that is rounding of G alone.
@@ -59,9 +54,11 @@ def schatten_factor(L: Tensor, w: Tensor, c: float) -> Tensor:
 
 # By the eigendecomposition of the Gram matrix.
 def power_eigh(X: Tensor, norm: float, noise: float, coefficients: List[float]) -> Tensor:
-  S, U = torch.linalg_eigh(__torch__.gram_lower(X))
+  S, U = torch.linalg_eigh(__torch__.product_lower(X, X))
   f = __torch__.power_factors(torch.div(S, norm * norm), noise, coefficients)
-  return torch.mm(torch.mm(torch.mul(U, torch.div(f, norm)), torch.t(U)), X)
+  R = __torch__.product_lower(torch.mul(U, torch.div(f, norm)), U)
+  __torch__.mirror_lower(R)
+  return torch.mm(R, X)
 
 # By the singular value decomposition.
 def power_svd(X: Tensor, norm: float, noise: float, coefficients: List[float]) -> Tensor:
@@ -159,7 +156,7 @@ def normalised(G: Tensor, norm: float) -> Tensor:
 def truncated(G: Tensor, norm: float, coefficients: List[float]) -> Tensor:
   X = G.to(7)
   k = X.size(0)
-  S, U = torch.linalg_eigh(__torch__.gram_lower(X))
+  S, U = torch.linalg_eigh(__torch__.product_lower(X, X))
   dropped = torch.slice(U, 1, k - int(coefficients[0]), k)
   D = torch.addmm(X, dropped, torch.mm(torch.t(dropped), X), alpha=-1.)
   left = float(torch.linalg_vector_norm(D)) / norm
