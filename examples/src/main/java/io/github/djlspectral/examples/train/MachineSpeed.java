@@ -5,7 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 
 /** Measures what the device can do at best, to judge training speed by. */
-final class MachineSpeed {
+public final class MachineSpeed {
 
     private static final int SIZE = 1024;
     private static final int SIZE_ON_GPU = 4096;
@@ -15,10 +15,13 @@ final class MachineSpeed {
     private MachineSpeed() {}
 
     /**
-     * Returns the best rate of a float32 matrix product on the manager's device, in operations a
-     * second: the best, because what else runs on the machine can only slow a product down.
+     * Measures for a third of a second how fast a float32 matrix product is at best: what else runs
+     * on the machine can only slow a product down.
+     *
+     * @param manager on the device to measure
+     * @return floating-point operations a second
      */
-    static double matrixProductRate(NDManager manager) {
+    public static double matrixProductRate(NDManager manager) {
         int size = manager.getDevice().isGpu() ? SIZE_ON_GPU : SIZE;
         try (NDManager scratch = manager.newSubManager()) {
             NDArray a = scratch.ones(new Shape(size, size));

@@ -8,7 +8,6 @@ import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.TokenShard;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -18,8 +17,6 @@ import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
-import java.util.Properties;
-import java.util.TreeMap;
 
 /**
  * The file {@code config.json} of a run: everything that is needed to understand and repeat it.
@@ -46,7 +43,7 @@ record RunConfig(
                 options.model(corpus.tokenizer().vocabSize()),
                 corpus.description(),
                 fingerprint(corpus),
-                currentVersions(Engine.getEngine("PyTorch")));
+                Versions.of(Engine.getEngine("PyTorch")));
     }
 
     /**
@@ -69,7 +66,7 @@ record RunConfig(
                 model,
                 "other data (imported from " + from + ")",
                 "",
-                currentVersions(Engine.getEngine("PyTorch")));
+                Versions.of(Engine.getEngine("PyTorch")));
     }
 
     /**
@@ -135,38 +132,6 @@ record RunConfig(
             }
         }
         return HexFormat.of().formatHex(digest.digest());
-    }
-
-    /** Returns the versions of this program's parts. */
-    private static Map<String, String> currentVersions(Engine engine) {
-        Map<String, String> versions = new TreeMap<>();
-        String own = RunConfig.class.getPackage().getImplementationVersion();
-        versions.put("djl-spectral", own == null ? "development" : own);
-        versions.put("djl", Engine.getDjlVersion());
-        versions.put("pytorch", engine.getVersion());
-        versions.put("java", Runtime.version().toString());
-        versions.put("os", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
-        String commit = commit();
-        if (commit != null) {
-            versions.put("commit", commit);
-        }
-        return versions;
-    }
-
-    /** Returns the commit that this program was built from; null if not from a checkout. */
-    private static String commit() {
-        Properties git = new Properties();
-        try (InputStream in = RunConfig.class.getResourceAsStream("git.properties")) {
-            if (in == null) {
-                return null;
-            }
-            git.load(in);
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot read git.properties", e);
-        }
-        String id = git.getProperty("git.commit.id.full");
-        boolean changed = Boolean.parseBoolean(git.getProperty("git.dirty"));
-        return id != null && changed ? id + ", with changes" : id;
     }
 
     void write(Path path) {

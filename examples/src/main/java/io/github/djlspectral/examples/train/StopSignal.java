@@ -6,23 +6,40 @@ import java.util.concurrent.CountDownLatch;
  * Turns Ctrl-C and termination into a request to stop: the process ends only after {@link #close},
  * so that a checkpoint can be written first.
  */
-final class StopSignal implements AutoCloseable {
+public final class StopSignal implements AutoCloseable {
 
     private final CountDownLatch closed = new CountDownLatch(1);
     private final Thread hook = new Thread(this::requestAndWait, "stop signal");
+    private final Runnable onRequest;
     private volatile boolean requested;
 
     /** Begins to listen. */
     StopSignal() {
+        this(() -> {});
+    }
+
+    /**
+     * Begins to listen.
+     *
+     * @param onRequest is run in a thread of its own when the process is asked to end
+     */
+    public StopSignal(Runnable onRequest) {
+        this.onRequest = onRequest;
         Runtime.getRuntime().addShutdownHook(hook);
     }
 
-    boolean requested() {
+    /**
+     * Tells whether the process was asked to end.
+     *
+     * @return true from then on
+     */
+    public boolean requested() {
         return requested;
     }
 
     private void requestAndWait() {
         requested = true;
+        onRequest.run();
         try {
             closed.await();
         } catch (InterruptedException e) {

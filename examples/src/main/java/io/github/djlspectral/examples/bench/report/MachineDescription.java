@@ -1,0 +1,96 @@
+package io.github.djlspectral.examples.bench.report;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+
+/**
+ * Where something was measured.
+ *
+ * @param cpu the model
+ * @param cores logical cores
+ * @param instructions vector and matrix instructions that matter to matrix products, such as
+ *     "avx512f"; empty where they are not known
+ * @param memory bytes
+ * @param load processes that wanted a core in the minute before, on average; negative if unknown
+ * @param threads that a native operation uses
+ * @param versions of this program's parts and of Python's, by name
+ */
+public record MachineDescription(
+        String cpu,
+        int cores,
+        List<String> instructions,
+        long memory,
+        double load,
+        int threads,
+        Map<String, String> versions) {
+
+    private static final double BUSY = 0.5;
+    private static final double GIBI = 1L << 30;
+    private static final String COMMIT = "commit";
+
+    /**
+     * Returns what to tell before measuring.
+     *
+     * @return a warning if the machine had other work; empty if not
+     */
+    public List<String> warnings() {
+        return load > BUSY
+                ? List.of(
+                        String.format(
+                                Locale.ROOT,
+                                "Warning: the machine was busy (load average %.1f); times may be"
+                                        + " too long",
+                                load))
+                : List.of();
+    }
+
+    /** Returns Markdown lines. */
+    List<String> describe() {
+        List<String> lines = new ArrayList<>();
+        lines.add(
+                String.format(
+                        Locale.ROOT,
+                        "Machine: %s, %d cores, %d threads used, %.0f GiB%s; load average at the"
+                                + " start %s.",
+                        cpu,
+                        cores,
+                        threads,
+                        memory / GIBI,
+                        instructions.isEmpty() ? "" : ", " + String.join(", ", instructions),
+                        load < 0 ? "unknown" : String.format(Locale.ROOT, "%.2f", load)));
+        List<String> parts =
+                versions.entrySet().stream().map(e -> e.getKey() + " " + e.getValue()).toList();
+        lines.add("Versions: " + String.join(", ", parts) + ".");
+        return lines;
+    }
+
+    /** Returns what differs in another place, but for its load and what is to be compared. */
+    List<String> differences(MachineDescription other) {
+        List<String> differences = new ArrayList<>();
+        Map<String, String> mine = traits();
+        Map<String, String> its = other.traits();
+        mine.forEach(
+                (name, value) -> {
+                    if (!Objects.equals(value, its.get(name))) {
+                        differences.add(name + " " + its.get(name) + ", now " + value);
+                    }
+                });
+        return differences;
+    }
+
+    private Map<String, String> traits() {
+        Map<String, String> traits = new TreeMap<>(versions);
+        traits.remove(COMMIT);
+        traits.remove("djl-spectral");
+        traits.put("CPU", cpu);
+        traits.put("cores", String.valueOf(cores));
+        traits.put("instructions", String.valueOf(instructions));
+        traits.put("memory", String.format(Locale.ROOT, "%.0f GiB", memory / GIBI));
+        traits.put("threads", String.valueOf(threads));
+        return traits;
+    }
+}

@@ -1,0 +1,96 @@
+package io.github.djlspectral.examples.bench.report;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.ToDoubleFunction;
+
+/**
+ * What all rounds found of one contender.
+ *
+ * @param key what was measured
+ * @param against the contenders for the same subject whose time this one's is divided by
+ * @param rounds what was found, in the order of time
+ */
+public record Measurement(Key key, List<String> against, List<Round> rounds) {
+
+    Measurement with(Round round) {
+        List<Round> all = new ArrayList<>(rounds);
+        all.add(round);
+        return new Measurement(key, against, List.copyOf(all));
+    }
+
+    /** Returns the rounds that brought times. */
+    List<Round> measured() {
+        return rounds.stream().filter(Round::isMeasured).toList();
+    }
+
+    /** Whether there is any time. */
+    boolean isMeasured() {
+        return !measured().isEmpty();
+    }
+
+    /** Returns each round's time of an operation, seconds. */
+    double[] times() {
+        return numbers(Round::meanSeconds);
+    }
+
+    /** Returns each round's peak memory, bytes; empty if it was not measured. */
+    double[] memories() {
+        return measured().stream()
+                .mapToDouble(Round::peakMemory)
+                .filter(bytes -> bytes > 0)
+                .toArray();
+    }
+
+    /** Returns the time of an operation, seconds. */
+    Uncertain time() {
+        return Uncertain.mean(times());
+    }
+
+    /** Returns the peak memory, bytes. */
+    Optional<Uncertain> memory() {
+        double[] bytes = memories();
+        return bytes.length == 0 ? Optional.empty() : Optional.of(Uncertain.mean(bytes));
+    }
+
+    /** Returns by how much memory differs from its prediction, by the prediction. */
+    Optional<Uncertain> memoryDeviation() {
+        double[] ratios =
+                measured().stream()
+                        .filter(round -> round.peakMemory() > 0 && round.predictedMemory() > 0)
+                        .mapToDouble(round -> round.peakMemory() / round.predictedMemory() - 1)
+                        .toArray();
+        return ratios.length == 0 ? Optional.empty() : Optional.of(Uncertain.mean(ratios));
+    }
+
+    /** Returns the reason of the last failure, if there is no time at all. */
+    Optional<String> failure() {
+        return isMeasured() || rounds.isEmpty()
+                ? Optional.empty()
+                : Optional.of(rounds.get(rounds.size() - 1).failure());
+    }
+
+    /**
+     * Returns this one's time by another's, from the rounds that have both: the two are neighbours
+     * in a round, so that what slows the machine for minutes cancels.
+     *
+     * @return empty if no round has both
+     */
+    Optional<Uncertain> timeBy(Measurement other) {
+        double[] ratios =
+                measured().stream()
+                        .flatMap(
+                                mine ->
+                                        other.measured().stream()
+                                                .filter(its -> its.number() == mine.number())
+                                                .map(its -> mine.meanSeconds() / its.meanSeconds()))
+                        .mapToDouble(ratio -> ratio)
+                        .toArray();
+        return ratios.length == 0 ? Optional.empty() : Optional.of(Uncertain.geometricMean(ratios));
+    }
+
+    private double[] numbers(ToDoubleFunction<Round> number) {
+        return measured().stream().mapToDouble(number).toArray();
+    }
+}

@@ -1,0 +1,81 @@
+package io.github.djlspectral.examples.bench.report;
+
+import io.github.djlspectral.examples.bench.Suite;
+import io.github.djlspectral.examples.report.ResultFile;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.OptionalDouble;
+import java.util.stream.Stream;
+
+/** The tables and pictures of what was measured. */
+public final class Report {
+
+    private static final double GIGA = 1e9;
+    private static final String READING =
+            "A time is the mean over rounds, each a process of its own that ran close to its"
+                    + " rivals', of the mean of its iterations; ± is half the 95% interval by"
+                    + " Student's t over rounds. Ratios are geometric means of the rounds' ratios,"
+                    + " so that what slows the machine for minutes cancels.";
+
+    private final Results results;
+
+    /**
+     * Prepares a report.
+     *
+     * @param results what to show
+     */
+    public Report(Results results) {
+        this.results = results;
+    }
+
+    /**
+     * Returns the tables.
+     *
+     * @return lines of Markdown
+     */
+    public List<String> lines() {
+        List<String> lines = new ArrayList<>();
+        lines.add("# Benchmarks of " + results.date());
+        lines.add("");
+        Stream.of(
+                        results.machine().describe(),
+                        matrixProductRate(),
+                        List.of("Options: `bench " + results.options() + "`. " + READING),
+                        results.machine().warnings(),
+                        results.notes())
+                .flatMap(List::stream)
+                .forEach(line -> lines.add("- " + line));
+        lines.addAll(new Targets(results).lines());
+        for (Suite suite : Suite.values()) {
+            lines.addAll(new SuiteTable(results, suite).lines());
+        }
+        lines.addAll(new GrowthTable(GrowthCurve.of(results)).lines());
+        return lines;
+    }
+
+    private List<String> matrixProductRate() {
+        OptionalDouble rate = results.matrixProductRate();
+        return rate.isPresent()
+                ? List.of(
+                        String.format(
+                                Locale.ROOT,
+                                "Matrix product: %.0f GFLOP/s at best, float32, 1024 x 1024,"
+                                        + " measured before each round.",
+                                rate.getAsDouble() / GIGA))
+                : List.of();
+    }
+
+    /**
+     * Writes {@code bench.md} and the pictures that there is something for: {@code optimizers.png},
+     * {@code gpt2.png}, {@code growth.png}.
+     *
+     * @param directory where; it exists
+     * @throws java.io.UncheckedIOException if a file cannot be written
+     */
+    public void write(Path directory) {
+        ResultFile.write(directory.resolve("bench.md"), lines());
+        new Charts(results).write(directory);
+    }
+}

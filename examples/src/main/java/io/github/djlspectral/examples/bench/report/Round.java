@@ -1,0 +1,49 @@
+package io.github.djlspectral.examples.bench.report;
+
+import java.util.List;
+
+/**
+ * What one process measured.
+ *
+ * @param number which round it was part of, from 1; processes of one round ran close together
+ * @param seconds the time of an operation in each iteration; empty if the process failed
+ * @param peakMemory bytes; 0 if not measured
+ * @param predictedMemory bytes by formula; 0 if there is none
+ * @param failure why there is no time; null if there is
+ */
+public record Round(
+        int number,
+        List<Double> seconds,
+        double peakMemory,
+        double predictedMemory,
+        String failure) {
+
+    /**
+     * Describes a process that did not bring a time.
+     *
+     * @param number the round
+     * @param failure why
+     * @return a round without times
+     */
+    public static Round failed(int number, String failure) {
+        return new Round(number, List.of(), 0, 0, failure);
+    }
+
+    /**
+     * Tells whether there are times.
+     *
+     * @return false if the process failed
+     */
+    public boolean isMeasured() {
+        return failure == null;
+    }
+
+    /**
+     * Returns the time of an operation.
+     *
+     * @return seconds, the mean over iterations; NaN if the process failed
+     */
+    public double meanSeconds() {
+        return seconds.stream().mapToDouble(s -> s).average().orElse(Double.NaN);
+    }
+}
