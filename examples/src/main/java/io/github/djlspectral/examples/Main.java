@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples;
 
 import ai.djl.TrainingDivergedException;
+import io.github.djlspectral.examples.bench.run.BenchCommand;
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.flow.FlowCommand;
 import io.github.djlspectral.examples.isometry.IsometryCommand;

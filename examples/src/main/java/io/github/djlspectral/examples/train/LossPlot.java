@@ -75,6 +75,23 @@ public final class LossPlot {
         }
     }
 
+    /**
+     * Writes charts of one size as one PNG file.
+     *
+     * @param charts row by row
+     * @param rows how many rows
+     * @param columns how many charts in each
+     * @param path the file; its name ends in .png
+     * @throws UncheckedIOException if it cannot be written
+     */
+    public static void save(List<XYChart> charts, int rows, int columns, Path path) {
+        try {
+            BitmapEncoder.saveBitmap(charts, rows, columns, path.toString(), BitmapFormat.PNG);
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot write " + path + " (" + e + ")", e);
+        }
+    }
+
     /** Adds a curve of the rows whose loss is known. */
     static void addSeries(
             XYChart chart, String name, List<MetricsRow> rows, ToDoubleFunction<MetricsRow> loss) {

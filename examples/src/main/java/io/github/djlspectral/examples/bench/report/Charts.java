@@ -45,7 +45,9 @@ final class Charts {
     private Optional<CategoryChart> gpt2() {
         return bars(
                 chart("GPT-2", "tokens/s"),
-                measured(Suite.GPT2, subject -> Gpt2Work.of(subject).isPresent()),
+                measured(
+                        Suite.GPT2,
+                        subject -> Gpt2Work.of(subject).filter(w -> w.tokens() > 0).isPresent()),
                 measurement -> {
                     Gpt2Work work = Gpt2Work.of(measurement.key().subject()).orElseThrow();
                     return measurement.time().under(work.tokens());

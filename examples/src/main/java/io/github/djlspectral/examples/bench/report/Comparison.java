@@ -113,6 +113,6 @@ public final class Comparison {
     }
 
     private Optional<String> commit() {
-        return Optional.ofNullable(old.machine().versions().get("commit")).map("commit "::concat);
+        return Optional.ofNullable(old.machine().commit()).map("commit "::concat);
     }
 }

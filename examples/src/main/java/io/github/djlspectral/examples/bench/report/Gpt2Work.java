@@ -7,9 +7,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What one operation on GPT-2 takes.
+ * What one operation on GPT-2 takes, or one product of square matrices.
  *
- * @param tokens that go through it
+ * @param tokens that go through it; 0 for a matrix product
  * @param operations of its matrix products and attention: two per weight and token, and attention's
  *     scores and sums in full, although half of them are masked; three times as many with a
  *     backward pass. Of a training step, the optimizer's are not counted
@@ -24,6 +24,7 @@ record Gpt2Work(long tokens, double operations) {
                     "1558M", Gpt2Config.gpt2Xl());
     private static final Pattern SUBJECT =
             Pattern.compile("(\\d+M), B=(\\d+), T=(\\d+), (forward|backward|step)");
+    private static final Pattern PRODUCT = Pattern.compile("product (\\d+)");
     private static final double WEIGHTS_OF_LAYER = 12; // by the width squared
     private static final double ATTENTION = 4;
 
@@ -33,6 +34,11 @@ record Gpt2Work(long tokens, double operations) {
      * @return empty if it is of another kind
      */
     static Optional<Gpt2Work> of(String subject) {
+        Matcher product = PRODUCT.matcher(subject);
+        if (product.matches()) {
+            double side = Double.parseDouble(product.group(1));
+            return Optional.of(new Gpt2Work(0, 2 * side * side * side));
+        }
         Matcher matcher = SUBJECT.matcher(subject);
         if (!matcher.matches() || !SIZES.containsKey(matcher.group(1))) {
             return Optional.empty();

@@ -1,15 +1,12 @@
 package io.github.djlspectral.examples.bench.report;
 
+import io.github.djlspectral.examples.train.LossPlot;
 import java.awt.BasicStroke;
 import java.awt.Color;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import org.knowm.xchart.BitmapEncoder;
-import org.knowm.xchart.BitmapEncoder.BitmapFormat;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.XYSeries;
@@ -44,15 +41,7 @@ record GrowthChart(List<GrowthCurve> curves) {
             axes.forEach(axis -> charts.add(memories(axis)));
         }
         if (!axes.isEmpty()) {
-            save(charts, memory ? 2 : 1, axes.size(), path);
-        }
-    }
-
-    private static void save(List<XYChart> charts, int rows, int columns, Path path) {
-        try {
-            BitmapEncoder.saveBitmap(charts, rows, columns, path.toString(), BitmapFormat.PNG);
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot write " + path + " (" + e + ")", e);
+            LossPlot.save(charts, memory ? 2 : 1, axes.size(), path);
         }
     }
 
@@ -67,7 +56,7 @@ record GrowthChart(List<GrowthCurve> curves) {
     }
 
     private XYChart memories(String axis) {
-        XYChart chart = chart("Peak memory", axis, "GiB");
+        XYChart chart = chart("Memory", axis, "GiB");
         for (GrowthCurve curve : curves) {
             GrowthCurve known = curve.withMemory();
             if (curve.axis().equals(axis) && !known.points().isEmpty()) {

@@ -25,7 +25,7 @@ record GrowthCurve(String axis, String contender, List<Point> points) {
     record Point(double size, Measurement measurement) {
 
         private boolean hasMemory() {
-            return measurement.memory().isPresent();
+            return measurement.ownMemory().isPresent();
         }
     }
 
@@ -63,10 +63,12 @@ record GrowthCurve(String axis, String contender, List<Point> points) {
         return new GrowthCurve(axis, contender, points.stream().filter(Point::hasMemory).toList());
     }
 
-    /** Returns bytes at each size; memory must have been measured at all of them. */
+    /**
+     * Returns bytes without the base at each size; memory must have been measured at all of them.
+     */
     double[] memories() {
         return points.stream()
-                .mapToDouble(point -> point.measurement.memory().orElseThrow().value())
+                .mapToDouble(point -> point.measurement.ownMemory().orElseThrow().value())
                 .toArray();
     }
 

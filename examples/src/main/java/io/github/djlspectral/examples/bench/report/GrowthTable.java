@@ -19,7 +19,7 @@ record GrowthTable(List<GrowthCurve> curves) {
                         "from, to",
                         "contender",
                         "time grows with exponent",
-                        "peak memory with exponent",
+                        "its memory with exponent",
                         "memory against formula, worst");
         for (GrowthCurve curve : curves) {
             if (curve.points().size() > 1) {

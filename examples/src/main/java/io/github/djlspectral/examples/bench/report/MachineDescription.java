@@ -82,6 +82,11 @@ public record MachineDescription(
         return differences;
     }
 
+    /** Returns the commit that was measured; null if it is not known. */
+    String commit() {
+        return versions.get(COMMIT);
+    }
+
     private Map<String, String> traits() {
         Map<String, String> traits = new TreeMap<>(versions);
         traits.remove(COMMIT);

@@ -32,15 +32,12 @@ public record Measurement(Key key, List<String> against, List<Round> rounds) {
 
     /** Returns each round's time of an operation, seconds. */
     double[] times() {
-        return numbers(Round::meanSeconds);
+        return known(Round::meanSeconds);
     }
 
     /** Returns each round's peak memory, bytes; empty if it was not measured. */
     double[] memories() {
-        return measured().stream()
-                .mapToDouble(Round::peakMemory)
-                .filter(bytes -> bytes > 0)
-                .toArray();
+        return known(Round::peakMemory);
     }
 
     /** Returns the time of an operation, seconds. */
@@ -50,18 +47,26 @@ public record Measurement(Key key, List<String> against, List<Round> rounds) {
 
     /** Returns the peak memory, bytes. */
     Optional<Uncertain> memory() {
-        double[] bytes = memories();
-        return bytes.length == 0 ? Optional.empty() : Optional.of(Uncertain.mean(bytes));
+        return mean(memories());
     }
 
-    /** Returns by how much memory differs from its prediction, by the prediction. */
+    /** Returns the memory that the operation brought, bytes. */
+    Optional<Uncertain> ownMemory() {
+        return mean(known(Round::ownMemory));
+    }
+
+    /** Returns by how much singular values of a polar factor differ from 1 at most. */
+    Optional<Uncertain> polarError() {
+        return mean(known(Round::polarError));
+    }
+
+    /** Returns by how much that memory differs from its prediction, by the prediction. */
     Optional<Uncertain> memoryDeviation() {
-        double[] ratios =
+        return mean(
                 measured().stream()
-                        .filter(round -> round.peakMemory() > 0 && round.predictedMemory() > 0)
-                        .mapToDouble(round -> round.peakMemory() / round.predictedMemory() - 1)
-                        .toArray();
-        return ratios.length == 0 ? Optional.empty() : Optional.of(Uncertain.mean(ratios));
+                        .filter(round -> round.ownMemory() > 0 && round.predictedMemory() > 0)
+                        .mapToDouble(round -> round.ownMemory() / round.predictedMemory() - 1)
+                        .toArray());
     }
 
     /** Returns the reason of the last failure, if there is no time at all. */
@@ -90,7 +95,12 @@ public record Measurement(Key key, List<String> against, List<Round> rounds) {
         return ratios.length == 0 ? Optional.empty() : Optional.of(Uncertain.geometricMean(ratios));
     }
 
-    private double[] numbers(ToDoubleFunction<Round> number) {
-        return measured().stream().mapToDouble(number).toArray();
+    /** Returns a number of each round that has it. */
+    private double[] known(ToDoubleFunction<Round> number) {
+        return measured().stream().mapToDouble(number).filter(value -> value > 0).toArray();
+    }
+
+    private static Optional<Uncertain> mean(double[] samples) {
+        return samples.length == 0 ? Optional.empty() : Optional.of(Uncertain.mean(samples));
     }
 }

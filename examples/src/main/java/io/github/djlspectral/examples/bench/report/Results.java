@@ -1,10 +1,12 @@
 package io.github.djlspectral.examples.bench.report;
 
 import io.github.djlspectral.examples.bench.Suite;
+import io.github.djlspectral.examples.data.BadInputException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
 
@@ -78,6 +80,27 @@ public record Results(
         return find(key).stream()
                 .flatMap(measurement -> measurement.measured().stream())
                 .anyMatch(found -> found.number() == round);
+    }
+
+    /**
+     * Checks that more can be measured to go with these.
+     *
+     * @param other the machine as it is now
+     * @throws BadInputException if this was measured elsewhere or with another build
+     */
+    public void requireSame(MachineDescription other) {
+        List<String> differences = new ArrayList<>(other.differences(machine));
+        if (!Objects.equals(other.commit(), machine.commit())) {
+            differences.add("commit " + machine.commit() + ", now " + other.commit());
+        }
+        if (!differences.isEmpty()) {
+            throw new BadInputException(
+                    "The results of "
+                            + date
+                            + " cannot be resumed: "
+                            + String.join("; ", differences)
+                            + "; choose another --out");
+        }
     }
 
     List<Measurement> of(Suite suite) {

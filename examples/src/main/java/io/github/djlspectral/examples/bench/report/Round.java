@@ -7,15 +7,20 @@ import java.util.List;
  *
  * @param number which round it was part of, from 1; processes of one round ran close together
  * @param seconds the time of an operation in each iteration; empty if the process failed
- * @param peakMemory bytes; 0 if not measured
- * @param predictedMemory bytes by formula; 0 if there is none
+ * @param peakMemory the most memory that was resident, bytes; 0 if not measured
+ * @param baseMemory what was resident before there was anything to measure, bytes; 0 if not known
+ * @param predictedMemory the difference of the two by formula, bytes; 0 if there is none
+ * @param polarError by how much singular values of a polar factor differ from 1 at most; 0 if this
+ *     is not measured here
  * @param failure why there is no time; null if there is
  */
 public record Round(
         int number,
         List<Double> seconds,
         double peakMemory,
+        double baseMemory,
         double predictedMemory,
+        double polarError,
         String failure) {
 
     /**
@@ -26,7 +31,7 @@ public record Round(
      * @return a round without times
      */
     public static Round failed(int number, String failure) {
-        return new Round(number, List.of(), 0, 0, failure);
+        return new Round(number, List.of(), 0, 0, 0, 0, failure);
     }
 
     /**
@@ -45,5 +50,10 @@ public record Round(
      */
     public double meanSeconds() {
         return seconds.stream().mapToDouble(s -> s).average().orElse(Double.NaN);
+    }
+
+    /** Returns the memory that the operation brought, bytes; 0 if not known. */
+    double ownMemory() {
+        return peakMemory > 0 && baseMemory > 0 ? peakMemory - baseMemory : 0;
     }
 }

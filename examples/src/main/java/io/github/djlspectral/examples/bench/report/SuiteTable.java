@@ -30,6 +30,7 @@ record SuiteTable(Results results, Suite suite) {
                         "tokens/s",
                         "of the matrix-product rate",
                         "peak memory, GiB",
+                        "largest |s - 1|",
                         "memory against formula");
         results.of(suite).forEach(measurement -> add(table, measurement));
         if (table.isEmpty()) {
@@ -44,7 +45,7 @@ record SuiteTable(Results results, Suite suite) {
         Key key = measurement.key();
         if (!measurement.isMeasured()) {
             String why = "failed: " + measurement.failure().orElse("");
-            table.add(key.subject(), key.contender(), why, "", "", "", "", "");
+            table.add(key.subject(), key.contender(), why, "", "", "", "", "", "");
             return;
         }
         Uncertain time = measurement.time();
@@ -55,9 +56,12 @@ record SuiteTable(Results results, Suite suite) {
                 key.contender(),
                 time.times(1 / MILLI).toString(),
                 ratios(measurement),
-                work.map(w -> time.under(w.tokens()).toString()).orElse(""),
+                work.filter(w -> w.tokens() > 0)
+                        .map(w -> time.under(w.tokens()).toString())
+                        .orElse(""),
                 work.map(w -> share(w, time)).orElse(""),
                 measurement.memory().map(m -> m.times(1 / GIBI).toString()).orElse(""),
+                measurement.polarError().map(SuiteTable::number).orElse(""),
                 measurement.memoryDeviation().map(SuiteTable::percent).orElse(""));
     }
 
@@ -82,6 +86,10 @@ record SuiteTable(Results results, Suite suite) {
                         "%.0f%%",
                         PERCENT * work.operations() / time.value() / rate.getAsDouble())
                 : "";
+    }
+
+    private static String number(Uncertain error) {
+        return String.format(Locale.ROOT, "%.2g", error.value());
     }
 
     /** Returns such as "+3.1% ± 0.2%" for 0.031. */

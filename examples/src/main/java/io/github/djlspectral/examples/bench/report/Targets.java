@@ -16,6 +16,7 @@ record Targets(Results results) {
 
     private static final String MUON = "Muon";
     private static final String TORCH_MUON = "torch.optim.Muon";
+    private static final String WIDE = "768x3072";
     private static final String HIDDEN = "124M, hidden matrices";
     private static final String ALL = "124M, all parameters";
     private static final String STEP = "124M, B=4, T=256, step";
@@ -50,7 +51,12 @@ record Targets(Results results) {
         targets.add(muon(BY_NEWTON_SCHULZ, HIDDEN, "Muon, DJL arrays"));
         targets.add(muon(BY_NEWTON_SCHULZ, HIDDEN, "Muon, native Newton-Schulz"));
         targets.add(muon(BY_TORCH_SQUARE, "768x768", TORCH_MUON));
-        targets.add(muon(BY_TORCH_WIDE, "768x3072", TORCH_MUON));
+        targets.add(muon(BY_TORCH_WIDE, WIDE, TORCH_MUON));
+        targets.add(
+                Target.atMost(
+                        1,
+                        "largest error of Muon's polar factor, 768x3072, by that of " + TORCH_MUON,
+                        polarErrorBy()));
         targets.add(
                 Target.atMost(
                         OPTIMIZER_SHARE,
@@ -58,12 +64,8 @@ record Targets(Results results) {
                         optimizerShare()));
         targets.add(tokens("float32"));
         targets.add(tokens("bfloat16"));
-        targets.add(
-                Target.within(
-                        1 - EXPONENT,
-                        1 + EXPONENT,
-                        "exponent of the time of a step in tokens",
-                        timeExponent()));
+        targets.add(timeExponent("batch"));
+        targets.add(timeExponent("context"));
         targets.add(
                 Target.within(
                         -MEMORY,
@@ -100,11 +102,28 @@ record Targets(Results results) {
                                         .flatMap(update::timeBy));
     }
 
-    private Optional<Uncertain> timeExponent() {
-        return curves().filter(curve -> curve.axis().equals("tokens"))
-                .flatMap(curve -> curve.timeFit().stream())
-                .map(PowerLawFit::exponent)
-                .max(Comparator.comparingDouble(exponent -> Math.abs(exponent.value() - 1)));
+    private Optional<Uncertain> polarErrorBy() {
+        return results.measured(Suite.OPTIMIZERS, WIDE, MUON)
+                .flatMap(Measurement::polarError)
+                .flatMap(
+                        mine ->
+                                results.measured(Suite.OPTIMIZERS, WIDE, TORCH_MUON)
+                                        .flatMap(Measurement::polarError)
+                                        .map(its -> mine.times(1 / its.value())));
+    }
+
+    /** The tokens of a step are the batch by the context. */
+    private Target timeExponent(String axis) {
+        return Target.within(
+                1 - EXPONENT,
+                1 + EXPONENT,
+                "exponent of the time of a step in tokens, by " + axis + ", worst",
+                curves().filter(curve -> curve.axis().equals(axis))
+                        .flatMap(curve -> curve.timeFit().stream())
+                        .map(PowerLawFit::exponent)
+                        .max(
+                                Comparator.comparingDouble(
+                                        exponent -> Math.abs(exponent.value() - 1))));
     }
 
     private Optional<Uncertain> memoryDeviation() {
