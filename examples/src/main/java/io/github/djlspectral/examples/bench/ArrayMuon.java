@@ -2,21 +2,30 @@ package io.github.djlspectral.examples.bench;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDScope;
+import ai.djl.training.optimizer.Optimizer;
+import java.util.HashMap;
+import java.util.Map;
 
 /**
  * The reference Muon step as a DJL user would write it with array operations: momentum, Nesterov,
  * five Newton-Schulz steps, decay and update. The peer that {@link OptimizerStepBenchmark} measures
- * against.
+ * against. The momentum belongs to the manager of its weight.
  */
-final class ArrayMuon {
+final class ArrayMuon extends Optimizer {
 
     private static final float MOMENTUM = 0.95f;
     private static final float RATE = 0.02f;
     private static final float DECAY = 0.01f;
 
-    private ArrayMuon() {}
+    private final Map<String, NDArray> momenta = new HashMap<>();
 
-    static void step(NDArray weight, NDArray gradient, NDArray momentum) {
+    ArrayMuon() {
+        super(new Builder());
+    }
+
+    @Override
+    public void update(String parameterId, NDArray weight, NDArray gradient) {
+        NDArray momentum = momenta.computeIfAbsent(parameterId, id -> weight.zerosLike());
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
             momentum.muli(MOMENTUM).addi(gradient.mul(1 - MOMENTUM));
@@ -38,5 +47,12 @@ final class ArrayMuon {
             x = x.mul(3.4445f).add(polynomial.matMul(x));
         }
         return tall ? x.transpose() : x;
+    }
+
+    private static final class Builder extends OptimizerBuilder<Builder> {
+        @Override
+        protected Builder self() {
+            return this;
+        }
     }
 }
