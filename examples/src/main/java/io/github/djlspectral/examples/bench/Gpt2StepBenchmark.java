@@ -23,31 +23,34 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * A whole AdamW step of GPT-2 124M: forward, backward, clip, update; B = 4, T = 256, so 1024
- * tokens.
+ * GPT-2 124M without dropout on 1024 tokens: the loss alone, with its gradients, and a whole AdamW
+ * step, which clips and updates too.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.SingleShotTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
-@Warmup(iterations = 2)
+@Warmup(iterations = 3)
 @Measurement(iterations = 5)
-@Fork(1)
+@Fork(
+        value = 1,
+        jvmArgsAppend = {LoadedEngine.HEAP, LoadedEngine.MOST_HEAP, LoadedEngine.TOUCHED})
+@Compared(
+        suite = Suite.GPT2,
+        contender = "{contender}",
+        against = {"PyTorch, float32", "PyTorch, bfloat16", "DJL blocks"})
 public class Gpt2StepBenchmark {
 
-    /** What to train: ours by precision, or the same model of DJL's stock blocks. */
-    public enum Variant {
-        /** Ours, float32. */
-        FLOAT32,
-        /** Ours, bfloat16 products. */
-        BFLOAT16,
-        /** DJL's stock blocks, float32, with our AdamW. */
-        STOCK_BLOCKS,
-        /** DJL's stock blocks and its own AdamW, float32. */
-        STOCK
-    }
+    private static final String FLOAT32 = "ours, float32";
+    private static final String BFLOAT16 = "ours, bfloat16";
+    private static final String BLOCKS = "DJL blocks";
+    private static final String STOCK = "DJL blocks, DJL AdamW";
 
-    /** The variant measured. */
-    @Param public Variant variant;
+    /** What to train: ours by precision, or the same model of DJL's stock blocks, float32. */
+    @Param({FLOAT32, BFLOAT16, BLOCKS, STOCK})
+    public String contender;
+
+    /** The model. */
+    Gpt2Config config = Gpt2Config.gpt2Small().withDropout(0);
 
     private DecoupledAdamW ours;
     private Gpt2Training training;
@@ -55,20 +58,23 @@ public class Gpt2StepBenchmark {
     /** Creates the model. */
     @Setup
     public void create() {
-        Gpt2Config config = Gpt2Config.gpt2Small().withDropout(0);
+        LoadedEngine.start().close();
         ours = DecoupledAdamW.builder().build();
-        boolean fusedLoss = variant == Variant.FLOAT32 || variant == Variant.BFLOAT16;
-        Optimizer adamW = variant == Variant.STOCK ? Optimizer.adamW().build() : ours;
-        training = new Gpt2Training(block(config), config.vocabSize(), adamW, fusedLoss);
+        Optimizer adamW = contender.equals(STOCK) ? Optimizer.adamW().build() : ours;
+        boolean fusedLoss = contender.equals(FLOAT32) || contender.equals(BFLOAT16);
+        training = new Gpt2Training(block(), config.vocabSize(), adamW, fusedLoss);
     }
 
-    private Block block(Gpt2Config config) {
-        return switch (variant) {
-            case FLOAT32 -> Gpt2.builder().setConfig(config).build();
-            case BFLOAT16 ->
-                    Gpt2.builder().setConfig(config).optPrecision(Precision.BFLOAT16).build();
-            case STOCK_BLOCKS, STOCK -> new ComposedGpt2(config, Activation::gelu);
+    private Block block() {
+        return switch (contender) {
+            case FLOAT32 -> gpt2(Precision.FLOAT32);
+            case BFLOAT16 -> gpt2(Precision.BFLOAT16);
+            default -> new ComposedGpt2(config, Activation::gelu);
         };
+    }
+
+    private Block gpt2(Precision precision) {
+        return Gpt2.builder().setConfig(config).optPrecision(precision).build();
     }
 
     /** Frees it. */
@@ -78,8 +84,27 @@ public class Gpt2StepBenchmark {
         ours.close();
     }
 
-    /** 1024 tokens. */
+    /**
+     * The loss.
+     *
+     * @return its value
+     */
     @Benchmark
+    @Compared(subject = "124M, B=4, T=256, forward")
+    public float forward() {
+        return training.loss();
+    }
+
+    /** The loss and its gradients, which accumulate. */
+    @Benchmark
+    @Compared(subject = "124M, B=4, T=256, backward")
+    public void gradients() {
+        training.gradients();
+    }
+
+    /** A whole step. */
+    @Benchmark
+    @Compared(subject = "124M, B=4, T=256, step")
     public void step() {
         training.step();
     }
