@@ -39,7 +39,14 @@ import org.openjdk.jmh.annotations.Warmup;
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 8, time = 1)
-@Fork(2)
+@Fork(
+        value = 1,
+        jvmArgsAppend = {LoadedEngine.HEAP, LoadedEngine.MOST_HEAP, LoadedEngine.TOUCHED})
+@Compared(
+        suite = Suite.LAYERS,
+        subject = "width 512, batch 128",
+        contender = "{layer}",
+        against = "linear relu")
 public class FoldBenchmark {
 
     private static final int WIDTH = 512;
@@ -94,7 +101,7 @@ public class FoldBenchmark {
     /** Creates the layer. */
     @Setup
     public void create() {
-        manager = NDManager.newBaseManager("PyTorch");
+        manager = LoadedEngine.start();
         block = layer.block();
         block.initialize(manager, DataType.FLOAT32, new Shape(BATCH, WIDTH));
         block.getParameters().values().forEach(FoldBenchmark::requireGradient);
@@ -118,7 +125,7 @@ public class FoldBenchmark {
 
     /** Forward and backward, for the input and all parameters. */
     @Benchmark
-    public void forwardAndBackward() {
+    public void gradients() {
         if (moved != null) {
             moved.copyTo(block.getParameters().get("weight").getArray());
         }

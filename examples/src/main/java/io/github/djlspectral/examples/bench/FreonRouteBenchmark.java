@@ -25,7 +25,15 @@ import org.openjdk.jmh.annotations.Warmup;
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
 @Warmup(iterations = 2, time = 2)
 @Measurement(iterations = 3, time = 2)
-@Fork(1)
+@Fork(
+        value = 1,
+        jvmArgsAppend = {LoadedEngine.HEAP, LoadedEngine.MOST_HEAP, LoadedEngine.TOUCHED})
+@Compared(
+        suite = Suite.ROUTES,
+        subject = "{shape}",
+        contender = "{route}",
+        against = "eigh",
+        quick = "(16x64|64x256|256x1024)")
 public class FreonRouteBenchmark {
 
     /** The shape of the weight, rows x columns. */
@@ -44,7 +52,7 @@ public class FreonRouteBenchmark {
     /** Creates the arrays and the optimizer. */
     @Setup
     public void create() {
-        manager = NDManager.newBaseManager("PyTorch");
+        manager = LoadedEngine.start();
         long[] sides = Arrays.stream(shape.split("x")).mapToLong(Long::parseLong).toArray();
         weight = manager.randomNormal(new Shape(sides));
         gradient = manager.randomNormal(new Shape(sides));

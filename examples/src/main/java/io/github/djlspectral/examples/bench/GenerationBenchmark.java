@@ -1,6 +1,5 @@
 package io.github.djlspectral.examples.bench;
 
-import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -37,7 +36,10 @@ import org.openjdk.jmh.annotations.Warmup;
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
 @Warmup(iterations = 1)
 @Measurement(iterations = 3)
-@Fork(1)
+@Fork(
+        value = 1,
+        jvmArgsAppend = {LoadedEngine.HEAP, LoadedEngine.MOST_HEAP, LoadedEngine.TOUCHED})
+@Compared(suite = Suite.GENERATION, subject = "124M, 256 tokens after 16")
 public class GenerationBenchmark {
 
     private static final int PROMPT = 16;
@@ -51,9 +53,7 @@ public class GenerationBenchmark {
     /** Creates the model. */
     @Setup
     public void create() {
-        Engine engine = Engine.getEngine("PyTorch");
-        engine.setRandomSeed(0);
-        manager = engine.newBaseManager();
+        manager = LoadedEngine.start();
         gpt2 = Gpt2.builder().setConfig(Gpt2Config.gpt2Small()).build();
         for (Parameter parameter : gpt2.getParameters().values()) {
             if (parameter.getName().matches("(h|wpe)\\..*weight")
@@ -89,6 +89,7 @@ public class GenerationBenchmark {
      * @return the tokens
      */
     @Benchmark
+    @Compared(contender = "with a cache", against = "without a cache")
     public long[] cached() {
         return write(1);
     }
@@ -99,6 +100,7 @@ public class GenerationBenchmark {
      * @return the tokens of the first
      */
     @Benchmark
+    @Compared(contender = "eight at a time, with caches")
     public long[] cachedEight() {
         return write(BATCH);
     }
@@ -132,6 +134,7 @@ public class GenerationBenchmark {
     @Benchmark
     @Warmup(iterations = 0) // 256 passes are long enough to be warm for nearly all of the time
     @Measurement(iterations = 1)
+    @Compared(contender = "without a cache")
     public long[] recomputed() {
         long[] tokens = prompt();
         for (int length = PROMPT; length < tokens.length; length++) {
