@@ -8,14 +8,17 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.stream.DoubleStream;
 import org.knowm.xchart.CategoryChart;
 import org.knowm.xchart.CategoryChartBuilder;
+import org.knowm.xchart.CategorySeries.CategorySeriesRenderStyle;
 import org.knowm.xchart.style.Styler.LegendPosition;
 
-/** The pictures of one bar for each contender and subject. */
+/** The pictures with subjects side by side, and all others. */
 final class Charts {
 
     private static final int WIDTH = 1200;
@@ -35,23 +38,38 @@ final class Charts {
 
     private Optional<CategoryChart> optimizers() {
         CategoryChart chart = chart("One step of an optimizer, by shape", "ms");
-        chart.getStyler().setYAxisLogarithmic(true);
-        return bars(
-                chart,
-                measured(Suite.OPTIMIZERS, subject -> subject.matches("\\d+x\\d+")),
-                measurement -> measurement.time().times(1 / SuiteTable.MILLI));
+        chart.getStyler().setYAxisLogarithmic(true); // which has no zero for bars to stand on
+        chart.getStyler().setDefaultSeriesRenderStyle(CategorySeriesRenderStyle.Line);
+        Optional<CategoryChart> filled =
+                fill(
+                        chart,
+                        measured(Suite.OPTIMIZERS, subject -> subject.matches("\\d+x\\d+")),
+                        measurement -> measurement.time().times(1 / SuiteTable.MILLI),
+                        false);
+        filled.ifPresent(full -> Decades.onY(full.getStyler(), values(full)));
+        return filled;
+    }
+
+    private static DoubleStream values(CategoryChart chart) {
+        return chart.getSeriesMap().values().stream()
+                .flatMap(series -> series.getYData().stream())
+                .filter(Objects::nonNull)
+                .mapToDouble(Number::doubleValue);
     }
 
     private Optional<CategoryChart> gpt2() {
-        return bars(
+        return fill(
                 chart("GPT-2", "tokens/s"),
-                measured(
-                        Suite.GPT2,
-                        subject -> Gpt2Work.of(subject).filter(w -> w.tokens() > 0).isPresent()),
+                measured(Suite.GPT2, Charts::hasTokens),
                 measurement -> {
                     Gpt2Work work = Gpt2Work.of(measurement.key().subject()).orElseThrow();
                     return measurement.time().under(work.tokens());
-                });
+                },
+                true);
+    }
+
+    private static boolean hasTokens(String subject) {
+        return Gpt2Work.of(subject).filter(work -> work.tokens() > 0).isPresent();
     }
 
     private List<Measurement> measured(Suite suite, Predicate<String> subjects) {
@@ -61,11 +79,16 @@ final class Charts {
                 .toList();
     }
 
-    /** Adds a group of bars for each subject; empty if there is none. */
-    private static Optional<CategoryChart> bars(
+    /**
+     * Adds a series for each contender, with a number for each subject; empty if there is none.
+     *
+     * @param margins whether to draw them, which XChart can on a linear axis only
+     */
+    private static Optional<CategoryChart> fill(
             CategoryChart chart,
             List<Measurement> measurements,
-            Function<Measurement, Uncertain> number) {
+            Function<Measurement, Uncertain> number,
+            boolean margins) {
         List<String> subjects =
                 measurements.stream().map(m -> m.key().subject()).distinct().toList();
         Map<String, Map<String, Uncertain>> byContender = new LinkedHashMap<>();
@@ -75,7 +98,7 @@ final class Charts {
                     .computeIfAbsent(key.contender(), c -> new LinkedHashMap<>())
                     .put(key.subject(), number.apply(measurement));
         }
-        byContender.forEach((contender, bars) -> add(chart, contender, subjects, bars));
+        byContender.forEach((contender, found) -> add(chart, contender, subjects, found, margins));
         return subjects.isEmpty() ? Optional.empty() : Optional.of(chart);
     }
 
@@ -83,15 +106,18 @@ final class Charts {
             CategoryChart chart,
             String contender,
             List<String> subjects,
-            Map<String, Uncertain> bars) {
-        List<Number> heights = new ArrayList<>();
+            Map<String, Uncertain> found,
+            boolean withMargins) {
+        List<Number> values = new ArrayList<>();
         List<Number> margins = new ArrayList<>();
         for (String subject : subjects) {
-            Uncertain bar = bars.get(subject);
-            heights.add(bar == null ? null : bar.value());
-            margins.add(bar == null || Double.isNaN(bar.margin()) ? null : bar.margin());
+            Uncertain number = found.get(subject);
+            values.add(number == null ? null : number.value());
+            margins.add(number == null || Double.isNaN(number.margin()) ? 0 : number.margin());
         }
-        chart.addSeries(contender, subjects, heights, margins);
+        // nor can XChart draw them for a series with gaps
+        boolean drawn = withMargins && !values.contains(null);
+        chart.addSeries(contender, subjects, values, drawn ? margins : null);
     }
 
     private static CategoryChart chart(String title, String yAxis) {

@@ -5,6 +5,8 @@ import java.awt.BasicStroke;
 import java.awt.Color;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import org.knowm.xchart.XYChart;
@@ -52,7 +54,7 @@ record GrowthChart(List<GrowthCurve> curves) {
                 add(chart, curve.contender(), curve.sizes(), curve.times(), curve.timeFit());
             }
         }
-        return chart;
+        return inDecades(chart);
     }
 
     private XYChart memories(String axis) {
@@ -71,6 +73,19 @@ record GrowthChart(List<GrowthCurve> curves) {
                                 : Optional.of(PowerLawFit.of(known.sizes(), shown));
                 add(chart, curve.contender(), known.sizes(), shown, fit);
             }
+        }
+        return inDecades(chart);
+    }
+
+    private static XYChart inDecades(XYChart chart) {
+        Collection<XYSeries> all = chart.getSeriesMap().values();
+        if (!all.isEmpty()) {
+            Decades.onX(
+                    chart.getStyler(),
+                    all.stream().flatMapToDouble(s -> Arrays.stream(s.getXData())));
+            Decades.onY(
+                    chart.getStyler(),
+                    all.stream().flatMapToDouble(s -> Arrays.stream(s.getYData())));
         }
         return chart;
     }
@@ -111,8 +126,6 @@ record GrowthChart(List<GrowthCurve> curves) {
                         .build();
         chart.getStyler().setChartBackgroundColor(Color.WHITE);
         chart.getStyler().setLegendPosition(LegendPosition.OutsideS);
-        chart.getStyler().setXAxisLogarithmic(true);
-        chart.getStyler().setYAxisLogarithmic(true);
         return chart;
     }
 }

@@ -39,7 +39,7 @@ final class MarkdownTable {
     private static String line(List<String> cells, int[] columns) {
         StringBuilder line = new StringBuilder("|");
         for (int column : columns) {
-            String cell = cells.get(column).replace("|", "\\|").replaceAll("\\R+", " ");
+            String cell = cells.get(column).replace("|", "\\|").replaceAll("\\s*\\R\\s*", " ");
             line.append(' ').append(cell).append(" |");
         }
         return line.toString();

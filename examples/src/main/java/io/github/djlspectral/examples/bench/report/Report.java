@@ -42,7 +42,7 @@ public final class Report {
         Stream.of(
                         results.machine().describe(),
                         matrixProductRate(),
-                        List.of("Options: `bench " + results.options() + "`. " + READING),
+                        List.of("Command: `" + results.options() + "`. " + READING),
                         results.machine().warnings(),
                         results.notes())
                 .flatMap(List::stream)

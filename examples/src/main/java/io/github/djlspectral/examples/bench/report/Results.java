@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.stream.Collectors;
 
 /**
  * Everything that a run of the benchmarks found.
@@ -103,8 +104,17 @@ public record Results(
         }
     }
 
+    /** Returns a suite's measurements, those of one subject together. */
     List<Measurement> of(Suite suite) {
-        return measurements.stream().filter(m -> m.key().suite() == suite).toList();
+        Map<String, List<Measurement>> bySubject =
+                measurements.stream()
+                        .filter(measurement -> measurement.key().suite() == suite)
+                        .collect(
+                                Collectors.groupingBy(
+                                        measurement -> measurement.key().subject(),
+                                        LinkedHashMap::new,
+                                        Collectors.toList()));
+        return bySubject.values().stream().flatMap(List::stream).toList();
     }
 
     Optional<Measurement> find(Key key) {

@@ -54,7 +54,7 @@ record SuiteTable(Results results, Suite suite) {
         table.add(
                 key.subject(),
                 key.contender(),
-                time.times(1 / MILLI).toString(),
+                time.times(1 / MILLI) + failures(measurement),
                 ratios(measurement),
                 work.filter(w -> w.tokens() > 0)
                         .map(w -> time.under(w.tokens()).toString())
@@ -63,6 +63,12 @@ record SuiteTable(Results results, Suite suite) {
                 measurement.memory().map(m -> m.times(1 / GIBI).toString()).orElse(""),
                 measurement.polarError().map(SuiteTable::number).orElse(""),
                 measurement.memoryDeviation().map(SuiteTable::percent).orElse(""));
+    }
+
+    private static String failures(Measurement measurement) {
+        int all = measurement.rounds().size();
+        int failed = all - measurement.measured().size();
+        return failed == 0 ? "" : " (" + failed + " of " + all + " rounds failed)";
     }
 
     private String ratios(Measurement measurement) {

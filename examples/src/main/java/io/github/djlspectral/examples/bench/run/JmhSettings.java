@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.bench.run;
 
+import io.github.djlspectral.examples.bench.MemoryProfiler;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;
@@ -37,6 +38,7 @@ record JmhSettings(boolean quick, List<String> jvmArguments, PrintStream log) {
                 options.forks(1)
                         .warmupForks(0)
                         .shouldFailOnError(true)
+                        .addProfiler(MemoryProfiler.class)
                         .jvmArgsPrepend(arguments.toArray(String[]::new));
         if (quick) {
             builder.warmupIterations(1)

@@ -1,0 +1,74 @@
+package io.github.djlspectral.examples.bench.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.djlspectral.examples.bench.Suite;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class ComparisonTest {
+
+    private static final String SHAPE = "768x768";
+
+    @Test
+    void sameResultsAreNoRegression() {
+        Results results = muon(0.04).get();
+        Comparison comparison = new Comparison(results, results);
+        assertThat(comparison.hasRegressions()).isFalse();
+        assertThat(comparison.lines())
+                .contains(
+                        "| optimizers, 768x768: Muon, ms | 40.1 ± 1.5 | 40.1 ± 1.5 | 1.00 [0.95,"
+                                + " 1.05] |")
+                .noneMatch(line -> line.contains("Warning") || line.contains("| REGRESSION |"));
+    }
+
+    @Test
+    void slowerIsARegression() {
+        Comparison comparison = new Comparison(muon(0.04).get(), muon(0.05).get());
+        assertThat(comparison.hasRegressions()).isTrue();
+        assertThat(comparison.lines()).anyMatch(line -> line.endsWith("| REGRESSION |"));
+    }
+
+    @Test
+    void moreMemoryIsARegression() {
+        Comparison comparison = new Comparison(memory(1).get(), memory(1.2).get());
+        assertThat(comparison.hasRegressions()).isTrue();
+        assertThat(comparison.lines())
+                .contains(
+                        "| growth, width=256: ours, peak GiB | 1.50 ± 0.00 | 1.70 ± 0.00 | 1.13"
+                                + " [1.13, 1.13] | REGRESSION |");
+    }
+
+    @Test
+    void whatCouldBeMeasuredAndFailsNowIsARegression() {
+        SomeResults failing =
+                new SomeResults().fail(Suite.OPTIMIZERS, SHAPE, "Muon", "out of memory");
+        Comparison comparison = new Comparison(muon(0.04).get(), failing.get());
+        assertThat(comparison.hasRegressions()).isTrue();
+        assertThat(comparison.lines())
+                .contains("- REGRESSION: optimizers, 768x768: Muon fails now: out of memory");
+        assertThat(new Comparison(failing.get(), muon(0.04).get()).hasRegressions()).isFalse();
+    }
+
+    @Test
+    void anotherMachineIsToldAndNothingInCommonToo() {
+        Results old =
+                new Results(SomeResults.machine(1), "then", "", List.of(), List.of(), List.of());
+        Comparison comparison = new Comparison(old, muon(0.04).get());
+        assertThat(comparison.lines())
+                .containsExactly(
+                        "## Against the results of then",
+                        "",
+                        "- Warning: not the same machine: threads 1, now 2",
+                        "- Nothing was measured in both.");
+        assertThat(comparison.hasRegressions()).isFalse();
+    }
+
+    private static SomeResults muon(double seconds) {
+        return new SomeResults().add(Suite.OPTIMIZERS, SHAPE, "Muon", seconds);
+    }
+
+    private static SomeResults memory(double gibi) {
+        return new SomeResults().addWithMemory(Suite.GROWTH, "width=256", "ours", 1, gibi, 0);
+    }
+}

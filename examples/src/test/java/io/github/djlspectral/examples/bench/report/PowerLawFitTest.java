@@ -1,0 +1,48 @@
+package io.github.djlspectral.examples.bench.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.Arrays;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+class PowerLawFitTest {
+
+    private static final double[] WIDTHS = {256, 512, 768, 1024, 1600};
+
+    @Test
+    void findsAnExactLaw() {
+        PowerLawFit fit = PowerLawFit.of(WIDTHS, law(1.7, 3e-6));
+        assertThat(fit.exponent().value()).isCloseTo(1.7, within(1e-12));
+        assertThat(fit.exponent().margin()).isLessThan(1e-6);
+        assertThat(fit.at(768)).isCloseTo(3e-6 * Math.pow(768, 1.7), within(1e-15));
+    }
+
+    @Test
+    void marginOfANoisyLawHoldsTheExponentNineteenTimesInTwenty() {
+        Random random = new Random(1);
+        int trials = 4000;
+        int held = 0;
+        for (int i = 0; i < trials; i++) {
+            double[] y = law(1, 1);
+            for (int j = 0; j < y.length; j++) {
+                y[j] *= Math.exp(0.05 * random.nextGaussian());
+            }
+            held += PowerLawFit.of(WIDTHS, y).exponent().includes(1) ? 1 : 0;
+        }
+        // three standard deviations of a share of 0.95 in 4000 trials are 0.010
+        assertThat((double) held / trials).isCloseTo(0.95, within(0.011));
+    }
+
+    @Test
+    void twoPointsHaveNoMargin() {
+        PowerLawFit fit = PowerLawFit.of(new double[] {1, 4}, new double[] {3, 6});
+        assertThat(fit.exponent().value()).isCloseTo(0.5, within(1e-12));
+        assertThat(fit.exponent().margin()).isNaN();
+    }
+
+    private static double[] law(double exponent, double factor) {
+        return Arrays.stream(WIDTHS).map(x -> factor * Math.pow(x, exponent)).toArray();
+    }
+}
