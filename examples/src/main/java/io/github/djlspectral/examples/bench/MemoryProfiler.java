@@ -16,7 +16,8 @@ import org.openjdk.jmh.results.Result;
 import org.openjdk.jmh.results.ScalarResult;
 
 /**
- * The memory of a forked JVM, native arrays included, as secondary results in bytes:
+ * What a benchmark is judged by besides its time, as secondary results. Of the memory of a forked
+ * JVM, native arrays included, in bytes:
  *
  * <ul>
  *   <li>{@value #PEAK}: the most that was resident at a time since the process began. Only Linux
@@ -25,6 +26,9 @@ import org.openjdk.jmh.results.ScalarResult;
  *       the benchmark called {@link #noteBase}. The difference of the two is the benchmark's own;
  *   <li>{@value #PREDICTED}: what the benchmark's own share should be, if it said so.
  * </ul>
+ *
+ * <p>And of Muon {@value #POLAR_ERROR}: the largest difference from 1 among all singular values of
+ * the polar factor that it makes of a dense random matrix of the same shape.
  */
 public final class MemoryProfiler implements InternalProfiler {
 
@@ -37,20 +41,32 @@ public final class MemoryProfiler implements InternalProfiler {
     /** The label of the prediction. */
     static final String PREDICTED = "predictedMemory";
 
+    /** The label of the error of a polar factor. */
+    static final String POLAR_ERROR = "polarError";
+
     private static final Path STATUS = Path.of("/proc/self/status");
     private static final int KIBIBYTE = 1024;
 
     // A fork runs one benchmark; JMH gives the profiler no way to reach its state.
     private static volatile long base;
+    private static volatile long peak;
     private static volatile long predicted;
+    private static volatile double polarError;
 
     /** Creates the profiler, as JMH does by name. */
     public MemoryProfiler() {}
 
-    /** Notes what is resident now as the engine's, and forgets a prediction. */
+    /** Notes what is resident now as the engine's, and forgets all else that was said. */
     static void noteBase() {
         base = read("VmRSS");
+        peak = 0;
         predicted = 0;
+        polarError = 0;
+    }
+
+    /** Notes the peak: what comes later is not the benchmark's. */
+    static void notePeak() {
+        peak = read("VmHWM");
     }
 
     /** Says how much the benchmark should need beyond the base, in bytes. */
@@ -58,9 +74,14 @@ public final class MemoryProfiler implements InternalProfiler {
         predicted = bytes;
     }
 
+    /** Tells the error of a polar factor. */
+    static void tellPolarError(double error) {
+        polarError = error;
+    }
+
     @Override
     public String getDescription() {
-        return "Peak of resident memory, native arrays included (Linux)";
+        return "Memory of the process, native arrays included (Linux), and errors";
     }
 
     /** Does nothing: the system keeps the peak. */
@@ -71,15 +92,16 @@ public final class MemoryProfiler implements InternalProfiler {
     public Collection<? extends Result<?>> afterIteration(
             BenchmarkParams benchmark, IterationParams iteration, IterationResult result) {
         List<ScalarResult> results = new ArrayList<>();
-        add(results, PEAK, read("VmHWM"));
-        add(results, BASE, base);
-        add(results, PREDICTED, predicted);
+        add(results, PEAK, peak > 0 ? peak : read("VmHWM"), "bytes");
+        add(results, BASE, base, "bytes");
+        add(results, PREDICTED, predicted, "bytes");
+        add(results, POLAR_ERROR, polarError, "|s - 1|");
         return results;
     }
 
-    private static void add(List<ScalarResult> results, String label, long bytes) {
-        if (bytes > 0) {
-            results.add(new ScalarResult(label, bytes, "bytes", AggregationPolicy.MAX));
+    private static void add(List<ScalarResult> results, String label, double value, String unit) {
+        if (value > 0) {
+            results.add(new ScalarResult(label, value, unit, AggregationPolicy.MAX));
         }
     }
 

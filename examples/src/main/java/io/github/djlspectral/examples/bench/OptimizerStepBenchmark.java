@@ -84,6 +84,7 @@ public class OptimizerStepBenchmark {
     private TruncatedSgd truncatedSgd;
     private DecoupledAdamW adamW;
     private Optimizer stockAdamW;
+    private Optimizer measured;
 
     /** Creates the arrays and the optimizers, which have no state before their first step. */
     @Setup
@@ -105,9 +106,13 @@ public class OptimizerStepBenchmark {
         stockAdamW = Optimizer.adamW().build();
     }
 
-    /** Frees them. */
+    /** Frees them, and tells how exact the polar factor of the Muon that ran is. */
     @TearDown
     public void close() {
+        MemoryProfiler.notePeak();
+        if (trained.size() == 1 && measured instanceof Muon spectral) {
+            MemoryProfiler.tellPolarError(PolarRange.measure(spectral.getMap(), weights).error());
+        }
         List.of(muon, newtonSchulz, freon, kaon, truncatedSgd, adamW)
                 .forEach(StatefulOptimizer::close);
         manager.close();
@@ -176,6 +181,7 @@ public class OptimizerStepBenchmark {
     }
 
     private void step(Optimizer optimizer) {
+        measured = optimizer;
         for (TrainedWeight weight : trained) {
             weight.update(weight.hidden() ? optimizer : adamW);
         }

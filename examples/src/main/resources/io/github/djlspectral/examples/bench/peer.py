@@ -2,7 +2,6 @@
 
     python peer.py --list [--quick]
     python peer.py --suite gpt2 --subject "124M, B=4, T=256, step" --contender "PyTorch, float32"
-    python peer.py --polar 768x3072
     python peer.py --train tokens.bin --steps 100 [--bfloat16]
 
 Results are JSON on standard output, one object per line; progress goes to standard error. Exit code
@@ -13,6 +12,7 @@ with 2.9, and is not listed by an older one. Everything runs on the CPU, or with
 import argparse
 import json
 import platform
+import re
 import sys
 import time
 
@@ -194,8 +194,12 @@ def measure(suite, subject, contender, device, quick):
     # The first two steps of a process are slow.
     taken = seconds(action, device, 2 if quick else 7, 3, 0.1 if quick else 0.5)
     peak = resident("VmHWM") if device == "cpu" else torch.cuda.max_memory_allocated()
-    write(suite=suite, subject=subject, contender=contender, seconds=taken, peakMemory=peak,
-          baseMemory=base if device == "cpu" else 0)
+    result = dict(suite=suite, subject=subject, contender=contender, seconds=taken,
+                  peakMemory=peak, baseMemory=base if device == "cpu" else 0)
+    shape = re.fullmatch(r"(\d+)x(\d+)", subject)
+    if contender == "torch.optim.Muon" and shape:
+        result["polarError"] = polar_error(int(shape[1]), int(shape[2]), device)
+    write(**result)
 
 
 # Accuracy
@@ -216,18 +220,15 @@ def pseudorandom(rows, columns):
     return (shifted(z, 40) / float(1 << 23) - 1).float().view(rows, columns)
 
 
-def polar(shape, device):
-    """The range of the singular values of the update that torch.optim.Muon makes of a matrix."""
-    if not hasattr(torch.optim, "Muon"):
-        fail(f"PyTorch {torch.__version__} has no torch.optim.Muon")
-    rows, columns = map(int, shape.split("x"))
+def polar_error(rows, columns, device):
+    """The largest difference from 1 among the singular values of what Muon makes of a gradient."""
     weight = nn.Parameter(torch.zeros(rows, columns, device=device))
     weight.grad = pseudorandom(rows, columns).to(device)
     torch.optim.Muon([weight], lr=1, weight_decay=0, momentum=0, nesterov=False).step()
-    scale = max(1, rows / columns) ** 0.5
-    values = torch.linalg.svdvals(weight.detach().double()) / scale
-    write(subject=shape, contender="torch.optim.Muon", smallest=values[-1].item(),
-          largest=values[0].item())
+    x = weight.detach().double() / max(1, rows / columns) ** 0.5  # without the update's scale
+    gram = x @ x.T if rows < columns else x.T @ x
+    values = torch.linalg.eigvalsh(gram).clamp(min=0).sqrt()
+    return (values - 1).abs().max().item()
 
 
 # Training
@@ -263,7 +264,6 @@ def main():
     parser.add_argument("--suite", help="what to measure, as --list writes it")
     parser.add_argument("--subject")
     parser.add_argument("--contender")
-    parser.add_argument("--polar", metavar="ROWSxCOLUMNS", help="how exact Muon's update is")
     parser.add_argument("--train", metavar="FILE", help="train on 16-bit tokens")
     parser.add_argument("--steps", type=int, default=10, help="of --train")
     parser.add_argument("--rate", type=float, default=1e-4, help="the learning rate of --train")
@@ -278,8 +278,6 @@ def main():
         write(python=platform.python_version(), torch=torch.__version__)
         for suite, subject, contender in tasks():
             write(suite=suite, subject=subject, contender=contender)
-    elif args.polar:
-        polar(args.polar, args.device)
     elif args.train:
         train(args.train, args.steps, args.bfloat16, args.device, args.rate)
     else:
