@@ -54,32 +54,32 @@ public final class TorchScript {
      * @throws UncheckedIOException if there is no such resource or it cannot be read
      */
     public static TorchScript ofResources(Class<?> owner, String... resources) {
-        StringBuilder source = new StringBuilder();
-        for (String resource : resources) {
-            source.append(read(owner, resource));
-        }
-        return new TorchScript(String.join(", ", resources), source.toString());
+        return ofResources(owner, Map.of(), resources);
     }
 
     /**
-     * Reads the source of native functions from a resource and fills in its constants: each {@code
-     * $NAME} in the source is replaced by the value given for {@code NAME}.
+     * As {@link #ofResources(Class, String...)}, and fills in constants: each {@code $NAME} in the
+     * source is replaced by the value given for {@code NAME}.
      *
-     * @param owner the class beside which the resource lies
-     * @param resource the name of the resource file, UTF-8
+     * @param owner the class beside which the resources lie
      * @param constants numbers by name; a name must not be the beginning of another
+     * @param resources the names of the resource files, UTF-8
      * @return the functions, not yet compiled
      * @throws UncheckedIOException if there is no such resource or it cannot be read
      */
-    public static TorchScript ofResource(
-            Class<?> owner, String resource, Map<String, Number> constants) {
-        String source = read(owner, resource);
+    public static TorchScript ofResources(
+            Class<?> owner, Map<String, Number> constants, String... resources) {
+        StringBuilder joined = new StringBuilder();
+        for (String resource : resources) {
+            joined.append(read(owner, resource));
+        }
+        String source = joined.toString();
         for (Map.Entry<String, Number> constant : constants.entrySet()) {
             source =
                     source.replace(
                             CONSTANT_MARK + constant.getKey(), constant.getValue().toString());
         }
-        return new TorchScript(resource, source);
+        return new TorchScript(String.join(", ", resources), source);
     }
 
     private static String read(Class<?> owner, String resource) {

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 class TorchScriptTest {
 
     private static final TorchScript BRIDGE =
-            TorchScript.ofResource(TorchScriptTest.class, "bridge.py", Map.of("SCALE", 2.0));
+            TorchScript.ofResources(TorchScriptTest.class, Map.of("SCALE", 2.0), "bridge.py");
 
     @Test
     void gradientsFlowThroughAndTheUpdateRunsInsideACollector() {
@@ -71,8 +71,8 @@ class TorchScriptTest {
     void runsOnManyThreadsAtOnce() {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             TorchScript fresh =
-                    TorchScript.ofResource(
-                            TorchScriptTest.class, "bridge.py", Map.of("SCALE", 2.0));
+                    TorchScript.ofResources(
+                            TorchScriptTest.class, Map.of("SCALE", 2.0), "bridge.py");
             NDArray x = manager.create(new float[] {1, 2, 3});
             List<CompletableFuture<float[]>> calls =
                     IntStream.range(0, 64)

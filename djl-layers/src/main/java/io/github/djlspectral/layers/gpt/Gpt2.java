@@ -36,6 +36,8 @@ import java.util.Objects;
  * standard deviation 0.02, but 0.02 / sqrt(2 layers) for the projections {@code c_proj} onto the
  * residual stream; {@link ai.djl.engine.Engine#setRandomSeed} determines them and dropout.
  *
+ * <p>On a CPU, {@link Gpt2Backpropagation} computes the same gradient faster.
+ *
  * <p>Each layer is one native call. With {@code training} false nothing is recorded for a gradient
  * and there is no dropout. Tokens are checked on the host, which waits for a GPU to deliver them.
  *
@@ -49,16 +51,14 @@ public final class Gpt2 extends AbstractBlock {
 
     private final Gpt2Config config;
     private final Gpt2Parameters weights;
-    private final TorchScript training;
-    private final TorchScript inference;
+    private final Precision precision;
 
     private Gpt2(Builder builder) {
         super(VERSION);
         config = builder.config;
         weights = new Gpt2Parameters(config);
         weights.all().forEach(this::addParameter);
-        training = Gpt2Kernels.of(config, builder.precision);
-        inference = Gpt2Kernels.of(config.withDropout(0), builder.precision);
+        precision = builder.precision;
     }
 
     /**
@@ -87,20 +87,12 @@ public final class Gpt2 extends AbstractBlock {
      * @param tokens int64 [B, T]; T at most the context length, values in [0, V)
      * @param targets int64 [B, T]: the token that follows each token, in [0, V)
      * @param training whether dropout is on and a gradient recorded
-     * @return the loss in nats per token, float32, a scalar
+     * @return the loss in nats per token, of the weights' type, a scalar
      * @throws IllegalArgumentException if a shape, type or value is not as described
      */
     public NDArray loss(
             ParameterStore parameterStore, NDArray tokens, NDArray targets, boolean training) {
-        config.checkTokens("tokens", tokens);
-        config.checkTokens("targets", targets);
-        if (!tokens.getShape().equals(targets.getShape())) {
-            throw new IllegalArgumentException(
-                    "tokens and targets must have one shape, got "
-                            + tokens.getShape()
-                            + " and "
-                            + targets.getShape());
-        }
+        config.checkBatch(tokens, targets);
         try (NDArray hidden = hidden(parameterStore, tokens, training)) {
             NDList head = values(parameterStore, weights.head(), tokens, training);
             return call(training, training ? "loss" : "evaluate", hidden, head, targets);
@@ -164,6 +156,14 @@ public final class Gpt2 extends AbstractBlock {
         }
     }
 
+    Gpt2Parameters weights() {
+        return weights;
+    }
+
+    Precision precision() {
+        return precision;
+    }
+
     /** Returns the residual stream after the last layer, [B, T, C]. */
     private NDArray hidden(ParameterStore parameterStore, NDArray tokens, boolean training) {
         List<Parameter> embeddings = List.of(weights.tokenEmbedding(), weights.positionEmbedding());
@@ -180,9 +180,11 @@ public final class Gpt2 extends AbstractBlock {
 
     private NDArray call(boolean training, String function, Object... arguments) {
         NDManager manager = ((NDArray) arguments[0]).getManager();
+        Gpt2Config constants = training ? config : config.withDropout(0);
+        TorchScript kernels = Gpt2Kernels.of(constants, precision, manager.getDevice());
         return (training
-                        ? this.training.callWithGradient(manager, function, arguments)
-                        : inference.call(manager, function, arguments))
+                        ? kernels.callWithGradient(manager, function, arguments)
+                        : kernels.call(manager, function, arguments))
                 .singletonOrThrow();
     }
 

@@ -116,6 +116,19 @@ public record Gpt2Config(
         return new Gpt2Config(vocabSize, contextLength, layers, heads, width, dropout, bias);
     }
 
+    /** Fails unless these are tokens and targets of one shape that the model can take. */
+    void checkBatch(NDArray tokens, NDArray targets) {
+        checkTokens("tokens", tokens);
+        checkTokens("targets", targets);
+        if (!tokens.getShape().equals(targets.getShape())) {
+            throw new IllegalArgumentException(
+                    "tokens and targets must have one shape, got "
+                            + tokens.getShape()
+                            + " and "
+                            + targets.getShape());
+        }
+    }
+
     /** Fails unless these are tokens that the model can take: int64 [B, T]. */
     void checkTokens(String name, NDArray tokens) {
         Shape shape = tokens.getShape();

@@ -77,8 +77,8 @@ final class OrthogonalKernel {
         return KERNELS.computeIfAbsent(
                 stride,
                 s ->
-                        TorchScript.ofResource(
-                                OrthogonalKernel.class, "convolution.py", Map.of("STRIDE", s)));
+                        TorchScript.ofResources(
+                                OrthogonalKernel.class, Map.of("STRIDE", s), "convolution.py"));
     }
 
     private void add(String prefix, Parametrization parametrization, int rows, int columns) {

@@ -1,14 +1,7 @@
-# GPT-2 in float32, or in bfloat16 with float32 weights, reductions and residual stream.
+# GPT-2 in float32 or float64, or in bfloat16 with float32 weights, reductions and residual stream.
 #
 # Shapes: B sequences of T tokens, width C, H heads of size D = C / H, vocabulary V, N = B T rows.
-# Matrices are [out, in]. Constants: $HEADS, $DROPOUT, $BIAS (1 or 0), $BFLOAT16 (1 or 0).
-# Type codes: 4 is int64, 6 is float32, 11 is bool, 15 is bfloat16.
-
-# Rounds to the type in which matrix products are computed.
-def compute(x: Tensor) -> Tensor:
-  if $BFLOAT16 == 1:
-    return torch.to(x, 15)
-  return x
+# Matrices are [out, in]. Constants: $HEADS, $DROPOUT, $BIAS (1 or 0), $BFLOAT16 (see common.py).
 
 # Back to the type of the weights.
 def widen(x: Tensor) -> Tensor:
@@ -33,7 +26,7 @@ def layer_norm(x: Tensor, p: List[Tensor], i: int) -> Tensor:
 def linear(x: Tensor, p: List[Tensor], i: int) -> Tensor:
   bias: Optional[Tensor] = None
   if $BIAS == 1:
-    bias = __torch__.compute(p[i + 1])
+    bias = torch.to(p[i + 1], 15) if $BFLOAT16 == 1 else p[i + 1]
   return torch.linear(__torch__.compute(x), __torch__.compute(p[i]), bias)
 
 # [B, T, C] -> [B, H, T, D], a view.
@@ -68,8 +61,8 @@ def cached_attention(x: Tensor, p: List[Tensor], i: int, stride: int, layer: int
       mask = torch.tril(torch.ones([t, n], dtype=11, device=x.device), start)
     torch.narrow(y, 0, b, 1).copy_(torch.scaled_dot_product_attention(
         torch.narrow(q, 0, b, 1),
-        torch.unsqueeze(__torch__.compute(torch.narrow(keys, 1, 0, n)), 0),
-        torch.unsqueeze(__torch__.compute(torch.narrow(values, 1, 0, n)), 0),
+        torch.to(torch.unsqueeze(torch.narrow(keys, 1, 0, n), 0), q.dtype),
+        torch.to(torch.unsqueeze(torch.narrow(values, 1, 0, n), 0), q.dtype),
         mask, 0., t > 1 and start == 0))
   y = torch.flatten(torch.transpose(y, 1, 2), 2)
   return __torch__.linear(y, p, i + stride)
@@ -78,28 +71,11 @@ def mlp(x: Tensor, p: List[Tensor], i: int, stride: int) -> Tensor:
   h = torch.gelu(__torch__.linear(x, p, i), approximate="tanh")
   return __torch__.dropout(__torch__.linear(h, p, i + stride))
 
-# Rows of logits [rows, V] that are held at a time, such that chunks are equal and of at most 52 MB
-# in float32 on a CPU, where that is work enough for a product, or 1 GB on a GPU.
-def chunk_rows(h: Tensor, vocabulary: int) -> int:
-  n = torch.size(h, 0)
-  most = max(1, (250000000 if h.is_cuda else 13000000) // vocabulary)
-  chunks = (n + most - 1) // most
-  return (n + chunks - 1) // chunks
-
-# For rows of logits z [n, V] and targets y [n, 1]: the sum of -log softmax(z)[y]. z becomes
-# softmax(z).
-def softmax_and_loss(z: Tensor, y: Tensor) -> Tensor:
-  zy = torch.gather(z, 1, y)
-  m = torch.amax(z, [1], True)
-  torch.softmax(z, 1, None, out=z)  # rows are read before they are written
-  # The largest probability is exp(m - logsumexp(z)) and at least 1 / V, so its logarithm is exact.
-  return torch.sum(m - torch.log(torch.amax(z, [1], True)) - zy)
-
-# Adds a b to sum, or replaces it; sum is float32 whatever a and b are.
+# Adds a b to sum, or replaces it; sum is not bfloat16, whatever a and b are.
 def add_product(sum: Tensor, a: Tensor, b: Tensor, replace: bool):
-  if a.dtype == 6 and replace:
+  if $BFLOAT16 != 1 and replace:
     torch.mm(a, b, out=sum)
-  elif a.dtype == 6:
+  elif $BFLOAT16 != 1:
     sum.addmm_(a, b)
   elif replace:
     sum.copy_(torch.mm(a, b))
@@ -116,16 +92,16 @@ def cross_entropy(h: Tensor, w: Tensor, y: Tensor) -> Tuple[Tensor, Tensor, Tens
   # pages for the first time takes longer than filling it.
   logits = torch.empty([rows, v], dtype=wc.dtype, device=h.device)
   dh, dw = torch.empty_like(h), torch.empty_like(w)
-  total = torch.zeros([], dtype=6, device=h.device)
+  total = torch.zeros([], dtype=h.dtype, device=h.device)
   for i in range((n + rows - 1) // rows):
     start = i * rows
     size = min(rows, n - start)
     hi, yi = torch.narrow(hc, 0, start, size), torch.narrow(y, 0, start, size)
-    z = torch.to(torch.mm(hi, torch.t(wc), out=torch.narrow(logits, 0, 0, size)), 6)
+    z = torch.to(torch.mm(hi, torch.t(wc), out=torch.narrow(logits, 0, 0, size)), h.dtype)
     total.add_(__torch__.softmax_and_loss(z, yi))
     # d loss / d logits is softmax minus one at the target.
-    z.scatter_add_(1, yi, torch.full_like(yi, -1, dtype=6))
-    dz = __torch__.compute(z)
+    z.scatter_add_(1, yi, torch.full_like(yi, -1, dtype=h.dtype))
+    dz = __torch__.operand(z, z)
     __torch__.add_product(torch.narrow(dh, 0, start, size), dz, wc, True)
     __torch__.add_product(dw, torch.t(dz), hi, i == 0)
   return total, dh, dw
@@ -188,10 +164,10 @@ class Kernels(Module):
     y = torch.reshape(targets, [n, 1])
     hc, wc = __torch__.compute(h), __torch__.compute(p[-1])
     rows = __torch__.chunk_rows(h, torch.size(wc, 0))
-    total = torch.zeros([], dtype=6, device=x.device)
+    total = torch.zeros([], dtype=h.dtype, device=h.device)
     for i in range((n + rows - 1) // rows):
       start = i * rows
       size = min(rows, n - start)
-      z = torch.to(torch.mm(torch.narrow(hc, 0, start, size), torch.t(wc)), 6)
+      z = torch.to(torch.mm(torch.narrow(hc, 0, start, size), torch.t(wc)), h.dtype)
       total.add_(__torch__.softmax_and_loss(z, torch.narrow(y, 0, start, size)))
     return total / n

@@ -140,7 +140,7 @@ class Gpt2NumericsTest extends Gpt2Fixture {
     @Test
     void dropoutOfTheEmbeddingDropsItsShareAndScalesTheRest() {
         NDArray x =
-                Gpt2Kernels.of(DROPPING, Precision.FLOAT32)
+                Gpt2Kernels.of(DROPPING, Precision.FLOAT32, manager.getDevice())
                         .callWithGradient(
                                 manager,
                                 "embed",
@@ -195,7 +195,7 @@ class Gpt2NumericsTest extends Gpt2Fixture {
 
     private NDArray runLayer(NDList parameters) {
         engine.setRandomSeed(5);
-        return Gpt2Kernels.of(DROPPING, Precision.FLOAT32)
+        return Gpt2Kernels.of(DROPPING, Precision.FLOAT32, manager.getDevice())
                 .callWithGradient(
                         manager, "layer", manager.zeros(new Shape(4, 64, 1024)), parameters)
                 .singletonOrThrow();

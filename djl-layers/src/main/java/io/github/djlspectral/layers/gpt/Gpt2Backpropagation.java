@@ -1,0 +1,162 @@
+package io.github.djlspectral.layers.gpt;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Parameter;
+import ai.djl.training.GradientCollector;
+import ai.djl.training.ParameterStore;
+import io.github.djlspectral.torch.TorchScript;
+import java.util.Objects;
+
+/**
+ * The gradient of {@link Gpt2#loss} on a CPU, without autograd: both passes written out, in memory
+ * that is allocated once and used for every batch. Gradients are added to those attached to the
+ * weights, so that this takes the place of a {@link GradientCollector}, up to rounding:
+ *
+ * <pre>{@code
+ * try (Gpt2Backpropagation backpropagation =
+ *         new Gpt2Backpropagation(gpt2, manager, batchSize, length)) {
+ *     for (..) {
+ *         double loss = backpropagation.accumulate(parameterStore, tokens, targets, 1);
+ *         trainer.step();
+ *     }
+ * }
+ * }</pre>
+ *
+ * <p>Autograd takes new memory for each intermediate result, which on a CPU costs more than filling
+ * it; computes each weight's gradient before it adds it; and keeps more of the forward pass than is
+ * needed. With {@link Precision#BFLOAT16} operands of products with weights are rounded and
+ * everything else is of the weights' type. For use by one thread at a time.
+ */
+public final class Gpt2Backpropagation implements AutoCloseable {
+
+    private final Gpt2 model;
+    private final NDManager manager;
+    private final TorchScript kernels;
+    private final Gpt2Workspace workspace;
+    private final NDList memory;
+
+    /**
+     * Allocates the memory.
+     *
+     * @param model the model, initialised
+     * @param manager the manager to whose lifetime and device the memory is bound
+     * @param batchSize the most sequences in a batch, at least 1
+     * @param length the most tokens in a sequence, in [1, context length]
+     * @throws IllegalArgumentException if a number is out of its range or this is not supported,
+     *     see {@link #supports}
+     * @throws ai.djl.nn.UninitializedParameterException if the model is not initialised
+     */
+    public Gpt2Backpropagation(Gpt2 model, NDManager manager, int batchSize, int length) {
+        String obstacle = obstacle(model, manager.getDevice());
+        if (obstacle != null) {
+            throw new IllegalArgumentException(
+                    "Gpt2Backpropagation " + obstacle + "; use a GradientCollector");
+        }
+        this.model = model;
+        ProductFormat format = ProductFormat.of(model.precision(), manager.getDevice());
+        workspace =
+                new Gpt2Workspace(
+                        model.getConfig(), batchSize, length, format == ProductFormat.ROUNDED);
+        DataType type = model.weights().tokenEmbedding().getArray().getDataType();
+        kernels = Gpt2Kernels.backpropagation(model.getConfig(), format);
+        this.manager = manager.newSubManager();
+        memory = new NDList();
+        for (Shape shape : workspace.shapes()) {
+            memory.add(this.manager.create(shape, type));
+        }
+    }
+
+    /**
+     * Returns whether a model's gradient can be computed in this way: on a CPU, without dropout, if
+     * all of its parameters are to be trained, and products are not of bfloat16 numbers. On a CPU
+     * they are only where that is faster or chosen, see {@link Precision#BFLOAT16}.
+     *
+     * @param model the model
+     * @param device where it is to be trained
+     * @return whether the constructor accepts them
+     */
+    public static boolean supports(Gpt2 model, Device device) {
+        return obstacle(model, device) == null;
+    }
+
+    private static String obstacle(Gpt2 model, Device device) {
+        if (device.isGpu()) {
+            return "needs a CPU, got " + device;
+        }
+        if (model.getConfig().dropout() != 0) {
+            return "needs dropout 0, got " + model.getConfig().dropout();
+        }
+        for (Parameter parameter : model.weights().all()) {
+            if (!parameter.requiresGradient()) {
+                return "needs all parameters to be trained, but "
+                        + parameter.getName()
+                        + " is frozen";
+            }
+        }
+        if (ProductFormat.of(model.precision(), device) == ProductFormat.BFLOAT16) {
+            return "has no products of bfloat16 numbers, which are chosen here";
+        }
+        return null;
+    }
+
+    /**
+     * Returns the bytes that are allocated: for L layers, width C, H heads, vocabulary V and N =
+     * batchSize length rows, {@code N ((16 L + 8) C + L (H + 4) + 2)} numbers, and logits of as
+     * many rows, at most N, as make 13 million numbers, but at least one. If operands are rounded
+     * to bfloat16, also {@code 2 N C + max(V, 4 C) C}. Next to it a pass takes some 10 N C for a
+     * moment at a time.
+     *
+     * @return the bytes
+     */
+    public long bytes() {
+        return workspace.size() * memory.get(0).getDataType().getNumOfBytes();
+    }
+
+    /**
+     * Adds the gradient of a batch's loss, times a factor, to the gradients attached to the
+     * weights, as {@code collector.backward(loss.mul(scale))} would. Gradients that do not exist
+     * yet are created, for which no gradient collector may be open. One native call.
+     *
+     * @param parameterStore the parameters on each device
+     * @param tokens int64 [b, t], b at most the batch size, t at most the length; values in [0, V)
+     * @param targets int64 [b, t]: the token that follows each token, in [0, V)
+     * @param scale the factor
+     * @return the mean loss, without the factor, in nats per token
+     * @throws IllegalArgumentException if a shape, type or value is not as described
+     */
+    public double accumulate(
+            ParameterStore parameterStore, NDArray tokens, NDArray targets, double scale) {
+        Objects.requireNonNull(parameterStore, "parameterStore");
+        model.getConfig().checkBatch(tokens, targets);
+        workspace.checkRoom(tokens.getShape());
+        NDList parameters = new NDList();
+        for (Parameter parameter : model.weights().all()) {
+            parameters.add(parameterStore.getValue(parameter, manager.getDevice(), true));
+        }
+        if (!kernels.callBoolean(manager, "has_gradients", parameters)) {
+            createGradients(parameters);
+        }
+        return kernels.callDouble(
+                manager, "accumulate", tokens, targets, parameters, memory, scale);
+    }
+
+    /** Adds zeros to the gradients, by autograd: it alone can attach them. */
+    private void createGradients(NDList parameters) {
+        try (NDManager scratch = manager.newSubManager();
+                GradientCollector collector = manager.getEngine().newGradientCollector()) {
+            NDArray zero = kernels.callWithGradient(scratch, "zero", parameters).singletonOrThrow();
+            collector.backward(zero);
+        }
+    }
+
+    /** Frees the memory. */
+    @Override
+    public void close() {
+        manager.close();
+    }
+}

@@ -1,0 +1,82 @@
+package io.github.djlspectral.layers.gpt;
+
+import ai.djl.ndarray.types.Shape;
+import java.util.List;
+
+/**
+ * The memory of a {@link Gpt2Backpropagation}, as {@code backpropagation.py} describes it.
+ *
+ * @param config the shape of the model
+ * @param batchSize the most sequences in a batch
+ * @param length the most tokens in a sequence
+ * @param rounded whether operands of products are rounded
+ */
+record Gpt2Workspace(Gpt2Config config, int batchSize, int length, boolean rounded) {
+
+    /** The logits that are held at a time: work enough for a product. */
+    private static final int LOGITS = 13_000_000;
+
+    Gpt2Workspace {
+        if (batchSize < 1) {
+            throw new IllegalArgumentException("batchSize must be at least 1, got " + batchSize);
+        }
+        if (length < 1 || length > config.contextLength()) {
+            throw new IllegalArgumentException(
+                    "length must be in [1, contextLength = "
+                            + config.contextLength()
+                            + "], got "
+                            + length);
+        }
+    }
+
+    /** The shapes of the arrays, in the order in which the native function takes them. */
+    List<Shape> shapes() {
+        long n = rows();
+        long layers = config.layers();
+        long width = config.width();
+        long largest = Math.max(config.vocabSize(), 4 * width) * width;
+        return List.of(
+                new Shape(2 * layers + 1, n, width),
+                new Shape(2 * layers + 1, n, width),
+                new Shape(layers, n, 3 * width),
+                new Shape(layers, n, width),
+                new Shape(layers, n, 4 * width),
+                new Shape(layers, n, 4 * width),
+                new Shape(2 * layers + 1, 2, n, 1),
+                new Shape(layers, n, config.heads()),
+                new Shape(n, width),
+                new Shape(n, width),
+                new Shape(n, 4 * width),
+                new Shape(logitRows(), config.vocabSize()),
+                new Shape(2, rounded ? n * width : 0),
+                new Shape(rounded ? largest : 0));
+    }
+
+    /** The number of elements of all arrays. */
+    long size() {
+        return shapes().stream().mapToLong(Shape::size).sum();
+    }
+
+    void checkRoom(Shape tokens) {
+        if (tokens.get(0) > batchSize || tokens.get(1) > length) {
+            throw new IllegalArgumentException(
+                    "the workspace is for at most ("
+                            + batchSize
+                            + ", "
+                            + length
+                            + ") tokens, got "
+                            + tokens);
+        }
+    }
+
+    private long rows() {
+        return (long) batchSize * length;
+    }
+
+    /** Rows such that chunks are equal. */
+    private long logitRows() {
+        long most = Math.max(1, LOGITS / config.vocabSize());
+        long chunks = (rows() + most - 1) / most;
+        return (rows() + chunks - 1) / chunks;
+    }
+}
