@@ -10,37 +10,50 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.GradientCollector;
+import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
+import io.github.djlspectral.layers.gpt.Gpt2;
+import io.github.djlspectral.layers.gpt.Gpt2Backpropagation;
 import io.github.djlspectral.optim.GradientClipping;
+import io.github.djlspectral.optim.OptimizerStep;
 
-/** A language model with its trainer and one batch of random tokens. */
+/** A language model with its trainer and one batch of random tokens, B = 4 and T = 256. */
 final class Gpt2Training implements AutoCloseable {
 
     static final int BATCH = 4;
     static final int LENGTH = 256;
+    private static final Shape SHAPE = new Shape(BATCH, LENGTH);
 
     private final Model model;
     private final Trainer trainer;
+    private final ParameterStore parameters;
     private final NDArray tokens;
     private final NDArray targets;
+    private final Optimizer optimizer;
     private final boolean fusedLoss;
+    private Gpt2Backpropagation backpropagation;
 
     /**
-     * Creates the model with random weights and a batch of B = {@value #BATCH}, T = {@value
-     * #LENGTH}.
+     * Creates a model with random weights, whose gradient is computed without autograd.
+     *
+     * @param gpt2 the model, without dropout
+     */
+    Gpt2Training(Gpt2 gpt2, Optimizer optimizer) {
+        this(gpt2, gpt2.getConfig().vocabSize(), optimizer, true);
+        backpropagation = new Gpt2Backpropagation(gpt2, trainer.getManager(), BATCH, LENGTH);
+    }
+
+    /**
+     * Creates a model with random weights, whose gradient is computed by autograd.
      *
      * @param block tokens to logits
      * @param fusedLoss whether the block computes the loss itself when it gets the targets too
      */
     Gpt2Training(Block block, int vocabulary, Optimizer optimizer, boolean fusedLoss) {
-        this(block, vocabulary, optimizer, fusedLoss, new Shape(BATCH, LENGTH));
-    }
-
-    /** As the other, with a batch of another shape. */
-    Gpt2Training(Block block, int vocabulary, Optimizer optimizer, boolean fusedLoss, Shape shape) {
         Engine.getEngine("PyTorch").setRandomSeed(0);
+        this.optimizer = optimizer;
         this.fusedLoss = fusedLoss;
         model = Model.newInstance("gpt2", "PyTorch");
         model.setBlock(block);
@@ -48,39 +61,34 @@ final class Gpt2Training implements AutoCloseable {
                 model.newTrainer(
                         new DefaultTrainingConfig(Loss.softmaxCrossEntropyLoss())
                                 .optOptimizer(optimizer));
-        trainer.initialize(shape);
+        trainer.initialize(SHAPE);
+        parameters = new ParameterStore(trainer.getManager(), false);
         NDManager manager = model.getNDManager();
-        tokens = manager.randomInteger(0, vocabulary, shape, DataType.INT64);
-        targets = manager.randomInteger(0, vocabulary, shape, DataType.INT64);
-    }
-
-    /** Returns the loss, without gradients. */
-    float loss() {
-        try (NDManager scratch = trainer.getManager().newSubManager()) {
-            return loss(trainer.evaluate(inputs(scratch))).getFloat();
-        }
+        tokens = manager.randomInteger(0, vocabulary, SHAPE, DataType.INT64);
+        targets = manager.randomInteger(0, vocabulary, SHAPE, DataType.INT64);
     }
 
     /** Forward and backward; gradients accumulate. */
     void gradients() {
+        if (backpropagation != null) {
+            backpropagation.accumulate(parameters, tokens, targets, 1);
+            return;
+        }
         try (NDManager scratch = trainer.getManager().newSubManager();
                 GradientCollector collector = trainer.newGradientCollector()) {
-            collector.backward(loss(trainer.forward(inputs(scratch))));
+            NDArray input = tokens.duplicate();
+            input.attach(scratch);
+            collector.backward(fusedLoss ? fused(input) : composed(input));
         }
     }
 
-    private NDList inputs(NDManager scratch) {
-        NDArray input = tokens.duplicate();
-        input.attach(scratch);
-        return fusedLoss ? new NDList(input, targets) : new NDList(input);
+    private NDArray fused(NDArray input) {
+        return trainer.forward(new NDList(input, targets)).singletonOrThrow();
     }
 
-    private NDArray loss(NDList output) {
-        if (fusedLoss) {
-            return output.singletonOrThrow();
-        }
-        NDArray logits = output.singletonOrThrow();
-        Shape rows = new Shape(targets.size(), logits.getShape().get(2));
+    private NDArray composed(NDArray input) {
+        NDArray logits = trainer.forward(new NDList(input)).singletonOrThrow();
+        Shape rows = new Shape(BATCH * LENGTH, logits.getShape().get(2));
         return trainer.getLoss()
                 .evaluate(new NDList(targets.flatten()), new NDList(logits.reshape(rows)));
     }
@@ -88,17 +96,15 @@ final class Gpt2Training implements AutoCloseable {
     /** A whole training step. */
     void step() {
         gradients();
-        update();
-    }
-
-    /** What follows the gradients: clipping and the optimizer. */
-    void update() {
         GradientClipping.byGlobalNorm(trainer, 1);
-        trainer.step();
+        OptimizerStep.apply(trainer, optimizer);
     }
 
     @Override
     public void close() {
+        if (backpropagation != null) {
+            backpropagation.close();
+        }
         trainer.close();
         model.close();
     }

@@ -4,12 +4,8 @@ import ai.djl.Device;
 import ai.djl.Model;
 import ai.djl.TrainingDivergedException;
 import ai.djl.engine.Engine;
-import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.DefaultTrainingConfig;
-import ai.djl.training.GradientCollector;
-import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
@@ -21,12 +17,12 @@ import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.optim.GradientClipping;
 import io.github.djlspectral.optim.OptimizerState;
+import io.github.djlspectral.optim.OptimizerStep;
 import io.github.djlspectral.optim.ParameterRouting;
 import io.github.djlspectral.optim.StatefulOptimizer;
 import io.github.djlspectral.optim.UpdateObserver;
 import io.github.djlspectral.optim.diagnostics.SpectrumRecorder;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
-import io.github.djlspectral.torch.GraphConstants;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -46,7 +42,7 @@ public final class TrainingRun implements AutoCloseable {
     private final Model model;
     private final Trainer trainer;
     private final Optimizer optimizer;
-    private final ParameterStore parameters;
+    private final LossGradient gradient;
     private final TokenBatches batches;
     private final Validation validation;
     private final SpectrumRecorder recorder;
@@ -111,7 +107,7 @@ public final class TrainingRun implements AutoCloseable {
             checkpoint.restore(stateful, gpt2);
         }
         trainer = newTrainer(device);
-        parameters = new ParameterStore(trainer.getManager(), false);
+        gradient = new LossGradient(gpt2, trainer, options.batch, options.context);
     }
 
     private Trainer newTrainer(Device device) {
@@ -212,14 +208,14 @@ public final class TrainingRun implements AutoCloseable {
             if (stop.getAsBoolean()) {
                 return null;
             }
-            loss += backward(batches.batch((long) step * options.accumulate + i));
+            loss += addGradient(step, i);
         }
         if (!Double.isFinite(loss)) {
             throw new TrainingDivergedException(
                     "The loss is " + loss + " at step " + next + ": lower --lr or raise --warmup");
         }
         float norm = clip(next);
-        trainer.step();
+        OptimizerStep.apply(trainer, optimizer);
         step = next;
         float rate = options.schedule.tracker(options, options.lr).getNewValue(next);
         return new StepResult((float) loss, rate, norm);
@@ -234,7 +230,7 @@ public final class TrainingRun implements AutoCloseable {
     public void addGradients(int number) {
         Engine.getEngine(ENGINE).setRandomSeed(seedOf(number));
         for (int i = 0; i < options.accumulate; i++) {
-            backward(batches.batch((long) (number - 1) * options.accumulate + i));
+            addGradient(number - 1, i);
         }
     }
 
@@ -248,18 +244,9 @@ public final class TrainingRun implements AutoCloseable {
     }
 
     /** Adds a batch's share to the gradients and returns its share of the loss. */
-    private double backward(TokenBatch batch) {
-        try (NDManager scratch = trainer.getManager().newSubManager();
-                GradientCollector collector = trainer.newGradientCollector()) {
-            Shape shape = new Shape(batch.batchSize(), batch.contextLength());
-            NDArray inputs = scratch.create(batch.inputs(), shape);
-            NDArray targets = scratch.create(batch.targets(), shape);
-            NDArray loss =
-                    GraphConstants.times(
-                            gpt2.loss(parameters, inputs, targets, true), 1.0 / options.accumulate);
-            collector.backward(loss);
-            return loss.getFloat();
-        }
+    private double addGradient(int done, int i) {
+        TokenBatch batch = batches.batch((long) done * options.accumulate + i);
+        return gradient.add(batch, 1.0 / options.accumulate) / options.accumulate;
     }
 
     /** Returns the spectra measured since they were last asked for. */
@@ -299,6 +286,7 @@ public final class TrainingRun implements AutoCloseable {
     /** Frees the model and the optimizer's state. */
     @Override
     public void close() {
+        gradient.close();
         trainer.close();
         if (optimizer instanceof StatefulOptimizer stateful) {
             stateful.close();
