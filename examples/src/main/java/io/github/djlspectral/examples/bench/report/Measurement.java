@@ -16,6 +16,7 @@ public record Measurement(Key key, List<String> against, List<Round> rounds) {
 
     Measurement with(Round round) {
         List<Round> all = new ArrayList<>(rounds);
+        all.removeIf(old -> old.number() == round.number()); // it failed, and was tried again
         all.add(round);
         return new Measurement(key, against, List.copyOf(all));
     }

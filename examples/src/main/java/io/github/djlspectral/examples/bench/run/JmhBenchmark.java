@@ -2,6 +2,7 @@ package io.github.djlspectral.examples.bench.run;
 
 import io.github.djlspectral.examples.bench.report.Key;
 import io.github.djlspectral.examples.bench.report.Round;
+import io.github.djlspectral.examples.data.BadInputException;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -43,6 +44,10 @@ record JmhBenchmark(
         try {
             return round(round, settings.run(options));
         } catch (RunnerException e) {
+            if (e.getMessage().contains("JMH lock")) {
+                throw new BadInputException(
+                        "Another JMH measures on this machine: wait for it, then add --resume", e);
+            }
             return Round.failed(round, reason(e));
         }
     }

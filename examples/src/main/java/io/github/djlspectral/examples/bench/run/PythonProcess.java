@@ -83,14 +83,14 @@ final class PythonProcess implements AutoCloseable {
         return Files.readAllLines(path).stream().filter(line -> !line.isBlank()).toList();
     }
 
-    /** Deletes the temporary files. */
+    /** Deletes the temporary files, once. */
     @Override
     public void close() {
         try {
             for (String name : List.of("stdout", "stderr", "peer.py")) {
                 Files.deleteIfExists(directory.resolve(name));
             }
-            Files.delete(directory);
+            Files.deleteIfExists(directory);
         } catch (IOException e) {
             throw new UncheckedIOException("Cannot delete " + directory, e);
         }
