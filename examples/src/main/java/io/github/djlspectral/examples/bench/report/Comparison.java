@@ -67,16 +67,23 @@ public final class Comparison {
      *     longer can
      */
     public boolean hasRegressions() {
-        return rows.stream().anyMatch(row -> row.change.isRegression()) || !lost().isEmpty();
+        return regressions().findAny().isPresent();
+    }
+
+    private Stream<String> regressions() {
+        Stream<String> worse =
+                rows.stream()
+                        .filter(row -> row.change.isRegression())
+                        .map(row -> row.what + ": " + row.change + " of before");
+        return Stream.concat(lost(), worse);
     }
 
     /** What the newer run tried and failed to measure. */
-    private List<String> lost() {
+    private Stream<String> lost() {
         return fresh.measurements().stream()
                 .filter(now -> now.failure().isPresent())
                 .filter(now -> old.find(now.key()).filter(Measurement::isMeasured).isPresent())
-                .map(now -> now.key() + " fails now: " + now.failure().orElseThrow())
-                .toList();
+                .map(now -> now.key() + " fails now: " + now.failure().orElseThrow());
     }
 
     /**
@@ -92,7 +99,7 @@ public final class Comparison {
         fresh.machine()
                 .differences(old.machine())
                 .forEach(difference -> lines.add("- Warning: not the same machine: " + difference));
-        lost().forEach(message -> lines.add("- REGRESSION: " + message));
+        regressions().forEach(message -> lines.add("- REGRESSION: " + message));
         MarkdownTable table = new MarkdownTable("measured", "old", "new", "new by old", "verdict");
         rows.forEach(
                 row ->
@@ -105,6 +112,9 @@ public final class Comparison {
         if (table.isEmpty()) {
             lines.add("- Nothing was measured in both.");
             return lines;
+        }
+        if (!hasRegressions()) {
+            lines.add("- No regression.");
         }
         lines.add("");
         lines.addAll(table.lines());

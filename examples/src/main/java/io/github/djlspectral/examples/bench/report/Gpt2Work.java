@@ -18,12 +18,13 @@ record Gpt2Work(long tokens, double operations) {
 
     private static final Map<String, Gpt2Config> SIZES =
             Map.of(
+                    "one layer", new Gpt2Config(64, 1024, 1, 12, 768, 0, true),
                     "124M", Gpt2Config.gpt2Small(),
                     "355M", Gpt2Config.gpt2Medium(),
                     "774M", Gpt2Config.gpt2Large(),
                     "1558M", Gpt2Config.gpt2Xl());
     private static final Pattern SUBJECT =
-            Pattern.compile("(\\d+M), B=(\\d+), T=(\\d+), (forward|backward|step)");
+            Pattern.compile("(one layer|\\d+M), B=(\\d+), T=(\\d+), (forward|backward|step)");
     private static final Pattern PRODUCT = Pattern.compile("product (\\d+)");
     private static final double WEIGHTS_OF_LAYER = 12; // by the width squared
     private static final double ATTENTION = 4;

@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.TreeMap;
 
 /**
@@ -54,13 +53,13 @@ public record MachineDescription(
         lines.add(
                 String.format(
                         Locale.ROOT,
-                        "Machine: %s, %d cores, %d threads used, %.0f GiB%s; load average at the"
-                                + " start %s.",
+                        "Machine: %s, %d cores, %.0f GiB%s; threads used: %d; load average at"
+                                + " the start: %s.",
                         cpu,
                         cores,
-                        threads,
                         memory / GIBI,
                         instructions.isEmpty() ? "" : ", " + String.join(", ", instructions),
+                        threads,
                         load < 0 ? "unknown" : String.format(Locale.ROOT, "%.2f", load)));
         List<String> parts =
                 versions.entrySet().stream().map(e -> e.getKey() + " " + e.getValue()).toList();
@@ -68,14 +67,24 @@ public record MachineDescription(
         return lines;
     }
 
-    /** Returns what differs in another place, but for its load and what is to be compared. */
+    /** Returns this machine, with versions of what was not known before. */
+    MachineDescription with(Map<String, String> more) {
+        Map<String, String> all = new TreeMap<>(more);
+        all.putAll(versions);
+        return new MachineDescription(cpu, cores, instructions, memory, load, threads, all);
+    }
+
+    /**
+     * Returns what differs from another place, but for its load, for what is to be compared, and
+     * for what only one of the two has.
+     */
     List<String> differences(MachineDescription other) {
         List<String> differences = new ArrayList<>();
         Map<String, String> mine = traits();
         Map<String, String> its = other.traits();
         mine.forEach(
                 (name, value) -> {
-                    if (!Objects.equals(value, its.get(name))) {
+                    if (its.containsKey(name) && !value.equals(its.get(name))) {
                         differences.add(name + " " + its.get(name) + ", now " + value);
                     }
                 });

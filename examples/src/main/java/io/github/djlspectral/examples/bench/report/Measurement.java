@@ -33,7 +33,7 @@ public record Measurement(Key key, List<String> against, List<Round> rounds) {
 
     /** Returns each round's time of an operation, seconds. */
     double[] times() {
-        return known(Round::meanSeconds);
+        return known(Round::medianSeconds);
     }
 
     /** Returns each round's peak memory, bytes; empty if it was not measured. */
@@ -90,7 +90,10 @@ public record Measurement(Key key, List<String> against, List<Round> rounds) {
                                 mine ->
                                         other.measured().stream()
                                                 .filter(its -> its.number() == mine.number())
-                                                .map(its -> mine.meanSeconds() / its.meanSeconds()))
+                                                .map(
+                                                        its ->
+                                                                mine.medianSeconds()
+                                                                        / its.medianSeconds()))
                         .mapToDouble(ratio -> ratio)
                         .toArray();
         return ratios.length == 0 ? Optional.empty() : Optional.of(Uncertain.geometricMean(ratios));

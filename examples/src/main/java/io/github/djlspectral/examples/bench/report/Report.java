@@ -15,7 +15,7 @@ public final class Report {
     private static final double GIGA = 1e9;
     private static final String READING =
             "A time is the mean over rounds, each a process of its own that ran close to its"
-                    + " rivals', of the mean of its iterations; ± is half the 95% interval by"
+                    + " rivals', of the median of its iterations; ± is half the 95% interval by"
                     + " Student's t over rounds. Ratios are geometric means of the rounds' ratios,"
                     + " so that what slows the machine for minutes cancels.";
 

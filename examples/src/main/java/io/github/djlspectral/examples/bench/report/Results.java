@@ -16,6 +16,7 @@ import java.util.stream.Collectors;
  *
  * @param machine where
  * @param date when it began
+ * @param quick whether a few short iterations had to do
  * @param options the command line
  * @param notes what a reader must know, such as what was left out
  * @param matrixProductRates the best rate of a float32 product in each round, operations a second
@@ -24,6 +25,7 @@ import java.util.stream.Collectors;
 public record Results(
         MachineDescription machine,
         String date,
+        boolean quick,
         String options,
         List<String> notes,
         List<Double> matrixProductRates,
@@ -38,7 +40,7 @@ public record Results(
     public Results withRate(double rate) {
         List<Double> rates = new ArrayList<>(matrixProductRates);
         rates.add(rate);
-        return new Results(machine, date, options, notes, List.copyOf(rates), measurements);
+        return new Results(machine, date, quick, options, notes, List.copyOf(rates), measurements);
     }
 
     /**
@@ -55,7 +57,13 @@ public record Results(
         Measurement before = all.getOrDefault(key, new Measurement(key, against, List.of()));
         all.put(key, before.with(round));
         return new Results(
-                machine, date, options, notes, matrixProductRates, List.copyOf(all.values()));
+                machine,
+                date,
+                quick,
+                options,
+                notes,
+                matrixProductRates,
+                List.copyOf(all.values()));
     }
 
     /**
@@ -84,15 +92,19 @@ public record Results(
     }
 
     /**
-     * Checks that more can be measured to go with these.
+     * Prepares these for more that is measured now.
      *
-     * @param other the machine as it is now
-     * @throws BadInputException if this was measured elsewhere or with another build
+     * @param now what a run that begins now begins with
+     * @return a changed copy
+     * @throws BadInputException if these were measured elsewhere, otherwise, or with another build
      */
-    public void requireSame(MachineDescription other) {
-        List<String> differences = new ArrayList<>(other.differences(machine));
-        if (!Objects.equals(other.commit(), machine.commit())) {
-            differences.add("commit " + machine.commit() + ", now " + other.commit());
+    public Results resume(Results now) {
+        List<String> differences = new ArrayList<>(now.machine.differences(machine));
+        if (!Objects.equals(now.machine.commit(), machine.commit())) {
+            differences.add("commit " + machine.commit() + ", now " + now.machine.commit());
+        }
+        if (quick != now.quick) {
+            differences.add("quick " + quick + ", now " + now.quick);
         }
         if (!differences.isEmpty()) {
             throw new BadInputException(
@@ -102,6 +114,14 @@ public record Results(
                             + String.join("; ", differences)
                             + "; choose another --out");
         }
+        return new Results(
+                machine.with(now.machine.versions()),
+                date,
+                quick,
+                options + "; " + now.options,
+                now.notes,
+                matrixProductRates,
+                measurements);
     }
 
     /** Returns a suite's measurements, those of one subject together. */

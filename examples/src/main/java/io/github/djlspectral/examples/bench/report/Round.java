@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.bench.report;
 
 import java.util.List;
+import org.apache.commons.math3.stat.descriptive.rank.Median;
 
 /**
  * What one process measured.
@@ -46,10 +47,11 @@ public record Round(
     /**
      * Returns the time of an operation.
      *
-     * @return seconds, the mean over iterations; NaN if the process failed
+     * @return seconds, the median of the iterations, as what else runs on a machine makes a few of
+     *     them much longer; NaN if the process failed
      */
-    public double meanSeconds() {
-        return seconds.stream().mapToDouble(s -> s).average().orElse(Double.NaN);
+    public double medianSeconds() {
+        return new Median().evaluate(seconds.stream().mapToDouble(s -> s).toArray());
     }
 
     /** Returns the memory that the operation brought, bytes; 0 if not known. */

@@ -16,6 +16,7 @@ record Targets(Results results) {
 
     private static final String MUON = "Muon";
     private static final String TORCH_MUON = "torch.optim.Muon";
+    private static final String SQUARE = "768x768";
     private static final String WIDE = "768x3072";
     private static final String HIDDEN = "124M, hidden matrices";
     private static final String ALL = "124M, all parameters";
@@ -50,13 +51,10 @@ record Targets(Results results) {
         List<Target> targets = new ArrayList<>();
         targets.add(muon(BY_NEWTON_SCHULZ, HIDDEN, "Muon, DJL arrays"));
         targets.add(muon(BY_NEWTON_SCHULZ, HIDDEN, "Muon, native Newton-Schulz"));
-        targets.add(muon(BY_TORCH_SQUARE, "768x768", TORCH_MUON));
+        targets.add(muon(BY_TORCH_SQUARE, SQUARE, TORCH_MUON));
         targets.add(muon(BY_TORCH_WIDE, WIDE, TORCH_MUON));
-        targets.add(
-                Target.atMost(
-                        1,
-                        "largest error of Muon's polar factor, 768x3072, by that of " + TORCH_MUON,
-                        polarErrorBy()));
+        targets.add(polarError(SQUARE));
+        targets.add(polarError(WIDE));
         targets.add(
                 Target.atMost(
                         OPTIMIZER_SHARE,
@@ -102,14 +100,18 @@ record Targets(Results results) {
                                         .flatMap(update::timeBy));
     }
 
-    private Optional<Uncertain> polarErrorBy() {
-        return results.measured(Suite.OPTIMIZERS, WIDE, MUON)
-                .flatMap(Measurement::polarError)
-                .flatMap(
-                        mine ->
-                                results.measured(Suite.OPTIMIZERS, WIDE, TORCH_MUON)
-                                        .flatMap(Measurement::polarError)
-                                        .map(its -> mine.times(1 / its.value())));
+    private Target polarError(String subject) {
+        Optional<Uncertain> mine = polarError(subject, MUON);
+        Optional<Uncertain> its = polarError(subject, TORCH_MUON);
+        return Target.atMost(
+                1,
+                "largest error of Muon's polar factor, " + subject + ", by that of " + TORCH_MUON,
+                mine.flatMap(error -> its.map(other -> error.times(1 / other.value()))));
+    }
+
+    private Optional<Uncertain> polarError(String subject, String contender) {
+        return results.measured(Suite.OPTIMIZERS, subject, contender)
+                .flatMap(Measurement::polarError);
     }
 
     /** The tokens of a step are the batch by the context. */

@@ -43,9 +43,6 @@ import picocli.CommandLine.Spec;
         })
 public final class BenchCommand implements Callable<Integer> {
 
-    private static final int ROUNDS = 3;
-    private static final int QUICK_ROUNDS = 2;
-
     @Option(
             names = "--suite",
             split = ",",
@@ -61,8 +58,11 @@ public final class BenchCommand implements Callable<Integer> {
             })
     private String only = "";
 
-    @Option(names = "--rounds", description = "Default: 3; 2 if --quick.")
-    private Integer rounds;
+    @Option(
+            names = "--rounds",
+            defaultValue = "3",
+            description = "How often to measure everything. Default: ${DEFAULT-VALUE}.")
+    private int rounds;
 
     @Option(
             names = "--quick",
@@ -71,7 +71,7 @@ public final class BenchCommand implements Callable<Integer> {
 
     @Option(
             names = "--threads",
-            description = "Threads of a native operation, here and in Python. Default: all cores.")
+            description = "Threads of a native operation, here and in Python. Default: PyTorch's.")
     private Integer threads;
 
     @Option(
@@ -124,7 +124,9 @@ public final class BenchCommand implements Callable<Integer> {
         if (reportOnly) {
             return report(ResultsFile.read(Session.file(out)), old);
         }
-        if (threads != null) {
+        if (threads == null) {
+            threads = Integer.getInteger(Machine.THREADS);
+        } else {
             System.setProperty(Machine.THREADS, threads.toString()); // for this process's product
         }
         Plan.Choice choice = new Plan.Choice(suites, Pattern.compile(only), quick, threads, python);
@@ -164,19 +166,18 @@ public final class BenchCommand implements Callable<Integer> {
     /** Returns what is known before anything is measured. */
     private Results known(PythonPeer peer) {
         MachineDescription machine = Machine.describe(peer.versions());
-        if (resume && Files.exists(Session.file(out))) {
-            Results before = ResultsFile.read(Session.file(out));
-            before.requireSame(machine);
-            return before;
-        }
         List<String> arguments = spec.commandLine().getParseResult().originalArgs();
-        return new Results(
-                machine,
-                LocalDateTime.now().truncatedTo(ChronoUnit.MINUTES).toString(),
-                String.join(" ", arguments),
-                peer.note().stream().toList(),
-                List.of(),
-                List.of());
+        Results now =
+                new Results(
+                        machine,
+                        LocalDateTime.now().truncatedTo(ChronoUnit.MINUTES).toString(),
+                        quick,
+                        String.join(" ", arguments),
+                        peer.note().stream().toList(),
+                        List.of(),
+                        List.of());
+        Path before = Session.file(out);
+        return resume && Files.exists(before) ? ResultsFile.read(before).resume(now) : now;
     }
 
     private int report(Results results, Results old) {
@@ -196,9 +197,6 @@ public final class BenchCommand implements Callable<Integer> {
     }
 
     private void check() {
-        if (rounds == null) {
-            rounds = quick ? QUICK_ROUNDS : ROUNDS;
-        }
         OptionCheck.requirePositive("--rounds", rounds);
         if (threads != null) {
             OptionCheck.requirePositive("--threads", threads);

@@ -106,7 +106,7 @@ final class Session {
 
     private static String describe(Key key, Round found) {
         return found.isMeasured()
-                ? String.format(Locale.ROOT, "%s: %.3g ms", key, found.meanSeconds() / MILLI)
+                ? String.format(Locale.ROOT, "%s: %.3g ms", key, found.medianSeconds() / MILLI)
                 : key + " failed: " + found.failure();
     }
 

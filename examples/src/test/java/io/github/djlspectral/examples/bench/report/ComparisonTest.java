@@ -53,7 +53,8 @@ class ComparisonTest {
     @Test
     void anotherMachineIsToldAndNothingInCommonToo() {
         Results old =
-                new Results(SomeResults.machine(1), "then", "", List.of(), List.of(), List.of());
+                new Results(
+                        SomeResults.machine(1), "then", false, "", List.of(), List.of(), List.of());
         Comparison comparison = new Comparison(old, muon(0.04).get());
         assertThat(comparison.lines())
                 .containsExactly(

@@ -15,6 +15,7 @@ final class SomeResults {
             new Results(
                     machine(2),
                     "2026-01-02T03:04",
+                    true,
                     "bench --quick",
                     List.of("Python's PyTorch is skipped: there is no torch"),
                     List.of(3.0e11, 3.1e11),

@@ -24,6 +24,7 @@ class SessionTest {
             new Results(
                     new MachineDescription("CPU", 2, List.of(), 1, 0, 1, Map.of()),
                     "now",
+                    false,
                     "bench",
                     List.of(),
                     List.of(),
