@@ -93,7 +93,9 @@ public class FoldBenchmark {
     /** The layer to measure. */
     @Param public Layer layer;
 
-    private NDManager manager;
+    /** Of all arrays. */
+    NDManager manager;
+
     private Block block;
     private NDArray input;
     private NDArray moved;

@@ -44,7 +44,9 @@ public class FreonRouteBenchmark {
     @Param({"EIGH", "SVD", "COUPLED", "PARTIAL_FRACTIONS"})
     public Freon.Route route;
 
-    private NDManager manager;
+    /** Of all arrays. */
+    NDManager manager;
+
     private NDArray weight;
     private NDArray gradient;
     private Freon freon;

@@ -18,86 +18,120 @@ import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Backpropagation;
 import io.github.djlspectral.optim.GradientClipping;
 import io.github.djlspectral.optim.OptimizerStep;
+import java.util.function.UnaryOperator;
 
-/** A language model with its trainer and one batch of random tokens, B = 4 and T = 256. */
+/** A language model with its trainer and one batch of random tokens. */
 final class Gpt2Training implements AutoCloseable {
 
-    static final int BATCH = 4;
-    static final int LENGTH = 256;
-    private static final Shape SHAPE = new Shape(BATCH, LENGTH);
+    /** The shape of the batch where none is given: B = 4, T = 256. */
+    static final Shape BATCH = new Shape(4, 256);
 
-    private final Model model;
-    private final Trainer trainer;
-    private final ParameterStore parameters;
+    /** The model; its manager has the tokens too. */
+    final Model model;
+
+    /** Its trainer. */
+    final Trainer trainer;
+
+    private final Optimizer optimizer;
     private final NDArray tokens;
     private final NDArray targets;
-    private final Optimizer optimizer;
-    private final boolean fusedLoss;
-    private Gpt2Backpropagation backpropagation;
+    private final Gpt2 gpt2;
+    private final Gpt2Backpropagation backpropagation;
 
-    /**
-     * Creates a model with random weights, whose gradient is computed without autograd.
-     *
-     * @param gpt2 the model, without dropout
-     */
-    Gpt2Training(Gpt2 gpt2, Optimizer optimizer) {
-        this(gpt2, gpt2.getConfig().vocabSize(), optimizer, true);
-        backpropagation = new Gpt2Backpropagation(gpt2, trainer.getManager(), BATCH, LENGTH);
-    }
-
-    /**
-     * Creates a model with random weights, whose gradient is computed by autograd.
-     *
-     * @param block tokens to logits
-     * @param fusedLoss whether the block computes the loss itself when it gets the targets too
-     */
-    Gpt2Training(Block block, int vocabulary, Optimizer optimizer, boolean fusedLoss) {
+    private Gpt2Training(
+            Block block, int vocabulary, Optimizer optimizer, Shape batch, boolean autograd) {
         Engine.getEngine("PyTorch").setRandomSeed(0);
         this.optimizer = optimizer;
-        this.fusedLoss = fusedLoss;
         model = Model.newInstance("gpt2", "PyTorch");
         model.setBlock(block);
         trainer =
                 model.newTrainer(
                         new DefaultTrainingConfig(Loss.softmaxCrossEntropyLoss())
                                 .optOptimizer(optimizer));
-        trainer.initialize(SHAPE);
-        parameters = new ParameterStore(trainer.getManager(), false);
+        trainer.initialize(batch);
         NDManager manager = model.getNDManager();
-        tokens = manager.randomInteger(0, vocabulary, SHAPE, DataType.INT64);
-        targets = manager.randomInteger(0, vocabulary, SHAPE, DataType.INT64);
+        tokens = manager.randomInteger(0, vocabulary, batch, DataType.INT64);
+        targets = manager.randomInteger(0, vocabulary, batch, DataType.INT64);
+        gpt2 = block instanceof Gpt2 ours ? ours : null;
+        backpropagation =
+                autograd || !Gpt2Backpropagation.supports(gpt2, manager.getDevice())
+                        ? null
+                        : new Gpt2Backpropagation(
+                                gpt2, manager, (int) batch.get(0), (int) batch.get(1));
+    }
+
+    /** Creates ours with random weights; its gradient is computed as in training. */
+    static Gpt2Training of(Gpt2 gpt2, Optimizer optimizer, Shape batch) {
+        return new Gpt2Training(gpt2, gpt2.getConfig().vocabSize(), optimizer, batch, false);
+    }
+
+    /** Creates ours with random weights; its gradient is computed by autograd. */
+    static Gpt2Training byAutograd(Gpt2 gpt2, Optimizer optimizer, Shape batch) {
+        return new Gpt2Training(gpt2, gpt2.getConfig().vocabSize(), optimizer, batch, true);
+    }
+
+    /**
+     * Creates another block's training as DJL does it.
+     *
+     * @param block tokens to logits
+     */
+    static Gpt2Training stock(Block block, int vocabulary, Optimizer optimizer, Shape batch) {
+        return new Gpt2Training(block, vocabulary, optimizer, batch, true);
+    }
+
+    /** Returns the loss, without gradients. */
+    float loss() {
+        try (NDManager scratch = trainer.getManager().newSubManager()) {
+            return loss(scratch, trainer::evaluate).getFloat();
+        }
     }
 
     /** Forward and backward; gradients accumulate. */
     void gradients() {
         if (backpropagation != null) {
+            ParameterStore parameters = new ParameterStore(trainer.getManager(), false);
             backpropagation.accumulate(parameters, tokens, targets, 1);
             return;
         }
         try (NDManager scratch = trainer.getManager().newSubManager();
                 GradientCollector collector = trainer.newGradientCollector()) {
-            NDArray input = tokens.duplicate();
-            input.attach(scratch);
-            collector.backward(fusedLoss ? fused(input) : composed(input));
+            collector.backward(loss(scratch, trainer::forward));
         }
     }
 
-    private NDArray fused(NDArray input) {
-        return trainer.forward(new NDList(input, targets)).singletonOrThrow();
+    /** The loss of copies of the batch, to whose manager its arrays attach. */
+    private NDArray loss(NDManager scratch, UnaryOperator<NDList> forward) {
+        NDArray inputs = copy(tokens, scratch);
+        NDArray labels = copy(targets, scratch);
+        if (gpt2 != null) {
+            return forward.apply(new NDList(inputs, labels)).singletonOrThrow();
+        }
+        NDArray logits = forward.apply(new NDList(inputs)).singletonOrThrow();
+        Shape rows = new Shape(targets.size(), logits.getShape().get(2));
+        return trainer.getLoss()
+                .evaluate(new NDList(labels.flatten()), new NDList(logits.reshape(rows)));
     }
 
-    private NDArray composed(NDArray input) {
-        NDArray logits = trainer.forward(new NDList(input)).singletonOrThrow();
-        Shape rows = new Shape(BATCH * LENGTH, logits.getShape().get(2));
-        return trainer.getLoss()
-                .evaluate(new NDList(targets.flatten()), new NDList(logits.reshape(rows)));
+    private static NDArray copy(NDArray array, NDManager scratch) {
+        NDArray copy = array.duplicate();
+        copy.attach(scratch);
+        return copy;
     }
 
     /** A whole training step. */
     void step() {
         gradients();
+        update();
+    }
+
+    /** What follows the gradients: clipping and the optimizer. */
+    void update() {
         GradientClipping.byGlobalNorm(trainer, 1);
-        OptimizerStep.apply(trainer, optimizer);
+        if (gpt2 != null) {
+            OptimizerStep.apply(trainer, optimizer);
+        } else {
+            trainer.step();
+        }
     }
 
     @Override

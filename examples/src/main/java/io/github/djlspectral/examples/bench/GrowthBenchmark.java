@@ -2,7 +2,6 @@ package io.github.djlspectral.examples.bench;
 
 import ai.djl.ndarray.types.Shape;
 import io.github.djlspectral.layers.gpt.Gpt2;
-import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.optim.DecoupledAdamW;
 import io.github.djlspectral.optim.Muon;
 import io.github.djlspectral.optim.ParameterRouting;
@@ -41,6 +40,7 @@ import org.openjdk.jmh.annotations.Warmup;
 public class GrowthBenchmark {
 
     private static final String MUON = "Muon";
+    private static final GrowthPoint SMALLEST = new GrowthPoint(64, 1, 1, 1);
 
     /** What is not as in the base. */
     @Param({
@@ -73,22 +73,29 @@ public class GrowthBenchmark {
     private StatefulOptimizer updating;
     private Gpt2Training training;
 
-    /** Creates the model. */
+    /**
+     * Creates the model. A tiny one takes a step before, so that the base of the memory has the
+     * code that a step runs through, and the rest is arrays.
+     */
     @Setup
     public void create() {
         LoadedEngine.start().close();
+        create(SMALLEST);
+        step();
+        close();
+        MemoryProfiler.noteBase();
         GrowthPoint growth = GrowthPoint.parse(point);
-        Gpt2Config config = growth.config();
-        Gpt2 gpt2 = Gpt2.builder().setConfig(config).build();
-        boolean muon = optimizer.equals(MUON);
+        create(growth);
+        MemoryProfiler.predict(new MemoryModel(growth, optimizer.equals(MUON)).peak());
+    }
+
+    private void create(GrowthPoint growth) {
+        Gpt2 gpt2 = Gpt2.builder().setConfig(growth.config()).build();
         updating =
-                muon
+                optimizer.equals(MUON)
                         ? Muon.builder().optRouting(ParameterRouting.of(gpt2)).build()
                         : DecoupledAdamW.builder().build();
-        Shape batch = new Shape(growth.batch(), growth.context());
-        training = new Gpt2Training(gpt2, config.vocabSize(), updating, true, batch);
-        MemoryProfiler.predict(
-                new MemoryModel(config, growth.batch(), growth.context(), muon).peak());
+        training = Gpt2Training.of(gpt2, updating, new Shape(growth.batch(), growth.context()));
     }
 
     /** Frees it. */

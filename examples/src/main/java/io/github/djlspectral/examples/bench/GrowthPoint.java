@@ -40,6 +40,11 @@ record GrowthPoint(int width, int depth, int batch, int context) {
         };
     }
 
+    /** Returns the number of tokens in the batch. */
+    long tokens() {
+        return (long) batch * context;
+    }
+
     /** Returns the model, without dropout. */
     Gpt2Config config() {
         return new Gpt2Config(VOCABULARY, context, depth, width / HEAD, width, 0, true);

@@ -45,7 +45,9 @@ public class MatrixProductBenchmark {
     /** The rows and columns. */
     int side = 2048;
 
-    private NDManager manager;
+    /** Of all arrays. */
+    NDManager manager;
+
     private NDArray left;
     private NDArray right;
     private int type;

@@ -3,94 +3,96 @@ package io.github.djlspectral.examples.bench;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 
 /**
- * The memory that training a {@link io.github.djlspectral.layers.gpt.Gpt2} in float32 needs beyond
- * the loaded engine, in bytes.
+ * The memory that training a {@link io.github.djlspectral.layers.gpt.Gpt2} in float32 on a CPU
+ * needs for arrays, in bytes.
  *
- * <p>With P parameters, of which H in hidden matrices, L layers of width C with h heads, V tokens
- * in the vocabulary and N = B T tokens in the batch, in numbers of 4 bytes:
+ * <p>With P parameters, of which H are in hidden matrices, L layers of width C with h heads, V
+ * tokens in the vocabulary and N = B T tokens in the batch, these are numbers of 4 bytes:
  *
  * <pre>
- * weights      P
- * gradients    P
- * state        2 P for AdamW;  H + 2 (P - H) for Muon
- * activations  L N (16 C + h + 4) + N (2 C + 2)
- * loss         r V + 2 V C + 2 N C       r rows of logits at a time
- * update       V C + 8 C^2               gradient copied for the update; Muon's workspace
- * peak         weights + gradients + state + max(activations + loss, update)
+ * weights     P
+ * gradients   P
+ * state       2 P for AdamW;  2 P - H for Muon
+ * workspace   N ((2 L + 1) (2 C + 2) + L (12 C + h) + 6 C) + r V
+ * passing     max(4 N C, 17 C^2 for Muon)
+ * packing     3 million
  * </pre>
  *
- * @param config the model, with biases and without dropout
- * @param batch the number of sequences B
- * @param length the tokens of each T
+ * <p>All of it is there at the same time, so the peak is the sum. Each term is counted from what
+ * the code allocates, but for the last, which was measured: the buffers in which the library of
+ * matrix products packs its operands. What the allocator leaves unused between blocks is not
+ * counted.
+ *
+ * @param point the model and its batch
  * @param muon whether the optimizer is Muon, with AdamW for what is no hidden matrix
  */
-record MemoryModel(Gpt2Config config, int batch, int length, boolean muon) {
+record MemoryModel(GrowthPoint point, boolean muon) {
 
     private static final long FLOAT = 4;
     private static final long LOGITS = 13_000_000;
+    private static final long PACKING = 3_000_000;
 
     /** All parameters: embeddings, each layer's four matrices, and the biases and gains. */
     long weights() {
+        Gpt2Config config = point.config();
         long width = config.width();
-        long embeddings = (config.vocabSize() + (long) config.contextLength()) * width;
-        return FLOAT * (embeddings + config.layers() * 13 * width + 2 * width) + hidden();
+        long rows = config.vocabSize() + config.contextLength() + 13L * config.layers() + 2;
+        return hidden() + FLOAT * rows * width;
     }
 
     /** The hidden matrices: 3 C x C, C x C, 4 C x C and C x 4 C. */
     private long hidden() {
-        return FLOAT * 12 * config.layers() * config.width() * config.width();
+        long width = point.width();
+        return FLOAT * 12 * point.depth() * width * width;
     }
 
-    /** One of the size of the weights; it stays, as the engine adds to it. */
+    /** As much as the weights; they stay, as the engine adds to them. */
     long gradients() {
         return weights();
     }
 
-    /** AdamW's two means, or Muon's momentum for the hidden matrices. */
+    /** AdamW's two means of the gradient and its square; Muon has only the momentum. */
     long state() {
         return 2 * weights() - (muon ? hidden() : 0);
     }
 
     /**
-     * What the backward pass needs of the forward pass. Of a layer: its input, the queries, keys
-     * and values (3), what attention gives, the stream between its halves and both normalised
-     * streams (4 with the input), the perceptron before and after GELU (8), which is 16 C; a number
-     * per head and two per normalisation. After the last layer: its output, normalised, too.
+     * What a {@link io.github.djlspectral.layers.gpt.Gpt2Backpropagation} keeps of the forward
+     * pass. At the beginning of each half layer and at the end, the residual stream, what of it is
+     * normalised, and two numbers for that; of each layer, queries, keys and values (3 C), what
+     * attention gives (C) and a number per head, and the perceptron before and after GELU (8 C);
+     * three gradients for one layer at a time (6 C); and some rows of logits.
      */
-    long activations() {
-        long layer = 16L * config.width() + config.heads() + 4;
-        return FLOAT * tokens() * (config.layers() * layer + 2L * config.width() + 2);
+    long workspace() {
+        long width = point.width();
+        long depth = point.depth();
+        long heads = point.config().heads();
+        long token = (2 * depth + 1) * (2 * width + 2) + depth * (12 * width + heads) + 6 * width;
+        return FLOAT * (point.tokens() * token + logits());
+    }
+
+    /** Rows of logits, equal parts of at most 13 million numbers. */
+    private long logits() {
+        long vocabulary = point.config().vocabSize();
+        long most = Math.max(1, LOGITS / vocabulary);
+        long parts = (point.tokens() + most - 1) / most;
+        return (point.tokens() + parts - 1) / parts * vocabulary;
     }
 
     /**
-     * Some rows of logits, the gradients of the head and of its input, and these multiplied by the
-     * gradient that arrives.
+     * What is made and freed again. In a layer's attention the gradients of queries, keys and
+     * values, and beside them one of the stream; in Muon's update of a C x 4 C matrix what enters
+     * the polar map, the same without its denormal entries and what comes out (12 C^2), and five of
+     * the size of its Gram matrix.
      */
-    long loss() {
-        long matrix = (long) config.vocabSize() * config.width();
-        return FLOAT * (rows() * config.vocabSize() + 2 * matrix + 2 * tokens() * config.width());
-    }
-
-    /** Rows of logits at a time: equal parts of at most 13 million numbers. */
-    private long rows() {
-        long most = Math.max(1, LOGITS / config.vocabSize());
-        long parts = (tokens() + most - 1) / most;
-        return (tokens() + parts - 1) / parts;
-    }
-
-    /** The trainer's copy of the largest gradient. */
-    long update() {
-        long width = config.width();
-        long matrix = Math.max(config.vocabSize() * width, 4 * width * width);
-        return FLOAT * (matrix + (muon ? 8 * width * width : 0));
-    }
-
-    private long tokens() {
-        return (long) batch * length;
+    long passing() {
+        long width = point.width();
+        long backward = 4 * point.tokens() * width;
+        return FLOAT * (muon ? Math.max(backward, 17 * width * width) : backward);
     }
 
     /** The most at a time. */
     long peak() {
-        return weights() + gradients() + state() + Math.max(activations() + loss(), update());
+        return weights() + gradients() + state() + workspace() + passing() + FLOAT * PACKING;
     }
 }

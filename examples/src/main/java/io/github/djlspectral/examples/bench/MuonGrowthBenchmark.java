@@ -37,7 +37,9 @@ public class MuonGrowthBenchmark {
     @Param({"width=256", "width=512", "width=768", "width=1024", "width=1600"})
     public String point;
 
-    private NDManager manager;
+    /** Of all arrays. */
+    NDManager manager;
+
     private List<TrainedWeight> hidden;
     private Muon muon;
 

@@ -74,7 +74,9 @@ public class OptimizerStepBenchmark {
     /** The model of which there are all weights. */
     Gpt2Config model = Gpt2Config.gpt2Small();
 
-    private NDManager manager;
+    /** Of all arrays. */
+    NDManager manager;
+
     private List<TrainedWeight> trained;
     private Muon muon;
     private Muon newtonSchulz;

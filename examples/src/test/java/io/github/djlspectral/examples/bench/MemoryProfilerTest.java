@@ -33,8 +33,8 @@ class MemoryProfilerTest {
         Map<String, Double> measured = measured();
 
         double own = measured.get(MemoryProfiler.PEAK) - measured.get(MemoryProfiler.BASE);
-        // Pages of code and what other threads of the tests do come on top.
-        assertThat(own).isBetween(BYTES, 1.25 * BYTES);
+        // The system counts pages in batches, and the virtual machine takes some of its own.
+        assertThat(own).isBetween(0.98 * BYTES, 1.25 * BYTES);
     }
 
     @Test
