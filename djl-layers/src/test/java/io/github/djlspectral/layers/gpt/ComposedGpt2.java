@@ -74,10 +74,10 @@ public final class ComposedGpt2 extends AbstractBlock {
         long length = tokens.getShape().get(1);
         NDArray table = store.getValue(wte, tokens.getDevice(), training);
         NDArray positions = store.getValue(wpe, tokens.getDevice(), training);
-        NDArray x =
-                Embedding.embedding(tokens, table, SparseFormat.DENSE)
-                        .singletonOrThrow()
-                        .add(positions.get(new NDIndex(":{}", length)));
+        NDArray x = Embedding.embedding(tokens, table, SparseFormat.DENSE).singletonOrThrow();
+        try (NDArray first = positions.get(new NDIndex(":{}", length))) {
+            x = x.add(first); // which would else stay with the parameter's manager
+        }
         NDArray mask = causalMask(x, length);
         for (Layer layer : layers) {
             x = layer.forward(store, x, mask, training);
