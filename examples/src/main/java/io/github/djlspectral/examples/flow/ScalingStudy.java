@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.flow;
 
 import ai.djl.ndarray.NDManager;
+import io.github.djlspectral.examples.report.PowerLaw;
 import io.github.djlspectral.examples.report.ResultFile;
 import io.github.djlspectral.layers.flow.FlowRecord;
 import java.awt.Color;

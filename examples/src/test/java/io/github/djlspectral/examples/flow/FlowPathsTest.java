@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDManager;
+import io.github.djlspectral.examples.report.PowerLaw;
 import io.github.djlspectral.layers.flow.FlowRecord;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
@@ -122,19 +123,6 @@ class FlowPathsTest {
                 .satisfiesExactly(
                         line -> assertThat(line).matches("25% done, ETA \\d+:\\d\\d:\\d\\d"),
                         line -> assertThat(line).isEqualTo("100% done, ETA 0:00:00"));
-    }
-
-    @Test
-    void fitsAPowerLaw() {
-        double[] x = {4, 16, 64};
-        double[] y = Arrays.stream(x).map(h -> 3 * Math.pow(h, -0.75)).toArray();
-        PowerLaw law = PowerLaw.fit(x, y);
-        assertThat(law.exponent()).isCloseTo(-0.75, within(1e-14));
-        assertThat(law.factor()).isCloseTo(3, within(1e-13));
-        assertThat(law.at(16)).isCloseTo(0.375, within(1e-13));
-        // exponents -1 and 1 about the middle: the least squares take their mean
-        assertThat(PowerLaw.fit(new double[] {1, 10, 100}, new double[] {10, 1, 10}).exponent())
-                .isCloseTo(0, within(1e-14));
     }
 
     @Test

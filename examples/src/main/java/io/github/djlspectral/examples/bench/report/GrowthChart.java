@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.bench.report;
 
+import io.github.djlspectral.examples.report.PowerLaw;
 import io.github.djlspectral.examples.train.LossPlot;
 import java.awt.BasicStroke;
 import java.awt.Color;
@@ -67,10 +68,10 @@ record GrowthChart(List<GrowthCurve> curves) {
                 for (int i = 0; i < bytes.length; i++) {
                     shown[i] = bytes[i] / SuiteTable.GIBI;
                 }
-                Optional<PowerLawFit> fit =
+                Optional<PowerLaw> fit =
                         shown.length < 2
                                 ? Optional.empty()
-                                : Optional.of(PowerLawFit.of(known.sizes(), shown));
+                                : Optional.of(PowerLaw.fit(known.sizes(), shown));
                 add(chart, curve.contender(), known.sizes(), shown, fit);
             }
         }
@@ -92,7 +93,7 @@ record GrowthChart(List<GrowthCurve> curves) {
 
     /** Draws the points, and the fit as a line. */
     private static void add(
-            XYChart chart, String name, double[] x, double[] y, Optional<PowerLawFit> fit) {
+            XYChart chart, String name, double[] x, double[] y, Optional<PowerLaw> fit) {
         Color[] colors = chart.getStyler().getSeriesColors();
         Color color = colors[chart.getSeriesMap().size() / 2 % colors.length];
         String exponent = GrowthTable.exponent(fit);
@@ -103,8 +104,7 @@ record GrowthChart(List<GrowthCurve> curves) {
         fit.ifPresent(law -> addLine(chart, name, x, law, color));
     }
 
-    private static void addLine(
-            XYChart chart, String name, double[] x, PowerLawFit law, Color color) {
+    private static void addLine(XYChart chart, String name, double[] x, PowerLaw law, Color color) {
         double[] ends = {x[0], x[x.length - 1]};
         XYSeries line =
                 chart.addSeries(

@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.bench.report;
 
 import io.github.djlspectral.examples.bench.Suite;
+import io.github.djlspectral.examples.report.PowerLaw;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -73,16 +74,16 @@ record GrowthCurve(String axis, String contender, List<Point> points) {
     }
 
     /** Fits the time; empty if there are less than two sizes. */
-    Optional<PowerLawFit> timeFit() {
-        return points.size() < 2 ? Optional.empty() : Optional.of(PowerLawFit.of(sizes(), times()));
+    Optional<PowerLaw> timeFit() {
+        return points.size() < 2 ? Optional.empty() : Optional.of(PowerLaw.fit(sizes(), times()));
     }
 
     /** Fits the memory; empty if it was measured at less than two sizes. */
-    Optional<PowerLawFit> memoryFit() {
+    Optional<PowerLaw> memoryFit() {
         GrowthCurve known = withMemory();
         return known.points.size() < 2
                 ? Optional.empty()
-                : Optional.of(PowerLawFit.of(known.sizes(), known.memories()));
+                : Optional.of(PowerLaw.fit(known.sizes(), known.memories()));
     }
 
     /** Returns the deviation of memory from its prediction that is largest in size. */

@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.bench.report;
 
+import io.github.djlspectral.examples.report.PowerLaw;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -45,7 +46,7 @@ record GrowthTable(List<GrowthCurve> curves) {
                 Locale.ROOT, "%.0f, %.0f (%d)", sizes[0], sizes[sizes.length - 1], sizes.length);
     }
 
-    static String exponent(Optional<PowerLawFit> fit) {
-        return fit.map(law -> law.exponent().toString()).orElse("");
+    static String exponent(Optional<PowerLaw> fit) {
+        return fit.map(law -> Uncertain.exponent(law).toString()).orElse("");
     }
 }

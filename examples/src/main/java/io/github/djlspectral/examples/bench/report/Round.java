@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.bench.report;
 
 import java.util.List;
+import java.util.Locale;
 import org.apache.commons.math3.stat.descriptive.rank.Median;
 
 /**
@@ -52,6 +53,20 @@ public record Round(
      */
     public double medianSeconds() {
         return new Median().evaluate(seconds.stream().mapToDouble(s -> s).toArray());
+    }
+
+    /**
+     * Returns the time of an operation in words.
+     *
+     * @return such as "41.2 ms", or why there is none
+     */
+    public String describe() {
+        if (!isMeasured()) {
+            return "failed: " + failure;
+        }
+        double milliseconds = medianSeconds() / SuiteTable.MILLI;
+        String format = "%." + Uncertain.decimals(milliseconds) + "f ms";
+        return String.format(Locale.ROOT, format, milliseconds);
     }
 
     /** Returns the memory that the operation brought, bytes; 0 if not known. */

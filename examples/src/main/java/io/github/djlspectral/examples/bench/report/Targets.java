@@ -122,7 +122,7 @@ record Targets(Results results) {
                 "exponent of the time of a step in tokens, by " + axis + ", worst",
                 curves().filter(curve -> curve.axis().equals(axis))
                         .flatMap(curve -> curve.timeFit().stream())
-                        .map(PowerLawFit::exponent)
+                        .map(Uncertain::exponent)
                         .max(
                                 Comparator.comparingDouble(
                                         exponent -> Math.abs(exponent.value() - 1))));

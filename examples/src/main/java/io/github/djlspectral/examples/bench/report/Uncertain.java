@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.bench.report;
 
+import io.github.djlspectral.examples.report.PowerLaw;
 import java.util.Arrays;
 import java.util.Locale;
 import org.apache.commons.math3.distribution.TDistribution;
@@ -31,6 +32,11 @@ record Uncertain(double value, double margin) {
         Uncertain logarithm = mean(Arrays.stream(samples).map(Math::log).toArray());
         double value = Math.exp(logarithm.value);
         return new Uncertain(value, value * logarithm.margin);
+    }
+
+    /** Returns the exponent of a fit. */
+    static Uncertain exponent(PowerLaw law) {
+        return new Uncertain(law.exponent(), law.margin());
     }
 
     private static double quantile(double degreesOfFreedom) {

@@ -1,7 +1,6 @@
 package io.github.djlspectral.examples.bench.run;
 
 import ai.djl.ndarray.NDManager;
-import io.github.djlspectral.examples.bench.report.Key;
 import io.github.djlspectral.examples.bench.report.Report;
 import io.github.djlspectral.examples.bench.report.Results;
 import io.github.djlspectral.examples.bench.report.ResultsFile;
@@ -12,12 +11,9 @@ import io.github.djlspectral.examples.train.StopSignal;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 
 /** Measures in rounds, each all contestants one after the other, and keeps what it finds. */
 final class Session {
-
-    private static final double MILLI = 1e-3;
 
     private final List<? extends Contestant> contestants;
     private final Path directory;
@@ -92,8 +88,8 @@ final class Session {
             results = results.with(contestant.key(), contestant.against(), found);
             ResultsFile.write(file(directory), results);
             messages.printf(
-                    "%s, round %d/%d: %s%n",
-                    countdown.tick(), round, rounds, describe(contestant.key(), found));
+                    "%s, round %d/%d: %s: %s%n",
+                    countdown.tick(), round, rounds, contestant.key(), found.describe());
         }
         new Report(results).write(directory);
     }
@@ -102,12 +98,6 @@ final class Session {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             return MachineSpeed.matrixProductRate(manager);
         }
-    }
-
-    private static String describe(Key key, Round found) {
-        return found.isMeasured()
-                ? String.format(Locale.ROOT, "%s: %.3g ms", key, found.medianSeconds() / MILLI)
-                : key + " failed: " + found.failure();
     }
 
     /** JMH would wait for its process, which is not told that this one ends. */

@@ -49,7 +49,7 @@ class SessionTest {
                 .hasSize(4)
                 .first()
                 .asString()
-                .matches("\\[1/4] ETA \\d+:\\d\\d min, round 1/2: routes, it: a: 1.00e\\+03 ms");
+                .matches("\\[1/4] ETA \\d+:\\d\\d min, round 1/2: routes, it: a: 1000 ms");
     }
 
     /** What was measured before an error is in the file: it is written after each process. */
@@ -66,7 +66,7 @@ class SessionTest {
                 };
         Results results = run(NOTHING, 1, new Fake("a"), broken);
         assertThat(results.hasFailures()).isTrue();
-        assertThat(lines()).last().asString().endsWith("routes, it: b failed: broken");
+        assertThat(lines()).last().asString().endsWith("routes, it: b: failed: broken");
     }
 
     @Test
