@@ -31,10 +31,29 @@ final class Charts {
         this.results = results;
     }
 
-    void write(Path directory) {
-        optimizers().ifPresent(chart -> LossPlot.save(chart, directory.resolve("optimizers.png")));
-        gpt2().ifPresent(chart -> LossPlot.save(chart, directory.resolve("gpt2.png")));
-        new GrowthChart(GrowthCurve.of(results)).write(directory.resolve("growth.png"));
+    /**
+     * Writes the pictures that there is something for.
+     *
+     * @return their names
+     */
+    List<String> write(Path directory) {
+        List<String> written = new ArrayList<>();
+        Map<String, Optional<CategoryChart>> charts = new LinkedHashMap<>();
+        charts.put("optimizers.png", optimizers());
+        charts.put("gpt2.png", gpt2());
+        charts.forEach(
+                (name, chart) ->
+                        chart.ifPresent(
+                                drawn -> {
+                                    LossPlot.save(drawn, directory.resolve(name));
+                                    written.add(name);
+                                }));
+        GrowthChart growth = new GrowthChart(GrowthCurve.of(results));
+        if (growth.isThere()) {
+            growth.write(directory.resolve("growth.png"));
+            written.add("growth.png");
+        }
+        return written;
     }
 
     private Optional<CategoryChart> optimizers() {

@@ -99,6 +99,9 @@ public final class Comparison {
         fresh.machine()
                 .differences(old.machine())
                 .forEach(difference -> lines.add("- Warning: not the same machine: " + difference));
+        if (old.quick() != fresh.quick()) {
+            lines.add("- Warning: one of the two is a quick run, which warms up less");
+        }
         regressions().forEach(message -> lines.add("- REGRESSION: " + message));
         MarkdownTable table = new MarkdownTable("measured", "old", "new", "new by old", "verdict");
         rows.forEach(

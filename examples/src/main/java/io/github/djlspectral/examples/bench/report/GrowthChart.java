@@ -29,23 +29,29 @@ record GrowthChart(List<GrowthCurve> curves) {
     private static final int HEIGHT = 380;
     private static final float LINE = 1.4f;
 
-    /** Writes the picture, if there is anything to draw. */
+    /** Whether there is anything to draw. */
+    boolean isThere() {
+        return !axes().isEmpty();
+    }
+
+    private List<String> axes() {
+        return curves.stream()
+                .filter(curve -> curve.points().size() > 1)
+                .map(GrowthCurve::axis)
+                .distinct()
+                .toList();
+    }
+
+    /** Writes the picture. */
     void write(Path path) {
-        List<String> axes =
-                curves.stream()
-                        .filter(curve -> curve.points().size() > 1)
-                        .map(GrowthCurve::axis)
-                        .distinct()
-                        .toList();
+        List<String> axes = axes();
         List<XYChart> charts = new ArrayList<>();
         axes.forEach(axis -> charts.add(times(axis)));
         boolean memory = curves.stream().anyMatch(curve -> curve.memoryFit().isPresent());
         if (memory) {
             axes.forEach(axis -> charts.add(memories(axis)));
         }
-        if (!axes.isEmpty()) {
-            LossPlot.save(charts, memory ? 2 : 1, axes.size(), path);
-        }
+        LossPlot.save(charts, memory ? 2 : 1, axes.size(), path);
     }
 
     private XYChart times(String axis) {

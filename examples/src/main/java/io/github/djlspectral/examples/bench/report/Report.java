@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalDouble;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** The tables and pictures of what was measured. */
@@ -56,14 +57,17 @@ public final class Report {
     }
 
     private List<String> matrixProductRate() {
-        OptionalDouble rate = results.matrixProductRate();
-        return rate.isPresent()
+        OptionalDouble best = results.matrixProductRate();
+        return best.isPresent()
                 ? List.of(
                         String.format(
                                 Locale.ROOT,
-                                "Matrix product: %.0f GFLOP/s at best, float32, 1024 x 1024,"
-                                        + " measured before each round.",
-                                rate.getAsDouble() / GIGA))
+                                "Matrix product, float32, 1024 x 1024: %.0f GFLOP/s at best, which"
+                                        + " shares refer to; before each round %s.",
+                                best.getAsDouble() / GIGA,
+                                results.matrixProductRates().stream()
+                                        .map(rate -> String.valueOf(Math.round(rate / GIGA)))
+                                        .collect(Collectors.joining(", "))))
                 : List.of();
     }
 
@@ -75,7 +79,10 @@ public final class Report {
      * @throws java.io.UncheckedIOException if a file cannot be written
      */
     public void write(Path directory) {
-        ResultFile.write(directory.resolve("bench.md"), lines());
-        new Charts(results).write(directory);
+        List<String> lines = lines();
+        for (String picture : new Charts(results).write(directory)) {
+            lines.addAll(List.of("", "![" + picture + "](" + picture + ")"));
+        }
+        ResultFile.write(directory.resolve("bench.md"), lines);
     }
 }

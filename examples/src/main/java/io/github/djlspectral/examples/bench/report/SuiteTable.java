@@ -28,7 +28,7 @@ record SuiteTable(Results results, Suite suite) {
                         "time, ms",
                         "time by another's",
                         "tokens/s",
-                        "of the matrix-product rate",
+                        "of the float32 product rate",
                         "peak memory, GiB",
                         "largest |s - 1|",
                         "memory against formula");

@@ -28,7 +28,13 @@ class ReportTest {
     void picturesShowWhatThereIs() throws IOException {
         new Report(results()).write(directory);
         assertThat(Files.readAllLines(directory.resolve("bench.md")))
-                .containsExactlyElementsOf(golden());
+                .startsWith(golden().toArray(String[]::new))
+                .endsWith(
+                        "![optimizers.png](optimizers.png)",
+                        "",
+                        "![gpt2.png](gpt2.png)",
+                        "",
+                        "![growth.png](growth.png)");
         for (String name : List.of("optimizers.png", "gpt2.png", "growth.png")) {
             assertThat(ImageIO.read(directory.resolve(name).toFile()).getWidth())
                     .as(name)
