@@ -6,7 +6,7 @@
 
 Results are JSON on standard output, one object per line; progress goes to standard error. Exit code
 2 is a wrong argument, 3 a Python without PyTorch. Needs nothing but PyTorch; torch.optim.Muon came
-with 2.9, and is not listed by an older one. Everything runs on the CPU, or with --device cuda there.
+with 2.9, and is not listed by an older one. Everything runs on the CPU.
 """
 
 import argparse
@@ -27,6 +27,8 @@ except ImportError as e:
 WIDTHS = 768, 1024, 1280, 1600  # of the published GPT-2s
 VOCABULARY, CONTEXT, WIDTH, HEADS, LAYERS = 50257, 1024, 768, 12, 12  # the smallest
 BATCH, LENGTH = 4, 256
+WARMUP = 3  # the first two steps of a process are slow
+SLOW = 20  # seconds that samples should not take together
 
 
 # GPT-2
@@ -76,14 +78,14 @@ class Gpt2(nn.Module):
 class Training:
     """The model with AdamW, in float32 or with autocast to bfloat16."""
 
-    def __init__(self, device, bfloat16, rate=1e-4):
+    def __init__(self, bfloat16, rate=1e-4):
         torch.manual_seed(0)
-        self.device, self.bfloat16 = device, bfloat16
-        self.model = Gpt2().to(device)
+        self.bfloat16 = bfloat16
+        self.model = Gpt2()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=rate, fused=True)
 
     def loss(self, tokens, targets):
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
             return self.model(tokens, targets)
 
     def forward(self, tokens, targets):
@@ -105,22 +107,22 @@ class Training:
 
 # What can be measured: each of these returns the action to time.
 
-def gpt2(method, bfloat16, device):
-    training = Training(device, bfloat16)
-    tokens, targets = torch.randint(VOCABULARY, (2, BATCH, LENGTH), device=device)
+def gpt2(method, bfloat16):
+    training = Training(bfloat16)
+    tokens, targets = torch.randint(VOCABULARY, (2, BATCH, LENGTH))
     return lambda: getattr(training, method)(tokens, targets)
 
 
-def product(bfloat16, device, side=2048):
+def product(bfloat16, side=2048):
     kind = torch.bfloat16 if bfloat16 else torch.float32
-    a, b = torch.randn(2, side, side, device=device).to(kind)
+    a, b = torch.randn(2, side, side).to(kind)
     c = torch.empty_like(a)
     return lambda: torch.mm(a, b, out=c)
 
 
-def optimizer(kind, shapes, device):
+def optimizer(kind, shapes):
     torch.manual_seed(0)
-    weights = [nn.Parameter(torch.randn(shape, device=device)) for shape in shapes]
+    weights = [nn.Parameter(torch.randn(shape)) for shape in shapes]
     for weight in weights:
         weight.grad = torch.randn_like(weight)
     if kind == "AdamW":
@@ -133,7 +135,7 @@ def hidden_shapes(width):
 
 
 def tasks():
-    """Everything that can be measured: (suite, subject, contender) to a function of the device."""
+    """Everything that can be measured: (suite, subject, contender) to what makes its action."""
     found = {}
     kinds = ["AdamW"] + (["Muon"] if hasattr(torch.optim, "Muon") else [])
     for kind in kinds:
@@ -142,18 +144,18 @@ def tasks():
             for shape in hidden_shapes(width):
                 subject = "x".join(map(str, shape))
                 found["optimizers", subject, contender] = (
-                    lambda device, k=kind, s=shape: optimizer(k, [s], device))
+                    lambda k=kind, s=shape: optimizer(k, [s]))
         found["optimizers", "124M, hidden matrices", contender] = (
-            lambda device, k=kind: optimizer(k, LAYERS * hidden_shapes(WIDTH), device))
+            lambda k=kind: optimizer(k, LAYERS * hidden_shapes(WIDTH)))
     found["optimizers", "124M, all parameters", "torch.optim.AdamW"] = (
-        lambda device: optimizer("AdamW", [p.shape for p in Gpt2().parameters()], device))
+        lambda: optimizer("AdamW", [p.shape for p in Gpt2().parameters()]))
     for bfloat16 in (False, True):
         contender = "PyTorch, " + ("bfloat16" if bfloat16 else "float32")
         found["gpt2", "product 2048", contender] = (
-            lambda device, b=bfloat16: product(b, device))
+            lambda b=bfloat16: product(b))
         for name, method in ("forward", "forward"), ("backward", "gradients"), ("step", "step"):
             found["gpt2", f"124M, B={BATCH}, T={LENGTH}, {name}", contender] = (
-                lambda device, m=method, b=bfloat16: gpt2(m, b, device))
+                lambda m=method, b=bfloat16: gpt2(m, b))
     return found
 
 
@@ -168,37 +170,35 @@ def resident(entry):
         return 0
 
 
-def seconds(action, device, samples, warmup, least):
-    """Times an action, repeated until a sample takes a least time, after a warm-up."""
+def seconds(action, samples, least):
+    """Times an action, repeated until a sample takes a least time; fewer samples if they are slow."""
 
     def run(times):
         start = time.perf_counter()
         for _ in range(times):
             action()
-        if device == "cuda":
-            torch.cuda.synchronize()
         return (time.perf_counter() - start) / times
 
-    once = min(run(1) for _ in range(warmup))
+    once = min(run(1) for _ in range(WARMUP))
     times = max(1, round(least / once))
-    return [run(times) for _ in range(samples)]
+    slow = max(2, round(SLOW / (once * times)))
+    return [run(times) for _ in range(min(samples, slow))]
 
 
-def measure(suite, subject, contender, device, quick):
+def measure(suite, subject, contender, quick):
     found = tasks()
     if (suite, subject, contender) not in found:
         fail(f"There is nothing like {suite}: {subject}: {contender}; see --list")
     torch.mm(torch.ones(256, 256), torch.ones(256, 256))  # starts the threads
     base = resident("VmRSS")
-    action = found[suite, subject, contender](device)
-    # The first two steps of a process are slow.
-    taken = seconds(action, device, 2 if quick else 7, 3, 0.1 if quick else 0.5)
-    peak = resident("VmHWM") if device == "cpu" else torch.cuda.max_memory_allocated()
+    action = found[suite, subject, contender]()
+    taken = seconds(action, 2 if quick else 7, 0.1 if quick else 0.5)
+    peak = resident("VmHWM")
     result = dict(suite=suite, subject=subject, contender=contender, seconds=taken,
-                  peakMemory=peak, baseMemory=base if device == "cpu" else 0)
+                  peakMemory=peak, baseMemory=base)
     shape = re.fullmatch(r"(\d+)x(\d+)", subject)
     if contender == "torch.optim.Muon" and shape:
-        result["polarError"] = polar_error(int(shape[1]), int(shape[2]), device)
+        result["polarError"] = polar_error(int(shape[1]), int(shape[2]))
     write(**result)
 
 
@@ -220,10 +220,10 @@ def pseudorandom(rows, columns):
     return (shifted(z, 40) / float(1 << 23) - 1).float().view(rows, columns)
 
 
-def polar_error(rows, columns, device):
+def polar_error(rows, columns):
     """The largest difference from 1 among the singular values of what Muon makes of a gradient."""
-    weight = nn.Parameter(torch.zeros(rows, columns, device=device))
-    weight.grad = pseudorandom(rows, columns).to(device)
+    weight = nn.Parameter(torch.zeros(rows, columns))
+    weight.grad = pseudorandom(rows, columns)
     torch.optim.Muon([weight], lr=1, weight_decay=0, momentum=0, nesterov=False).step()
     x = weight.detach().double() / max(1, rows / columns) ** 0.5  # without the update's scale
     gram = x @ x.T if rows < columns else x.T @ x
@@ -233,17 +233,17 @@ def polar_error(rows, columns, device):
 
 # Training
 
-def train(path, steps, bfloat16, device, rate):
+def train(path, steps, bfloat16, rate):
     """The loss of each step on random windows of a file of 16-bit tokens after a header of 1 KB."""
     with open(path, "rb") as file:
         file.seek(1024)
         tokens = torch.frombuffer(bytearray(file.read()), dtype=torch.uint16).long()
-    training = Training(device, bfloat16, rate)
+    training = Training(bfloat16, rate)
     generator = torch.Generator().manual_seed(0)
     losses = []
     for i in range(steps):
         starts = torch.randint(len(tokens) - LENGTH, (BATCH, 1), generator=generator)
-        windows = tokens[starts + torch.arange(LENGTH + 1)].to(device)
+        windows = tokens[starts + torch.arange(LENGTH + 1)]
         losses.append(training.step(windows[:, :-1], windows[:, 1:].contiguous()).item())
         print(f"step {i + 1}: loss {losses[-1]:.4f}", file=sys.stderr, flush=True)
     write(contender="PyTorch, " + ("bfloat16" if bfloat16 else "float32"), losses=losses)
@@ -270,7 +270,6 @@ def main():
     parser.add_argument("--bfloat16", action="store_true", help="autocast in --train")
     parser.add_argument("--quick", action="store_true", help="fewer samples")
     parser.add_argument("--threads", type=int, help="of the CPU")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -279,9 +278,9 @@ def main():
         for suite, subject, contender in tasks():
             write(suite=suite, subject=subject, contender=contender)
     elif args.train:
-        train(args.train, args.steps, args.bfloat16, args.device, args.rate)
+        train(args.train, args.steps, args.bfloat16, args.rate)
     else:
-        measure(args.suite, args.subject, args.contender, args.device, args.quick)
+        measure(args.suite, args.subject, args.contender, args.quick)
 
 
 main()
