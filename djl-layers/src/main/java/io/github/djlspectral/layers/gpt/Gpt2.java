@@ -181,7 +181,8 @@ public final class Gpt2 extends AbstractBlock {
     private NDArray call(boolean training, String function, Object... arguments) {
         NDManager manager = ((NDArray) arguments[0]).getManager();
         Gpt2Config constants = training ? config : config.withDropout(0);
-        TorchScript kernels = Gpt2Kernels.of(constants, precision, manager.getDevice());
+        ProductFormat format = ProductFormat.of(precision, manager.getDevice());
+        TorchScript kernels = Gpt2Kernels.of(constants, format);
         return (training
                         ? kernels.callWithGradient(manager, function, arguments)
                         : kernels.call(manager, function, arguments))

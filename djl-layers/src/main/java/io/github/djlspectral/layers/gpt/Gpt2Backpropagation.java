@@ -107,7 +107,7 @@ public final class Gpt2Backpropagation implements AutoCloseable {
     /**
      * Returns the bytes that are allocated: for L layers, width C, H heads, vocabulary V and N =
      * batchSize length rows, {@code N ((16 L + 8) C + L (H + 4) + 2)} numbers, and logits of as
-     * many rows, at most N, as make 13 million numbers, but at least one. If operands are rounded
+     * many rows, at most N, as make 52 million numbers, but at least one. If operands are rounded
      * to bfloat16, also {@code 2 N C + max(V, 4 C) C}. Next to it a pass takes some 10 N C for a
      * moment at a time.
      *
@@ -152,6 +152,11 @@ public final class Gpt2Backpropagation implements AutoCloseable {
             NDArray zero = kernels.callWithGradient(scratch, "zero", parameters).singletonOrThrow();
             collector.backward(zero);
         }
+    }
+
+    /** Returns the manager of the memory. */
+    NDManager manager() {
+        return manager;
     }
 
     /** Frees the memory. */

@@ -1,6 +1,5 @@
 package io.github.djlspectral.layers.gpt;
 
-import ai.djl.Device;
 import io.github.djlspectral.torch.TorchScript;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -13,8 +12,8 @@ final class Gpt2Kernels {
     private Gpt2Kernels() {}
 
     /** Returns the functions of {@code gpt2.py}. */
-    static TorchScript of(Gpt2Config config, Precision precision, Device device) {
-        return compiled("gpt2.py", config, ProductFormat.of(precision, device));
+    static TorchScript of(Gpt2Config config, ProductFormat format) {
+        return compiled("gpt2.py", config, format);
     }
 
     /** Returns the functions of {@code backpropagation.py}. */

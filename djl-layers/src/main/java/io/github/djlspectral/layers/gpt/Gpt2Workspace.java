@@ -13,8 +13,11 @@ import java.util.List;
  */
 record Gpt2Workspace(Gpt2Config config, int batchSize, int length, boolean rounded) {
 
-    /** The logits that are held at a time: work enough for a product. */
-    private static final int LOGITS = 13_000_000;
+    /**
+     * The logits that are held at a time. Each time the head's matrix is prepared for a product
+     * anew.
+     */
+    private static final int LOGITS = 52_000_000;
 
     Gpt2Workspace {
         if (batchSize < 1) {

@@ -11,9 +11,11 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.loss.SoftmaxCrossEntropyLoss;
+import io.github.djlspectral.torch.TorchScript;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class Gpt2NumericsTest extends Gpt2Fixture {
@@ -122,6 +124,34 @@ class Gpt2NumericsTest extends Gpt2Fixture {
         }
     }
 
+    @ParameterizedTest
+    @EnumSource(names = {"BFLOAT16", "ROUNDED"})
+    void bothFormsOfBfloat16AreCloseToFloat32(ProductFormat format) {
+        Gpt2Config config = new Gpt2Config(97, 32, 1, 4, 64, 0, true);
+        engine.setRandomSeed(5);
+        NDArray x = manager.randomNormal(new Shape(4, 32, 64));
+        Gpt2Parameters shapes = new Gpt2Parameters(config);
+        NDList layer = new NDList();
+        for (Parameter parameter : shapes.layers().get(0)) {
+            layer.add(manager.randomNormal(0, 0.1f, parameter.getShape(), DataType.FLOAT32));
+        }
+        TorchScript exact = Gpt2Kernels.of(config, ProductFormat.EXACT);
+        TorchScript rounded = Gpt2Kernels.of(config, format);
+        for (boolean gradient : new boolean[] {false, true}) {
+            NDArray expected = run(exact, gradient, x, layer).sub(x);
+            NDArray actual = run(rounded, gradient, x, layer).sub(x);
+            // What the layer adds, after four products of operands rounded to 2^-9.
+            assertThat(relativeError(actual, expected)).isBetween(1e-5, 2e-2);
+        }
+    }
+
+    private NDArray run(TorchScript kernels, boolean gradient, NDArray x, NDList layer) {
+        return (gradient
+                        ? kernels.callWithGradient(manager, "layer", x, layer)
+                        : kernels.call(manager, "layer", x, layer))
+                .singletonOrThrow();
+    }
+
     @Test
     void dropoutIsDeterminedByTheSeedAndOffInEvaluation() {
         Gpt2Config config = new Gpt2Config(11, 8, 1, 1, 512, 0.25f, true);
@@ -140,7 +170,7 @@ class Gpt2NumericsTest extends Gpt2Fixture {
     @Test
     void dropoutOfTheEmbeddingDropsItsShareAndScalesTheRest() {
         NDArray x =
-                Gpt2Kernels.of(DROPPING, Precision.FLOAT32, manager.getDevice())
+                Gpt2Kernels.of(DROPPING, ProductFormat.EXACT)
                         .callWithGradient(
                                 manager,
                                 "embed",
@@ -195,7 +225,7 @@ class Gpt2NumericsTest extends Gpt2Fixture {
 
     private NDArray runLayer(NDList parameters) {
         engine.setRandomSeed(5);
-        return Gpt2Kernels.of(DROPPING, Precision.FLOAT32, manager.getDevice())
+        return Gpt2Kernels.of(DROPPING, ProductFormat.EXACT)
                 .callWithGradient(
                         manager, "layer", manager.zeros(new Shape(4, 64, 1024)), parameters)
                 .singletonOrThrow();
