@@ -141,28 +141,28 @@ class Gpt2BackpropagationTest extends Gpt2Fixture {
         }
     }
 
-    @Test
-    void memoryIsFlatAndAsPredicted() {
-        for (Precision precision : Precision.values()) {
-            Gpt2 model = perturbed(SMALL, precision);
-            NDArray tokens = tokens(SMALL, new Shape(2, 5), 1);
-            Gpt2Backpropagation pass = backpropagation(model, tokens.getShape());
-            // V = 53, L = 3, H = 4, C = 32, N = 10, all rows of logits at a time.
-            long rounding = precision == Precision.BFLOAT16 ? 2 * 10 * 32 + 4 * 32 * 32 : 0;
-            long numbers = 10 * ((16 * 3 + 8) * 32 + 3 * (4 + 4) + 2) + 10 * 53 + rounding;
-            assertThat(pass.bytes()).isEqualTo(4 * numbers).isEqualTo(bytes(pass.manager()));
+    @ParameterizedTest
+    @EnumSource
+    void memoryIsFlatAndAsPredicted(Precision precision) {
+        Gpt2 model = perturbed(SMALL, precision);
+        assumeThat(Gpt2Backpropagation.supports(model, manager.getDevice())).isTrue();
+        NDArray tokens = tokens(SMALL, new Shape(2, 5), 1);
+        Gpt2Backpropagation pass = backpropagation(model, tokens.getShape());
+        // V = 53, L = 3, H = 4, C = 32, N = 10, all rows of logits at a time.
+        long rounding = precision == Precision.BFLOAT16 ? 2 * 10 * 32 + 4 * 32 * 32 : 0;
+        long numbers = 10 * ((16 * 3 + 8) * 32 + 3 * (4 + 4) + 2) + 10 * 53 + rounding;
+        assertThat(pass.bytes()).isEqualTo(4 * numbers).isEqualTo(bytes(pass.manager()));
+        pass.accumulate(store, tokens, tokens, 1);
+        int arrays = pass.manager().getManagedArrays().size();
+        int around = manager.getManagedArrays().size();
+        for (int i = 0; i < 1000; i++) {
             pass.accumulate(store, tokens, tokens, 1);
-            int arrays = pass.manager().getManagedArrays().size();
-            int around = manager.getManagedArrays().size();
-            for (int i = 0; i < 1000; i++) {
-                pass.accumulate(store, tokens, tokens, 1);
-            }
-            assertThat(pass.manager().getManagedArrays()).hasSize(arrays);
-            assertThat(manager.getManagedArrays()).hasSize(around);
-            assertThat(bytes(pass.manager())).isEqualTo(pass.bytes());
-            pass.close();
-            assertThat(pass.manager().isOpen()).isFalse();
         }
+        assertThat(pass.manager().getManagedArrays()).hasSize(arrays);
+        assertThat(manager.getManagedArrays()).hasSize(around);
+        assertThat(bytes(pass.manager())).isEqualTo(pass.bytes());
+        pass.close();
+        assertThat(pass.manager().isOpen()).isFalse();
     }
 
     private static long bytes(NDManager manager) {
