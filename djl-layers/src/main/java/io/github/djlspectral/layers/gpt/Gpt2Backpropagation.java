@@ -105,16 +105,25 @@ public final class Gpt2Backpropagation implements AutoCloseable {
     }
 
     /**
-     * Returns the bytes that are allocated: for L layers, width C, H heads, vocabulary V and N =
-     * batchSize length rows, {@code N ((16 L + 8) C + L (H + 4) + 2)} numbers, and logits of as
-     * many rows, at most N, as make 52 million numbers, but at least one. If operands are rounded
-     * to bfloat16, also {@code 2 N C + max(V, 4 C) C}. Next to it a pass takes some 10 N C for a
-     * moment at a time.
+     * Returns the bytes that the constructor allocates: for L layers, width C, H heads, vocabulary
+     * V and N = batchSize length rows, {@code N ((16 L + 8) C + L (H + 4) + 2)} numbers, and logits
+     * of as many rows, at most N, as make 52 million numbers, but at least one, so that chunks are
+     * equal. If operands are rounded to bfloat16, also {@code 2 N C + max(V, 4 C) C}. Next to it a
+     * pass takes some 4 N C numbers for a moment at a time.
      *
+     * @param config the shape of the model
+     * @param precision the format of its matrix products
+     * @param type the type of its weights
+     * @param batchSize the most sequences in a batch, at least 1
+     * @param length the most tokens in a sequence, in [1, context length]
      * @return the bytes
+     * @throws IllegalArgumentException if a number is out of its range
      */
-    public long bytes() {
-        return workspace.size() * memory.get(0).getDataType().getNumOfBytes();
+    public static long bytes(
+            Gpt2Config config, Precision precision, DataType type, int batchSize, int length) {
+        boolean rounded = ProductFormat.of(precision, Device.cpu()) == ProductFormat.ROUNDED;
+        Gpt2Workspace workspace = new Gpt2Workspace(config, batchSize, length, rounded);
+        return workspace.shapes().stream().mapToLong(Shape::size).sum() * type.getNumOfBytes();
     }
 
     /**

@@ -55,11 +55,6 @@ record Gpt2Workspace(Gpt2Config config, int batchSize, int length, boolean round
                 new Shape(rounded ? largest : 0));
     }
 
-    /** The number of elements of all arrays. */
-    long size() {
-        return shapes().stream().mapToLong(Shape::size).sum();
-    }
-
     void checkRoom(Shape tokens) {
         if (tokens.get(0) > batchSize || tokens.get(1) > length) {
             throw new IllegalArgumentException(
