@@ -105,6 +105,64 @@ def cross_entropy(h: Tensor, w: Tensor, y: Tensor, factor: float, rounded: Tenso
   dh.mul_(factor)
   return total
 
+# The workspace's part for n rows.
+def first_rows(w: List[Tensor], n: int) -> List[Tensor]:
+  x, h, qkv, y, f, g, m, s, dx, dh, wide, logits, slim, rounded = w
+  return [torch.narrow(x, 1, 0, n), torch.narrow(h, 1, 0, n), torch.narrow(qkv, 1, 0, n),
+      torch.narrow(y, 1, 0, n), torch.narrow(f, 1, 0, n), torch.narrow(g, 1, 0, n),
+      torch.narrow(m, 2, 0, n), torch.narrow(s, 1, 0, n), torch.narrow(dx, 0, 0, n),
+      torch.narrow(dh, 0, 0, n), torch.narrow(wide, 0, 0, n), logits, slim, rounded]
+
+# From tokens [b, t] to the end of the residual stream.
+def forward(tokens: Tensor, p: List[Tensor], w: List[Tensor]):
+  x, h, qkv, y, f, g, m, s, dx, dh, wide, logits, slim, rounded = w
+  b, k = torch.size(tokens, 0), 1 + $BIAS
+  x0 = torch.select(x, 0, 0)
+  torch.index_select(p[0], 0, torch.flatten(tokens), out=x0)
+  torch.unflatten(x0, 0, [b, -1]).add_(torch.narrow(p[1], 0, 0, torch.size(tokens, 1)))
+  for l in range(torch.size(y, 0)):
+    i = 2 + 6 * k * l
+    x0, x1, x2 = torch.unbind(torch.narrow(x, 0, 2 * l, 3))
+    h0, h1 = torch.unbind(torch.narrow(h, 0, 2 * l, 2))
+    m0, m1 = torch.unbind(torch.narrow(m, 0, 2 * l, 2))
+    ql, sl, yl = torch.select(qkv, 0, l), torch.select(s, 0, l), torch.select(y, 0, l)
+    fl, gl = torch.select(f, 0, l), torch.select(g, 0, l)
+    __torch__.layer_norm(x0, p, i, m0, h0)
+    __torch__.linear(h0, p, i + k, rounded, ql)
+    __torch__.attention(ql, b, sl, yl)
+    __torch__.add_linear(x0, __torch__.operand(yl, slim[0]), p, i + 2 * k, rounded, x1)
+    __torch__.layer_norm(x1, p, i + 3 * k, m1, h1)
+    __torch__.linear(h1, p, i + 4 * k, rounded, fl)
+    torch.gelu(fl, approximate="tanh", out=gl)
+    __torch__.add_linear(x1, __torch__.operand(gl, gl), p, i + 5 * k, rounded, x2)
+
+# From dx, the gradient at the end of the residual stream, to the embeddings.
+def backward(tokens: Tensor, p: List[Tensor], w: List[Tensor]):
+  x, h, qkv, y, f, g, m, s, dx, dh, wide, logits, slim, rounded = w
+  b, k = torch.size(tokens, 0), 1 + $BIAS
+  layers = torch.size(y, 0)
+  for j in range(layers):
+    l = layers - 1 - j
+    i = 2 + 6 * k * l
+    x0, x1 = torch.unbind(torch.narrow(x, 0, 2 * l, 2))
+    h0, h1 = torch.unbind(torch.narrow(h, 0, 2 * l, 2))
+    m0, m1 = torch.unbind(torch.narrow(m, 0, 2 * l, 2))
+    ql, sl, yl = torch.select(qkv, 0, l), torch.select(s, 0, l), torch.select(y, 0, l)
+    fl, gl = torch.select(f, 0, l), torch.select(g, 0, l)
+    __torch__.linear_backward(__torch__.operand(dx, slim[0]), gl, p, i + 5 * k, rounded, wide)
+    torch.gelu_backward(wide, fl, approximate="tanh", grad_input=wide)
+    __torch__.linear_backward(__torch__.operand(wide, wide), h1, p, i + 4 * k, rounded, dh)
+    __torch__.layer_norm_backward(dh, x1, p, i + 3 * k, m1, dx)
+    __torch__.linear_backward(
+        __torch__.operand(dx, slim[0]), __torch__.operand(yl, slim[1]), p, i + 2 * k, rounded, dh)
+    dq = torch.view(torch.narrow(torch.flatten(wide), 0, 0, torch.numel(ql)), torch.size(ql))
+    __torch__.attention_backward(dh, ql, b, sl, yl, dq)
+    __torch__.linear_backward(dq, h0, p, i + k, rounded, dh)
+    __torch__.layer_norm_backward(dh, x0, p, i, m0, dx)
+  p[0].grad.index_add_(0, torch.flatten(tokens), dx)
+  positions = torch.narrow(p[1].grad, 0, 0, torch.size(tokens, 1))
+  positions.add_(torch.sum(torch.unflatten(dx, 0, [b, -1]), [0]))
+
 class Kernels(Module):
   __parameters__ = []
   __buffers__ = []
@@ -129,65 +187,18 @@ class Kernels(Module):
   # what of it is normalised, h; queries, keys and values [L, N, 3 C]; attention y [L, N, C]; the
   # perceptron before and after GELU, f and g [L, N, 4 C]; m [2 L + 1, 2, N, 1]; s [L, N, H];
   # gradients dx and dh [N, C], wide [N, 4 C]; some rows of logits; and if operands are rounded, two
-  # of [N, C] and one as large as the largest weight.
+  # times [N, C] and as much as the largest weight.
   def accumulate(self, tokens: Tensor, targets: Tensor, p: List[Tensor], workspace: List[Tensor],
       factor: float) -> float:
-    x, h, qkv, y, f, g, m, s, dx, dh, wide, logits, slim, rounded = workspace
-    b, n, k = torch.size(tokens, 0), torch.numel(tokens), 1 + $BIAS
-    layers = torch.size(y, 0)
-    end = 2 + 6 * k * layers
-    dx, dh, wide = torch.narrow(dx, 0, 0, n), torch.narrow(dh, 0, 0, n), torch.narrow(wide, 0, 0, n)
-    slim0, slim1 = torch.unbind(slim)
-    x, h, m = torch.narrow(x, 1, 0, n), torch.narrow(h, 1, 0, n), torch.narrow(m, 2, 0, n)
-    qkv, y, s = torch.narrow(qkv, 1, 0, n), torch.narrow(y, 1, 0, n), torch.narrow(s, 1, 0, n)
-    f, g = torch.narrow(f, 1, 0, n), torch.narrow(g, 1, 0, n)
-    token = torch.flatten(tokens)
-
-    x0 = torch.select(x, 0, 0)
-    torch.index_select(p[0], 0, token, out=x0)
-    torch.unflatten(x0, 0, [b, -1]).add_(torch.narrow(p[1], 0, 0, n // b))
-    for l in range(layers):
-      i = 2 + 6 * k * l
-      x0, x1, x2 = torch.unbind(torch.narrow(x, 0, 2 * l, 3))
-      h0, h1 = torch.unbind(torch.narrow(h, 0, 2 * l, 2))
-      m0, m1 = torch.unbind(torch.narrow(m, 0, 2 * l, 2))
-      yl, fl, gl = torch.select(y, 0, l), torch.select(f, 0, l), torch.select(g, 0, l)
-      __torch__.layer_norm(x0, p, i, m0, h0)
-      __torch__.linear(h0, p, i + k, rounded, torch.select(qkv, 0, l))
-      __torch__.attention(torch.select(qkv, 0, l), b, torch.select(s, 0, l), yl)
-      __torch__.add_linear(x0, __torch__.operand(yl, slim0), p, i + 2 * k, rounded, x1)
-      __torch__.layer_norm(x1, p, i + 3 * k, m1, h1)
-      __torch__.linear(h1, p, i + 4 * k, rounded, fl)
-      torch.gelu(fl, approximate="tanh", out=gl)
-      __torch__.add_linear(x1, __torch__.operand(gl, gl), p, i + 5 * k, rounded, x2)
-
+    n, end = torch.numel(tokens), torch.len(p) - 1 - $BIAS
+    w = __torch__.first_rows(workspace, n)
+    __torch__.forward(tokens, p, w)
+    x, h, qkv, y, f, g, m, s, dx, dh, wide, logits, slim, rounded = w
     x0, h0, m0 = torch.select(x, 0, -1), torch.select(h, 0, -1), torch.select(m, 0, -1)
     __torch__.layer_norm(x0, p, end, m0, h0)
     target = torch.reshape(targets, [n, 1])
     total = __torch__.cross_entropy(h0, p[0], target, factor / n, rounded, logits, dh)
-    dx.zero_()
+    torch.zero_(dx)
     __torch__.layer_norm_backward(dh, x0, p, end, m0, dx)
-
-    for j in range(layers):
-      l = layers - 1 - j
-      i = 2 + 6 * k * l
-      x0, x1 = torch.unbind(torch.narrow(x, 0, 2 * l, 2))
-      h0, h1 = torch.unbind(torch.narrow(h, 0, 2 * l, 2))
-      m0, m1 = torch.unbind(torch.narrow(m, 0, 2 * l, 2))
-      yl, fl, gl = torch.select(y, 0, l), torch.select(f, 0, l), torch.select(g, 0, l)
-      __torch__.linear_backward(__torch__.operand(dx, slim0), gl, p, i + 5 * k, rounded, wide)
-      torch.gelu_backward(wide, fl, approximate="tanh", grad_input=wide)
-      __torch__.linear_backward(
-          __torch__.operand(wide, wide), h1, p, i + 4 * k, rounded, dh)
-      __torch__.layer_norm_backward(dh, x1, p, i + 3 * k, m1, dx)
-      __torch__.linear_backward(
-          __torch__.operand(dx, slim0), __torch__.operand(yl, slim1), p, i + 2 * k, rounded, dh)
-      ql, sl = torch.select(qkv, 0, l), torch.select(s, 0, l)
-      dq = torch.view(torch.narrow(torch.flatten(wide), 0, 0, torch.numel(ql)), torch.size(ql))
-      __torch__.attention_backward(dh, ql, b, sl, yl, dq)
-      __torch__.linear_backward(dq, h0, p, i + k, rounded, dh)
-      __torch__.layer_norm_backward(dh, x0, p, i, m0, dx)
-
-    p[0].grad.index_add_(0, token, dx)
-    torch.narrow(p[1].grad, 0, 0, n // b).add_(torch.sum(torch.unflatten(dx, 0, [b, -1]), [0]))
+    __torch__.backward(tokens, p, w)
     return float(total) / n
