@@ -14,7 +14,7 @@ import io.github.djlspectral.layers.gpt.Gpt2Config;
  * gradients   P
  * state       2 P for AdamW;  2 P - H for Muon
  * workspace   N ((2 L + 1) (2 C + 2) + L (12 C + h) + 6 C) + r V
- * passing     max(4 N C, 17 C^2 for Muon)
+ * passing     max(4 N C, 9 C^2 for Muon)
  * packing     3 million
  * </pre>
  *
@@ -29,7 +29,7 @@ import io.github.djlspectral.layers.gpt.Gpt2Config;
 record MemoryModel(GrowthPoint point, boolean muon) {
 
     private static final long FLOAT = 4;
-    private static final long LOGITS = 13_000_000;
+    private static final long LOGITS = 52_000_000;
     private static final long PACKING = 3_000_000;
 
     /** All parameters: embeddings, each layer's four matrices, and the biases and gains. */
@@ -71,7 +71,7 @@ record MemoryModel(GrowthPoint point, boolean muon) {
         return FLOAT * (point.tokens() * token + logits());
     }
 
-    /** Rows of logits, equal parts of at most 13 million numbers. */
+    /** Rows of logits, equal parts of at most 52 million numbers. */
     private long logits() {
         long vocabulary = point.config().vocabSize();
         long most = Math.max(1, LOGITS / vocabulary);
@@ -82,13 +82,12 @@ record MemoryModel(GrowthPoint point, boolean muon) {
     /**
      * What is made and freed again. In a layer's attention the gradients of queries, keys and
      * values, and beside them one of the stream; in Muon's update of a C x 4 C matrix what enters
-     * the polar map, the same without its denormal entries and what comes out (12 C^2), and five of
-     * the size of its Gram matrix.
+     * the polar map (4 C^2), and five of the size of its Gram matrix.
      */
     long passing() {
         long width = point.width();
         long backward = 4 * point.tokens() * width;
-        return FLOAT * (muon ? Math.max(backward, 17 * width * width) : backward);
+        return FLOAT * (muon ? Math.max(backward, 9 * width * width) : backward);
     }
 
     /** The most at a time. */
