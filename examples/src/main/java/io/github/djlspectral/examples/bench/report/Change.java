@@ -6,8 +6,8 @@ import org.apache.commons.math3.distribution.TDistribution;
 import org.apache.commons.math3.stat.StatUtils;
 
 /**
- * How much a quantity of which less is better has changed between two runs, from the means of their
- * rounds: iterations of one process have its memory layout and its minute in common, so that they
+ * How much a quantity of which less is better has changed between two runs, from what their rounds
+ * found: iterations of one process have its memory layout and its minute in common, so that they
  * are not independent.
  *
  * @param ratio new by old, of geometric means
@@ -22,15 +22,25 @@ record Change(double ratio, double low, double high) {
     /** On each side: one in a hundred unchanged quantities is taken for slower by chance. */
     private static final double SIGNIFICANCE = 0.01;
 
-    /** What the words below mean, for the report. */
-    static final String RULE =
-            "A regression is at least 5% more, and beyond noise: the 98% Welch interval of the"
-                    + " ratio, from the logarithms of the rounds' means, lies above 1, which 1 in"
-                    + " 100 unchanged quantities does by chance. Less than two rounds are not"
-                    + " judged.";
+    /**
+     * Returns what the words below mean.
+     *
+     * @param compared how many quantities are judged
+     */
+    static String rule(int compared) {
+        return String.format(
+                Locale.ROOT,
+                "A regression is at least 5%% more, and beyond noise: the 98%% Welch interval of the"
+                        + " ratio, from the logarithms of the rounds' times, lies above 1. By"
+                        + " chance alone that holds for 1 in 100, and less with the 5%%: at most"
+                        + " about %.1f of the %d compared here. Less than two rounds are not"
+                        + " judged.",
+                SIGNIFICANCE * compared,
+                compared);
+    }
 
     /**
-     * Compares the means of rounds.
+     * Compares what rounds found.
      *
      * @param before positive, at least one
      * @param after positive, at least one

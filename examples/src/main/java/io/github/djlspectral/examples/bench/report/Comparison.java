@@ -121,7 +121,7 @@ public final class Comparison {
         }
         lines.add("");
         lines.addAll(table.lines());
-        lines.addAll(List.of("", Change.RULE));
+        lines.addAll(List.of("", Change.rule(rows.size())));
         return lines;
     }
 

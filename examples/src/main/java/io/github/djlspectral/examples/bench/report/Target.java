@@ -50,6 +50,6 @@ record Target(String aim, Optional<Uncertain> value, double least, double larges
     private String verdict(Uncertain measured) {
         boolean held = measured.value() >= least && measured.value() <= largest;
         boolean open = measured.includes(least) || measured.includes(largest);
-        return (held ? "held" : "MISSED") + (open ? ", but within the margin" : "");
+        return (held ? "held" : "MISSED") + (open ? " (the limit is within the margin)" : "");
     }
 }

@@ -100,7 +100,7 @@ public final class BenchCommand implements Callable<Integer> {
             paramLabel = "<json>",
             description = {
                 "Older results: prints a table, also to compare.md in --out.",
-                "Worse is: 5%% more, and beyond the noise between rounds."
+                "Worse: at least 5%% more, and beyond the noise between rounds."
             })
     private Path compare;
 

@@ -17,6 +17,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 
@@ -48,6 +50,7 @@ class BenchCommandTest {
 
     /** Ctrl-C in the middle, then the same command with --resume. */
     @Test
+    @DisabledOnOs(OS.WINDOWS) // which has no signal that a process could answer
     void whatWasMeasuredBeforeAnInterruptionIsKept() throws IOException, InterruptedException {
         Path out = directory.resolve("out");
         Process process = start(out, 1000);
