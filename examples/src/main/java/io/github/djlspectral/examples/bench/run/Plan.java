@@ -3,13 +3,11 @@ package io.github.djlspectral.examples.bench.run;
 import io.github.djlspectral.examples.bench.Suite;
 import io.github.djlspectral.examples.bench.report.Key;
 import io.github.djlspectral.examples.data.BadInputException;
-import java.io.InputStream;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
 /** Everything to measure in a round, in order. */
@@ -32,9 +30,17 @@ final class Plan implements AutoCloseable {
      */
     record Choice(List<Suite> suites, Pattern only, boolean quick, Integer threads, String python) {
 
-        private boolean takes(Key key, String method) {
-            return suites.contains(key.suite())
-                    && (only.matcher(key.toString()).find() || only.matcher(method).find());
+        private boolean takes(Key key) {
+            return suites.contains(key.suite()) && only.matcher(key.toString()).find();
+        }
+
+        private boolean takes(JmhBenchmark benchmark) {
+            return takes(benchmark.key()) || takesByMethod(benchmark);
+        }
+
+        private boolean takesByMethod(JmhBenchmark benchmark) {
+            return suites.contains(benchmark.key().suite())
+                    && only.matcher(benchmark.method()).find();
         }
     }
 
@@ -45,7 +51,7 @@ final class Plan implements AutoCloseable {
      * @throws BadInputException if there is nothing to measure
      */
     Plan(Choice choice, PrintStream log) {
-        process = new PythonProcess(choice.python, script());
+        process = new PythonProcess(choice.python, Plan.class.getResource(SCRIPT));
         peer = peer(choice);
         contestants = contestants(choice, log);
         if (contestants.isEmpty()) {
@@ -57,11 +63,6 @@ final class Plan implements AutoCloseable {
                             + choice.suites
                             + " has in its name; see --list");
         }
-    }
-
-    private static InputStream script() {
-        InputStream script = Plan.class.getResourceAsStream(SCRIPT);
-        return script == null ? InputStream.nullInputStream() : script;
     }
 
     private PythonPeer peer(Choice choice) {
@@ -84,12 +85,23 @@ final class Plan implements AutoCloseable {
                         ? List.of()
                         : List.of("-D" + Machine.THREADS + "=" + choice.threads);
         JmhSettings settings = new JmhSettings(choice.quick, arguments, log);
-        List<Contestant> all = new ArrayList<>();
-        new JmhCatalog(settings)
-                .all().stream().filter(b -> choice.takes(b.key(), b.method())).forEach(all::add);
-        Predicate<PythonContestant> taken = contestant -> choice.takes(contestant.key(), "");
-        peer.contestants().stream().filter(taken).forEach(all::add);
+        List<JmhBenchmark> ours =
+                new JmhCatalog(settings).all().stream().filter(choice::takes).toList();
+        // a method's name means its rivals too
+        List<JmhBenchmark> named = ours.stream().filter(choice::takesByMethod).toList();
+        List<Contestant> all = new ArrayList<>(ours);
+        peer.contestants().stream()
+                .filter(
+                        python ->
+                                choice.takes(python.key())
+                                        || named.stream().anyMatch(b -> isRival(b, python)))
+                .forEach(all::add);
         return bySubject(all);
+    }
+
+    private static boolean isRival(Contestant one, Contestant other) {
+        return one.key().suite() == other.key().suite()
+                && one.key().subject().equals(other.key().subject());
     }
 
     /** Makes neighbours of those that are compared, so that the machine is the same for them. */

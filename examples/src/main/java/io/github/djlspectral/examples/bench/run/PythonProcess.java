@@ -4,6 +4,7 @@ import io.github.djlspectral.examples.data.BadInputException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -23,15 +24,15 @@ final class PythonProcess implements AutoCloseable {
      * Writes a script to a temporary file.
      *
      * @param python the interpreter, a name on the path or a file
-     * @param script its text
+     * @param script where its text is
      * @throws UncheckedIOException if there is no room for it
      */
-    PythonProcess(String python, InputStream script) {
+    PythonProcess(String python, URL script) {
         this.python = python;
-        try {
+        try (InputStream text = script.openStream()) {
             directory = Files.createTempDirectory("djl-spectral-bench");
             this.script = directory.resolve("peer.py");
-            Files.copy(script, this.script);
+            Files.copy(text, this.script);
         } catch (IOException e) {
             throw new UncheckedIOException("Cannot write a temporary file (" + e + ")", e);
         }

@@ -5,9 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.djlspectral.examples.bench.Suite;
 import io.github.djlspectral.examples.bench.report.Key;
 import io.github.djlspectral.examples.bench.report.Round;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
+import java.io.UncheckedIOException;
+import java.net.URL;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -38,7 +39,7 @@ class PythonPeerTest {
     }
 
     @Test
-    void whatIsListedIsMeasured() throws IOException {
+    void whatIsListedIsMeasured() {
         PythonPeer peer =
                 ask(
                         LIST
@@ -104,8 +105,13 @@ class PythonPeerTest {
         return PythonPeer.ask(process, List.of("--threads", "2"));
     }
 
-    private ByteArrayInputStream script(String text) {
-        String filled = text.replace("DIR", directory.toString());
-        return new ByteArrayInputStream(filled.getBytes(StandardCharsets.UTF_8));
+    private URL script(String text) {
+        Path file = directory.resolve("script");
+        try {
+            Files.writeString(file, text.replace("DIR", directory.toString()));
+            return file.toUri().toURL();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 }
