@@ -98,6 +98,15 @@ class BenchmarksTest {
     }
 
     @Test
+    void gradientGrowth() {
+        GradientGrowthBenchmark benchmark = new GradientGrowthBenchmark();
+        benchmark.point = "context=4";
+        benchmark.create();
+        benchmark.gradients();
+        benchmark.close();
+    }
+
+    @Test
     void muonGrowth() {
         MuonGrowthBenchmark benchmark = new MuonGrowthBenchmark();
         benchmark.point = "width=64";
