@@ -27,8 +27,7 @@ import org.openjdk.jmh.results.ScalarResult;
  *   <li>{@value #PREDICTED}: what the benchmark's own share should be, if it said so.
  * </ul>
  *
- * <p>And of Muon {@value #POLAR_ERROR}: the largest difference from 1 among all singular values of
- * the polar factor that it makes of a dense random matrix of the same shape.
+ * <p>And of Muon {@value #POLAR_ERROR}: {@link PolarError} for a matrix of the same shape.
  */
 public final class MemoryProfiler implements InternalProfiler {
 

@@ -113,7 +113,7 @@ public class OptimizerStepBenchmark {
     public void close() {
         MemoryProfiler.notePeak();
         if (trained.size() == 1 && measured instanceof Muon spectral) {
-            MemoryProfiler.tellPolarError(PolarRange.measure(spectral.getMap(), weights).error());
+            MemoryProfiler.tellPolarError(PolarError.of(spectral.getMap(), weights));
         }
         List.of(muon, newtonSchulz, freon, kaon, truncatedSgd, adamW)
                 .forEach(StatefulOptimizer::close);

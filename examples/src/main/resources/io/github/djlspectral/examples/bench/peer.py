@@ -221,13 +221,15 @@ def pseudorandom(rows, columns):
 
 
 def polar_error(rows, columns):
-    """The largest difference from 1 among the singular values of what Muon makes of a gradient."""
+    """How exact the polar factor is that Muon makes of a gradient; polar_error.py has the words."""
     weight = nn.Parameter(torch.zeros(rows, columns))
-    weight.grad = pseudorandom(rows, columns)
+    weight.grad = g = pseudorandom(rows, columns)
     torch.optim.Muon([weight], lr=1, weight_decay=0, momentum=0, nesterov=False).step()
     x = weight.detach().double() / max(1, rows / columns) ** 0.5  # without the update's scale
-    gram = x @ x.T if rows < columns else x.T @ x
-    values = torch.linalg.eigvalsh(gram).clamp(min=0).sqrt()
+    g, x = (g.double(), x) if rows <= columns else (g.double().T, x.T)
+    squares, u = torch.linalg.eigh(g @ g.T)
+    y = u[:, squares >= 1e-4 * squares.max()].T @ x
+    values = torch.linalg.eigvalsh(y @ y.T).clamp(min=0).sqrt()
     return (values - 1).abs().max().item()
 
 

@@ -4,16 +4,20 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.djlspectral.optim.SpectralMap;
-import io.github.djlspectral.optim.diagnostics.Spectrum;
+import io.github.djlspectral.torch.TorchScript;
 import java.util.Arrays;
 
 /**
- * How exact a polar factor is: all its singular values should be 1.
- *
- * @param smallest the smallest singular value
- * @param largest the largest
+ * How exact a polar factor is: all its singular values s should be 1. The error is the largest |s -
+ * 1| in the directions in which the matrix itself is at least a hundredth as large as in its
+ * largest; a direction without any gradient has no polar factor.
  */
-record PolarRange(double smallest, double largest) {
+final class PolarError {
+
+    private static final TorchScript KERNELS =
+            TorchScript.ofResources(PolarError.class, "polar_error.py");
+
+    private PolarError() {}
 
     /**
      * Measures a map on a dense matrix of pseudorandom numbers, the same on every machine and in
@@ -22,17 +26,22 @@ record PolarRange(double smallest, double largest) {
      * @param map the map
      * @param shape rows x columns
      */
-    static PolarRange measure(SpectralMap map, String shape) {
+    static double of(SpectralMap map, String shape) {
         int[] sides = Arrays.stream(shape.split("x")).mapToInt(Integer::parseInt).toArray();
         float[] numbers = new float[sides[0] * sides[1]];
         for (int i = 0; i < numbers.length; i++) {
             numbers[i] = number(i);
         }
-        try (NDManager manager = NDManager.newBaseManager("PyTorch");
-                NDArray matrix = manager.create(numbers, new Shape(sides[0], sides[1]));
-                NDArray factor = map.apply(matrix)) {
-            Spectrum spectrum = Spectrum.of(factor);
-            return new PolarRange(spectrum.smallest(), spectrum.largest());
+        boolean tall = sides[0] > sides[1];
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDArray matrix = manager.create(numbers, new Shape(sides[0], sides[1]));
+            NDArray factor = map.apply(matrix);
+            factor.attach(manager);
+            return KERNELS.callDouble(
+                    manager,
+                    "error",
+                    tall ? matrix.transpose() : matrix,
+                    tall ? factor.transpose() : factor);
         }
     }
 
@@ -43,10 +52,5 @@ record PolarRange(double smallest, double largest) {
         z = (z ^ z >>> 27) * 0x94D049BB133111EBL;
         z ^= z >>> 31;
         return (z >>> 40) / (float) (1 << 23) - 1;
-    }
-
-    /** The largest difference from 1. */
-    double error() {
-        return Math.max(Math.abs(1 - smallest), Math.abs(largest - 1));
     }
 }
