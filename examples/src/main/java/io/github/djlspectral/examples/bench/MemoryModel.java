@@ -14,7 +14,7 @@ import io.github.djlspectral.layers.gpt.Gpt2Config;
  * gradients   P
  * state       2 P for AdamW;  2 P - H for Muon
  * workspace   N ((2 L + 1) (2 C + 2) + L (12 C + h) + 6 C) + r V
- * passing     max(4 N C, 9 C^2 for Muon)
+ * passing     4 N C, and 10 C^2 for Muon
  * packing     3 million
  * </pre>
  *
@@ -82,12 +82,13 @@ record MemoryModel(GrowthPoint point, boolean muon) {
     /**
      * What is made and freed again. In a layer's attention the gradients of queries, keys and
      * values, and beside them one of the stream; in Muon's update of a C x 4 C matrix what enters
-     * the polar map (4 C^2), and five of the size of its Gram matrix.
+     * the polar map (4 C^2), and six of the size of its Gram matrix: that, its Cholesky factor, the
+     * inverse and the product of two steps. One comes after the other, but blocks of less than 32
+     * MiB stay with the process, in pieces that the next does not fit into.
      */
     long passing() {
         long width = point.width();
-        long backward = 4 * point.tokens() * width;
-        return FLOAT * (muon ? Math.max(backward, 9 * width * width) : backward);
+        return FLOAT * (4 * point.tokens() * width + (muon ? 10 * width * width : 0));
     }
 
     /** The most at a time. */

@@ -74,7 +74,7 @@ class MemoryModelTest {
     @Test
     void countsThePeak() {
         assertThat(adamW.passing()).isEqualTo(FLOAT * 4 * 8 * 64);
-        assertThat(muon.passing()).isEqualTo(FLOAT * 9 * 64 * 64);
+        assertThat(muon.passing()).isEqualTo(FLOAT * (4 * 8 * 64 + 10 * 64 * 64));
         assertThat(muon.peak())
                 .isEqualTo(
                         muon.weights()
