@@ -53,7 +53,7 @@ public class Gpt2LayerBenchmark {
         LoadedEngine.start().close();
         Gpt2Config config = new Gpt2Config(VOCABULARY, 1024, 1, width / 64, width, 0, true);
         Gpt2 gpt2 = Gpt2.builder().setConfig(config).optPrecision(precision).build();
-        training = new Gpt2Training(gpt2, VOCABULARY, Optimizer.adamW().build(), true);
+        training = Gpt2Training.of(gpt2, Optimizer.adamW().build(), Gpt2Training.BATCH);
     }
 
     /** Frees it. */

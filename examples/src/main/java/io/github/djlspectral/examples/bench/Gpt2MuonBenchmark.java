@@ -48,7 +48,7 @@ public class Gpt2MuonBenchmark {
         LoadedEngine.start().close();
         Gpt2 gpt2 = Gpt2.builder().setConfig(config).build();
         muon = Muon.builder().optRouting(ParameterRouting.of(gpt2)).build();
-        training = new Gpt2Training(gpt2, config.vocabSize(), muon, true);
+        training = Gpt2Training.of(gpt2, muon, Gpt2Training.BATCH);
     }
 
     /** Frees it. */

@@ -40,13 +40,17 @@ import org.openjdk.jmh.annotations.Warmup;
         against = {"PyTorch, float32", "PyTorch, bfloat16", "DJL blocks"})
 public class Gpt2StepBenchmark {
 
+    private static final String AUTOGRAD = "ours by autograd, float32";
     private static final String FLOAT32 = "ours, float32";
     private static final String BFLOAT16 = "ours, bfloat16";
     private static final String BLOCKS = "DJL blocks";
     private static final String STOCK = "DJL blocks, DJL AdamW";
 
-    /** What to train: ours by precision, or the same model of DJL's stock blocks, float32. */
-    @Param({FLOAT32, BFLOAT16, BLOCKS, STOCK})
+    /**
+     * What to train: ours by precision, with the gradient computed as in training or by autograd,
+     * or the same model of DJL's stock blocks, float32, with our AdamW or DJL's.
+     */
+    @Param({FLOAT32, BFLOAT16, AUTOGRAD, BLOCKS, STOCK})
     public String contender;
 
     /** The model. */
@@ -60,20 +64,28 @@ public class Gpt2StepBenchmark {
     public void create() {
         LoadedEngine.start().close();
         ours = DecoupledAdamW.builder().build();
-        Optimizer adamW = contender.equals(STOCK) ? Optimizer.adamW().build() : ours;
-        boolean fusedLoss = contender.equals(FLOAT32) || contender.equals(BFLOAT16);
-        training = new Gpt2Training(block(), config.vocabSize(), adamW, fusedLoss);
+        training =
+                switch (contender) {
+                    case FLOAT32 -> ours(Precision.FLOAT32);
+                    case BFLOAT16 -> ours(Precision.BFLOAT16);
+                    case AUTOGRAD ->
+                            Gpt2Training.byAutograd(
+                                    gpt2(Precision.FLOAT32), ours, Gpt2Training.BATCH);
+                    case BLOCKS -> stock(ours);
+                    default -> stock(Optimizer.adamW().build());
+                };
     }
 
-    private Block block() {
-        return switch (contender) {
-            case FLOAT32 -> gpt2(Precision.FLOAT32);
-            case BFLOAT16 -> gpt2(Precision.BFLOAT16);
-            default -> new ComposedGpt2(config, Activation::gelu);
-        };
+    private Gpt2Training ours(Precision precision) {
+        return Gpt2Training.of(gpt2(precision), ours, Gpt2Training.BATCH);
     }
 
-    private Block gpt2(Precision precision) {
+    private Gpt2Training stock(Optimizer optimizer) {
+        Block blocks = new ComposedGpt2(config, Activation::gelu);
+        return Gpt2Training.stock(blocks, config.vocabSize(), optimizer, Gpt2Training.BATCH);
+    }
+
+    private Gpt2 gpt2(Precision precision) {
         return Gpt2.builder().setConfig(config).optPrecision(precision).build();
     }
 
