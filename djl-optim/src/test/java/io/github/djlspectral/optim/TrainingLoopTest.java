@@ -100,12 +100,12 @@ class TrainingLoopTest {
     @Test
     void memoryIsFlatOverAThousandSteps() throws IOException {
         try (Model model = Model.newInstance("mlp", "PyTorch")) {
-            model.setBlock(network(192));
+            model.setBlock(network(256));
             try (Muon muon = Muon.builder().build();
                     Trainer trainer = model.newTrainer(config(muon))) {
                 trainer.initialize(new Shape(1, INPUTS));
                 NDManager manager = model.getNDManager();
-                NDArray inputs = manager.randomNormal(new Shape(64, INPUTS));
+                NDArray inputs = manager.randomNormal(new Shape(256, INPUTS));
                 NDArray labels = inputs.argMax(1).mod(CLASSES);
                 int arrays = 0;
                 long resident = 0;
@@ -119,9 +119,10 @@ class TrainingLoopTest {
                     }
                 }
                 assertThat(arraysInReach(trainer)).isEqualTo(arrays);
-                // From here a leak of one hidden matrix a step would be 73 MB, of one activation
-                // 25 MB. The JVM's heap is all resident from the start.
-                assertThat(residentKilobytes() - resident).isLessThan(16 * 1024);
+                // From here a leak of one hidden matrix or one activation a step would be 131 MB.
+                // The
+                // JVM's heap is all resident from the start; its compiler took up to 26 MB.
+                assertThat(residentKilobytes() - resident).isLessThan(64 * 1024);
             }
         }
     }
