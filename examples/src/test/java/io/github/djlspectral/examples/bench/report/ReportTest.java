@@ -85,6 +85,7 @@ class ReportTest {
         }
         for (int batch = 1; batch <= 8; batch *= 2) {
             double time = 0.1 * Math.pow(batch, 0.99);
+            results.add(Suite.GROWTH, "batch=" + batch, "gradients alone", time);
             results.addWithMemory(
                     Suite.GROWTH,
                     "batch=" + batch,
