@@ -28,9 +28,9 @@ import java.util.Objects;
  * }</pre>
  *
  * <p>Autograd takes new memory for each intermediate result, which on a CPU costs more than filling
- * it; computes each weight's gradient before it adds it; and keeps more of the forward pass than is
- * needed. With {@link Precision#BFLOAT16} operands of products with weights are rounded and
- * everything else is of the weights' type. For use by one thread at a time.
+ * it, and computes each weight's gradient before it adds it. With {@link Precision#BFLOAT16}
+ * operands of products with weights are rounded and everything else is of the weights' type. For
+ * use by one thread at a time.
  */
 public final class Gpt2Backpropagation implements AutoCloseable {
 

@@ -28,8 +28,8 @@ def linear_backward(dy: Tensor, x: Tensor, p: List[Tensor], i: int, rounded: Ten
     p[i + 1].grad.add_(torch.sum(dy, [0]))
   torch.mm(dy, __torch__.operand(p[i], rounded), out=dx)
 
-# y = the rows of x [n, C] with mean 0 and variance 1, scaled and shifted, as an operand; m becomes
-# their means and m[1] the reciprocals of their deviations, [2, n, 1].
+# y = the rows of x [n, C] with mean 0 and variance 1, scaled and shifted, as an operand; m[0]
+# becomes their means and m[1] the reciprocals of their deviations, [2, n, 1].
 def layer_norm(x: Tensor, p: List[Tensor], i: int, m: Tensor, y: Tensor):
   shift: Optional[Tensor] = None
   if $BIAS == 1:
