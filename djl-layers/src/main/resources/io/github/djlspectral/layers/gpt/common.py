@@ -22,7 +22,7 @@ def operand(x: Tensor, y: Tensor) -> Tensor:
   y = torch.view(torch.narrow(torch.flatten(y), 0, 0, torch.numel(x)), torch.size(x))
   # In blocks of rows, so that what lies between the two conversions stays in a cache.
   n = torch.size(x, 0)
-  rows = 1 + 250000 // torch.size(x, 1)
+  rows = 1 + 1000000 // torch.size(x, 1)
   for i in range((n + rows - 1) // rows):
     size = min(rows, n - i * rows)
     rounded = torch.to(torch.narrow(x, 0, i * rows, size), 15)
