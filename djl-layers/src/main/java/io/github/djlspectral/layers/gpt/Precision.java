@@ -12,10 +12,31 @@ public enum Precision {
      *
      * <p>On other CPUs operands of products with weights are rounded to bfloat16 and multiplied in
      * float32, which is as fast as float32 but for the rounding: a product of two bfloat16 numbers
-     * is exact in float32. Results, attention and GELU are then not rounded. The first use in a
-     * process measures for some 50 ms which it is to be; the system property {@code
-     * djlspectral.bfloat16}, {@code native} or {@code rounded}, decides it instead, so that a run
-     * continues in the arithmetic in which it began.
+     * is exact in float32. Results, attention and GELU are then not rounded. {@link
+     * #bfloat16Products} tells which it is in this process and how to decide it.
      */
-    BFLOAT16
+    BFLOAT16;
+
+    /**
+     * The system property {@value} that decides how {@link #BFLOAT16} multiplies on CPUs: {@code
+     * native}, in bfloat16, or {@code rounded}, rounded operands in float32. It is read at each
+     * use; an {@link IllegalArgumentException} names any other value. To set it before a model is
+     * used is to continue a run in the arithmetic in which it began.
+     */
+    public static final String BFLOAT16_PROPERTY = "djlspectral.bfloat16";
+
+    /**
+     * Returns how {@link #BFLOAT16} multiplies on CPUs in this process: as {@link
+     * #BFLOAT16_PROPERTY} says, or without it, as is measured to be the faster way. The first use
+     * measures, for some 50 ms; all later ones in the process agree with it. GPUs always multiply
+     * in bfloat16.
+     *
+     * @return {@code native} or {@code rounded}, a value that the property takes
+     * @throws IllegalArgumentException if the property has another value
+     */
+    public static String bfloat16Products() {
+        return ProductFormat.onCpu() == ProductFormat.BFLOAT16
+                ? ProductFormat.NATIVE_NAME
+                : ProductFormat.ROUNDED_NAME;
+    }
 }

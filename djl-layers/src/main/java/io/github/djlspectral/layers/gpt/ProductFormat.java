@@ -18,36 +18,51 @@ enum ProductFormat {
     /** In the type of the weights, of operands rounded to bfloat16. */
     ROUNDED;
 
-    private static final String CHOICE = "djlspectral.bfloat16";
+    /** The values of {@link Precision#BFLOAT16_PROPERTY}. */
+    static final String NATIVE_NAME = "native";
+
+    static final String ROUNDED_NAME = "rounded";
 
     // Where bfloat16 is hardly faster, its conversions and the rounding of results do not pay.
     private static final double WORTHWHILE = 1.2;
+
+    private static ProductFormat faster;
 
     static ProductFormat of(Precision precision, Device device) {
         if (precision == Precision.FLOAT32) {
             return EXACT;
         }
-        return device.isGpu() ? BFLOAT16 : OnCpu.CHOSEN;
+        return device.isGpu() ? BFLOAT16 : onCpu();
     }
 
-    /**
-     * Returns what a user chose for CPUs, or without a choice, null, what is measured to be fast.
-     */
-    static ProductFormat onCpu(String choice) {
+    /** Returns what the user chose for CPUs, or without a choice what is measured to be fast. */
+    static ProductFormat onCpu() {
+        String choice = System.getProperty(Precision.BFLOAT16_PROPERTY);
         if (choice == null) {
             return measured();
         }
         return switch (choice) {
-            case "native" -> BFLOAT16;
-            case "rounded" -> ROUNDED;
+            case NATIVE_NAME -> BFLOAT16;
+            case ROUNDED_NAME -> ROUNDED;
             default ->
                     throw new IllegalArgumentException(
-                            CHOICE + " must be native or rounded, got " + choice);
+                            "The system property "
+                                    + Precision.BFLOAT16_PROPERTY
+                                    + " must be native or rounded, got "
+                                    + choice);
         };
     }
 
+    /** Measures once per process, so that all models agree. */
+    private static synchronized ProductFormat measured() {
+        if (faster == null) {
+            faster = measure();
+        }
+        return faster;
+    }
+
     /** Compares the best of a few products of each kind, of 5 ms or so, in turns. */
-    private static ProductFormat measured() {
+    private static ProductFormat measure() {
         TorchScript single = product(EXACT);
         TorchScript half = product(BFLOAT16);
         try (NDManager manager = Engine.getEngine("PyTorch").newBaseManager(Device.cpu());
@@ -77,10 +92,5 @@ enum ProductFormat {
         long start = System.nanoTime();
         script.call(a.getManager(), "product", a, b).close();
         return System.nanoTime() - start;
-    }
-
-    /** Chosen once per process, when first asked for, so that all models agree. */
-    private static final class OnCpu {
-        static final ProductFormat CHOSEN = onCpu(System.getProperty(CHOICE));
     }
 }

@@ -227,18 +227,6 @@ class Gpt2BackpropagationTest extends Gpt2Fixture {
         }
     }
 
-    @Test
-    void theFormOfBfloat16CanBeChosen() {
-        assertThat(ProductFormat.onCpu("native")).isEqualTo(ProductFormat.BFLOAT16);
-        assertThat(ProductFormat.onCpu("rounded")).isEqualTo(ProductFormat.ROUNDED);
-        assertThat(ProductFormat.onCpu(null)).isIn(ProductFormat.BFLOAT16, ProductFormat.ROUNDED);
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> ProductFormat.onCpu("fast"))
-                .withMessage("djlspectral.bfloat16 must be native or rounded, got fast");
-        assertThat(ProductFormat.of(Precision.BFLOAT16, Device.gpu()))
-                .isEqualTo(ProductFormat.BFLOAT16);
-    }
-
     private static void compareGradients(Gpt2 actual, Gpt2 exact, double tolerance) {
         List<Parameter> mine = actual.getParameters().values();
         for (int i = 0; i < mine.size(); i++) {
