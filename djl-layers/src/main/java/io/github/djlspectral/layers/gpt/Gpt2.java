@@ -134,7 +134,11 @@ public final class Gpt2 extends AbstractBlock {
         NDList values = values(parameterStore, weights.all(), tokens, false);
         NDList memory = new NDList(caches.stream().map(KeyValueCache::array).toList());
         long[] lengths = caches.stream().mapToLong(KeyValueCache::length).toArray();
-        NDArray logits = call(false, "decode", tokens, values, memory, lengths);
+        NDManager manager = tokens.getManager();
+        NDArray logits =
+                Gpt2Kernels.of(config.withDropout(0), format(manager).withoutRounding())
+                        .call(manager, "decode", tokens, values, memory, lengths)
+                        .singletonOrThrow();
         caches.forEach(cache -> cache.grow((int) tokens.getShape().get(1)));
         return logits;
     }
@@ -181,12 +185,15 @@ public final class Gpt2 extends AbstractBlock {
     private NDArray call(boolean training, String function, Object... arguments) {
         NDManager manager = ((NDArray) arguments[0]).getManager();
         Gpt2Config constants = training ? config : config.withDropout(0);
-        ProductFormat format = ProductFormat.of(precision, manager.getDevice());
-        TorchScript kernels = Gpt2Kernels.of(constants, format);
+        TorchScript kernels = Gpt2Kernels.of(constants, format(manager));
         return (training
                         ? kernels.callWithGradient(manager, function, arguments)
                         : kernels.call(manager, function, arguments))
                 .singletonOrThrow();
+    }
+
+    private ProductFormat format(NDManager manager) {
+        return ProductFormat.of(precision, manager.getDevice());
     }
 
     private static NDList values(

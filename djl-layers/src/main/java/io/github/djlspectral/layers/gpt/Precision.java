@@ -12,7 +12,8 @@ public enum Precision {
      *
      * <p>On other CPUs operands of products with weights are rounded to bfloat16 and multiplied in
      * float32, which is as fast as float32 but for the rounding: a product of two bfloat16 numbers
-     * is exact in float32. Results, attention and GELU are then not rounded. {@link
+     * is exact in float32. Results, attention and GELU are then not rounded, and {@link Gpt2#next}
+     * rounds nothing at all: one row is multiplied sooner than the weight is rounded. {@link
      * #bfloat16Products} tells which it is in this process and how to decide it.
      */
     BFLOAT16;

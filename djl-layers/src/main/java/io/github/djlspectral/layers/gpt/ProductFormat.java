@@ -35,6 +35,16 @@ enum ProductFormat {
         return device.isGpu() ? BFLOAT16 : onCpu();
     }
 
+    /**
+     * Returns the format for {@link Gpt2#next}. Rounding brings training near what other devices
+     * compute; there it would only cost: a weight takes longer to round than to multiply by one
+     * row, and a prompt, whose many rows would hide that, has to leave the same keys and values
+     * behind.
+     */
+    ProductFormat withoutRounding() {
+        return this == ROUNDED ? EXACT : this;
+    }
+
     /** Returns what the user chose for CPUs, or without a choice what is measured to be fast. */
     static ProductFormat onCpu() {
         String choice = System.getProperty(Precision.BFLOAT16_PROPERTY);

@@ -2,6 +2,7 @@ package io.github.djlspectral.layers.gpt;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
@@ -58,9 +59,21 @@ class KeyValueCacheTest extends Gpt2Fixture {
         for (int i = 0; i < 16; i++) {
             NDArray next = model.next(store, tokens.get(columns(i, i + 1)), caches);
             assertThat(next.getDataType()).isEqualTo(DataType.FLOAT32);
-            // A sum in another order may round to the neighbour, 2^-8 away, in each of 3 layers.
-            assertThat(relativeError(next, whole.get(":," + i))).isLessThan(2e-2);
+            // A sum in another order may round to the neighbour, 2^-8 away, or nothing is rounded
+            // here, in each of 3 layers with 4 products each: 12 errors of 2^-8 at most.
+            assertThat(relativeError(next, whole.get(":," + i))).isLessThan(12.0 / 256);
         }
+    }
+
+    @Test
+    void whereOperandsAreRoundedInferenceIsExact() {
+        assumeThat(ProductFormat.of(Precision.BFLOAT16, manager.getDevice()))
+                .isEqualTo(ProductFormat.ROUNDED);
+        Gpt2 rounded = perturbed(SMALL, Precision.BFLOAT16);
+        Gpt2 exact = perturbed(SMALL, Precision.FLOAT32);
+        NDArray tokens = tokens(SMALL, new Shape(1, 9), 1);
+        NDArray next = rounded.next(store, tokens, List.of(cache(rounded, 9)));
+        assertThat(next).isEqualTo(exact.next(store, tokens, List.of(cache(exact, 9))));
     }
 
     @Test
