@@ -52,6 +52,11 @@ public final class Gpt2Backpropagation implements AutoCloseable {
      * @throws ai.djl.nn.UninitializedParameterException if the model is not initialised
      */
     public Gpt2Backpropagation(Gpt2 model, NDManager manager, int batchSize, int length) {
+        this(model, manager, batchSize, length, Gpt2Workspace.MOST_LOGITS);
+    }
+
+    /** With another limit to the logits that are held at a time. */
+    Gpt2Backpropagation(Gpt2 model, NDManager manager, int batchSize, int length, int mostLogits) {
         String obstacle = obstacle(model, manager.getDevice());
         if (obstacle != null) {
             throw new IllegalArgumentException(
@@ -61,7 +66,11 @@ public final class Gpt2Backpropagation implements AutoCloseable {
         ProductFormat format = ProductFormat.of(model.precision(), manager.getDevice());
         workspace =
                 new Gpt2Workspace(
-                        model.getConfig(), batchSize, length, format == ProductFormat.ROUNDED);
+                        model.getConfig(),
+                        batchSize,
+                        length,
+                        format == ProductFormat.ROUNDED,
+                        mostLogits);
         DataType type = model.weights().tokenEmbedding().getArray().getDataType();
         kernels = Gpt2Kernels.backpropagation(model.getConfig(), format);
         this.manager = manager.newSubManager();
@@ -122,7 +131,8 @@ public final class Gpt2Backpropagation implements AutoCloseable {
     public static long bytes(
             Gpt2Config config, Precision precision, DataType type, int batchSize, int length) {
         boolean rounded = ProductFormat.of(precision, Device.cpu()) == ProductFormat.ROUNDED;
-        Gpt2Workspace workspace = new Gpt2Workspace(config, batchSize, length, rounded);
+        Gpt2Workspace workspace =
+                new Gpt2Workspace(config, batchSize, length, rounded, Gpt2Workspace.MOST_LOGITS);
         return workspace.shapes().stream().mapToLong(Shape::size).sum() * type.getNumOfBytes();
     }
 

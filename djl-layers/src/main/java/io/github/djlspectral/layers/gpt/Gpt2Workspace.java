@@ -10,14 +10,13 @@ import java.util.List;
  * @param batchSize the most sequences in a batch
  * @param length the most tokens in a sequence
  * @param rounded whether operands of products are rounded
+ * @param mostLogits the most logits that are held at a time, but at least one row
  */
-record Gpt2Workspace(Gpt2Config config, int batchSize, int length, boolean rounded) {
+record Gpt2Workspace(
+        Gpt2Config config, int batchSize, int length, boolean rounded, int mostLogits) {
 
-    /**
-     * The logits that are held at a time. Each time the head's matrix is prepared for a product
-     * anew.
-     */
-    private static final int LOGITS = 52_000_000;
+    /** The usual limit. For each chunk the head's matrix is prepared for a product anew. */
+    static final int MOST_LOGITS = 52_000_000;
 
     Gpt2Workspace {
         if (batchSize < 1) {
@@ -71,9 +70,9 @@ record Gpt2Workspace(Gpt2Config config, int batchSize, int length, boolean round
         return (long) batchSize * length;
     }
 
-    /** Rows such that chunks are equal. */
+    /** Rows such that chunks are equal, but for the last. */
     private long logitRows() {
-        long most = Math.max(1, LOGITS / config.vocabSize());
+        long most = Math.max(1, mostLogits / config.vocabSize());
         long chunks = (rows() + most - 1) / most;
         return (rows() + chunks - 1) / chunks;
     }
