@@ -4,6 +4,7 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
@@ -78,6 +79,7 @@ public final class Gpt2Backpropagation implements AutoCloseable {
         for (Shape shape : workspace.shapes()) {
             memory.add(this.manager.create(shape, type));
         }
+        NDScope.unregister(memory); // a scope around this constructor must not free it
     }
 
     /**

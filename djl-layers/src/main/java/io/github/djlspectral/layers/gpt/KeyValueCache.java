@@ -2,6 +2,7 @@ package io.github.djlspectral.layers.gpt;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import java.util.HashSet;
@@ -35,6 +36,7 @@ public final class KeyValueCache implements AutoCloseable {
         int headWidth = config.width() / config.heads();
         Shape shape = new Shape(config.layers(), 2, config.heads(), capacity, headWidth);
         array = manager.create(shape, type);
+        NDScope.unregister(array); // a scope around one step of a sequence must not free it
     }
 
     /**

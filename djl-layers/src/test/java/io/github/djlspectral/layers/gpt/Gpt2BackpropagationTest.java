@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
@@ -117,6 +118,23 @@ class Gpt2BackpropagationTest extends Gpt2Fixture {
             pass.accumulate(store, tokens, tokens, 4);
         }
         backward(oracle, tokens, tokens, 10);
+        compareGradients(model, oracle, 1e-10);
+    }
+
+    @Test
+    void aScopeAroundItsCreationLeavesTheMemory() {
+        Gpt2 model = perturbed(SMALL, Precision.FLOAT32, DataType.FLOAT64);
+        Gpt2 oracle = perturbed(SMALL, Precision.FLOAT32, DataType.FLOAT64);
+        NDArray tokens = tokens(SMALL, new Shape(2, 16), 1);
+        Gpt2Backpropagation pass;
+        try (NDScope scope = new NDScope()) {
+            scope.suppressNotUsedWarning();
+            pass = backpropagation(model, tokens.getShape());
+            pass.accumulate(store, tokens, tokens, 1);
+        }
+        pass.accumulate(store, tokens, tokens, 2);
+        pass.close();
+        backward(oracle, tokens, tokens, 3);
         compareGradients(model, oracle, 1e-10);
     }
 

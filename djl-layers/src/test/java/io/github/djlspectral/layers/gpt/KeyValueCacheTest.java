@@ -8,6 +8,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
@@ -146,6 +147,23 @@ class KeyValueCacheTest extends Gpt2Fixture {
         caches.get(0).clear();
         assertThat(caches.get(0).length()).isZero();
         assertThat(model.next(store, tokens, caches)).isEqualTo(first);
+    }
+
+    @Test
+    void aScopeAroundOneStepLeavesTheCache() {
+        Gpt2 model = initialised(SMALL, Precision.FLOAT32);
+        NDArray tokens = tokens(SMALL, new Shape(1, 9), 1);
+        KeyValueCache whole = cache(model, 9);
+        model.next(store, tokens.get(columns(0, 5)), List.of(whole));
+        NDArray expected = model.next(store, tokens.get(columns(5, 9)), List.of(whole));
+        KeyValueCache cache;
+        try (NDScope scope = new NDScope()) {
+            scope.suppressNotUsedWarning();
+            cache = cache(model, 9);
+            model.next(store, tokens.get(columns(0, 5)), List.of(cache));
+        }
+        NDArray next = model.next(store, tokens.get(columns(5, 9)), List.of(cache));
+        assertThat(next).isEqualTo(expected);
     }
 
     @Test
