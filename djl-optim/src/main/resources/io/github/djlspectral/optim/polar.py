@@ -67,10 +67,12 @@ def norm_of_lower(A: Tensor) -> float:
   return float(torch.sqrt(squares))
 
 # The inverse of a positive definite matrix, of which the upper triangle is read, and whether there
-# is one.
+# is one. A factor with a zero on its diagonal must not be inverted: that throws.
 def cholesky_inverse(A: Tensor) -> Tuple[Tensor, bool]:
   U, info = torch.linalg_cholesky_ex(A, upper=True)  # faster than the other triangle
-  return torch.cholesky_inverse(U, True), int(info) == 0
+  if int(info) != 0:
+    return U, False
+  return torch.cholesky_inverse(U, True), True
 
 # The same from the lower triangle by bordering, most of which is products: with V the inverse of
 # the leading block, B the rows below it and C the block beside them, S = C - B V B^T, T = S^-1,
@@ -84,7 +86,6 @@ def bordered_inverse(A: Tensor) -> Tuple[Tensor, bool]:
   k = A.size(0)
   b = __torch__.block_size()
   W = torch.empty_like(A)
-  positive = True
   for i in range((k + b - 1) // b):
     start = b * i
     end = min(k, start + b)
@@ -95,14 +96,15 @@ def bordered_inverse(A: Tensor) -> Tuple[Tensor, bool]:
     V = torch.slice(above, 1, 0, start)
     Y = torch.mm(B, V)
     S = torch.addmm(torch.slice(rows, 1, start, end), Y, torch.t(B), alpha=-1.)
-    T, exists = __torch__.cholesky_inverse(S)
-    positive = positive and exists
+    T, positive = __torch__.cholesky_inverse(S)
+    if not positive:
+      return W, False
     Z = torch.slice(below, 1, 0, start)
     Z.addmm_(T, Y, beta=0., alpha=-1.)
     V.addmm_(torch.t(Y), Z, alpha=-1.)
     torch.slice(above, 1, start, end).copy_(torch.t(Z))
     torch.slice(below, 1, start, end).copy_(T)
-  return W, positive
+  return W, True
 
 # R with R X the polar factor of X, whose norm is given, and whether rounding let it be computed.
 # From A_0 = X X^T / |.|_F and R_0 = I, one (w, v, d) per step, commuting matrices:
@@ -118,7 +120,6 @@ def halley(X: Tensor, norm: float, coefficients: List[float]) -> Tuple[Tensor, b
   scale = 1. / (norm * unit ** 0.5)
   R = A
   diagonal = torch.diagonal(A)
-  possible = True
   steps = len(coefficients) // 3
   for i in range(steps):
     w = coefficients[3 * i]
@@ -129,7 +130,8 @@ def halley(X: Tensor, norm: float, coefficients: List[float]) -> Tuple[Tensor, b
       W, positive = __torch__.cholesky_inverse(torch.t(A))
     else:
       W, positive = __torch__.bordered_inverse(A)
-    possible = possible and positive
+    if not positive:
+      return A, False
     if i < steps - 1:
       __torch__.add_product_lower(A, W, W, w * w / unit, -v * v * d * unit * unit)
       A.add_(W, alpha=(v * v - 2. * w * v * d) * unit)
@@ -143,4 +145,4 @@ def halley(X: Tensor, norm: float, coefficients: List[float]) -> Tuple[Tensor, b
       __torch__.mirror_lower(product)
       R = product
     unit = 1.
-  return R, possible
+  return R, True
