@@ -28,6 +28,10 @@ public final class OptimizerStep {
      * reached is updated with zeros, and it is the optimizer that zeroes the gradients, as all of
      * this library and DJL's Adam, AdamW and Sgd do.
      *
+     * <p>If the optimizer throws, as those of this library do at a gradient that contains NaN, the
+     * parameters before that one in the order of names are already updated and their gradients
+     * zeroed, the others are not. So it is with {@code trainer.step()}, where hashes decide which.
+     *
      * @param trainer the trainer, initialized, with one device; its metric "step", if it has
      *     metrics, gets the time in nanoseconds
      * @param optimizer the optimizer the trainer was configured with, which it does not show; a
