@@ -18,10 +18,8 @@ final class PolarMap implements Kernel.Choice {
     private static final long LARGEST_EXACT = 32;
 
     // Minima of 25 to 200 interleaved maps of k x n, float32, libtorch 2.7.1 on 2 cores with
-    // AVX-512:
-    // Halley overtakes the polynomials with one thread at 25,000 entries for n = k, 4 k and 16 k
-    // alike,
-    // with two threads at 65,000 entries for n = k and below 20,000 for the others.
+    // AVX-512: Halley overtakes the polynomials with one thread at 25,000 entries for n = k, 4 k
+    // and 16 k alike, with two threads at 65,000 entries for n = k and below 20,000 for the others.
     private static final long SMALLEST_HALLEY = 32_768;
 
     private final Map<Integer, Kernel> polynomials = new ConcurrentHashMap<>();

@@ -120,8 +120,7 @@ class TrainingLoopTest {
                 }
                 assertThat(arraysInReach(trainer)).isEqualTo(arrays);
                 // From here a leak of one hidden matrix or one activation a step would be 131 MB.
-                // The
-                // JVM's heap is all resident from the start; its compiler took up to 26 MB.
+                // The JVM's heap is all resident from the start; its compiler took up to 26 MB.
                 assertThat(residentKilobytes() - resident).isLessThan(64 * 1024);
             }
         }
