@@ -89,7 +89,7 @@ public final class Comparison {
     /**
      * Returns the table.
      *
-     * @return lines of Markdown, with warnings if the machines differ
+     * @return lines of Markdown, with warnings if the machines or their conditions differ
      */
     public List<String> lines() {
         List<String> lines = new ArrayList<>();
@@ -102,6 +102,7 @@ public final class Comparison {
         if (old.quick() != fresh.quick()) {
             lines.add("- Warning: one of the two is a quick run, which warms up less");
         }
+        lines.addAll(new ProductRate(fresh).against(new ProductRate(old)));
         regressions().forEach(message -> lines.add("- REGRESSION: " + message));
         MarkdownTable table = new MarkdownTable("measured", "old", "new", "new by old", "verdict");
         rows.forEach(

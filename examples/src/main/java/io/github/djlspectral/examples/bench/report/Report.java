@@ -5,15 +5,11 @@ import io.github.djlspectral.examples.report.ResultFile;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
-import java.util.OptionalDouble;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** The tables and pictures of what was measured. */
 public final class Report {
 
-    private static final double GIGA = 1e9;
     private static final String READING =
             "A time is the mean over rounds, each a process of its own that ran close to its"
                     + " rivals', of the median of its iterations; ± is half the 95% interval by"
@@ -42,7 +38,7 @@ public final class Report {
         lines.add("");
         Stream.of(
                         results.machine().describe(),
-                        matrixProductRate(),
+                        new ProductRate(results).lines(),
                         List.of("Command: `" + results.options() + "`. " + READING),
                         results.machine().warnings(),
                         results.notes())
@@ -54,21 +50,6 @@ public final class Report {
         }
         lines.addAll(new GrowthTable(GrowthCurve.of(results)).lines());
         return lines;
-    }
-
-    private List<String> matrixProductRate() {
-        OptionalDouble best = results.matrixProductRate();
-        return best.isPresent()
-                ? List.of(
-                        String.format(
-                                Locale.ROOT,
-                                "Matrix product, float32, 1024 x 1024: %.0f GFLOP/s at best, which"
-                                        + " shares refer to; before each round %s.",
-                                best.getAsDouble() / GIGA,
-                                results.matrixProductRates().stream()
-                                        .map(rate -> String.valueOf(Math.round(rate / GIGA)))
-                                        .collect(Collectors.joining(", "))))
-                : List.of();
     }
 
     /**

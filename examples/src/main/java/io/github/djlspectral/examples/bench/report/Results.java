@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 
 /**
@@ -144,10 +143,5 @@ public record Results(
     /** Returns a measurement that has a time. */
     Optional<Measurement> measured(Suite suite, String subject, String contender) {
         return find(new Key(suite, subject, contender)).filter(Measurement::isMeasured);
-    }
-
-    /** Returns the best rate of all rounds, operations a second. */
-    OptionalDouble matrixProductRate() {
-        return matrixProductRates.stream().mapToDouble(rate -> rate).max();
     }
 }

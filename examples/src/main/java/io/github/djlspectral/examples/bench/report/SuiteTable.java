@@ -85,7 +85,7 @@ record SuiteTable(Results results, Suite suite) {
     }
 
     private String share(Gpt2Work work, Uncertain time) {
-        OptionalDouble rate = results.matrixProductRate();
+        OptionalDouble rate = new ProductRate(results).best();
         return rate.isPresent()
                 ? String.format(
                         Locale.ROOT,

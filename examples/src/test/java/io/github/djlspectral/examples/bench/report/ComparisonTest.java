@@ -51,6 +51,25 @@ class ComparisonTest {
     }
 
     @Test
+    void otherConditionsAreTold() {
+        Results old = muon(0.04).get(); // 300 and 310 GFLOP/s
+        Results close = new SomeResults(2.9e11, 3e11).get();
+        assertThat(new Comparison(old, close).lines())
+                .contains(
+                        "- Matrix product, float32, 1024 x 1024, mean of the rounds: old 305"
+                                + " GFLOP/s, new 295.")
+                .noneMatch(line -> line.startsWith("- Warning"));
+        for (Results other :
+                List.of(new SomeResults(2.8e11).get(), new SomeResults(3.3e11).get())) {
+            assertThat(new Comparison(old, other).lines())
+                    .contains(
+                            "- Warning: the two differ by more than 5%, so that times are of"
+                                    + " different conditions, and what seems slower or faster may"
+                                    + " not be");
+        }
+    }
+
+    @Test
     void anotherMachineIsToldAndNothingInCommonToo() {
         Results old =
                 new Results(

@@ -11,15 +11,23 @@ final class SomeResults {
 
     private static final double[] ROUNDS = {0.99, 1, 1.02};
 
-    private Results results =
-            new Results(
-                    machine(2),
-                    "2026-01-02T03:04",
-                    true,
-                    "bench --quick",
-                    List.of("Python's PyTorch is skipped: there is no torch"),
-                    List.of(3.0e11, 3.1e11),
-                    List.of());
+    private Results results;
+
+    SomeResults() {
+        this(3.0e11, 3.1e11);
+    }
+
+    SomeResults(Double... productRates) {
+        results =
+                new Results(
+                        machine(2),
+                        "2026-01-02T03:04",
+                        true,
+                        "bench --quick",
+                        List.of("Python's PyTorch is skipped: there is no torch"),
+                        List.of(productRates),
+                        List.of());
+    }
 
     static MachineDescription machine(int threads) {
         return new MachineDescription(
