@@ -37,14 +37,19 @@ import org.openjdk.jmh.annotations.Warmup;
 @Compared(
         suite = Suite.GPT2,
         contender = "{contender}",
-        against = {"PyTorch, float32", "PyTorch, bfloat16", "DJL blocks"})
+        against = {
+            "PyTorch, float32",
+            "PyTorch, bfloat16",
+            Gpt2StepBenchmark.BLOCKS,
+            Gpt2StepBenchmark.STOCK
+        })
 public class Gpt2StepBenchmark {
 
     private static final String AUTOGRAD = "ours by autograd, float32";
     private static final String FLOAT32 = "ours, float32";
     private static final String BFLOAT16 = "ours, bfloat16";
-    private static final String BLOCKS = "DJL blocks";
-    private static final String STOCK = "DJL blocks, DJL AdamW";
+    static final String BLOCKS = "DJL blocks";
+    static final String STOCK = "DJL blocks, DJL AdamW";
 
     /**
      * What to train: ours by precision, with the gradient computed as in training or by autograd,

@@ -21,6 +21,10 @@ public record Measurement(Key key, List<String> against, List<Round> rounds) {
         return new Measurement(key, against, List.copyOf(all));
     }
 
+    Measurement against(List<String> others) {
+        return new Measurement(key, others, rounds);
+    }
+
     /** Returns the rounds that brought times. */
     List<Round> measured() {
         return rounds.stream().filter(Round::isMeasured).toList();

@@ -66,6 +66,21 @@ public record Results(
     }
 
     /**
+     * Changes whom contenders are compared with, which is a matter of the report.
+     *
+     * @param rivals the contenders for the same subject, by what was measured; where there are
+     *     none, those that the results have stay
+     * @return a changed copy
+     */
+    public Results against(Map<Key, List<String>> rivals) {
+        List<Measurement> changed =
+                measurements.stream()
+                        .map(m -> m.against(rivals.getOrDefault(m.key(), m.against())))
+                        .toList();
+        return new Results(machine, date, quick, options, notes, matrixProductRates, changed);
+    }
+
+    /**
      * Tells whether something could not be measured.
      *
      * @return true if a process failed

@@ -122,7 +122,7 @@ public final class BenchCommand implements Callable<Integer> {
         check();
         Results old = compare == null ? null : ResultsFile.read(compare);
         if (reportOnly) {
-            return report(ResultsFile.read(Session.file(out)), old);
+            return report(read(), old);
         }
         if (threads == null) {
             threads = Integer.getInteger(Machine.THREADS);
@@ -176,8 +176,14 @@ public final class BenchCommand implements Callable<Integer> {
                         peer.note().stream().toList(),
                         List.of(),
                         List.of());
-        Path before = Session.file(out);
-        return resume && Files.exists(before) ? ResultsFile.read(before).resume(now) : now;
+        return resume && Files.exists(Session.file(out)) ? read().resume(now) : now;
+    }
+
+    /** Reads results, to be compared with whom this program compares now. */
+    private Results read() {
+        PrintStream silent = new PrintStream(OutputStream.nullOutputStream());
+        return ResultsFile.read(Session.file(out))
+                .against(new JmhCatalog(new JmhSettings(false, List.of(), silent)).rivals());
     }
 
     private int report(Results results, Results old) {

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.openjdk.jmh.runner.BenchmarkList;
 import org.openjdk.jmh.runner.BenchmarkListEntry;
@@ -38,6 +39,11 @@ record JmhCatalog(JmhSettings settings) {
         return BenchmarkList.defaultList().getAll(quiet, List.of()).stream()
                 .flatMap(this::benchmarks)
                 .toList();
+    }
+
+    /** Returns whom each benchmark is compared with. */
+    Map<Key, List<String>> rivals() {
+        return all().stream().collect(Collectors.toMap(JmhBenchmark::key, JmhBenchmark::against));
     }
 
     private Stream<JmhBenchmark> benchmarks(BenchmarkListEntry entry) {

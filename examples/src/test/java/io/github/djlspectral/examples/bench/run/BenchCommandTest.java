@@ -41,6 +41,26 @@ class BenchCommandTest {
         assertThat(directory.resolve("slow/bench.md")).exists();
     }
 
+    /**
+     * Whom to compare with is a matter of the report: results need not be measured again for it.
+     */
+    @Test
+    void olderResultsAreComparedWithWhomTheyWouldBeToday() {
+        String subject = "124M, B=4, T=256, step";
+        Key ours = new Key(Suite.GPT2, subject, "ours, float32");
+        Key stock = new Key(Suite.GPT2, subject, "DJL blocks, DJL AdamW");
+        Path file = directory.resolve("old/bench.json");
+        Results results =
+                nothing("old")
+                        .with(ours, List.of(), new Round(1, List.of(1.0), 0, 0, 0, 0, null))
+                        .with(stock, List.of(), new Round(1, List.of(2.0), 0, 0, 0, 0, null));
+        ResultsFile.write(file, results);
+        assertThat(bench("--report-only", "--out", file.getParent().toString())).isZero();
+        assertThat(directory.resolve("old/bench.md"))
+                .content()
+                .contains("| ours, float32 | 1000 ± ? | 0.500 ± ? of DJL blocks, DJL AdamW |");
+    }
+
     @Test
     void resultsAreNotOverwritten() {
         write("old", 1.0);
@@ -111,15 +131,7 @@ class BenchCommandTest {
     }
 
     private Path write(String name, double seconds) {
-        Results results =
-                new Results(
-                        new MachineDescription("CPU", 2, List.of(), 1, 0, 1, Map.of()),
-                        name,
-                        false,
-                        "bench",
-                        List.of(),
-                        List.of(),
-                        List.of());
+        Results results = nothing(name);
         for (int round = 1; round <= 3; round++) {
             List<Double> times = List.of(seconds * (1 + 0.01 * round));
             results = results.with(KEY, List.of(), new Round(round, times, 0, 0, 0, 0, null));
@@ -127,5 +139,16 @@ class BenchCommandTest {
         Path file = directory.resolve(name).resolve("bench.json");
         ResultsFile.write(file, results);
         return file;
+    }
+
+    private static Results nothing(String date) {
+        return new Results(
+                new MachineDescription("CPU", 2, List.of(), 1, 0, 1, Map.of()),
+                date,
+                false,
+                "bench",
+                List.of(),
+                List.of(),
+                List.of());
     }
 }

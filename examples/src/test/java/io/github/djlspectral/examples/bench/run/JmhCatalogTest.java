@@ -44,6 +44,20 @@ class JmhCatalogTest {
     }
 
     @Test
+    void aStepOfGpt2IsComparedWithPythonAndDjlsBlocks() {
+        Key step = new Key(Suite.GPT2, "124M, B=4, T=256, step", "ours, bfloat16");
+        JmhSettings settings =
+                new JmhSettings(
+                        false, List.of(), new PrintStream(log, true, StandardCharsets.UTF_8));
+        assertThat(new JmhCatalog(settings).rivals().get(step))
+                .containsExactly(
+                        "PyTorch, float32",
+                        "PyTorch, bfloat16",
+                        "DJL blocks",
+                        "DJL blocks, DJL AdamW");
+    }
+
+    @Test
     void aForkBringsItsIterationsInSeconds() {
         Round round = find("nap of milli seconds").measure(2);
         assertThat(round.failure()).isNull();
