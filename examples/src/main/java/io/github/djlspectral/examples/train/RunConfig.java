@@ -7,6 +7,7 @@ import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.TokenShard;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
+import io.github.djlspectral.layers.gpt.Precision;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -26,13 +27,17 @@ import java.util.Map;
  * @param data the corpus, for people
  * @param dataSha256 the checksum that tells whether the corpus is still the same
  * @param versions what the run began with, by name
+ * @param bfloat16 how bfloat16 numbers are multiplied, a value of {@link
+ *     Precision#BFLOAT16_PROPERTY}; null if there are none, on a GPU, and for runs of older
+ *     versions, which did not keep it
  */
 record RunConfig(
         TrainingOptions options,
         Gpt2Config model,
         String data,
         String dataSha256,
-        Map<String, String> versions) {
+        Map<String, String> versions,
+        String bfloat16) {
 
     private static final int HASHED_TOKENS = 1 << 20;
 
@@ -43,7 +48,13 @@ record RunConfig(
                 options.model(corpus.tokenizer().vocabSize()),
                 corpus.description(),
                 fingerprint(corpus),
-                Versions.of(Engine.getEngine("PyTorch")));
+                Versions.of(Engine.getEngine("PyTorch")),
+                bfloat16(options));
+    }
+
+    private static String bfloat16(TrainingOptions options) {
+        boolean cpu = !Devices.of(options.device).isGpu();
+        return cpu && options.precision == Precision.BFLOAT16 ? Precision.bfloat16Products() : null;
     }
 
     /**
@@ -66,7 +77,8 @@ record RunConfig(
                 model,
                 "other data (imported from " + from + ")",
                 "",
-                Versions.of(Engine.getEngine("PyTorch")));
+                Versions.of(Engine.getEngine("PyTorch")),
+                null);
     }
 
     /**
@@ -80,6 +92,16 @@ record RunConfig(
                     "This model was trained on "
                             + data
                             + " and cannot be resumed; start a run from it with --init");
+        }
+    }
+
+    /**
+     * Has products computed as they were when the run began, unless the user has chosen how. What
+     * this machine is measured to be faster at may differ from one process to the next.
+     */
+    void keepArithmetic() {
+        if (bfloat16 != null && System.getProperty(Precision.BFLOAT16_PROPERTY) == null) {
+            System.setProperty(Precision.BFLOAT16_PROPERTY, bfloat16);
         }
     }
 

@@ -59,7 +59,9 @@ public final class TrainingSession {
     }
 
     /**
-     * Trains a model, or continues to.
+     * Trains a model, or continues to. To continue in bfloat16 as the run began, it sets the system
+     * property {@link io.github.djlspectral.layers.gpt.Precision#BFLOAT16_PROPERTY}, unless the
+     * user has.
      *
      * @param arguments the options of {@code train}, as on the command line
      * @param loader finds the data
@@ -78,6 +80,7 @@ public final class TrainingSession {
         if (options.resume) {
             saved = RunConfig.read(directory.config());
             saved.requireTrainedHere();
+            saved.keepArithmetic();
             options = saved.resumed(arguments);
             checkpoint = directory.checkpoints().newest().orElse(null);
         } else {
