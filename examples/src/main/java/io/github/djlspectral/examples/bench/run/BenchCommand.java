@@ -38,7 +38,8 @@ import picocli.CommandLine.Spec;
             "Measures optimizers, GPT-2 and isometric layers against what you could use instead:"
                     + " array operations, DJL's own, and PyTorch in Python if that has torch.",
             "Every round runs each contender in a process of its own, those of one subject one"
-                    + " after the other. Results: bench.json with all samples, bench.md, pictures.",
+                    + " after the other, every second round from the last to the first.",
+            "Results: bench.json with all samples, bench.md, pictures.",
             "Exit code 1 if something failed, or got worse than in --compare."
         })
 public final class BenchCommand implements Callable<Integer> {

@@ -13,6 +13,12 @@ interface Contestant {
     /** Returns the contenders to compare with. */
     List<String> against();
 
+    /** Tells whether two do the same, so that their times can be compared. */
+    default boolean isRivalOf(Contestant other) {
+        return key().suite() == other.key().suite()
+                && key().subject().equals(other.key().subject());
+    }
+
     /**
      * Measures once.
      *

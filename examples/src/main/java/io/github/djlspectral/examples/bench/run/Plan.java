@@ -94,14 +94,9 @@ final class Plan implements AutoCloseable {
                 .filter(
                         python ->
                                 choice.takes(python.key())
-                                        || named.stream().anyMatch(b -> isRival(b, python)))
+                                        || named.stream().anyMatch(python::isRivalOf))
                 .forEach(all::add);
         return bySubject(all);
-    }
-
-    private static boolean isRival(Contestant one, Contestant other) {
-        return one.key().suite() == other.key().suite()
-                && one.key().subject().equals(other.key().subject());
     }
 
     /** Makes neighbours of those that are compared, so that the machine is the same for them. */

@@ -10,6 +10,7 @@ import io.github.djlspectral.examples.train.MachineSpeed;
 import io.github.djlspectral.examples.train.StopSignal;
 import java.io.PrintStream;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 
 /** Measures in rounds, each all contestants one after the other, and keeps what it finds. */
@@ -23,7 +24,7 @@ final class Session {
     /**
      * Prepares to measure.
      *
-     * @param contestants in the order of a round
+     * @param contestants in the order of the first round, those of a subject together
      * @param results what is known already
      * @param directory gets {@code bench.json} after each process, the report after each round
      * @param messages hears of the progress
@@ -73,9 +74,25 @@ final class Session {
         return known;
     }
 
+    /**
+     * Lets the rivals for a subject run in the opposite order in every second round, so that a
+     * machine that becomes slower or faster favours none of them.
+     */
+    private List<Contestant> order(int round) {
+        List<Contestant> order = new ArrayList<>();
+        int first = 0; // of this subject
+        for (Contestant contestant : contestants) {
+            if (!order.isEmpty() && !contestant.isRivalOf(order.get(first))) {
+                first = order.size();
+            }
+            order.add(round % 2 == 0 ? first : order.size(), contestant);
+        }
+        return order;
+    }
+
     private void run(int round, int rounds, Countdown countdown, StopSignal stop) {
-        List<? extends Contestant> open =
-                contestants.stream().filter(c -> !results.has(c.key(), round)).toList();
+        List<Contestant> open =
+                order(round).stream().filter(c -> !results.has(c.key(), round)).toList();
         if (open.isEmpty()) {
             return;
         }

@@ -38,7 +38,7 @@ class SessionTest {
     @Test
     void roundsGoThroughAllContendersAndKeepAllSamples() {
         Results results = run(NOTHING, 2, new Fake("a"), new Fake("b"));
-        assertThat(calls).containsExactly("a1", "b1", "a2", "b2");
+        assertThat(calls).containsExactly("a1", "b1", "b2", "a2");
         assertThat(results.measurements())
                 .extracting(measurement -> measurement.rounds().size())
                 .containsExactly(2, 2);
@@ -50,6 +50,21 @@ class SessionTest {
                 .first()
                 .asString()
                 .matches("\\[1/4] ETA \\d+:\\d\\d min, round 1/2: routes, it: a: 1000 ms");
+    }
+
+    @Test
+    void rivalsTakeTurnsInGoingFirst() {
+        run(
+                NOTHING,
+                3,
+                new Fake("a", "x"),
+                new Fake("b", "x"),
+                new Fake("c", "x"),
+                new Fake("d", "y"),
+                new Fake("e", "z"),
+                new Fake("f", "z"));
+        assertThat(String.join(" ", calls))
+                .isEqualTo("a1 b1 c1 d1 e1 f1 c2 b2 a2 d2 f2 e2 a3 b3 c3 d3 e3 f3");
     }
 
     /** What was measured before an error is in the file: it is written after each process. */
@@ -74,7 +89,7 @@ class SessionTest {
         Results first = run(NOTHING, 1, new Fake("a"));
         calls.clear();
         Results second = run(first, 2, new Fake("a"), new Fake("b"));
-        assertThat(calls).containsExactly("b1", "a2", "b2");
+        assertThat(calls).containsExactly("b1", "b2", "a2");
         assertThat(second.measurements()).allMatch(m -> m.rounds().size() == 2);
         calls.clear();
         assertThat(run(second, 2, new Fake("a"), new Fake("b"))).isEqualTo(second);
@@ -103,14 +118,20 @@ class SessionTest {
     private class Fake implements Contestant {
 
         private final String name;
+        private final String subject;
 
         Fake(String name) {
+            this(name, "it");
+        }
+
+        Fake(String name, String subject) {
             this.name = name;
+            this.subject = subject;
         }
 
         @Override
         public Key key() {
-            return new Key(Suite.ROUTES, "it", name);
+            return new Key(Suite.ROUTES, subject, name);
         }
 
         @Override
