@@ -1,13 +1,17 @@
 package io.github.djlspectral.examples.bench;
 
+import ai.djl.ndarray.types.DataType;
+import io.github.djlspectral.layers.gpt.Gpt2Backpropagation;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
+import io.github.djlspectral.layers.gpt.Precision;
 
 /**
  * The memory that training a {@link io.github.djlspectral.layers.gpt.Gpt2} in float32 on a CPU
  * needs for arrays, in bytes.
  *
  * <p>With P parameters, of which H are in hidden matrices, L layers of width C with h heads, V
- * tokens in the vocabulary and N = B T tokens in the batch, these are numbers of 4 bytes:
+ * tokens in the vocabulary, N = B T tokens in the batch and r rows of logits at a time, these are
+ * numbers of 4 bytes:
  *
  * <pre>
  * weights     P
@@ -29,7 +33,6 @@ import io.github.djlspectral.layers.gpt.Gpt2Config;
 record MemoryModel(GrowthPoint point, boolean muon) {
 
     private static final long FLOAT = 4;
-    private static final long LOGITS = 52_000_000;
     private static final long PACKING = 3_000_000;
 
     /** All parameters: embeddings, each layer's four matrices, and the biases and gains. */
@@ -57,26 +60,19 @@ record MemoryModel(GrowthPoint point, boolean muon) {
     }
 
     /**
-     * What a {@link io.github.djlspectral.layers.gpt.Gpt2Backpropagation} keeps of the forward
-     * pass. At the beginning of each half layer and at the end, the residual stream, what of it is
-     * normalised, and two numbers for that; of each layer, queries, keys and values (3 C), what
-     * attention gives (C) and a number per head, and the perceptron before and after GELU (8 C);
-     * three gradients for one layer at a time (6 C); and some rows of logits.
+     * What a {@link Gpt2Backpropagation} keeps of the forward pass. At the beginning of each half
+     * layer and at the end, the residual stream, what of it is normalised, and two numbers for
+     * that; of each layer, queries, keys and values (3 C), what attention gives (C) and a number
+     * per head, and the perceptron before and after GELU (8 C); three gradients for one layer at a
+     * time (6 C); and r rows of logits.
      */
     long workspace() {
-        long width = point.width();
-        long depth = point.depth();
-        long heads = point.config().heads();
-        long token = (2 * depth + 1) * (2 * width + 2) + depth * (12 * width + heads) + 6 * width;
-        return FLOAT * (point.tokens() * token + logits());
-    }
-
-    /** Rows of logits, equal parts of at most 52 million numbers. */
-    private long logits() {
-        long vocabulary = point.config().vocabSize();
-        long most = Math.max(1, LOGITS / vocabulary);
-        long parts = (point.tokens() + most - 1) / most;
-        return (point.tokens() + parts - 1) / parts * vocabulary;
+        return Gpt2Backpropagation.bytes(
+                point.config(),
+                Precision.FLOAT32,
+                DataType.FLOAT32,
+                point.batch(),
+                point.context());
     }
 
     /**
