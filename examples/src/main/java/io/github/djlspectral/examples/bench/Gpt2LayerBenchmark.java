@@ -45,7 +45,8 @@ public class Gpt2LayerBenchmark {
     /** The width C; the layer has a head for each 64. */
     int width = 768;
 
-    private Gpt2Training training;
+    /** What is measured. */
+    Gpt2Training training;
 
     /** Creates the model. */
     @Setup

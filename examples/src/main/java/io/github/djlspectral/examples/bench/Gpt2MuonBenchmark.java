@@ -39,8 +39,10 @@ public class Gpt2MuonBenchmark {
     /** The model. */
     Gpt2Config config = Gpt2Config.gpt2Small().withDropout(0);
 
+    /** What is measured. */
+    Gpt2Training training;
+
     private Muon muon;
-    private Gpt2Training training;
 
     /** Creates the model. */
     @Setup

@@ -61,8 +61,10 @@ public class Gpt2StepBenchmark {
     /** The model. */
     Gpt2Config config = Gpt2Config.gpt2Small().withDropout(0);
 
+    /** What is measured. */
+    Gpt2Training training;
+
     private DecoupledAdamW ours;
-    private Gpt2Training training;
 
     /** Creates the model. */
     @Setup

@@ -26,12 +26,8 @@ final class Gpt2Training implements AutoCloseable {
     /** The shape of the batch where none is given: B = 4, T = 256. */
     static final Shape BATCH = new Shape(4, 256);
 
-    /** The model; its manager has the tokens too. */
-    final Model model;
-
-    /** Its trainer. */
-    final Trainer trainer;
-
+    private final Model model;
+    private final Trainer trainer;
     private final Optimizer optimizer;
     private final NDArray tokens;
     private final NDArray targets;
@@ -132,6 +128,12 @@ final class Gpt2Training implements AutoCloseable {
         } else {
             trainer.step();
         }
+    }
+
+    /** Returns the number of arrays that are there now, of the model and of its training. */
+    int arrays() {
+        return model.getNDManager().getManagedArrays().size()
+                + trainer.getManager().getManagedArrays().size();
     }
 
     @Override

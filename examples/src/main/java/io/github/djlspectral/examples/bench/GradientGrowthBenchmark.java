@@ -51,8 +51,10 @@ public class GradientGrowthBenchmark {
     })
     public String point;
 
+    /** What is measured. */
+    Gpt2Training training;
+
     private DecoupledAdamW adamW;
-    private Gpt2Training training;
 
     /** Creates the model. */
     @Setup

@@ -70,8 +70,10 @@ public class GrowthBenchmark {
     @Param({"AdamW", MUON})
     public String optimizer;
 
+    /** What is measured. */
+    Gpt2Training training;
+
     private StatefulOptimizer updating;
-    private Gpt2Training training;
 
     /**
      * Creates the model. A tiny one takes a step before, so that the base of the memory has the

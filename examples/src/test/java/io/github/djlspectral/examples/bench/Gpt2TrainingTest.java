@@ -51,17 +51,12 @@ class Gpt2TrainingTest {
             float before = training.loss();
             training.step();
             training.step();
-            int arrays = arrays(training);
+            int arrays = training.arrays();
             training.step();
             training.step();
-            assertThat(arrays(training)).isEqualTo(arrays);
+            assertThat(training.arrays()).isEqualTo(arrays);
             assertThat(training.loss()).isLessThan(before);
             return training.loss();
         }
-    }
-
-    private static int arrays(Gpt2Training training) {
-        return training.model.getNDManager().getManagedArrays().size()
-                + training.trainer.getManager().getManagedArrays().size();
     }
 }
