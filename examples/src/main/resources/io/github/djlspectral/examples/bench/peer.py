@@ -276,7 +276,8 @@ def main():
     if args.threads:
         torch.set_num_threads(args.threads)
     if args.list:
-        write(python=platform.python_version(), torch=torch.__version__)
+        write(python=platform.python_version(), torch=torch.__version__,
+              **{"torch-threads": str(torch.get_num_threads())})
         for suite, subject, contender in tasks():
             write(suite=suite, subject=subject, contender=contender)
     elif args.train:

@@ -16,7 +16,8 @@ import java.util.TreeMap;
  * @param memory bytes
  * @param load processes that wanted a core in the minute before, on average; negative if unknown
  * @param threads that a native operation uses
- * @param versions of this program's parts and of Python's, by name
+ * @param versions of this program's parts and of Python's, by name; {@code torch-threads} is how
+ *     many threads an operation of Python's PyTorch uses
  */
 public record MachineDescription(
         String cpu,
@@ -30,21 +31,34 @@ public record MachineDescription(
     private static final double BUSY = 0.5;
     private static final double GIBI = 1L << 30;
     private static final String COMMIT = "commit";
+    private static final String PYTHON_THREADS = "torch-threads";
 
     /**
      * Returns what to tell before measuring.
      *
-     * @return a warning if the machine had other work; empty if not
+     * @return a warning if the machine had other work, and one if Python uses another number of
+     *     threads; empty if not
      */
     public List<String> warnings() {
-        return load > BUSY
-                ? List.of(
-                        String.format(
-                                Locale.ROOT,
-                                "Warning: the machine was busy (load average %.1f); times may be"
-                                        + " too long",
-                                load))
-                : List.of();
+        List<String> warnings = new ArrayList<>();
+        if (load > BUSY) {
+            warnings.add(
+                    String.format(
+                            Locale.ROOT,
+                            "Warning: the machine was busy (load average %.1f); times may be too"
+                                    + " long",
+                            load));
+        }
+        String its = versions.get(PYTHON_THREADS);
+        if (its != null && !its.equals(String.valueOf(threads))) {
+            warnings.add(
+                    "Warning: an operation uses "
+                            + threads
+                            + " threads here, but "
+                            + its
+                            + " in Python, so that times cannot be compared: give --threads");
+        }
+        return warnings;
     }
 
     /** Returns Markdown lines. */

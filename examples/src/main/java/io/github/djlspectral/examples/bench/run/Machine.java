@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.bench.run;
 
 import ai.djl.engine.Engine;
+import ai.djl.pytorch.jni.JniUtils;
 import com.sun.management.OperatingSystemMXBean;
 import io.github.djlspectral.examples.bench.report.MachineDescription;
 import io.github.djlspectral.examples.train.Versions;
@@ -39,12 +40,11 @@ final class Machine {
     /**
      * Describes.
      *
-     * @param python versions of Python's parts, by name
+     * @param python what Python tells of itself, by name
      */
     static MachineDescription describe(Map<String, String> python) {
         OperatingSystemMXBean system =
                 ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
-        int cores = Runtime.getRuntime().availableProcessors();
         List<String> cpuInfo = cpuInfo();
         String flags = field(cpuInfo, "flags", field(cpuInfo, "Features", ""));
         List<String> known = Arrays.asList(flags.split(" "));
@@ -52,11 +52,11 @@ final class Machine {
         versions.putAll(python);
         return new MachineDescription(
                 field(cpuInfo, "model name", otherName()),
-                cores,
+                Runtime.getRuntime().availableProcessors(),
                 INSTRUCTIONS.stream().filter(known::contains).toList(),
                 system.getTotalMemorySize(),
                 system.getSystemLoadAverage(),
-                Integer.getInteger(THREADS, cores),
+                JniUtils.getNumThreads(), // of the engine, which the versions have loaded
                 versions);
     }
 

@@ -14,7 +14,7 @@ import java.util.Optional;
 /**
  * What Python's PyTorch can be measured at.
  *
- * @param versions of Python and PyTorch, by name
+ * @param versions of Python and PyTorch, by name; {@code torch-threads} is how many it uses
  * @param contestants what there is to measure
  * @param skipped why there is nothing; null if there is
  */

@@ -14,7 +14,7 @@ class MachineTest {
         MachineDescription machine = Machine.describe(Map.of("torch", "2.13"));
         assertThat(machine.cpu()).isNotBlank();
         assertThat(machine.cores()).isEqualTo(Runtime.getRuntime().availableProcessors());
-        assertThat(machine.threads()).isEqualTo(1); // as in the pom
+        assertThat(machine.threads()).isEqualTo(1); // of the engine, as in the pom
         assertThat(machine.memory()).isBetween(1L << 28, 1L << 50);
         assertThat(machine.versions())
                 .containsEntry("torch", "2.13")
@@ -30,7 +30,20 @@ class MachineTest {
         assertThat(loaded(-1).warnings()).isEmpty(); // unknown
     }
 
+    @Test
+    void warnsIfPythonUsesAnotherNumberOfThreads() {
+        assertThat(described(0, Map.of("torch-threads", "2")).warnings()).isEmpty();
+        assertThat(described(0, Map.of("torch-threads", "4")).warnings())
+                .containsExactly(
+                        "Warning: an operation uses 2 threads here, but 4 in Python, so that times"
+                                + " cannot be compared: give --threads");
+    }
+
     private static MachineDescription loaded(double load) {
-        return new MachineDescription("CPU", 2, List.of(), 1, load, 2, Map.of());
+        return described(load, Map.of());
+    }
+
+    private static MachineDescription described(double load, Map<String, String> versions) {
+        return new MachineDescription("CPU", 2, List.of(), 1, load, 2, versions);
     }
 }

@@ -24,7 +24,7 @@ class PythonPeerTest {
     private static final String LIST =
             """
             case "$*" in *--list)
-              echo '{"python": "3.12", "torch": "2.13"}'
+              echo '{"python": "3.12", "torch": "2.13", "torch-threads": "2"}'
               echo '{"suite": "optimizers", "subject": "8x8", "contender": "torch.optim.Muon"}'
               exit 0
             esac
@@ -51,7 +51,9 @@ class PythonPeerTest {
                                  "peakMemory": 7, "baseMemory": 5, "polarError": 0.25}' | tr -d '\\n'
                                 """);
         assertThat(peer.note()).isEmpty();
-        assertThat(peer.versions()).containsEntry("torch", "2.13");
+        assertThat(peer.versions())
+                .containsEntry("torch", "2.13")
+                .containsEntry("torch-threads", "2");
         PythonContestant muon = peer.contestants().get(0);
         assertThat(muon.key()).isEqualTo(new Key(Suite.OPTIMIZERS, "8x8", "torch.optim.Muon"));
         assertThat(muon.measure(3)).isEqualTo(new Round(3, List.of(0.1, 0.3), 7, 5, 0, 0.25, null));
