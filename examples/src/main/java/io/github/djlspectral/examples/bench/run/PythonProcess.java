@@ -15,6 +15,10 @@ import java.util.concurrent.TimeUnit;
 final class PythonProcess implements AutoCloseable {
 
     private static final int MINUTES = 10;
+    private static final String OUTPUT = "stdout";
+    private static final String ERRORS = "stderr";
+    private static final String SCRIPT = "peer.py";
+    private static final List<String> FILES = List.of(OUTPUT, ERRORS, SCRIPT);
 
     private final String python;
     private final Path directory;
@@ -31,11 +35,18 @@ final class PythonProcess implements AutoCloseable {
         this.python = python;
         try (InputStream text = script.openStream()) {
             directory = Files.createTempDirectory("djl-spectral-bench");
-            this.script = directory.resolve("peer.py");
+            this.script = directory.resolve(SCRIPT);
+            deleteOnExit();
             Files.copy(text, this.script);
         } catch (IOException e) {
             throw new UncheckedIOException("Cannot write a temporary file (" + e + ")", e);
         }
+    }
+
+    /** A process that is asked to end may not come to {@link #close}. */
+    private void deleteOnExit() {
+        directory.toFile().deleteOnExit(); // last, as the JVM takes the reverse order
+        FILES.forEach(name -> directory.resolve(name).toFile().deleteOnExit());
     }
 
     /**
@@ -50,8 +61,8 @@ final class PythonProcess implements AutoCloseable {
     Outcome run(List<String> arguments) {
         List<String> command = new ArrayList<>(List.of(python, script.toString()));
         command.addAll(arguments);
-        Path output = directory.resolve("stdout");
-        Path errors = directory.resolve("stderr");
+        Path output = directory.resolve(OUTPUT);
+        Path errors = directory.resolve(ERRORS);
         ProcessBuilder builder =
                 new ProcessBuilder(command)
                         .redirectOutput(output.toFile())
@@ -88,7 +99,7 @@ final class PythonProcess implements AutoCloseable {
     @Override
     public void close() {
         try {
-            for (String name : List.of("stdout", "stderr", "peer.py")) {
+            for (String name : FILES) {
                 Files.deleteIfExists(directory.resolve(name));
             }
             Files.deleteIfExists(directory);

@@ -72,6 +72,7 @@ class BenchCommandTest {
     @Test
     @DisabledOnOs(OS.WINDOWS) // which has no signal that a process could answer
     void whatWasMeasuredBeforeAnInterruptionIsKept() throws IOException, InterruptedException {
+        Files.createDirectory(temporary());
         Path out = directory.resolve("out");
         Process process = start(out, 1000);
         while (!Files.exists(Session.file(out))) {
@@ -85,6 +86,7 @@ class BenchCommandTest {
         int known = stopped.measurements().get(0).rounds().size();
         assertThat(known).isBetween(1, 999);
         assertThat(stopped.hasFailures()).isFalse();
+        assertThat(temporary()).isDirectoryNotContaining("glob:**djl-spectral-bench*");
         assertThat(out.resolve("bench.md")).exists();
         assertThat(start(out, known + 1, "--resume").waitFor()).as(this::log).isZero();
         List<Round> rounds = ResultsFile.read(Session.file(out)).measurements().get(0).rounds();
@@ -96,6 +98,7 @@ class BenchCommandTest {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of("-Xmx256m", "-Djmh.ignoreLock=true"));
+        command.add("-Djava.io.tmpdir=" + temporary());
         command.addAll(List.of("-cp", System.getProperty("java.class.path")));
         command.addAll(List.of(Main.class.getName(), "bench", "--quick", "--python=none"));
         command.addAll(List.of("--only=tiny 20: nap", "--rounds=" + rounds, "--out=" + out));
@@ -105,6 +108,10 @@ class BenchCommandTest {
                 .redirectOutput(
                         ProcessBuilder.Redirect.appendTo(directory.resolve("log.txt").toFile()))
                 .start();
+    }
+
+    private Path temporary() {
+        return directory.resolve("temporary");
     }
 
     private String log() {
