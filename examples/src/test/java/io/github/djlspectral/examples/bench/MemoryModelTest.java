@@ -54,6 +54,6 @@ class MemoryModelTest {
                                 + muon.state()
                                 + muon.workspace()
                                 + muon.passing()
-                                + 12_000_000);
+                                + 32_000_000);
     }
 }
