@@ -30,7 +30,7 @@ import java.util.function.Supplier;
  * as {@code __torch__.name(..)}. It is compiled once per device, on first use. Instances are
  * immutable and thread-safe.
  *
- * <p>This class is the only one that touches the classes of DJL's PyTorch engine.
+ * <p>In the libraries, this class is the only one that touches the classes of DJL's PyTorch engine.
  */
 public final class TorchScript {
 
