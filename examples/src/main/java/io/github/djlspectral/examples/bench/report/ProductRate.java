@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
+import org.apache.commons.math3.stat.descriptive.rank.Median;
 
 /**
  * How fast the machine multiplied float32 matrices, operations a second: what shares refer to, and
@@ -73,11 +74,11 @@ record ProductRate(Results results) {
         if (old.small().isEmpty() || small().isEmpty()) {
             return List.of();
         }
-        double before = old.mean();
-        double now = mean();
+        double before = old.median();
+        double now = median();
         List<String> lines = new ArrayList<>();
         lines.add(
-                "- Matrix product, float32, 1024 x 1024, mean of the rounds: old "
+                "- Matrix product, float32, 1024 x 1024, median of the rounds: old "
                         + giga(before)
                         + " GFLOP/s, new "
                         + giga(now)
@@ -90,11 +91,11 @@ record ProductRate(Results results) {
         return lines;
     }
 
-    private double mean() {
-        return results.matrixProductRates().stream()
-                .mapToDouble(rate -> rate)
-                .average()
-                .orElseThrow();
+    /** Of all rounds: one of them may have begun in a bad moment. */
+    private double median() {
+        return new Median()
+                .evaluate(
+                        results.matrixProductRates().stream().mapToDouble(rate -> rate).toArray());
     }
 
     private static String giga(double rate) {

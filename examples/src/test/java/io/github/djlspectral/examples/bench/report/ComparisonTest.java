@@ -56,7 +56,7 @@ class ComparisonTest {
         Results close = new SomeResults(2.9e11, 3e11).get();
         assertThat(new Comparison(old, close).lines())
                 .contains(
-                        "- Matrix product, float32, 1024 x 1024, mean of the rounds: old 305"
+                        "- Matrix product, float32, 1024 x 1024, median of the rounds: old 305"
                                 + " GFLOP/s, new 295.")
                 .noneMatch(line -> line.startsWith("- Warning"));
         for (Results other :
