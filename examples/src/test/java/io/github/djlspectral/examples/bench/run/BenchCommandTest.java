@@ -70,7 +70,7 @@ class BenchCommandTest {
 
     /** Ctrl-C in the middle, then the same command with --resume. */
     @Test
-    @DisabledOnOs(OS.WINDOWS) // which has no signal that a process could answer
+    @DisabledOnOs(value = OS.WINDOWS, disabledReason = "has no signal that asks a process to stop")
     void whatWasMeasuredBeforeAnInterruptionIsKept() throws IOException, InterruptedException {
         Files.createDirectory(temporary());
         Path out = directory.resolve("out");

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
-@DisabledOnOs(OS.WINDOWS) // Python is a shell script here
+@DisabledOnOs(value = OS.WINDOWS, disabledReason = "has no shell to play Python")
 class PlanTest {
 
     @TempDir private Path directory;
