@@ -153,13 +153,21 @@ class DecoupledAdamWTest {
         double[] start = {1, 2, 3, 4, 5, 6};
         double[] gradient = {1, -1, 2, -2, 3, -3};
         NDArray plain = manager.create(start, new Shape(2, 3));
-        NDArray transposed = plain.transpose().duplicate().transpose();
+        NDArray transposed = columnMajor(plain);
         NDArray g = manager.create(gradient, new Shape(2, 3));
         try (DecoupledAdamW optimizer = adamw().build()) {
             optimizer.update("plain", plain, g);
-            optimizer.update("transposed", transposed, g.transpose().duplicate().transpose());
+            optimizer.update("transposed", transposed, columnMajor(g));
+            optimizer.update("plain", plain, columnMajor(g));
+            optimizer.update("transposed", transposed, g);
         }
         assertThat(transposed.toDoubleArray()).containsExactly(plain.toDoubleArray());
+    }
+
+    /** A copy whose columns are contiguous; a duplicate would keep the strides of its original. */
+    private static NDArray columnMajor(NDArray matrix) {
+        NDArray transposed = matrix.transpose();
+        return transposed.flatten().reshape(transposed.getShape()).transpose();
     }
 
     @Test

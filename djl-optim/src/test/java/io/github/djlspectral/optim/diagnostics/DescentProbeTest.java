@@ -131,6 +131,9 @@ class DescentProbeTest {
         NDList single = new NDList(manager.create(new float[] {0, 2, 0}));
         assertThat(DescentProbe.stepSize(nowhere, single))
                 .isCloseTo(Math.cbrt(Math.ulp(1f)) / 2, withinPercentage(1e-6));
+        NDList mixed = new NDList(weights.get(0), nowhere.get(0)); // the coarser type decides
+        assertThat(DescentProbe.stepSize(mixed, new NDList(along.get(0), single.get(0))))
+                .isCloseTo(Math.cbrt(Math.ulp(1f)) * 6 / 2, withinPercentage(1e-6));
     }
 
     @Test
