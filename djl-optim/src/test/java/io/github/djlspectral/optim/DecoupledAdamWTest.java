@@ -108,6 +108,27 @@ class DecoupledAdamWTest {
         assertClose(w32.toType(DataType.FLOAT64, false).toDoubleArray(), reference.w, 5e-6);
     }
 
+    /** Rate 0.001, epsilon 1e-8, decay 0.01; the betas show at the second step. */
+    @Test
+    void defaultsAreThePublishedOnesAndKernelsDecayToo() {
+        NDArray w = manager.ones(new Shape(1, 1, 1, 1), DataType.FLOAT64);
+        try (DecoupledAdamW optimizer = DecoupledAdamW.builder().build()) {
+            double expected = 1;
+            double mean = 0;
+            double variance = 0;
+            for (int t = 1; t <= 2; t++) {
+                double g = 3 * t;
+                optimizer.update("w", w, w.onesLike().mul(g));
+                mean = 0.9f * mean + (1 - (double) 0.9f) * g;
+                variance = 0.999f * variance + (1 - (double) 0.999f) * g * g;
+                double root = Math.sqrt(variance / (1 - Math.pow(0.999f, t)));
+                expected *= 1 - (double) 0.001f * 0.01f;
+                expected -= 0.001f * mean / (1 - Math.pow(0.9f, t)) / (root + 1e-8f);
+                assertThat(w.toDoubleArray()[0]).isCloseTo(expected, within(1e-13));
+            }
+        }
+    }
+
     private static void assertClose(double[] actual, double[] expected, double tolerance) {
         for (int i = 0; i < expected.length; i++) {
             assertThat(actual[i]).as("element %d", i).isCloseTo(expected[i], within(tolerance));
@@ -232,7 +253,15 @@ class DecoupledAdamWTest {
     void refusesIllegalHyperParameters() {
         assertThatThrownBy(() -> adamw().optBeta1(1).build()).hasMessageContaining("[0, 1)");
         assertThatThrownBy(() -> adamw().optBeta2(-0.1f).build()).hasMessageContaining("-0.1");
-        assertThatThrownBy(() -> adamw().optEpsilon(0).build()).hasMessageContaining("epsilon");
+        for (float bad : new float[] {0, Float.POSITIVE_INFINITY, Float.NaN}) {
+            assertThatThrownBy(() -> adamw().optEpsilon(bad).build())
+                    .hasMessageContaining("epsilon");
+        }
+        for (float bad : new float[] {-0.1f, Float.POSITIVE_INFINITY}) {
+            assertThatThrownBy(() -> adamw().optWeightDecays(bad))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining(String.valueOf(bad));
+        }
         assertThatThrownBy(() -> adamw().optWeightDecays(Float.NaN).build())
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("NaN");

@@ -11,6 +11,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
@@ -127,9 +128,14 @@ class KaonTest {
             // the mean of 300 draws has a standard deviation of 1/sqrt(12 * 300) = 0.0167
             assertThat(Arrays.stream(first).average().orElseThrow()).isCloseTo(1, within(0.06));
             assertThat(spectrumOfStep(same, gradient)).containsExactly(first);
-            assertThat(spectrumOfStep(other, gradient)).isNotEqualTo(first);
-            assertThat(second).isNotEqualTo(first);
+            // rounding apart: sorted draws differ by more at once
+            assertThat(distanceOf(spectrumOfStep(other, gradient), first)).isGreaterThan(0.01);
+            assertThat(distanceOf(second, first)).isGreaterThan(0.01);
         }
+    }
+
+    private static double distanceOf(double[] s, double[] t) {
+        return IntStream.range(0, s.length).mapToDouble(i -> Math.abs(s[i] - t[i])).max().orElse(0);
     }
 
     private static Kaon kaon(long seed) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.Device;
+import ai.djl.metric.Metrics;
 import ai.djl.ndarray.NDArray;
 import ai.djl.nn.Parameter;
 import ai.djl.training.optimizer.Optimizer;
@@ -105,6 +106,18 @@ class OptimizerStepTest {
             assertThat(recorder.ids).containsExactlyElementsOf(ids);
             assertThat(recorder.gradients).containsExactlyElementsOf(expected);
             assertThat(recorder.gradients.get(0)).containsOnly(0f);
+        }
+    }
+
+    @Test
+    void addsItsTimeToTheTrainersMetrics() {
+        Optimizer optimizer = Muon.builder().build();
+        try (TinyTraining tiny = new TinyTraining(optimizer)) {
+            tiny.trainer.setMetrics(new Metrics());
+            tiny.backward(1);
+            OptimizerStep.apply(tiny.trainer, optimizer);
+            assertThat(tiny.trainer.getMetrics().latestMetric("step").getValue().longValue())
+                    .isPositive();
         }
     }
 

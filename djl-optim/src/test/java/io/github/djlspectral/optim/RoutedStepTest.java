@@ -29,6 +29,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Named;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -201,19 +202,23 @@ class RoutedStepTest {
         }
     }
 
-    static Stream<Named<Supplier<SpectralOptimizer.Builder<?>>>> builders() {
-        return Stream.of(
-                Named.of("muon", Muon::builder),
-                Named.of("freon", Freon::builder),
-                Named.of("kaon", Kaon::builder),
-                Named.of("kaon, drawn", () -> Kaon.builder().optRandomSpectrum(5)),
-                Named.of("truncated sgd", TruncatedSgd::builder));
+    static Stream<Arguments> builders() {
+        Stream<Named<Supplier<SpectralOptimizer.Builder<?>>>> named =
+                Stream.of(
+                        Named.of("muon", Muon::builder),
+                        Named.of("freon", Freon::builder),
+                        Named.of("kaon", Kaon::builder),
+                        Named.of("kaon, drawn", () -> Kaon.builder().optRandomSpectrum(5)),
+                        Named.of("truncated sgd", TruncatedSgd::builder));
+        return named.flatMap(
+                builder -> Stream.of(true, false).map(nesterov -> Arguments.of(builder, nesterov)));
     }
 
     /** With rescaling and clipping: the gradient that enters is not the one given. */
     @ParameterizedTest
     @MethodSource("builders")
-    void theObserverSeesWhatMovesTheWeight(Supplier<SpectralOptimizer.Builder<?>> builders) {
+    void theObserverSeesWhatMovesTheWeight(
+            Supplier<SpectralOptimizer.Builder<?>> builders, boolean nesterov) {
         Block block = network();
         Parameter parameter = BlockParameters.byName(block).get("05Linear_weight");
         NDArray weight = parameter.getArray();
@@ -228,11 +233,12 @@ class RoutedStepTest {
         builder.optObserver(watcher);
         builder.setRescaleGrad(0.5f);
         builder.optClipGrad(0.4f);
+        builder.optNesterov(nesterov);
         try (SpectralOptimizer optimizer = built(builder)) {
             for (int step = 1; step <= 3; step++) {
                 double[][] g = PlainMatrix.gaussian(random, 5, 5);
                 double[][] before = PlainMatrix.of(weight);
-                reference.muonStep(scaledAndClamped(g, 0.5, 0.4f), true);
+                reference.muonStep(scaledAndClamped(g, 0.5, 0.4f), nesterov);
                 NDArray gradient = manager.create(PlainMatrix.flat(g), weight.getShape());
                 optimizer.update(parameter.getId(), weight, gradient);
                 assertThat(PlainMatrix.flat(watcher.momentum))
@@ -269,6 +275,9 @@ class RoutedStepTest {
                         .reshape(6, 6);
         Map<String, double[]> first = drawnSpectra(gradient);
         assertThat(first.get("01Linear_weight")).isNotEqualTo(first.get("02Linear_weight"));
+        assertThat(first.values())
+                .allSatisfy(s -> assertThat(s[0]).isGreaterThan(2).isLessThan(s[5]))
+                .allSatisfy(s -> assertThat(s[5]).isBetween(3.5, 5.0));
         Map<String, double[]> second = drawnSpectra(gradient);
         first.forEach((name, spectrum) -> assertThat(second.get(name)).containsExactly(spectrum));
     }
@@ -282,7 +291,7 @@ class RoutedStepTest {
         Map<String, double[]> spectra = new HashMap<>();
         try (Kaon kaon =
                 Kaon.builder()
-                        .optRandomSpectrum(9)
+                        .optRandomSpectrum(2, 5, 9)
                         .optLearningRateTracker(Tracker.fixed(1))
                         .optRouting(ParameterRouting.of(block).withSpectral("weight"))
                         .build()) {
