@@ -1,6 +1,7 @@
 package io.github.djlspectral.optim;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
@@ -31,6 +32,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -433,6 +435,14 @@ class RoutedStepTest {
             assertThatThrownBy(() -> one.update(matrix.getId(), weight, weight))
                     .hasMessageContaining("[0, 1)");
         }
+    }
+
+    @ParameterizedTest
+    @EnumSource(UpdateScale.class)
+    void vectorsHaveNoScale(UpdateScale scale) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> scale.factor(new Shape(3)))
+                .withMessageContaining("rank 2 or more, got shape (3)");
     }
 
     private static void assertRefused(Muon muon, Parameter parameter, String what, float bad) {
