@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import java.util.ArrayList;
@@ -116,6 +118,72 @@ class SpectralMapOracleTest {
             NDArray exact = map.apply(rounded.toType(DataType.FLOAT64, false));
             assertThat(Oracle.relativeDistance(map.apply(rounded), exact)).isLessThan(1e-5);
         }
+    }
+
+    /**
+     * Copies along the diagonal have the copies of the image, and the sizes and types that train:
+     * more than 32 rows, and enough entries for the rational route, in float32.
+     */
+    @TestFactory
+    List<DynamicTest> productionRoutesMeetTheReference() {
+        List<DynamicTest> tests = new ArrayList<>();
+        for (JsonObject golden : cases()) {
+            int k = golden.getAsJsonArray("sigma").size();
+            String name = golden.get("name").getAsString() + " ";
+            if (isIllConditioned(golden)) {
+                continue; // 1e-4 of the largest: below what the polar map promises
+            }
+            for (int copies : new int[] {36 / k + 1, 200 / k}) {
+                SpectralMap polar = SpectralMap.polar();
+                JsonElement factor = golden.get("polar");
+                tests.add(
+                        DynamicTest.dynamicTest(
+                                name + copies + " " + polar,
+                                () -> compareCopies(polar, golden, factor, copies, 0.02)));
+                for (var entry : golden.getAsJsonObject("freon").entrySet()) {
+                    JsonObject power = entry.getValue().getAsJsonObject();
+                    SpectralMap map = SpectralMap.power(power.get("c").getAsDouble());
+                    tests.add(
+                            DynamicTest.dynamicTest(
+                                    name + copies + " " + map,
+                                    () ->
+                                            compareCopies(
+                                                    map, golden, power.get("D"), copies, 2e-5)));
+                }
+            }
+        }
+        return tests;
+    }
+
+    private static void compareCopies(
+            SpectralMap map, JsonObject golden, JsonElement rows, int copies, double tolerance) {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDArray g = copied(Oracle.matrix(manager, golden.get("G")), copies);
+            NDArray single = g.toType(DataType.FLOAT32, false);
+            NDArray expected = copied(Oracle.matrix(manager, rows), copies);
+            assertThat(map.route(g.getShape(), DataType.FLOAT32, g.getDevice()))
+                    .doesNotStartWith("exact");
+            assertThat(Oracle.relativeDistance(map.apply(single), expected)).isLessThan(tolerance);
+        }
+    }
+
+    private static NDArray copied(NDArray block, int copies) {
+        long rows = block.getShape().get(0);
+        long columns = block.getShape().get(1);
+        NDArray matrix =
+                block.getManager()
+                        .zeros(new Shape(rows * copies, columns * copies), DataType.FLOAT64);
+        for (int i = 0; i < copies; i++) {
+            matrix.set(
+                    new NDIndex(
+                            "{}:{}, {}:{}",
+                            i * rows,
+                            (i + 1) * rows,
+                            i * columns,
+                            (i + 1) * columns),
+                    block);
+        }
+        return matrix;
     }
 
     private static List<DynamicTest> eachCase(

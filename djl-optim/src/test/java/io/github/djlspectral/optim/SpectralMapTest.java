@@ -84,11 +84,11 @@ class SpectralMapTest {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             NDArray ones = manager.ones(new Shape(300, 3000));
             NDArray mapped = SpectralMap.polar().apply(ones);
+            assertThat(Oracle.spectralNorm(mapped)).isBetween(0.98, 1.02);
+            // Rounding also turns the direction, by a hundredth.
             double expected = 1 / Math.sqrt(300.0 * 3000.0);
-            assertThat(mapped.max().getFloat())
-                    .isBetween((float) (0.97 * expected), (float) (1.03 * expected));
-            assertThat(mapped.min().getFloat())
-                    .isBetween((float) (0.97 * expected), (float) (1.03 * expected));
+            assertThat(mapped.max().getFloat()).isLessThan((float) (1.03 * expected));
+            assertThat(mapped.min().getFloat()).isGreaterThan((float) (0.97 * expected));
         }
     }
 
@@ -101,7 +101,7 @@ class SpectralMapTest {
             NDArray mapped = SpectralMap.polar().apply(live.concat(dead));
             assertThat(mapped.get("100:")).isEqualTo(manager.zeros(new Shape(100, 200)));
             NDArray alone = SpectralMap.polar().apply(live).toType(DataType.FLOAT64, false);
-            assertThat(Oracle.relativeDistance(mapped.get(":100"), alone)).isLessThan(0.03);
+            assertThat(Oracle.relativeDistance(mapped.get(":100"), alone)).isLessThan(0.02);
         }
     }
 
