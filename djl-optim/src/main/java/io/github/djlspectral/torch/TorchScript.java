@@ -20,6 +20,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 /**
  * Native functions written in TorchScript, callable from Java: every torch operator at one JNI
@@ -33,8 +34,6 @@ import java.util.function.Supplier;
  * <p>In the libraries, this class is the only one that touches the classes of DJL's PyTorch engine.
  */
 public final class TorchScript {
-
-    private static final String CONSTANT_MARK = "$";
 
     private final String name;
     private final byte[] archive;
@@ -69,15 +68,12 @@ public final class TorchScript {
      */
     public static TorchScript ofResources(
             Class<?> owner, Map<String, Number> constants, String... resources) {
-        StringBuilder joined = new StringBuilder();
+        String source = "";
         for (String resource : resources) {
-            joined.append(read(owner, resource));
+            source += read(owner, resource);
         }
-        String source = joined.toString();
         for (Map.Entry<String, Number> constant : constants.entrySet()) {
-            source =
-                    source.replace(
-                            CONSTANT_MARK + constant.getKey(), constant.getValue().toString());
+            source = source.replace("$" + constant.getKey(), constant.getValue().toString());
         }
         return new TorchScript(String.join(", ", resources), source);
     }
@@ -125,8 +121,6 @@ public final class TorchScript {
      * @param function the name of a method of {@code Kernels} that returns {@code float}
      * @param arguments as for {@link #call}
      * @return the number returned
-     * @throws IllegalArgumentException as for {@link #call}
-     * @throws ai.djl.engine.EngineException if the function fails
      */
     public double callDouble(NDManager manager, String function, Object... arguments) {
         try (IValue result = run(pytorch(manager), function, arguments)) {
@@ -142,8 +136,6 @@ public final class TorchScript {
      * @param function the name of a method of {@code Kernels} that returns {@code bool}
      * @param arguments as for {@link #call}
      * @return the value returned
-     * @throws IllegalArgumentException as for {@link #call}
-     * @throws ai.djl.engine.EngineException if the function fails
      */
     public boolean callBoolean(NDManager manager, String function, Object... arguments) {
         try (IValue result = run(pytorch(manager), function, arguments)) {
@@ -172,14 +164,14 @@ public final class TorchScript {
             NDList inputs = new NDList();
             // Names tell the engine which method to run and which arrays form a list; results
             // attach to the manager of the first array.
-            PtNDArray first = pytorch(function, firstArray(arguments));
+            Object any = arguments[0] instanceof NDList list ? list.get(0) : arguments[0];
+            PtNDArray first = pytorch(function, (NDArray) any);
             inputs.add(new Alias(scratch, target, first, "module_method:" + function));
             for (int i = 0; i < arguments.length; i++) {
                 if (arguments[i] instanceof NDList list) {
                     for (NDArray array : list) {
-                        inputs.add(
-                                new Alias(
-                                        scratch, target, pytorch(function, array), "a" + i + "[]"));
+                        PtNDArray tensor = pytorch(function, array);
+                        inputs.add(new Alias(scratch, target, tensor, "a" + i + "[]"));
                     }
                 } else if (arguments[i] instanceof NDArray array) {
                     inputs.add(new Alias(scratch, target, pytorch(function, array), null));
@@ -191,8 +183,62 @@ public final class TorchScript {
         }
     }
 
-    private static NDArray firstArray(Object[] arguments) {
-        return arguments[0] instanceof NDList list ? list.get(0) : (NDArray) arguments[0];
+    /**
+     * Runs a function as the forward pass of a layer. In training that is {@link
+     * #callWithGradient}. Otherwise parameters among the other arguments are constant, so that a
+     * graph leads to the first one at most. In contrast to those of {@link #call}, results can be
+     * inputs of what is differentiated later.
+     *
+     * @param training whether parameters are to be differentiated
+     * @param manager as for {@link #callWithGradient}, also what is returned and thrown
+     * @param function the name of a method of {@code Kernels}
+     * @param input the first argument
+     * @param others the other arguments, leaves of the graph or without one
+     * @return the tensors returned
+     */
+    public NDList forward(
+            boolean training, NDManager manager, String function, NDArray input, Object... others) {
+        Object[] arguments = Stream.concat(Stream.of(input), Stream.of(others)).toArray();
+        if (training || !JniUtils.isGradMode()) {
+            return callWithGradient(manager, function, arguments);
+        }
+        try (NDManager scratch = manager.newSubManager()) {
+            for (int i = 1; i < arguments.length; i++) {
+                arguments[i] =
+                        arguments[i] instanceof NDList list
+                                ? new NDList(list.stream().map(a -> constant(scratch, a)).toList())
+                                : constant(scratch, (NDArray) arguments[i]);
+            }
+            return callWithGradient(manager, function, arguments);
+        }
+    }
+
+    /** Without the gradient of a parameter, which alone tells that it has one. */
+    private static NDArray constant(NDManager scratch, NDArray array) {
+        NDArray constant = array.hasGradient() ? array.stopGradient() : array;
+        if (constant != array) {
+            constant.attach(scratch);
+        }
+        return constant;
+    }
+
+    /**
+     * Runs something with autograd on or off on this thread, whatever other threads do. Off is not
+     * the inference mode of {@link #call}: results can be inputs of what is differentiated later.
+     *
+     * @param <T> what is returned
+     * @param on whether graphs are recorded
+     * @param body what to run
+     * @return what the body returns
+     */
+    public static <T> T withAutograd(boolean on, Supplier<T> body) {
+        boolean before = JniUtils.isGradMode();
+        JniUtils.setGradMode(on);
+        try {
+            return body.get();
+        } finally {
+            JniUtils.setGradMode(before);
+        }
     }
 
     private IValue run(PtNDManager manager, String function, Object... arguments) {
@@ -268,8 +314,7 @@ public final class TorchScript {
             return pytorch;
         }
         throw new IllegalArgumentException(
-                "DJL Spectral needs the PyTorch engine, but the manager is a "
-                        + manager.getClass().getName());
+                "DJL Spectral needs the PyTorch engine, but the manager is a " + name(manager));
     }
 
     private static PtNDArray pytorch(String function, NDArray array) {
@@ -277,17 +322,16 @@ public final class TorchScript {
             return pytorch;
         }
         throw new IllegalArgumentException(
-                function
-                        + ": DJL Spectral needs arrays of the PyTorch engine, got "
-                        + (array == null ? "null" : array.getClass().getName()));
+                function + ": DJL Spectral needs arrays of the PyTorch engine, got " + name(array));
     }
 
     private static IllegalArgumentException unsupported(String function, Object argument) {
         return new IllegalArgumentException(
-                function
-                        + ": cannot pass "
-                        + (argument == null ? "null" : argument.getClass().getName())
-                        + " to a native function");
+                function + ": cannot pass " + name(argument) + " to a native function");
+    }
+
+    private static String name(Object object) {
+        return object == null ? "null" : object.getClass().getName();
     }
 
     /**

@@ -4,11 +4,11 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.NormalInitializer;
 import ai.djl.util.PairList;
+import io.github.djlspectral.layers.SelfDescribingBlock;
 import io.github.djlspectral.torch.GraphConstants;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,9 +33,8 @@ import java.util.List;
  * of a step: two products with H d x d matrices and H attentions over n tokens per sequence; all
  * steps are one native call. Forward checks that tokens have length 1, which waits for a GPU.
  */
-public final class AttentionFlow extends AbstractBlock {
+public final class AttentionFlow extends SelfDescribingBlock {
 
-    private static final byte VERSION = 1;
     private static final double UNIT_TOLERANCE = 1e-3;
 
     private final int dimension;
@@ -46,7 +45,13 @@ public final class AttentionFlow extends AbstractBlock {
     private final List<Parameter> weights = new ArrayList<>();
 
     private AttentionFlow(Builder builder) {
-        super(VERSION);
+        super(
+                "dimension", builder.dimension,
+                "heads", builder.heads,
+                "steps", builder.steps,
+                "stepSize", builder.stepSize,
+                "temperature", builder.temperature,
+                "sharedWeights", builder.shared);
         dimension = builder.dimension;
         heads = builder.heads;
         steps = builder.steps;
@@ -85,11 +90,8 @@ public final class AttentionFlow extends AbstractBlock {
         requireTokens(tokens);
         NDList values = values(parameterStore, tokens, training);
         try (NDArray settings = settings(tokens)) {
-            return training
-                    ? FlowKernels.NATIVE.callWithGradient(
-                            tokens.getManager(), "last", tokens, values, settings)
-                    : FlowKernels.NATIVE.call(
-                            tokens.getManager(), "last", tokens, values, settings);
+            return FlowKernels.NATIVE.forward(
+                    training, tokens.getManager(), "last", tokens, values, settings);
         }
     }
 
@@ -154,13 +156,17 @@ public final class AttentionFlow extends AbstractBlock {
 
     private void requireTokens(NDArray tokens) {
         Shape shape = tokens.getShape();
-        if (shape.dimension() != 3 || shape.get(2) != dimension || shape.size() == 0) {
+        if (shape.dimension() != 3 || shape.get(2) != dimension || shape.get(1) == 0) {
             throw new IllegalArgumentException(
-                    "Tokens must be [batch, n, " + dimension + "], not empty, were " + shape);
+                    "Tokens must be [batch, n, %s], n at least 1, were %s"
+                            .formatted(dimension, shape));
         }
         DataType type = tokens.getDataType();
         if (type != DataType.FLOAT32 && type != DataType.FLOAT64) {
             throw new IllegalArgumentException("Tokens must be float32 or float64, were " + type);
+        }
+        if (shape.get(0) == 0) {
+            return;
         }
         double off = FlowKernels.NATIVE.callDouble(tokens.getManager(), "off_sphere", tokens);
         if (!(off <= UNIT_TOLERANCE)) {

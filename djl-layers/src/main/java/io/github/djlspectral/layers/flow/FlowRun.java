@@ -16,6 +16,8 @@ import java.util.SplittableRandom;
 final class FlowRun {
 
     private static final int STEPS_PER_CALL = 64;
+    // of increments or targets that are made at a time, unless one step takes more
+    private static final int NUMBERS_PER_CALL = 1 << 24;
 
     private final FlowSimulator simulator;
 
@@ -24,6 +26,7 @@ final class FlowRun {
     private final int heads;
     private final int dimension;
     private final double stepSize;
+    private final int stepsPerCall;
     private final SplittableRandom[] randoms;
     private final List<RecordedPath> recorded = new ArrayList<>();
     private NDArray x;
@@ -38,6 +41,14 @@ final class FlowRun {
         heads = (int) simulator.weights.getShape().get(0);
         dimension = (int) simulator.weights.getShape().get(1);
         stepSize = simulator.stepSize;
+        long matrices = (long) dimension * dimension * heads;
+        long n = simulator.tokens.getShape().get(0);
+        long records = 2 + (long) (simulator.steps - 1) / simulator.recordEvery;
+        requireArray("the weights of all paths", matrices, paths);
+        requireArray("the tokens of all paths", n * dimension, paths);
+        requireArray("the recorded tokens of a path", n * dimension, records);
+        stepsPerCall =
+                (int) Math.max(1, Math.min(STEPS_PER_CALL, NUMBERS_PER_CALL / (matrices * paths)));
         randoms = new SplittableRandom[paths];
         SplittableRandom seeds = new SplittableRandom(simulator.seed);
         for (int p = 0; p < paths; p++) {
@@ -47,6 +58,15 @@ final class FlowRun {
         x = repeated(simulator.tokens);
         d = repeated(simulator.weights);
         sums = scratch.zeros(new Shape(paths, 4), DataType.FLOAT64);
+    }
+
+    private static void requireArray(String what, long numbers, long times) {
+        if (numbers > Integer.MAX_VALUE / times) {
+            throw new IllegalArgumentException(
+                    "A run can hold 2^31 - 1 numbers of a kind, but %s are %s x %s: simulate fewer"
+                                    .formatted(what, numbers, times)
+                            + " paths at a time, or record less often");
+        }
     }
 
     private NDArray repeated(NDArray array) {
@@ -63,7 +83,7 @@ final class FlowRun {
         int step = 0;
         while (step < steps) {
             int untilRecord = recordEvery - step % recordEvery;
-            int count = Math.min(Math.min(STEPS_PER_CALL, untilRecord), steps - step);
+            int count = Math.min(Math.min(stepsPerCall, untilRecord), steps - step);
             advance(step, count);
             step += count;
             if (step % recordEvery == 0 || step == steps) {

@@ -60,6 +60,7 @@ public final class FlowSimulator {
      * Simulates one path.
      *
      * @return what was recorded
+     * @throws IllegalArgumentException as for {@link #runPaths}
      */
     public FlowRecord run() {
         return runPaths(1).get(0);
@@ -72,7 +73,8 @@ public final class FlowSimulator {
      * @param paths the number of paths, at least 1
      * @return what was recorded of each
      * @throws IllegalArgumentException if the number is less than 1, or more than 1 with given
-     *     increments
+     *     increments, or if the tokens or weights of all paths, or the recorded tokens of one, are
+     *     2^31 numbers or more
      */
     public List<FlowRecord> runPaths(int paths) {
         if (paths < 1 || paths > 1 && increments != null) {

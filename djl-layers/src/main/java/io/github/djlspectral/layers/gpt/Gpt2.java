@@ -1,18 +1,17 @@
 package io.github.djlspectral.layers.gpt;
 
+import ai.djl.Device;
 import ai.djl.MalformedModelException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
-import io.github.djlspectral.torch.TorchScript;
+import io.github.djlspectral.layers.SelfDescribingBlock;
 import java.io.DataInputStream;
-import java.io.DataOutputStream;
 import java.io.IOException;
 import java.util.List;
 import java.util.Objects;
@@ -45,16 +44,20 @@ import java.util.Objects;
  * values of all tokens before in a {@link KeyValueCache}. An initialised model may be used from
  * several threads at a time, as long as none trains it.
  */
-public final class Gpt2 extends AbstractBlock {
-
-    private static final byte VERSION = 1;
+public final class Gpt2 extends SelfDescribingBlock {
 
     private final Gpt2Config config;
     private final Gpt2Parameters weights;
     private final Precision precision;
 
     private Gpt2(Builder builder) {
-        super(VERSION);
+        super(
+                "vocabSize", builder.config.vocabSize(),
+                "contextLength", builder.config.contextLength(),
+                "layers", builder.config.layers(),
+                "heads", builder.config.heads(),
+                "width", builder.config.width(),
+                "bias", builder.config.bias());
         config = builder.config;
         weights = new Gpt2Parameters(config);
         weights.all().forEach(this::addParameter);
@@ -136,7 +139,7 @@ public final class Gpt2 extends AbstractBlock {
         long[] lengths = caches.stream().mapToLong(KeyValueCache::length).toArray();
         NDManager manager = tokens.getManager();
         NDArray logits =
-                Gpt2Kernels.of(config.withDropout(0), format(manager).withoutRounding())
+                Gpt2Kernels.of(config, false, format(manager).withoutRounding())
                         .call(manager, "decode", tokens, values, memory, lengths)
                         .singletonOrThrow();
         caches.forEach(cache -> cache.grow((int) tokens.getShape().get(1)));
@@ -172,23 +175,35 @@ public final class Gpt2 extends AbstractBlock {
     private NDArray hidden(ParameterStore parameterStore, NDArray tokens, boolean training) {
         List<Parameter> embeddings = List.of(weights.tokenEmbedding(), weights.positionEmbedding());
         NDList tables = values(parameterStore, embeddings, tokens, training);
-        NDArray x = call(training, "embed", tokens, tables.get(0), tables.get(1));
-        for (List<Parameter> layer : weights.layers()) {
-            // What the gradient needs of a layer's input the native graph holds itself.
-            try (NDArray input = x) {
-                x = call(training, "layer", input, values(parameterStore, layer, tokens, training));
+        try (NDManager scratch = tokens.getManager().newSubManager()) {
+            NDList dropout = training ? dropout(scratch) : new NDList();
+            NDArray x = call(training, "embed", tokens, tables.addAll(dropout));
+            for (List<Parameter> layer : weights.layers()) {
+                NDList values = values(parameterStore, layer, tokens, training).addAll(dropout);
+                // What the gradient needs of a layer's input the native graph holds itself.
+                try (NDArray input = x) {
+                    x = call(training, "layer", input, values);
+                }
             }
+            return x;
         }
-        return x;
     }
 
-    private NDArray call(boolean training, String function, Object... arguments) {
-        NDManager manager = ((NDArray) arguments[0]).getManager();
-        Gpt2Config constants = training ? config : config.withDropout(0);
-        TorchScript kernels = Gpt2Kernels.of(constants, format(manager));
-        return (training
-                        ? kernels.callWithGradient(manager, function, arguments)
-                        : kernels.call(manager, function, arguments))
+    /**
+     * The probability, on the host, if it is not 0: a constant would be compiled for each value.
+     */
+    private NDList dropout(NDManager manager) {
+        if (config.dropout() == 0) {
+            return new NDList();
+        }
+        double exact = Double.parseDouble(Float.toString(config.dropout()));
+        return new NDList(manager.create(exact).toDevice(Device.cpu(), false));
+    }
+
+    private NDArray call(boolean training, String function, NDArray input, Object... others) {
+        NDManager manager = input.getManager();
+        return Gpt2Kernels.of(config, training, format(manager))
+                .forward(training, manager, function, input, others)
                 .singletonOrThrow();
     }
 
@@ -208,35 +223,27 @@ public final class Gpt2 extends AbstractBlock {
         return values;
     }
 
-    /** Writes the configuration before the input shapes, as the parameters fit no other. */
+    /** Version 1 has the configuration, without dropout, in the words of this text. */
     @Override
-    protected void saveMetadata(DataOutputStream os) throws IOException {
-        os.writeUTF(architecture());
-        super.saveMetadata(os);
-    }
-
-    @Override
-    protected void loadMetadata(byte loadVersion, DataInputStream is)
-            throws IOException, MalformedModelException {
-        if (loadVersion != VERSION) {
-            throw new MalformedModelException(
-                    "Gpt2 reads parameters of version " + VERSION + ", got " + loadVersion);
-        }
+    protected void loadVersion1(DataInputStream is) throws IOException, MalformedModelException {
+        String own =
+                "Gpt2Config[vocabSize=%s, contextLength=%s, layers=%s, heads=%s, width=%s, dropout=0.0, bias=%s]"
+                        .formatted(
+                                String.valueOf(config.vocabSize()),
+                                String.valueOf(config.contextLength()),
+                                String.valueOf(config.layers()),
+                                String.valueOf(config.heads()),
+                                String.valueOf(config.width()),
+                                config.bias());
         String stored = is.readUTF();
-        if (!stored.equals(architecture())) {
+        if (!stored.equals(own)) {
             throw new MalformedModelException(
                     "The parameters are those of "
                             + stored
                             + ", but this block is "
-                            + architecture()
+                            + own
                             + "; build it with the configuration it was trained with");
         }
-        super.loadMetadata(loadVersion, is);
-    }
-
-    /** The configuration, but for dropout, which may change between runs. */
-    private String architecture() {
-        return config.withDropout(0).toString();
     }
 
     @Override

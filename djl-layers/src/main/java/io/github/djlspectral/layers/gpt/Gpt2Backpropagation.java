@@ -58,11 +58,8 @@ public final class Gpt2Backpropagation implements AutoCloseable {
 
     /** With another limit to the logits that are held at a time. */
     Gpt2Backpropagation(Gpt2 model, NDManager manager, int batchSize, int length, int mostLogits) {
-        String obstacle = obstacle(model, manager.getDevice());
-        if (obstacle != null) {
-            throw new IllegalArgumentException(
-                    "Gpt2Backpropagation " + obstacle + "; use a GradientCollector");
-        }
+        DataType type = model.weights().tokenEmbedding().getArray().getDataType();
+        requireSupported(model, manager.getDevice());
         this.model = model;
         ProductFormat format = ProductFormat.of(model.precision(), manager.getDevice());
         workspace =
@@ -72,7 +69,6 @@ public final class Gpt2Backpropagation implements AutoCloseable {
                         length,
                         format == ProductFormat.ROUNDED,
                         mostLogits);
-        DataType type = model.weights().tokenEmbedding().getArray().getDataType();
         kernels = Gpt2Kernels.backpropagation(model.getConfig(), format);
         this.manager = manager.newSubManager();
         memory = new NDList();
@@ -84,8 +80,9 @@ public final class Gpt2Backpropagation implements AutoCloseable {
 
     /**
      * Returns whether a model's gradient can be computed in this way: on a CPU, without dropout, if
-     * all of its parameters are to be trained, and products are not of bfloat16 numbers. On a CPU
-     * they are only where that is faster or chosen, see {@link Precision#BFLOAT16}.
+     * all of its parameters are initialised and to be trained, and products are not of bfloat16
+     * numbers. On a CPU they are only where that is faster or chosen, see {@link
+     * Precision#BFLOAT16}.
      *
      * @param model the model
      * @param device where it is to be trained
@@ -93,6 +90,14 @@ public final class Gpt2Backpropagation implements AutoCloseable {
      */
     public static boolean supports(Gpt2 model, Device device) {
         return obstacle(model, device) == null;
+    }
+
+    private static void requireSupported(Gpt2 model, Device device) {
+        String obstacle = obstacle(model, device);
+        if (obstacle != null) {
+            throw new IllegalArgumentException(
+                    "Gpt2Backpropagation " + obstacle + "; use a GradientCollector");
+        }
     }
 
     private static String obstacle(Gpt2 model, Device device) {
@@ -103,10 +108,14 @@ public final class Gpt2Backpropagation implements AutoCloseable {
             return "needs dropout 0, got " + model.getConfig().dropout();
         }
         for (Parameter parameter : model.weights().all()) {
+            String name = parameter.getName();
             if (!parameter.requiresGradient()) {
-                return "needs all parameters to be trained, but "
-                        + parameter.getName()
-                        + " is frozen";
+                return "needs all parameters to be trained, but " + name + " is frozen";
+            }
+            if (!parameter.isInitialized() || !parameter.getArray().hasGradient()) {
+                return "needs parameters with gradients, but "
+                        + name
+                        + " has none: initialize the model, also after loadParameters";
             }
         }
         if (ProductFormat.of(model.precision(), device) == ProductFormat.BFLOAT16) {
@@ -148,13 +157,15 @@ public final class Gpt2Backpropagation implements AutoCloseable {
      * @param targets int64 [b, t]: the token that follows each token, in [0, V)
      * @param scale the factor
      * @return the mean loss, without the factor, in nats per token
-     * @throws IllegalArgumentException if a shape, type or value is not as described
+     * @throws IllegalArgumentException if a shape, type or value is not as described, or the model
+     *     is not supported any more, as a parameter is frozen; nothing has changed then
      */
     public double accumulate(
             ParameterStore parameterStore, NDArray tokens, NDArray targets, double scale) {
         Objects.requireNonNull(parameterStore, "parameterStore");
         model.getConfig().checkBatch(tokens, targets);
         workspace.checkRoom(tokens.getShape());
+        requireSupported(model, manager.getDevice()); // something may have been frozen since
         NDList parameters = new NDList();
         for (Parameter parameter : model.weights().all()) {
             parameters.add(parameterStore.getValue(parameter, manager.getDevice(), true));

@@ -11,24 +11,25 @@ final class Gpt2Kernels {
 
     private Gpt2Kernels() {}
 
-    /** Returns the functions of {@code gpt2.py}. */
-    static TorchScript of(Gpt2Config config, ProductFormat format) {
-        return compiled("gpt2.py", config, format);
+    /** Returns the functions of {@code gpt2.py}, with dropout in training if it is not 0. */
+    static TorchScript of(Gpt2Config config, boolean training, ProductFormat format) {
+        boolean dropout = training && config.dropout() != 0;
+        return compiled(new Key("gpt2.py", config.heads(), dropout, config.bias(), format));
     }
 
     /** Returns the functions of {@code backpropagation.py}. */
     static TorchScript backpropagation(Gpt2Config config, ProductFormat format) {
-        return compiled("backpropagation.py", config, format);
+        return compiled(
+                new Key("backpropagation.py", config.heads(), false, config.bias(), format));
     }
 
-    private static TorchScript compiled(String resource, Gpt2Config config, ProductFormat format) {
-        Key key = new Key(resource, config.heads(), config.dropout(), config.bias(), format);
+    private static TorchScript compiled(Key key) {
         return COMPILED.computeIfAbsent(key, Key::compile);
     }
 
     /** What the source depends on. */
     private record Key(
-            String resource, int heads, float dropout, boolean bias, ProductFormat format) {
+            String resource, int heads, boolean dropout, boolean bias, ProductFormat format) {
 
         TorchScript compile() {
             Map<String, Number> constants =
@@ -36,7 +37,7 @@ final class Gpt2Kernels {
                             "HEADS",
                             heads,
                             "DROPOUT",
-                            dropout,
+                            dropout ? 1 : 0,
                             "BIAS",
                             bias ? 1 : 0,
                             "BFLOAT16",

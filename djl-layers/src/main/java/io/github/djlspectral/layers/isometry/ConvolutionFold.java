@@ -63,9 +63,7 @@ public final class ConvolutionFold extends KernelLayer {
 
     @Override
     NDList apply(NDArray x, NDArray kernel, NDArray bias, boolean training) {
-        return training
-                ? kernels.callWithGradient(x.getManager(), "fold", x, kernel, bias)
-                : kernels.call(x.getManager(), "fold", x, kernel, bias);
+        return kernels.forward(training, x.getManager(), "fold", x, kernel, bias);
     }
 
     @Override

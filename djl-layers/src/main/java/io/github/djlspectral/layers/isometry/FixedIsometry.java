@@ -215,7 +215,8 @@ public final class FixedIsometry extends FixedLayer {
     }
 
     private static NDArray grouped(NDArray x, int size) {
-        return x.reshape(x.getShape().get(0), -1, size);
+        Shape shape = x.getShape(); // of an empty batch, so that -1 would not do
+        return x.reshape(shape.get(0), shape.get(1) / size, size);
     }
 
     @Override

@@ -4,25 +4,23 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Activation;
 import ai.djl.nn.Block;
 import ai.djl.nn.LambdaBlock;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import io.github.djlspectral.layers.SelfDescribingBlock;
 import java.util.function.UnaryOperator;
 
 /** A named function of one array, without parameters. */
-abstract class FixedLayer extends AbstractBlock implements IsometricLayer {
-
-    private static final byte VERSION = 1;
+abstract class FixedLayer extends SelfDescribingBlock implements IsometricLayer {
 
     final String name;
-    final UnaryOperator<NDArray> map;
+    private final UnaryOperator<NDArray> map;
     private final UnaryOperator<Shape> outputs;
 
     FixedLayer(String name, UnaryOperator<Shape> outputs, UnaryOperator<NDArray> map) {
-        super(VERSION);
+        super("function", name);
         this.name = name;
         this.outputs = outputs;
         this.map = map;
@@ -63,7 +61,18 @@ abstract class FixedLayer extends AbstractBlock implements IsometricLayer {
             PairList<String, Object> params) {
         NDArray x = inputs.singletonOrThrow();
         getOutputShapes(new Shape[] {x.getShape()});
-        return new NDList(map.apply(x));
+        return new NDList(apply(x));
+    }
+
+    /** Keeps what lies between input and output, which a graph holds itself, from the caller. */
+    private NDArray apply(NDArray x) {
+        try (NDManager scratch = x.getManager().newSubManager()) {
+            NDArray view = x.reshape(x.getShape());
+            view.attach(scratch);
+            NDArray y = map.apply(view);
+            y.attach(x.getManager());
+            return y;
+        }
     }
 
     /**
@@ -79,7 +88,7 @@ abstract class FixedLayer extends AbstractBlock implements IsometricLayer {
 
     @Override
     public final Block toPlain(NDManager manager) {
-        return LambdaBlock.singleton(map::apply, name);
+        return LambdaBlock.singleton(this::apply, name);
     }
 
     @Override

@@ -4,11 +4,11 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import io.github.djlspectral.layers.SelfDescribingBlock;
 
 /**
  * A layer [B, n] to [B, n] whose Jacobian is orthogonal almost everywhere: an orthogonal matrix
@@ -19,16 +19,14 @@ import ai.djl.util.PairList;
  * few rows, folds less. Characterisation, proofs and measurements behind this class are the
  * project's own, after "Neural Networks with Orthogonal Jacobian", arXiv:2508.02882.
  */
-public abstract class Fold extends AbstractBlock implements IsometricLayer {
-
-    private static final byte VERSION = 1;
+public abstract class Fold extends SelfDescribingBlock implements IsometricLayer {
 
     private final int width;
     private final OrthogonalWeight weight;
     private final Parameter bias;
 
     Fold(Builder<?> builder, int rows) {
-        super(VERSION);
+        super("parametrization", builder.parametrization());
         width = builder.width;
         weight = new OrthogonalWeight(builder.parametrization(), rows, width);
         weight.parameters().forEach(this::addParameter);
@@ -70,12 +68,10 @@ public abstract class Fold extends AbstractBlock implements IsometricLayer {
     }
 
     private static NDList call(String function, NDArray x, NDList w, NDArray b, boolean training) {
-        NDList arguments = new NDList(x).addAll(w);
-        arguments.add(b);
-        Object[] all = arguments.toArray();
-        return training
-                ? OrthogonalWeight.KERNELS.callWithGradient(x.getManager(), function, all)
-                : OrthogonalWeight.KERNELS.call(x.getManager(), function, all);
+        NDList parameters = new NDList(w);
+        parameters.add(b);
+        return OrthogonalWeight.KERNELS.forward(
+                training, x.getManager(), function, x, parameters.toArray());
     }
 
     /**

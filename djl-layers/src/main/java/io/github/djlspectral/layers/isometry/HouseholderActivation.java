@@ -5,12 +5,12 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.ConstantInitializer;
 import ai.djl.util.PairList;
+import io.github.djlspectral.layers.SelfDescribingBlock;
 import io.github.djlspectral.torch.GraphConstants;
 
 /**
@@ -21,15 +21,12 @@ import io.github.djlspectral.torch.GraphConstants;
  * factor of 1/sqrt(2) that some implementations have and that loses half of the gradient's energy.
  * It reflects half of all pairs; see {@link Fold} on the rate of folds.
  */
-public final class HouseholderActivation extends AbstractBlock implements IsometricLayer {
-
-    private static final byte VERSION = 1;
+public final class HouseholderActivation extends SelfDescribingBlock implements IsometricLayer {
 
     private final Parameter angles;
 
     /** Creates the layer. The angles are pi/2 at first, which sorts each pair, ascending. */
     public HouseholderActivation() {
-        super(VERSION);
         angles =
                 addParameter(
                         Parameter.builder()
@@ -58,10 +55,8 @@ public final class HouseholderActivation extends AbstractBlock implements Isomet
             throw new IllegalArgumentException(
                     "Activations must be [batch, " + 2 * t.size() + "], were " + x.getShape());
         }
-        NDManager manager = x.getManager();
-        return training
-                ? OrthogonalWeight.KERNELS.callWithGradient(manager, "householder_activation", x, t)
-                : OrthogonalWeight.KERNELS.call(manager, "householder_activation", x, t);
+        return OrthogonalWeight.KERNELS.forward(
+                training, x.getManager(), "householder_activation", x, t);
     }
 
     private static void requireActivations(Shape shape) {

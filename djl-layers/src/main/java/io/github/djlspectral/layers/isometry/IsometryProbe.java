@@ -12,8 +12,7 @@ import java.util.List;
 /**
  * Measures how isometric a network is on a fixed batch, and leaves it bit for bit as it was: its
  * parameters, their gradients and the engine's generator. Directions are the same at each
- * measurement. Not for networks with dropout, which draws from that generator, or batch
- * normalization, which ties the rows of a batch together.
+ * measurement. The network is run in evaluation mode.
  *
  * <p>Cost, for p outputs: the Jacobian at the first point ({@link JacobianSpectrum#jacobian}), its
  * singular values, and forward and backward passes of the batch, two for each probe; a copy of the

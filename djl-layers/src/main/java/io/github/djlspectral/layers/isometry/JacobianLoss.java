@@ -8,6 +8,7 @@ import ai.djl.nn.Block;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.loss.Loss;
 import io.github.djlspectral.torch.GraphConstants;
+import io.github.djlspectral.torch.TorchScript;
 
 /**
  * A penalty on the Jacobian J of a network where it is not isometric, at the points of a batch, by
@@ -136,7 +137,7 @@ public final class JacobianLoss extends Loss {
     public NDArray evaluate(NDArray inputs) {
         NDManager manager = inputs.getManager();
         try (NDManager scratch = manager.newSubManager()) {
-            NDArray penalties = penalties(scratch, inputs, normals);
+            NDArray penalties = penalties(scratch, inputs, normals, true);
             NDArray factor = GraphConstants.of(scratch, inputs.getDataType(), lambda);
             return Linearization.KERNELS
                     .callWithGradient(manager, "mean_times", penalties, factor)
@@ -145,8 +146,8 @@ public final class JacobianLoss extends Loss {
     }
 
     /**
-     * Estimates the quantity without lambda, free of bias, from several draws of its own: it leaves
-     * the directions of training as they are.
+     * Estimates the quantity without lambda, free of bias, from several draws of its own, in
+     * evaluation mode: it leaves the directions of training, and the network, as they are.
      *
      * @param inputs the points [B, ..]
      * @param draws the number of directions for each point, at least 2
@@ -163,7 +164,7 @@ public final class JacobianLoss extends Loss {
         double squares = 0;
         for (int i = 0; i < draws; i++) {
             try (NDManager scratch = inputs.getManager().newSubManager()) {
-                double value = Spread.of(penalties(scratch, inputs, own)).mean();
+                double value = Spread.of(penalties(scratch, inputs, own, false)).mean();
                 sum += value;
                 squares += value * value;
             }
@@ -174,12 +175,13 @@ public final class JacobianLoss extends Loss {
     }
 
     /** One number for each point. */
-    private NDArray penalties(NDManager scratch, NDArray inputs, SeededNormals directions) {
+    private NDArray penalties(
+            NDManager scratch, NDArray inputs, SeededNormals directions, boolean training) {
         if (quantity == Quantity.DIFFERENCE) {
-            return differences(scratch, inputs, directions);
+            return differences(scratch, inputs, directions, training);
         }
         boolean backward = quantity == Quantity.BACKWARD;
-        Linearization linear = Linearization.of(block, scratch, inputs);
+        Linearization linear = Linearization.of(block, scratch, inputs, training);
         Shape shape = (backward ? linear.outputs() : linear.inputs()).getShape();
         NDArray direction = directions.next(scratch, shape, inputs);
         return Linearization.KERNELS
@@ -192,7 +194,8 @@ public final class JacobianLoss extends Loss {
                 .singletonOrThrow();
     }
 
-    private NDArray differences(NDManager scratch, NDArray inputs, SeededNormals directions) {
+    private NDArray differences(
+            NDManager scratch, NDArray inputs, SeededNormals directions, boolean training) {
         NDArray x = inputs.duplicate();
         x.attach(scratch);
         NDArray normal = directions.next(scratch, x.getShape(), x);
@@ -203,11 +206,11 @@ public final class JacobianLoss extends Loss {
         // what rounding has made of the step
         NDArray taken = moved.sub(x).reshape(batch, -1).norm(new int[] {1});
         ParameterStore store = new ParameterStore(scratch, false);
-        return Linearization.withAutograd(
-                scratch,
+        return TorchScript.withAutograd(
+                true,
                 () -> {
                     NDArray y =
-                            block.forward(store, new NDList(x.concat(moved, 0)), true)
+                            block.forward(store, new NDList(x.concat(moved, 0)), training)
                                     .singletonOrThrow();
                     return Linearization.KERNELS
                             .callWithGradient(scratch, "difference_penalty", y, taken)

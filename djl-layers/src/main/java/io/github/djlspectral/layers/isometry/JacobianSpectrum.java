@@ -11,8 +11,9 @@ import ai.djl.nn.Block;
 /**
  * The Jacobian of a block at a point, and its singular values. Points and outputs of any shape are
  * flattened: n and p are the numbers of their entries. Blocks must treat the rows of a batch
- * independently; they are called as in training, and the gradients of their parameters stay as they
- * are.
+ * independently; they are called in evaluation mode, so dropout is off, batch normalisation does as
+ * it has learned, and nothing changes. Other threads may train meanwhile, though not what is
+ * measured.
  */
 public final class JacobianSpectrum {
 
@@ -91,7 +92,7 @@ public final class JacobianSpectrum {
     /** Rows from one on, output i of copy i by its input; those beyond the last are zero. */
     private static NDArray rows(Block block, NDManager scratch, NDArray point, int from, int size) {
         try (NDArray copies = point.repeat(0, size);
-                Linearization linear = Linearization.of(block, scratch, copies)) {
+                Linearization linear = Linearization.of(block, scratch, copies, false)) {
             Shape shape = linear.outputs().getShape();
             int p = Math.toIntExact(shape.size() / size);
             NDArray selected =
@@ -147,7 +148,8 @@ public final class JacobianSpectrum {
             throw new IllegalArgumentException("maxSteps must be at least 1, was " + maxSteps);
         }
         try (NDManager scratch = manager.newSubManager();
-                Linearization linear = Linearization.of(block, scratch, point(scratch, input))) {
+                Linearization linear =
+                        Linearization.of(block, scratch, point(scratch, input), false)) {
             double tolerance = input.getDataType() == DataType.FLOAT64 ? 1e-12 : 4e-6;
             return new Bidiagonalization(linear, tolerance, seed).run(maxSteps);
         }
@@ -167,7 +169,7 @@ public final class JacobianSpectrum {
     }
 
     private static Shape outputShape(Block block, NDManager scratch, NDArray point) {
-        try (Linearization linear = Linearization.of(block, scratch, point)) {
+        try (Linearization linear = Linearization.of(block, scratch, point, false)) {
             return linear.outputs().getShape();
         }
     }

@@ -4,19 +4,17 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.convolutional.Conv2d;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import io.github.djlspectral.layers.SelfDescribingBlock;
 
 /**
  * A layer on images [B, c, H, W] with a square kernel whose convolution is orthogonal, and a bias
  * for each of its filters.
  */
-public abstract class KernelLayer extends AbstractBlock implements IsometricLayer {
-
-    private static final byte VERSION = 1;
+public abstract class KernelLayer extends SelfDescribingBlock implements IsometricLayer {
 
     private final int channels;
     private final int size;
@@ -24,7 +22,12 @@ public abstract class KernelLayer extends AbstractBlock implements IsometricLaye
     private final Parameter bias;
 
     KernelLayer(Builder<?> builder, OrthogonalKernel kernel) {
-        super(VERSION);
+        super(
+                "parametrization", builder.parametrization(),
+                "channels", builder.channels,
+                "filters", builder.filters,
+                "kernel", builder.size,
+                "stride", builder.stride);
         channels = builder.channels;
         size = builder.size;
         this.kernel = kernel;

@@ -7,6 +7,7 @@ import ai.djl.nn.Block;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.Pair;
+import io.github.djlspectral.torch.TorchScript;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalDouble;
@@ -28,8 +29,7 @@ public record LayerProfile(String name, Spread gradientRatio, OptionalDouble fol
     /**
      * Measures every layer for a random unit gradient at the output of each point.
      *
-     * @param network initialised; it is run as in training, gradients of parameters stay as they
-     *     are
+     * @param network initialised; it is run in evaluation mode and not changed
      * @param manager the manager whose device is used
      * @param inputs the points [B, ..]
      * @param seed of the gradients
@@ -49,8 +49,7 @@ public record LayerProfile(String name, Spread gradientRatio, OptionalDouble fol
      * Measures every layer for given gradients at the output, such as those of a loss. Cost: a
      * forward and a backward pass.
      *
-     * @param network initialised; it is run as in training, gradients of parameters stay as they
-     *     are
+     * @param network initialised; it is run in evaluation mode and not changed
      * @param manager the manager whose device is used
      * @param inputs the points [B, ..]
      * @param outputGradient g, of the output's shape and type, with no row of zeros
@@ -83,12 +82,12 @@ public record LayerProfile(String name, Spread gradientRatio, OptionalDouble fol
             }
             ParameterStore store = new ParameterStore(scratch, false);
             NDList inputs = new NDList(Linearization.leaf(scratch, points));
-            return Linearization.withAutograd(
-                    scratch,
+            return TorchScript.withAutograd(
+                    true,
                     () -> {
                         for (Layer layer : layers) {
                             NDList input = new NDList(inputs.get(inputs.size() - 1));
-                            inputs.add(layer.block.forward(store, input, true).singletonOrThrow());
+                            inputs.add(Linearization.forward(layer.block, store, input, false));
                         }
                         NDArray output = inputs.remove(inputs.size() - 1);
                         return new Run(scratch, layers, inputs, output);

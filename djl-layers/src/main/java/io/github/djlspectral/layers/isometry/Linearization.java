@@ -1,14 +1,11 @@
 package io.github.djlspectral.layers.isometry;
 
-import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Block;
-import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
 import io.github.djlspectral.torch.TorchScript;
-import java.util.function.Supplier;
 
 /**
  * A block's outputs at some inputs with the graph between them, for products with its Jacobian, row
@@ -31,16 +28,15 @@ final class Linearization implements AutoCloseable {
         this.outputs = outputs;
     }
 
-    /** Runs the block on copies of the inputs [B, ..], as in training. */
-    static Linearization of(Block block, NDManager manager, NDArray inputs) {
+    /** Runs the block on copies of the inputs [B, ..], in evaluation mode or as in training. */
+    static Linearization of(Block block, NDManager manager, NDArray inputs, boolean training) {
         NDManager scratch = manager.newSubManager();
         try {
             NDArray leaf = leaf(scratch, inputs);
             ParameterStore store = new ParameterStore(scratch, false);
             NDArray outputs =
-                    withAutograd(
-                            scratch,
-                            () -> block.forward(store, new NDList(leaf), true).singletonOrThrow());
+                    TorchScript.withAutograd(
+                            true, () -> forward(block, store, new NDList(leaf), training));
             return new Linearization(scratch, leaf, outputs);
         } catch (RuntimeException e) {
             scratch.close();
@@ -56,26 +52,17 @@ final class Linearization implements AutoCloseable {
         return leaf;
     }
 
-    /** Runs the body with autograd on, whether the thread is collecting gradients or not. */
-    static <T> T withAutograd(NDManager manager, Supplier<T> body) {
-        if (isAutogradOn(manager)) {
-            return body.get();
+    static NDArray forward(Block block, ParameterStore store, NDList input, boolean training) {
+        NDArray output = block.forward(store, input, training).singletonOrThrow();
+        if (KERNELS.callBoolean(output.getManager(), "is_inference", output)) {
+            throw new IllegalArgumentException(
+                    "In evaluation mode "
+                            + block.getClass().getSimpleName()
+                            + " records no graph, as imported TorchScript does not. If it has"
+                            + " neither dropout nor batch normalisation, measure a LambdaBlock that"
+                            + " calls it with training true.");
         }
-        GradientCollector collector = Engine.getEngine("PyTorch").newGradientCollector();
-        try {
-            return body.get();
-        } finally {
-            collector.close();
-        }
-    }
-
-    private static boolean isAutogradOn(NDManager manager) {
-        try (NDArray any = manager.create(1f);
-                NDArray on =
-                        KERNELS.callWithGradient(manager, "is_autograd_on", any)
-                                .singletonOrThrow()) {
-            return on.getBoolean();
-        }
+        return output;
     }
 
     NDArray inputs() {

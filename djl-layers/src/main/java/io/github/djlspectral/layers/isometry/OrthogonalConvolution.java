@@ -52,10 +52,8 @@ public final class OrthogonalConvolution extends KernelLayer {
     @Override
     NDList apply(NDArray x, NDArray kernel, NDArray bias, boolean training) {
         String function = patches ? "patches" : "circular";
-        return training
-                ? OrthogonalKernel.kernels(1)
-                        .callWithGradient(x.getManager(), function, x, kernel, bias)
-                : OrthogonalKernel.kernels(1).call(x.getManager(), function, x, kernel, bias);
+        return OrthogonalKernel.kernels(1)
+                .forward(training, x.getManager(), function, x, kernel, bias);
     }
 
     @Override

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
 
 /**
  * A kernel [m, c, k, k] that makes an orthogonal convolution, behind the parameters that it is made
@@ -141,10 +142,8 @@ final class OrthogonalKernel {
     private NDArray call(NDManager manager, NDList weights, boolean training) {
         boolean expanding = shape.get(0) > weights.get(0).getShape().get(0);
         String function = expanding ? "expanding_kernel" : "kernel";
-        return (training
-                        ? kernels(1).callWithGradient(manager, function, weights)
-                        : kernels(1).call(manager, function, weights))
-                .singletonOrThrow();
+        Supplier<NDList> call = () -> kernels(1).callWithGradient(manager, function, weights);
+        return (training ? call.get() : TorchScript.withAutograd(false, call)).singletonOrThrow();
     }
 
     /** Tells whether {@link #value} makes a new array each time. */

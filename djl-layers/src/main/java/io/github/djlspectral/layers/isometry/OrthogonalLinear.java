@@ -4,12 +4,11 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
-import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import io.github.djlspectral.layers.SelfDescribingBlock;
 import java.util.Objects;
 
 /**
@@ -20,16 +19,14 @@ import java.util.Objects;
  * widths never fall are isometric, those whose widths never rise are co-isometric; expanding first
  * and contracting later is neither. What {@link Fold} says of the rate of folds holds here too.
  */
-public final class OrthogonalLinear extends AbstractBlock implements IsometricLayer {
-
-    private static final byte VERSION = 1;
+public final class OrthogonalLinear extends SelfDescribingBlock implements IsometricLayer {
 
     private final int units;
     private final OrthogonalWeight weight;
     private final Parameter bias;
 
     private OrthogonalLinear(Builder builder) {
-        super(VERSION);
+        super("parametrization", builder.parametrization, "units", builder.units);
         units = builder.units;
         weight = new OrthogonalWeight("", builder.parametrization);
         weight.parameters().forEach(this::addParameter);
@@ -77,7 +74,9 @@ public final class OrthogonalLinear extends AbstractBlock implements IsometricLa
                                 + "], were "
                                 + x.getShape());
             }
-            return Linear.linear(x, q, b);
+            NDList parameters = b == null ? new NDList(q) : new NDList(q, b);
+            return OrthogonalWeight.KERNELS.forward(
+                    training, x.getManager(), "linear", x, parameters);
         } finally {
             if (weight.isDerived()) {
                 q.close();

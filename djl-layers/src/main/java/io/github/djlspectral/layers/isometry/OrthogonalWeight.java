@@ -11,6 +11,7 @@ import ai.djl.training.initializer.ConstantInitializer;
 import ai.djl.training.initializer.NormalInitializer;
 import io.github.djlspectral.torch.TorchScript;
 import java.util.List;
+import java.util.function.Supplier;
 
 /**
  * A matrix [rows, columns] with orthonormal rows, or orthonormal columns if there are more rows
@@ -113,10 +114,9 @@ final class OrthogonalWeight {
                     default -> "householder";
                 };
         Object[] factors = factors(store, activation, training).toArray();
-        return (training
-                        ? KERNELS.callWithGradient(activation.getManager(), function, factors)
-                        : KERNELS.call(activation.getManager(), function, factors))
-                .singletonOrThrow();
+        Supplier<NDList> call =
+                () -> KERNELS.callWithGradient(activation.getManager(), function, factors);
+        return (training ? call.get() : TorchScript.withAutograd(false, call)).singletonOrThrow();
     }
 
     /** Returns what a derived matrix is made from, on a device: free entries and base. */

@@ -4,7 +4,6 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Activation;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
@@ -13,6 +12,7 @@ import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
 import ai.djl.training.initializer.XavierInitializer;
 import ai.djl.util.PairList;
+import io.github.djlspectral.layers.SelfDescribingBlock;
 import java.util.Objects;
 
 /**
@@ -33,9 +33,8 @@ import java.util.Objects;
  * S alone does not make a network train; see {@link Fold} on the rate of folds. Definition and
  * measurements are the project's own, after arXiv:2508.02882.
  */
-public final class PersistentFold extends AbstractBlock implements IsometricLayer {
+public final class PersistentFold extends SelfDescribingBlock implements IsometricLayer {
 
-    private static final byte VERSION = 1;
     private static final float FOLD_BIAS = -1;
     private static final Initializer HE =
             new XavierInitializer(
@@ -50,7 +49,10 @@ public final class PersistentFold extends AbstractBlock implements IsometricLaye
     private final Parameter bias;
 
     private PersistentFold(Builder builder) {
-        super(VERSION);
+        super(
+                "persistence", builder.persistence,
+                "parametrization", builder.parametrization,
+                "lipschitz", builder.lipschitz);
         width = builder.width;
         persistence = builder.persistence;
         int k = builder.directions;
@@ -106,11 +108,9 @@ public final class PersistentFold extends AbstractBlock implements IsometricLaye
         NDArray w = rest.value(parameterStore, x, training);
         NDArray b = parameterStore.getValue(bias, x.getDevice(), training);
         try {
-            Object[] arguments = {x, rows, folding, f, w, b};
             String function = persistence.function();
-            return training
-                    ? OrthogonalWeight.KERNELS.callWithGradient(x.getManager(), function, arguments)
-                    : OrthogonalWeight.KERNELS.call(x.getManager(), function, arguments);
+            return OrthogonalWeight.KERNELS.forward(
+                    training, x.getManager(), function, x, rows, folding, f, w, b);
         } finally {
             if (fold.isDerived()) {
                 folding.close();

@@ -13,7 +13,7 @@ import java.util.Arrays;
  * distant points together, and its Jacobians at nearby points have nothing in common. Balduzzi et
  * al., "The shattered gradients problem", ICML 2017.
  *
- * <p>Blocks are run as in training; gradients of their parameters stay as they are.
+ * <p>Blocks are run in evaluation mode and not changed.
  */
 public final class Shattering {
 
@@ -47,8 +47,8 @@ public final class Shattering {
         SeededNormals normals = new SeededNormals(seed);
         try (NDManager scratch = manager.newSubManager()) {
             NDArray moved = moved(scratch, inputs, perturbation, normals);
-            try (Linearization here = Linearization.of(block, scratch, inputs);
-                    Linearization there = Linearization.of(block, scratch, moved)) {
+            try (Linearization here = Linearization.of(block, scratch, inputs, false);
+                    Linearization there = Linearization.of(block, scratch, moved, false)) {
                 return Spread.of(cosines(here, there, probes, normals));
             }
         }
@@ -135,7 +135,7 @@ public final class Shattering {
                     "Distances need two points or more, [B, ..], got " + inputs.getShape());
         }
         try (NDManager scratch = manager.newSubManager();
-                Linearization linear = Linearization.of(block, scratch, inputs)) {
+                Linearization linear = Linearization.of(block, scratch, inputs, false)) {
             NDArray ratios =
                     Linearization.KERNELS
                             .call(scratch, "distance_ratios", linear.outputs(), linear.inputs())

@@ -1,7 +1,8 @@
 # GPT-2 in float32 or float64, or in bfloat16 with float32 weights, reductions and residual stream.
 #
 # Shapes: B sequences of T tokens, width C, H heads of size D = C / H, vocabulary V, N = B T rows.
-# Matrices are [out, in]. Constants: $HEADS, $DROPOUT, $BIAS (1 or 0), $BFLOAT16 (see common.py).
+# Matrices are [out, in]. Constants: $HEADS, $DROPOUT (1 or 0), $BIAS (1 or 0), $BFLOAT16 (see
+# common.py). With dropout the last of the parameters p is its probability, a scalar on the host.
 
 # Back to the type of the weights.
 def widen(x: Tensor) -> Tensor:
@@ -9,10 +10,15 @@ def widen(x: Tensor) -> Tensor:
     return torch.to(x, 6)
   return x
 
-def dropout(x: Tensor) -> Tensor:
-  if $DROPOUT == 0.0:
+def probability(p: List[Tensor]) -> float:
+  if $DROPOUT == 0:
+    return 0.
+  return float(p[-1])
+
+def dropout(x: Tensor, p: List[Tensor]) -> Tensor:
+  if $DROPOUT == 0:
     return x
-  return torch.dropout(x, $DROPOUT, True)
+  return torch.dropout(x, __torch__.probability(p), True)
 
 # Normalises the rows to mean 0 and variance 1, then scales and shifts; p[i] is the scale, p[i + 1]
 # the shift if there is one.
@@ -37,9 +43,9 @@ def attention(x: Tensor, p: List[Tensor], i: int, stride: int) -> Tensor:
   q, k, v = torch.chunk(__torch__.linear(x, p, i), 3, 2)
   y = torch.scaled_dot_product_attention(
       __torch__.split_heads(q), __torch__.split_heads(k), __torch__.split_heads(v),
-      None, $DROPOUT, True)
+      None, __torch__.probability(p), True)
   y = torch.flatten(torch.transpose(y, 1, 2), 2)
-  return __torch__.dropout(__torch__.linear(y, p, i + stride))
+  return __torch__.dropout(__torch__.linear(y, p, i + stride), p)
 
 # As attention, of the t newest tokens of each sequence, x [B, t, C], to all of its own so far:
 # their keys and values are appended to the sequence's cache [layers, 2, H, capacity, D], which
@@ -69,7 +75,7 @@ def cached_attention(x: Tensor, p: List[Tensor], i: int, stride: int, layer: int
 
 def mlp(x: Tensor, p: List[Tensor], i: int, stride: int) -> Tensor:
   h = torch.gelu(__torch__.linear(x, p, i), approximate="tanh")
-  return __torch__.dropout(__torch__.linear(h, p, i + stride))
+  return __torch__.dropout(__torch__.linear(h, p, i + stride), p)
 
 # Adds a b to sum, or replaces it; sum is not bfloat16, whatever a and b are.
 def add_product(sum: Tensor, a: Tensor, b: Tensor, replace: bool):
@@ -110,11 +116,11 @@ class Kernels(Module):
   __parameters__ = []
   __buffers__ = []
 
-  # Token plus position embeddings: tokens int64 [B, T], wte [V, C], wpe [context, C] -> [B, T, C].
-  def embed(self, tokens: Tensor, wte: Tensor, wpe: Tensor) -> Tensor:
+  # Token plus position embeddings: tokens int64 [B, T], p wte [V, C], wpe [context, C] -> [B, T, C].
+  def embed(self, tokens: Tensor, p: List[Tensor]) -> Tensor:
     # A sparse gradient touches the rows of N tokens; a dense one would be another V x C array.
-    rows = torch.embedding(wte, tokens, -1, False, True)
-    return __torch__.dropout(rows + torch.narrow(wpe, 0, 0, torch.size(tokens, 1)))
+    rows = torch.embedding(p[0], tokens, -1, False, True)
+    return __torch__.dropout(rows + torch.narrow(p[1], 0, 0, torch.size(tokens, 1)), p)
 
   # One transformer layer, x [B, T, C] -> [B, T, C]; p is ln_1, c_attn, attn.c_proj, ln_2, c_fc,
   # mlp.c_proj, each a weight, followed by its bias if the model has biases.

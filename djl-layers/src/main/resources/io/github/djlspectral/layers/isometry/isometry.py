@@ -113,6 +113,13 @@ class Kernels(Module):
         return True
     return True
 
+  # W x, or W x + b, of parameters W, b
+  def linear(self, x: Tensor, parameters: List[Tensor]) -> Tensor:
+    b: Optional[Tensor] = None
+    if torch.len(parameters) > 1:
+      b = parameters[1]
+    return torch.linear(x, parameters[0], b)
+
   # x - 2 W^T relu(W x + b)
   def residual_fold(self, x: Tensor, W: Tensor, b: Tensor) -> Tensor:
     return __torch__.fold(x, W, b)
@@ -145,9 +152,9 @@ class Kernels(Module):
   def householder_activation(self, x: Tensor, angles: Tensor) -> Tensor:
     half = torch.mul(angles, 0.5)
     n = torch.stack([torch.sin(half), torch.neg(torch.cos(half))], 1)
-    pairs = torch.reshape(x, [x.size(0), -1, 2])
+    pairs = torch.reshape(x, [x.size(0), angles.size(0), 2])
     height = torch.relu(torch.sum(torch.mul(pairs, n), [2], True))
-    return torch.reshape(torch.sub(pairs, torch.mul(height, n), alpha=2.), [x.size(0), -1])
+    return torch.reshape(torch.sub(pairs, torch.mul(height, n), alpha=2.), x.size())
 
   # Layers that fold within the span S of the rows of B. First: what leaves S depends on all of x.
   def persistent_backward(self, x: Tensor, B: Tensor, F: Tensor, f: Tensor, W: Tensor, b: Tensor) -> Tensor:

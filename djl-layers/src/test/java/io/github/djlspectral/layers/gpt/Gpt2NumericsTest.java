@@ -135,8 +135,8 @@ class Gpt2NumericsTest extends Gpt2Fixture {
         for (Parameter parameter : shapes.layers().get(0)) {
             layer.add(manager.randomNormal(0, 0.1f, parameter.getShape(), DataType.FLOAT32));
         }
-        TorchScript exact = Gpt2Kernels.of(config, ProductFormat.EXACT);
-        TorchScript rounded = Gpt2Kernels.of(config, format);
+        TorchScript exact = Gpt2Kernels.of(config, true, ProductFormat.EXACT);
+        TorchScript rounded = Gpt2Kernels.of(config, true, format);
         for (boolean gradient : new boolean[] {false, true}) {
             NDArray expected = run(exact, gradient, x, layer).sub(x);
             NDArray actual = run(rounded, gradient, x, layer).sub(x);
@@ -170,13 +170,15 @@ class Gpt2NumericsTest extends Gpt2Fixture {
     @Test
     void dropoutOfTheEmbeddingDropsItsShareAndScalesTheRest() {
         NDArray x =
-                Gpt2Kernels.of(DROPPING, ProductFormat.EXACT)
+                Gpt2Kernels.of(DROPPING, true, ProductFormat.EXACT)
                         .callWithGradient(
                                 manager,
                                 "embed",
                                 manager.zeros(new Shape(4, 64), DataType.INT64),
-                                manager.ones(new Shape(2, 1024)),
-                                manager.zeros(new Shape(64, 1024)))
+                                new NDList(
+                                        manager.ones(new Shape(2, 1024)),
+                                        manager.zeros(new Shape(64, 1024)),
+                                        manager.create(0.25)))
                         .singletonOrThrow();
         // 2^18 draws: five standard deviations of a share are at most 0.005.
         assertThat(share(x, 0)).isCloseTo(0.25, within(0.005));
@@ -225,7 +227,8 @@ class Gpt2NumericsTest extends Gpt2Fixture {
 
     private NDArray runLayer(NDList parameters) {
         engine.setRandomSeed(5);
-        return Gpt2Kernels.of(DROPPING, ProductFormat.EXACT)
+        parameters.add(manager.create(0.25));
+        return Gpt2Kernels.of(DROPPING, true, ProductFormat.EXACT)
                 .callWithGradient(
                         manager, "layer", manager.zeros(new Shape(4, 64, 1024)), parameters)
                 .singletonOrThrow();
