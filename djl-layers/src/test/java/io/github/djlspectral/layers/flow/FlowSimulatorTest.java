@@ -11,6 +11,7 @@ import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import java.util.List;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -210,6 +211,38 @@ class FlowSimulatorTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Drift.towards(Double.NaN, (h, n, d, t) -> null))
                 .withMessageContaining("NaN");
+    }
+
+    /** Each of these products is a positive int if it is not computed in long. */
+    @Test
+    void whatIsTooLargeForAnArrayIsRefusedBeforeItIsMade() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            FlowSimulator.Builder builder = simulator(manager, 4, 4, 4);
+            tooLarge(() -> builder.build().runPaths((1 << 26) + 1), "64 x 67108865");
+            tooLarge(
+                    () -> simulator(manager, 64, 2, 1).build().runPaths((1 << 25) + 1),
+                    "the tokens of all paths are 128 x 33554433");
+            tooLarge(() -> builder.setSteps((1 << 28) + 1).build().run(), "16 x 268435458");
+        }
+    }
+
+    private static void tooLarge(ThrowingCallable run, String message) {
+        assertThatIllegalArgumentException().isThrownBy(run).withMessageContaining(message);
+    }
+
+    /** More increments than are made at a time: the steps of a call are fewer. */
+    @Test
+    void manyPathsAreSimulatedInSmallerParts() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            FlowSimulator simulator =
+                    simulator(manager, 1, 2, 4096)
+                            .setSteps(30)
+                            .optRecordEvery(30)
+                            .optNoiseVariance(0.1)
+                            .build();
+            List<FlowRecord> many = simulator.runPaths(64);
+            assertThat(many.get(7).energy()).isEqualTo(simulator.runPaths(8).get(7).energy());
+        }
     }
 
     private static void refused(FlowSimulator.Builder builder, String message) {

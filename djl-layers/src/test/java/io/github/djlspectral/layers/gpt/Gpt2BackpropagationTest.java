@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import ai.djl.Device;
+import ai.djl.MalformedModelException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
@@ -14,6 +15,11 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.GradientCollector;
 import io.github.djlspectral.torch.GraphConstants;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
 import java.util.List;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -233,6 +239,49 @@ class Gpt2BackpropagationTest extends Gpt2Fixture {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new Gpt2Backpropagation(model, manager, 1, 17))
                 .withMessage("length must be in [1, contextLength = 16], got 17");
+    }
+
+    /** What a file has brought has no gradient before initialize attaches it. */
+    @Test
+    void loadedParametersAreSupportedOnceTheyHaveGradients()
+            throws IOException, MalformedModelException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        initialised(SMALL, Precision.FLOAT32).saveParameters(new DataOutputStream(bytes));
+        Gpt2 loaded = Gpt2.builder().setConfig(SMALL).build();
+        assertThat(Gpt2Backpropagation.supports(loaded, Device.cpu())).isFalse();
+        loaded.loadParameters(
+                manager, new DataInputStream(new ByteArrayInputStream(bytes.toByteArray())));
+        assertThat(Gpt2Backpropagation.supports(loaded, Device.cpu())).isFalse();
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new Gpt2Backpropagation(loaded, manager, 2, 4))
+                .withMessageContaining("wte.weight has none: initialize the model");
+        loaded.initialize(manager, DataType.FLOAT32, new Shape(1, 4));
+        assertThat(Gpt2Backpropagation.supports(loaded, Device.cpu())).isTrue();
+        NDArray tokens = tokens(SMALL, new Shape(2, 4), 1);
+        try (Gpt2Backpropagation pass = backpropagation(loaded, tokens.getShape())) {
+            assertThat(pass.accumulate(store, tokens, tokens, 1)).isPositive();
+        }
+    }
+
+    @Test
+    void whatIsFrozenLaterIsRefusedBeforeAnythingChanges() {
+        Gpt2 model = initialised(SMALL, Precision.FLOAT32);
+        NDArray tokens = tokens(SMALL, new Shape(2, 4), 1);
+        Parameter frozen = model.getParameters().get("h.1.mlp.c_fc.weight");
+        NDArray wte = model.getParameters().get("wte.weight").getArray();
+        try (Gpt2Backpropagation pass = backpropagation(model, tokens.getShape())) {
+            pass.accumulate(store, tokens, tokens, 1);
+            NDArray before = wte.getGradient().duplicate();
+            frozen.freeze(true);
+            assertThat(Gpt2Backpropagation.supports(model, Device.cpu())).isFalse();
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> pass.accumulate(store, tokens, tokens, 1))
+                    .withMessageContaining("h.1.mlp.c_fc.weight is frozen");
+            assertThat(wte.getGradient()).isEqualTo(before);
+            frozen.freeze(false);
+            pass.accumulate(store, tokens, tokens, 1);
+            assertThat(relativeError(wte.getGradient(), before.mul(2))).isLessThan(1e-6);
+        }
     }
 
     @Test

@@ -168,6 +168,16 @@ class Gpt2NumericsTest extends Gpt2Fixture {
     }
 
     @Test
+    void noProbabilityIsCompiledForItself() {
+        TorchScript first = Gpt2Kernels.of(DROPPING.withDropout(0.1f), true, ProductFormat.EXACT);
+        assertThat(Gpt2Kernels.of(DROPPING.withDropout(0.2f), true, ProductFormat.EXACT))
+                .isSameAs(first);
+        assertThat(Gpt2Kernels.of(DROPPING, false, ProductFormat.EXACT))
+                .isNotSameAs(first)
+                .isSameAs(Gpt2Kernels.of(DROPPING.withDropout(0), true, ProductFormat.EXACT));
+    }
+
+    @Test
     void dropoutOfTheEmbeddingDropsItsShareAndScalesTheRest() {
         NDArray x =
                 Gpt2Kernels.of(DROPPING, true, ProductFormat.EXACT)

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Activation;
@@ -15,8 +17,12 @@ import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.convolutional.Conv2d;
 import ai.djl.nn.core.Linear;
+import ai.djl.nn.norm.BatchNorm;
+import ai.djl.nn.norm.Dropout;
+import ai.djl.training.GradientCollector;
 import io.github.djlspectral.layers.isometry.JacobianSpectrum.Extremes;
 import java.util.Arrays;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -231,6 +237,77 @@ class JacobianSpectrumTest extends ManagedTest {
             JacobianSpectrum.extremes(fold, manager, point);
         }
         assertThat(manager.getManagedArrays()).hasSize(arrays);
+    }
+
+    /** Running statistics stay, nothing is dropped, and only the engine's own generator draws. */
+    @Test
+    void networksAreMeasuredInEvaluation() {
+        BatchNorm norm = BatchNorm.builder().build();
+        SequentialBlock network =
+                new SequentialBlock()
+                        .add(ResidualFold.builder().setWidth(6).build())
+                        .add(norm)
+                        .add(Dropout.builder().optRate(0.9f).build());
+        network.initialize(manager, DataType.FLOAT64, new Shape(1, 6));
+        NDArray mean = norm.getParameters().get("runningMean").getArray();
+        NDArray before = mean.duplicate();
+        double scale = 1 / Math.sqrt(1 + 1e-5);
+        Engine.getEngine("PyTorch").setRandomSeed(3);
+        float expected = manager.randomNormal(new Shape(1)).getFloat();
+        Engine.getEngine("PyTorch").setRandomSeed(3);
+        for (double s :
+                JacobianSpectrum.singularValues(network, manager, normal(6)).toDoubleArray()) {
+            assertThat(s).isCloseTo(scale, within(1e-12));
+        }
+        NDArray points = normal(4, 6);
+        JacobianSpectrum.extremes(network, manager, points.get(0));
+        LayerProfile.of(network, manager, points, 1);
+        Shattering.jacobianCosine(network, manager, points, 0.1, 2, 1);
+        Shattering.distanceRatio(network, manager, points);
+        JacobianLoss.backward(network, 1, 1).estimate(points, 2, 1);
+        JacobianLoss.finiteDifference(network, 0.1, 1, 1).estimate(points, 2, 1);
+        assertThat(mean).isEqualTo(before);
+        Engine.getEngine("PyTorch").setRandomSeed(3);
+        JacobianSpectrum.jacobian(network, manager, points.get(1));
+        assertThat(manager.randomNormal(new Shape(1)).getFloat()).isEqualTo(expected);
+    }
+
+    /** One gradient collector may be open in a process. */
+    @Test
+    void anotherThreadMayTrain() {
+        Block fold = ResidualFold.builder().setWidth(6).build();
+        fold.initialize(manager, DataType.FLOAT64, new Shape(1, 6));
+        NDArray points = normal(4, 6);
+        double alone = JacobianSpectrum.extremes(fold, manager, points.get(0)).largest();
+        try (GradientCollector collector = Engine.getEngine("PyTorch").newGradientCollector()) {
+            double beside =
+                    CompletableFuture.supplyAsync(
+                                    () ->
+                                            JacobianSpectrum.extremes(fold, manager, points.get(0))
+                                                    .largest())
+                            .join();
+            assertThat(beside).isEqualTo(alone);
+            assertThat(collector).isNotNull();
+        }
+    }
+
+    @Test
+    void outputsWithoutAGraphAreRefused() {
+        Block block =
+                LambdaBlock.singleton(
+                        x ->
+                                Linearization.KERNELS
+                                        .call(manager, "copies", new NDList(x))
+                                        .singletonOrThrow());
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> JacobianSpectrum.jacobian(block, manager, normal(3)))
+                .withMessageContaining("LambdaBlock records no graph");
+        assertThatIllegalArgumentException()
+                .isThrownBy(
+                        () ->
+                                LayerProfile.of(
+                                        new SequentialBlock().add(block), manager, normal(2, 3), 1))
+                .withMessageContaining("LambdaBlock records no graph");
     }
 
     @Test
