@@ -21,6 +21,7 @@ import ai.djl.nn.norm.BatchNorm;
 import ai.djl.nn.norm.Dropout;
 import ai.djl.training.GradientCollector;
 import io.github.djlspectral.layers.isometry.JacobianSpectrum.Extremes;
+import io.github.djlspectral.torch.TorchScript;
 import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
@@ -279,15 +280,23 @@ class JacobianSpectrumTest extends ManagedTest {
         fold.initialize(manager, DataType.FLOAT64, new Shape(1, 6));
         NDArray points = normal(4, 6);
         double alone = JacobianSpectrum.extremes(fold, manager, points.get(0)).largest();
-        try (GradientCollector collector = Engine.getEngine("PyTorch").newGradientCollector()) {
-            double beside =
-                    CompletableFuture.supplyAsync(
-                                    () ->
-                                            JacobianSpectrum.extremes(fold, manager, points.get(0))
-                                                    .largest())
-                            .join();
-            assertThat(beside).isEqualTo(alone);
+        try (GradientCollector collector =
+                CompletableFuture.supplyAsync(Engine.getEngine("PyTorch")::newGradientCollector)
+                        .join()) {
             assertThat(collector).isNotNull();
+            double beside =
+                    TorchScript.withAutograd(
+                            false,
+                            () ->
+                                    JacobianSpectrum.extremes(fold, manager, points.get(0))
+                                            .largest());
+            assertThat(beside).isEqualTo(alone);
+            TorchScript.withAutograd(
+                    false,
+                    () -> LayerProfile.of(new SequentialBlock().add(fold), manager, points, 1));
+            TorchScript.withAutograd(
+                    false,
+                    () -> JacobianLoss.finiteDifference(fold, 0.1, 1, 1).estimate(points, 2, 1));
         }
     }
 
