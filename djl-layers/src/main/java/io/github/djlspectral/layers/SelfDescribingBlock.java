@@ -8,99 +8,91 @@ import ai.djl.util.Pair;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.slf4j.LoggerFactory;
 
 /**
  * A block that writes its kind and shape before its parameters, and loads none that were saved by
- * another: parameters alone may fit by name and be those of another function. Files of before this
- * was written, version 1, are loaded with a warning that says what was not checked.
+ * another, which may fit by name and be those of another function. What was saved before blocks did
+ * so, version 1, is loaded with a warning that says what was not checked.
  */
 public abstract class SelfDescribingBlock extends AbstractBlock {
 
     private static final byte VERSION = 2;
-    private static final String KIND = "kind";
-    private static final String UNKNOWN = "not known yet";
-    private static final int MOST_NAMED = 8;
 
     private final Map<String, String> settings = new LinkedHashMap<>();
 
     /**
-     * Describes the block, but for its parameters' shapes, which are added where they are known.
+     * Describes the block; the shapes of its parameters are added where they are known.
      *
      * @param settings names and values in turn: what the function depends on that the names and
      *     shapes of the parameters do not tell
      */
     protected SelfDescribingBlock(Object... settings) {
         super(VERSION);
-        this.settings.put(KIND, getClass().getSimpleName());
+        this.settings.put("kind", getClass().getSimpleName());
         for (int i = 0; i < settings.length; i += 2) {
-            this.settings.put(String.valueOf(settings[i]), String.valueOf(settings[i + 1]));
+            this.settings.put(settings[i].toString(), settings[i + 1].toString());
         }
     }
 
-    private Map<String, String> description() {
-        Map<String, String> description = new LinkedHashMap<>(settings);
+    private Map<String, String> shapes() {
+        Map<String, String> shapes = new LinkedHashMap<>();
         for (Pair<String, Parameter> parameter : getDirectParameters()) {
             Shape shape = parameter.getValue().getShape();
-            description.put(parameter.getKey(), shape == null ? UNKNOWN : shape.toString());
+            shapes.put(parameter.getKey(), shape == null ? "" : shape.toString());
         }
-        return description;
+        return shapes;
     }
 
     @Override
     protected final void saveMetadata(DataOutputStream os) throws IOException {
-        Map<String, String> description = description();
-        os.writeInt(description.size());
-        for (Map.Entry<String, String> entry : description.entrySet()) {
+        write(os, settings);
+        write(os, shapes());
+        super.saveMetadata(os);
+    }
+
+    private static void write(DataOutputStream os, Map<String, String> map) throws IOException {
+        os.writeInt(map.size());
+        for (Map.Entry<String, String> entry : map.entrySet()) {
             os.writeUTF(entry.getKey());
             os.writeUTF(entry.getValue());
         }
-        super.saveMetadata(os);
     }
 
     @Override
     protected final void loadMetadata(byte loadVersion, DataInputStream is)
             throws IOException, MalformedModelException {
-        Map<String, String> own = description();
         if (loadVersion == 1) {
             loadVersion1(is);
         } else if (loadVersion == VERSION) {
-            Map<String, String> saved = new LinkedHashMap<>();
-            for (int i = is.readInt(); i > 0; i--) {
-                saved.put(is.readUTF(), is.readUTF());
-            }
-            requireSame(saved, own);
-        }
-        // refuses any other version
+            requireSame(settings, is);
+            requireSame(shapes(), is);
+        } // any other is refused next
         super.loadMetadata(loadVersion == 1 ? VERSION : loadVersion, is);
     }
 
-    private void requireSame(Map<String, String> saved, Map<String, String> own)
-            throws MalformedModelException {
-        Map<String, String> all = new LinkedHashMap<>(own);
-        saved.forEach(all::putIfAbsent);
-        List<String> theirs = new ArrayList<>();
-        List<String> ours = new ArrayList<>();
-        for (String name : all.keySet()) {
-            String there = saved.getOrDefault(name, "none");
+    private static void requireSame(Map<String, String> own, DataInputStream is)
+            throws IOException, MalformedModelException {
+        Map<String, String> theirs = new TreeMap<>();
+        Map<String, String> ours = new TreeMap<>(own);
+        for (int i = is.readInt(); i > 0; i--) {
+            String name = is.readUTF();
+            String saved = is.readUTF();
             String here = own.getOrDefault(name, "none");
-            if (!there.equals(here) && !there.equals(UNKNOWN) && !here.equals(UNKNOWN)) {
-                theirs.add(name + "=" + there);
-                ours.add(name + "=" + here);
+            if (saved.equals(here) || saved.isEmpty() || here.isEmpty()) { // the same or not known
+                ours.remove(name);
+            } else {
+                theirs.put(name, saved);
             }
         }
-        if (!ours.isEmpty()) {
-            int named = Math.min(MOST_NAMED, ours.size());
+        if (!theirs.isEmpty() || !ours.isEmpty()) {
             throw new MalformedModelException(
-                    "These parameters were saved by a block of "
-                            + String.join(", ", theirs.subList(0, named))
-                            + ", this one is of "
-                            + String.join(", ", ours.subList(0, named))
-                            + ": build it as it was saved. Nothing has been loaded into it.");
+                    ("These parameters were saved by a block of %s, this one is of %s: build it as"
+                                    + " it was saved. Nothing has been loaded into it.")
+                            .formatted(theirs, ours));
         }
     }
 
@@ -114,8 +106,9 @@ public abstract class SelfDescribingBlock extends AbstractBlock {
     protected void loadVersion1(DataInputStream is) throws IOException, MalformedModelException {
         LoggerFactory.getLogger(SelfDescribingBlock.class)
                 .warn(
-                        "Parameters of version 1 do not say what they are of. Not checked: {}. Save"
-                                + " them again once they are known to be right.",
-                        description());
+                        "Parameters of version 1 do not say what they are of. Not checked: {} {}."
+                                + " Save them again when they are known to be right.",
+                        settings,
+                        shapes());
     }
 }

@@ -119,15 +119,9 @@ public final class Drift {
         }
         if (!legal) {
             throw new IllegalArgumentException(
-                    "The target of head "
-                            + head
-                            + " at time "
-                            + time
-                            + " must be a finite, symmetric "
-                            + d
-                            + " x "
-                            + d
-                            + " matrix");
+                    ("The target of head %s at time %s must be a finite, symmetric %s x "
+                                    + "%s matrix")
+                            .formatted(head, time, d, d));
         }
     }
 

@@ -50,12 +50,8 @@ final class FlowKernels {
                 || shape.get(1) != dimension
                 || shape.get(2) != dimension) {
             throw new IllegalArgumentException(
-                    "Weights must be [heads, "
-                            + dimension
-                            + ", "
-                            + dimension
-                            + "] with at least one head, were "
-                            + shape);
+                    "Weights must be [heads, %s, %s] with at least one head, were %s"
+                            .formatted(dimension, dimension, shape));
         }
         try (NDArray exact = weights.toType(DataType.FLOAT64, true);
                 NDArray transposed = exact.transpose(0, 2, 1);

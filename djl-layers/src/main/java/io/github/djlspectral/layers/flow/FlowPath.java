@@ -44,11 +44,9 @@ public record FlowPath(
         int steps = weights.size();
         if (steps < 1 || tokens.size() != steps + 1) {
             throw new IllegalArgumentException(
-                    "A path of L steps, L at least 1, has L + 1 arrays of tokens and L of weights,"
-                            + " got "
-                            + tokens.size()
-                            + " and "
-                            + steps);
+                    ("A path of L steps, L at least 1, has L + 1 arrays of tokens and L "
+                                    + "of weights, got %s and %s")
+                            .formatted(tokens.size(), steps));
         }
         FlowKernels.requirePositive("The step size", stepSize);
         Shape shape = tokens.get(0).getShape();

@@ -245,14 +245,8 @@ public final class FlowSimulator {
             Shape all = new Shape(steps).addAll(one);
             if (!increments.getShape().equals(all)) {
                 throw new IllegalArgumentException(
-                        "Increments must be "
-                                + all
-                                + " for "
-                                + steps
-                                + " steps of weights "
-                                + one
-                                + ", were "
-                                + increments.getShape());
+                        "Increments must be %s for %s steps of weights %s, were %s"
+                                .formatted(all, steps, one, increments.getShape()));
             }
             try (NDArray flat = increments.reshape(-1, one.get(1), one.get(2))) {
                 FlowKernels.requireWeights(flat, one.get(1));

@@ -227,22 +227,21 @@ public final class Gpt2 extends SelfDescribingBlock {
     @Override
     protected void loadVersion1(DataInputStream is) throws IOException, MalformedModelException {
         String own =
-                "Gpt2Config[vocabSize=%s, contextLength=%s, layers=%s, heads=%s, width=%s, dropout=0.0, bias=%s]"
+                ("Gpt2Config[vocabSize=%s, contextLength=%s, layers=%s, heads=%s, width=%s,"
+                                + " dropout=0.0, bias=%s]")
                         .formatted(
-                                String.valueOf(config.vocabSize()),
-                                String.valueOf(config.contextLength()),
-                                String.valueOf(config.layers()),
-                                String.valueOf(config.heads()),
-                                String.valueOf(config.width()),
+                                config.vocabSize(),
+                                config.contextLength(),
+                                config.layers(),
+                                config.heads(),
+                                config.width(),
                                 config.bias());
         String stored = is.readUTF();
         if (!stored.equals(own)) {
             throw new MalformedModelException(
-                    "The parameters are those of "
-                            + stored
-                            + ", but this block is "
-                            + own
-                            + "; build it with the configuration it was trained with");
+                    ("The parameters are those of %s, but this block is %s; build it "
+                                    + "with the configuration it was trained with")
+                            .formatted(stored, own));
         }
     }
 

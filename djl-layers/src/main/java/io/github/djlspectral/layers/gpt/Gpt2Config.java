@@ -122,10 +122,8 @@ public record Gpt2Config(
         checkTokens("targets", targets);
         if (!tokens.getShape().equals(targets.getShape())) {
             throw new IllegalArgumentException(
-                    "tokens and targets must have one shape, got "
-                            + tokens.getShape()
-                            + " and "
-                            + targets.getShape());
+                    "tokens and targets must have one shape, got %s and %s"
+                            .formatted(tokens.getShape(), targets.getShape()));
         }
     }
 
@@ -134,19 +132,13 @@ public record Gpt2Config(
         Shape shape = tokens.getShape();
         if (tokens.getDataType() != DataType.INT64 || shape.dimension() != 2 || shape.size() == 0) {
             throw new IllegalArgumentException(
-                    name
-                            + " must be int64 [batch, length], not empty, got "
-                            + tokens.getDataType()
-                            + " "
-                            + shape);
+                    "%s must be int64 [batch, length], not empty, got %s %s"
+                            .formatted(name, tokens.getDataType(), shape));
         }
         if (shape.get(1) > contextLength) {
             throw new IllegalArgumentException(
-                    name
-                            + ": at most contextLength = "
-                            + contextLength
-                            + " tokens per sequence, got "
-                            + shape.get(1));
+                    "%s: at most contextLength = %s tokens per sequence, got %s"
+                            .formatted(name, contextLength, shape.get(1)));
         }
         // An index out of range aborts the process on a GPU.
         for (long token : tokens.toLongArray()) {

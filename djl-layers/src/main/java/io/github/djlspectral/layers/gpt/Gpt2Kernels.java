@@ -13,35 +13,27 @@ final class Gpt2Kernels {
 
     /** Returns the functions of {@code gpt2.py}, with dropout in training if it is not 0. */
     static TorchScript of(Gpt2Config config, boolean training, ProductFormat format) {
-        boolean dropout = training && config.dropout() != 0;
-        return compiled(new Key("gpt2.py", config.heads(), dropout, config.bias(), format));
+        return compiled("gpt2.py", config, training && config.dropout() != 0, format);
     }
 
     /** Returns the functions of {@code backpropagation.py}. */
     static TorchScript backpropagation(Gpt2Config config, ProductFormat format) {
-        return compiled(
-                new Key("backpropagation.py", config.heads(), false, config.bias(), format));
+        return compiled("backpropagation.py", config, false, format);
     }
 
-    private static TorchScript compiled(Key key) {
+    private static TorchScript compiled(
+            String resource, Gpt2Config config, boolean dropout, ProductFormat format) {
+        int bias = config.bias() ? 1 : 0;
+        Key key = new Key(resource, config.heads(), dropout ? 1 : 0, bias, format.ordinal());
         return COMPILED.computeIfAbsent(key, Key::compile);
     }
 
     /** What the source depends on. */
-    private record Key(
-            String resource, int heads, boolean dropout, boolean bias, ProductFormat format) {
+    private record Key(String resource, int heads, int dropout, int bias, int format) {
 
         TorchScript compile() {
             Map<String, Number> constants =
-                    Map.of(
-                            "HEADS",
-                            heads,
-                            "DROPOUT",
-                            dropout ? 1 : 0,
-                            "BIAS",
-                            bias ? 1 : 0,
-                            "BFLOAT16",
-                            format.ordinal());
+                    Map.of("HEADS", heads, "DROPOUT", dropout, "BIAS", bias, "BFLOAT16", format);
             return TorchScript.ofResources(Gpt2Kernels.class, constants, "common.py", resource);
         }
     }

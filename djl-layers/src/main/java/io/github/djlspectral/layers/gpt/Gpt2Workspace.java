@@ -24,10 +24,8 @@ record Gpt2Workspace(
         }
         if (length < 1 || length > config.contextLength()) {
             throw new IllegalArgumentException(
-                    "length must be in [1, contextLength = "
-                            + config.contextLength()
-                            + "], got "
-                            + length);
+                    "length must be in [1, contextLength = %s], got %s"
+                            .formatted(config.contextLength(), length));
         }
     }
 
@@ -57,12 +55,8 @@ record Gpt2Workspace(
     void checkRoom(Shape tokens) {
         if (tokens.get(0) > batchSize || tokens.get(1) > length) {
             throw new IllegalArgumentException(
-                    "the workspace is for at most ("
-                            + batchSize
-                            + ", "
-                            + length
-                            + ") tokens, got "
-                            + tokens);
+                    "the workspace is for at most (%s, %s) tokens, got %s"
+                            .formatted(batchSize, length, tokens));
         }
     }
 

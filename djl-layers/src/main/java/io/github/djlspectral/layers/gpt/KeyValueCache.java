@@ -26,10 +26,8 @@ public final class KeyValueCache implements AutoCloseable {
     KeyValueCache(NDManager manager, Gpt2Config config, int capacity, DataType type) {
         if (capacity < 1 || capacity > config.contextLength()) {
             throw new IllegalArgumentException(
-                    "capacity must be in [1, contextLength = "
-                            + config.contextLength()
-                            + "], got "
-                            + capacity);
+                    "capacity must be in [1, contextLength = %s], got %s"
+                            .formatted(config.contextLength(), capacity));
         }
         this.config = config;
         this.capacity = capacity;
@@ -80,11 +78,8 @@ public final class KeyValueCache implements AutoCloseable {
     static void checkRoom(List<KeyValueCache> caches, Gpt2Config config, Shape tokens) {
         if (caches.size() != tokens.get(0)) {
             throw new IllegalArgumentException(
-                    "each sequence needs a cache, got tokens "
-                            + tokens
-                            + " and "
-                            + caches.size()
-                            + " caches");
+                    "each sequence needs a cache, got tokens %s and %s caches"
+                            .formatted(tokens, caches.size()));
         }
         if (new HashSet<>(caches).size() < caches.size()) {
             throw new IllegalArgumentException("each sequence needs a cache of its own");
@@ -96,13 +91,9 @@ public final class KeyValueCache implements AutoCloseable {
             }
             if (cache.length + tokens.get(1) > cache.capacity) {
                 throw new IllegalArgumentException(
-                        "the cache holds "
-                                + cache.length
-                                + " of at most "
-                                + cache.capacity
-                                + " tokens, which leaves no room for "
-                                + tokens.get(1)
-                                + " more: clear it and give it the tokens to look back on");
+                        ("the cache holds %s of at most %s tokens, which leaves no room for "
+                                        + "%s more: clear it and give it the tokens to look back on")
+                                .formatted(cache.length, cache.capacity, tokens.get(1)));
             }
         }
     }

@@ -56,10 +56,8 @@ enum ProductFormat {
             case ROUNDED_NAME -> ROUNDED;
             default ->
                     throw new IllegalArgumentException(
-                            "The system property "
-                                    + Precision.BFLOAT16_PROPERTY
-                                    + " must be native or rounded, got "
-                                    + choice);
+                            "The system property %s must be native or rounded, got %s"
+                                    .formatted(Precision.BFLOAT16_PROPERTY, choice));
         };
     }
 

@@ -163,10 +163,9 @@ public final class ConvolutionFold extends KernelLayer {
             check();
             if (filters() > channels()) {
                 throw new IllegalArgumentException(
-                        "The number of filters must be in [1, "
-                                + channels()
-                                + "], as more cannot be orthonormal, was "
-                                + filters());
+                        ("The number of filters must be in [1, %s], as more cannot be "
+                                        + "orthonormal, was %s")
+                                .formatted(channels(), filters()));
             }
             return new ConvolutionFold(this);
         }

@@ -219,14 +219,9 @@ public final class FixedImageIsometry extends FixedLayer {
                 || !isMultiple(shape.get(2), sideMultiple)
                 || !isMultiple(shape.get(3), sideMultiple)) {
             throw new IllegalArgumentException(
-                    name
-                            + " takes images [batch, channels, height, width], channels a positive"
-                            + " multiple of "
-                            + channelMultiple
-                            + ", height and width of "
-                            + sideMultiple
-                            + ", got "
-                            + shape);
+                    ("%s takes images [batch, channels, height, width], channels a "
+                                    + "positive multiple of %s, height and width of %s, got %s")
+                            .formatted(name, channelMultiple, sideMultiple, shape));
         }
     }
 

@@ -170,10 +170,8 @@ public final class FixedIsometry extends FixedLayer {
                 n -> {
                     if (n < width) {
                         throw new IllegalArgumentException(
-                                "truncation("
-                                        + width
-                                        + ") needs a width of at least that, got "
-                                        + n);
+                                "truncation(%s) needs a width of at least that, got %s"
+                                        .formatted(width, n));
                     }
                     return width;
                 },
@@ -223,18 +221,8 @@ public final class FixedIsometry extends FixedLayer {
     void check(Shape shape) {
         if (shape.dimension() != 2 || shape.get(1) < 1 || shape.get(1) % multiple != 0) {
             throw new IllegalArgumentException(
-                    name
-                            + " takes activations [batch, n], n a positive multiple of "
-                            + multiple
-                            + ", got "
-                            + shape);
+                    "%s takes activations [batch, n], n a positive multiple of %s, got %s"
+                            .formatted(name, multiple, shape));
         }
     }
-
-    /**
-     * Returns the same function as a {@link LambdaBlock}.
-     *
-     * @param manager not used, as there are no parameters
-     * @return the block; initialise it, or one that contains it, before saving
-     */
 }

@@ -138,10 +138,9 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
             }
             if (rows < 1 || rows > width) {
                 throw new IllegalArgumentException(
-                        "The number of rows must be in [1, "
-                                + width
-                                + "], as more cannot be orthonormal, was "
-                                + rows);
+                        ("The number of rows must be in [1, %s], as more cannot be "
+                                        + "orthonormal, was %s")
+                                .formatted(width, rows));
             }
             checkBias();
         }

@@ -80,14 +80,8 @@ public abstract class KernelLayer extends SelfDescribingBlock implements Isometr
         }
         if (image.get(2) < size || image.get(3) < size) {
             throw new IllegalArgumentException(
-                    "The kernel, "
-                            + size
-                            + " x "
-                            + size
-                            + ", must not be larger than the image, which is "
-                            + image.get(2)
-                            + " x "
-                            + image.get(3));
+                    "The kernel, %s x %s, must not be larger than the image, which is %s x %s"
+                            .formatted(size, size, image.get(2), image.get(3)));
         }
         return new Shape[] {output(image)};
     }

@@ -62,10 +62,8 @@ public record LayerProfile(String name, Spread gradientRatio, OptionalDouble fol
             Run run = Run.of(network, scratch, inputs);
             if (!outputGradient.getShape().equals(run.output.getShape())) {
                 throw new IllegalArgumentException(
-                        "The gradient must have the output's shape "
-                                + run.output.getShape()
-                                + ", has "
-                                + outputGradient.getShape());
+                        "The gradient must have the output's shape %s, has %s"
+                                .formatted(run.output.getShape(), outputGradient.getShape()));
             }
             return run.profiles(outputGradient);
         }

@@ -56,11 +56,10 @@ final class Linearization implements AutoCloseable {
         NDArray output = block.forward(store, input, training).singletonOrThrow();
         if (KERNELS.callBoolean(output.getManager(), "is_inference", output)) {
             throw new IllegalArgumentException(
-                    "In evaluation mode "
-                            + block.getClass().getSimpleName()
-                            + " records no graph, as imported TorchScript does not. If it has"
-                            + " neither dropout nor batch normalisation, measure a LambdaBlock that"
-                            + " calls it with training true.");
+                    ("In evaluation mode %s records no graph, as imported TorchScript "
+                                    + "does not. If it has neither dropout nor batch normalisation, "
+                                    + "measure a LambdaBlock that calls it with training true.")
+                            .formatted(block.getClass().getSimpleName()));
         }
         return output;
     }

@@ -65,12 +65,8 @@ public final class OrthogonalConvolution extends KernelLayer {
         }
         if (rows % size() != 0 || columns % size() != 0) {
             throw new IllegalArgumentException(
-                    "The sides of the image must be multiples of the stride "
-                            + size()
-                            + ", were "
-                            + rows
-                            + " x "
-                            + columns);
+                    "The sides of the image must be multiples of the stride %s, were %s x %s"
+                            .formatted(size(), rows, columns));
         }
         return new Shape(image.get(0), filters, rows / size(), columns / size());
     }
@@ -130,10 +126,8 @@ public final class OrthogonalConvolution extends KernelLayer {
             check();
             if (stride() != 1 && stride() != size()) {
                 throw new IllegalArgumentException(
-                        "The stride must be 1 or the size of the kernel, "
-                                + size()
-                                + ", was "
-                                + stride());
+                        "The stride must be 1 or the size of the kernel, %s, was %s"
+                                .formatted(size(), stride()));
             }
             return new OrthogonalConvolution(this, stride() == size());
         }

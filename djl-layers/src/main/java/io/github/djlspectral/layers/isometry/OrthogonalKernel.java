@@ -43,10 +43,9 @@ final class OrthogonalKernel {
         int larger = Math.max(filters, channels);
         if (larger == 1 && size > 1) {
             throw new IllegalArgumentException(
-                    "An orthogonal kernel of size "
-                            + size
-                            + " for 1 channel can only shift the image: set the kernel to 1, or"
-                            + " take space to depth first");
+                    ("An orthogonal kernel of size %s for 1 channel can only shift the "
+                                    + "image: set the kernel to 1, or take space to depth first")
+                            .formatted(size));
         }
         OrthogonalKernel kernel = new OrthogonalKernel(new Shape(filters, channels, size, size));
         if (parametrization == Parametrization.INITIAL) {
@@ -157,7 +156,7 @@ final class OrthogonalKernel {
         DataType type = parameters.get(0).getArray().getDataType();
         try (NDArray like = manager.zeros(new Shape(1), type)) {
             NDArray value = value(store, like, false);
-            NDArray copy = value.duplicate(); // what is made in inference cannot enter autograd
+            NDArray copy = value.duplicate(); // one of size 1 has its parameter's memory
             copy.attach(manager);
             if (isDerived()) {
                 value.close();

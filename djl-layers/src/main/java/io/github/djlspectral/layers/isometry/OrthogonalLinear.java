@@ -69,10 +69,8 @@ public final class OrthogonalLinear extends SelfDescribingBlock implements Isome
         try {
             if (x.getShape().get(1) != q.getShape().get(1)) {
                 throw new IllegalArgumentException(
-                        "Activations must be [batch, "
-                                + q.getShape().get(1)
-                                + "], were "
-                                + x.getShape());
+                        "Activations must be [batch, %s], were %s"
+                                .formatted(q.getShape().get(1), x.getShape()));
             }
             NDList parameters = b == null ? new NDList(q) : new NDList(q, b);
             return OrthogonalWeight.KERNELS.forward(

@@ -148,7 +148,7 @@ final class OrthogonalWeight {
         NDArray first = parameters.get(0).getArray();
         try (NDArray like = manager.zeros(new Shape(1), first.getDataType())) {
             NDArray value = value(new ParameterStore(manager, false), like, false);
-            NDArray copy = value.duplicate(); // what inference returns cannot enter autograd
+            NDArray copy = value.duplicate();
             copy.attach(manager);
             if (isDerived()) {
                 value.close();

@@ -43,12 +43,8 @@ public final class OrthogonalityLoss extends Loss {
             Shape shape = weight.getShape();
             if (shape != null && shape.dimension() != rank) {
                 throw new IllegalArgumentException(
-                        "Weight "
-                                + weight.getName()
-                                + " must have "
-                                + rank
-                                + " dimensions, was "
-                                + shape);
+                        "Weight %s must have %s dimensions, was %s"
+                                .formatted(weight.getName(), rank, shape));
             }
         }
     }

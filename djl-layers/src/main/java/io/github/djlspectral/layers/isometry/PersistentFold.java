@@ -276,10 +276,8 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
             }
             if (directions < 1 || directions > width) {
                 throw new IllegalArgumentException(
-                        "The number of protected directions must be in [1, "
-                                + width
-                                + "], was "
-                                + directions);
+                        "The number of protected directions must be in [1, %s], was %s"
+                                .formatted(width, directions));
             }
             if (lipschitz && persistence != Persistence.BLOCK_DIAGONAL) {
                 throw new IllegalArgumentException(

@@ -195,7 +195,7 @@ class DamagedZooTest {
             value = {
                 "zoo.Gpt2BlockFactory | zoo.Gpt9BlockFactory | zoo.Gpt9BlockFactory as its Block",
                 "zoo.TextTranslator | zoo.PoemTranslator | PoemTranslatorFactory as its Translator",
-                "\"width\": 4 | \"width\": 6 | another",
+                "\"width\": 4 | \"width\": 6 | {width=4}, this one is of {width=6}",
                 "\"width\": 4 | \"depth\": 4 | lack the argument width",
                 "\"layers\": 1 | \"layers\": \"one\" | layers is 'one', but must be a number"
             })
@@ -205,8 +205,7 @@ class DamagedZooTest {
         String changed = Files.readString(file).replace(text, replacement);
         assertThat(changed).isNotEqualTo(Files.readString(file));
         Files.writeString(file, changed);
-        String expected = message.equals("another") ? "build it with the configuration" : message;
-        assertThatThrownBy(this::load).hasMessageContaining(expected);
+        assertThatThrownBy(this::load).hasMessageContaining(message);
     }
 
     @Test
