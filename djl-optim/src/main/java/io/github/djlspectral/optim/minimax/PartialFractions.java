@@ -59,8 +59,8 @@ public record PartialFractions(
         if (expected < LEAST_ERROR) {
             throw new IllegalArgumentException(
                     String.format(
-                            "terms must be fewer than %d for exponent %s on [%s, 1]: the error of"
-                                    + " %.0e cannot be told from rounding",
+                            "terms must be fewer than %s for exponent %s on [%s, 1]: the error of"
+                                    + " %s cannot be told from rounding",
                             terms, exponent, lower, expected));
         }
         return expanded(exponent, lower, RemezExchange.poles(exponent, lower, terms));

@@ -85,7 +85,7 @@ final class RemezExchange {
         if (!(level > 0 && spread <= LEVELLED * level + ROUNDING)) {
             throw new ArithmeticException(
                     String.format(
-                            "No equioscillation for exponent %s, lower %s, terms %d: levels about %s"
+                            "No equioscillation for exponent %s, lower %s, terms %s: levels about %s"
                                     + " differ by %s",
                             exponent, lower, poles.length, level, spread));
         }
