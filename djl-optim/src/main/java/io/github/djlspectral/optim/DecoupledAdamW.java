@@ -61,18 +61,13 @@ public final class DecoupledAdamW extends StatefulOptimizer {
     }
 
     @Override
-    boolean step(
-            String parameterId,
-            NDArray weight,
-            NDArray gradient,
-            ParameterState state,
-            int step,
-            double rate) {
+    boolean step(Update update, ParameterState state, int step, double rate) {
+        NDArray weight = update.weight();
         return KERNELS.callBoolean(
                 state.array(0).getManager(),
                 "update",
                 new NDList(weight),
-                gradient,
+                update.gradient(),
                 new NDList(state.array(0)),
                 new NDList(state.array(1)),
                 step,
@@ -82,7 +77,8 @@ public final class DecoupledAdamW extends StatefulOptimizer {
                 epsilon,
                 weight.getShape().dimension() >= 2 ? getWeightDecay() : 0f,
                 rescaleGrad,
-                clipGrad);
+                clipGrad,
+                update.finite());
     }
 
     /** Builds a {@link DecoupledAdamW}. */

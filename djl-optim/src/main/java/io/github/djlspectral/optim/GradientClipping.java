@@ -4,15 +4,18 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.training.Trainer;
 import io.github.djlspectral.torch.TorchScript;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 
 /** Clipping of gradients between the backward pass and the step. */
 public final class GradientClipping {
 
     /** The native functions on all gradients together. */
     static final TorchScript KERNELS =
-            TorchScript.ofResources(GradientClipping.class, "gradients.py");
+            TorchScript.ofResources(GradientClipping.class, "gradient.py", "gradients.py");
 
     private GradientClipping() {}
 
@@ -29,7 +32,8 @@ public final class GradientClipping {
      *
      * <p>The norm is summed in float64 in the order of the parameters' names: the same gradients
      * give the same bits. Frozen parameters, and those that no backward pass has reached, do not
-     * count. One native call, which waits for the device.
+     * count; an array that is under several parameters counts once. One native call, which waits
+     * for the device.
      *
      * @param trainer the trainer, initialized, with one device
      * @param maxNorm the largest norm to pass, positive; infinity only measures
@@ -45,17 +49,19 @@ public final class GradientClipping {
             throw new IllegalArgumentException("maxNorm must be positive, was " + maxNorm);
         }
         Map<String, NDArray> weights = new LinkedHashMap<>();
+        Set<NDArray> seen = Collections.newSetFromMap(new IdentityHashMap<>());
         BlockParameters.trainedBy(trainer)
-                .forEach((name, parameter) -> weights.put(name, parameter.getArray()));
+                .forEach(
+                        (name, parameter) -> {
+                            if (seen.add(parameter.getArray())) { // tied ones have one gradient
+                                weights.put(name, parameter.getArray());
+                            }
+                        });
         double norm = clip(new NDList(weights.values()), maxNorm);
         if (!Double.isFinite(norm)) {
             throw new IllegalStateException(
-                    "The norm of all gradients is "
-                            + norm
-                            + ", first at parameter "
-                            + firstNotFinite(weights)
-                            + "; no gradient has changed. Lower the learning rate or look for the"
-                            + " cause in the loss.");
+                    "The norm of all gradients is %s, first at parameter %s; no gradient has changed. %s"
+                            .formatted(norm, firstNotFinite(weights), OptimizerStep.ADVICE));
         }
         return (float) norm;
     }

@@ -1,5 +1,6 @@
 package io.github.djlspectral.optim;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Block;
@@ -35,16 +36,17 @@ public final class OptimizerState {
      * stays as it was: what is being written has the name with {@code .partial} appended.
      *
      * @param optimizer a {@link StatefulOptimizer}; a spectral optimizer is saved with its
-     *     fallback, which must be one too
+     *     fallback, which must be one too, and that with its own
      * @param block the block it trains
      * @param path the file to write or replace, in a directory that exists
      * @throws IllegalArgumentException if the optimizer keeps its state to itself, as DJL's own do
-     * @throws IllegalStateException if the block is not initialized, or the optimizer has updated
-     *     parameters that are not the block's
+     * @throws IllegalStateException if the block is not initialized; if the optimizer has updated
+     *     parameters that are not the block's, or that have another shape or type now, see {@link
+     *     #retain}; or if it, or its fallback, is closed; what was there before is unchanged
      * @throws IOException if the file cannot be written; what was there before is unchanged
      */
     public static void save(Optimizer optimizer, Block block, Path path) throws IOException {
-        List<StatefulOptimizer> parts = stateful(optimizer).parts();
+        List<StatefulOptimizer> parts = parts(optimizer);
         Map<String, Parameter> parameters = BlockParameters.byName(block);
         parts.forEach(part -> requireKnown(part, parameters));
         List<NDArray> arrays = new ArrayList<>();
@@ -61,12 +63,33 @@ public final class OptimizerState {
                     });
         } catch (IOException e) {
             throw new IOException(
-                    "Cannot write the optimizer state to "
-                            + path
-                            + " (what was there before is unchanged): "
-                            + e,
+                    "Cannot write the optimizer state to %s (what was there before is unchanged): %s"
+                            .formatted(path, e),
                     e);
         }
+    }
+
+    /**
+     * Drops the states of parameters that a block does not have, or not of that shape and type:
+     * those of a replaced head, or of another model that the optimizer, or a fallback that it
+     * shares, has trained too.
+     *
+     * @param optimizer an optimizer that can be saved
+     * @param block the block whose parameters are to stay
+     * @throws IllegalArgumentException if the optimizer keeps its state to itself, as DJL's own do
+     * @throws IllegalStateException if the block is not initialized or the optimizer is closed
+     */
+    public static void retain(Optimizer optimizer, Block block) {
+        List<StatefulOptimizer> parts = parts(optimizer);
+        Map<String, NDArray> arrays = new HashMap<>();
+        BlockParameters.byName(block).values().forEach(p -> arrays.put(p.getId(), p.getArray()));
+        parts.forEach(part -> part.states.retain(arrays));
+    }
+
+    private static List<StatefulOptimizer> parts(Optimizer optimizer) {
+        StatefulOptimizer first = stateful(optimizer);
+        first.requireOpen();
+        return first.parts();
     }
 
     /** Casts to an optimizer whose state can be saved. */
@@ -76,21 +99,20 @@ public final class OptimizerState {
         }
         throw new IllegalArgumentException(
                 optimizer.getClass().getName()
-                        + " keeps its state to itself, so that it cannot be saved or loaded; use "
-                        + DecoupledAdamW.class.getSimpleName()
-                        + " in its place");
+                        + " keeps its state to itself, so that it cannot be saved or loaded; use"
+                        + " DecoupledAdamW in its place");
     }
 
     private static void requireKnown(StatefulOptimizer part, Map<String, Parameter> parameters) {
-        Set<String> unknown = new HashSet<>(part.parameterIds());
+        Set<String> unknown = new HashSet<>(part.states.ids());
         parameters.values().forEach(parameter -> unknown.remove(parameter.getId()));
         if (!unknown.isEmpty()) {
             throw new IllegalStateException(
-                    part.getClass().getSimpleName()
-                            + " has updated "
-                            + unknown.size()
-                            + " parameters that this block does not have; save with the block that"
-                            + " was trained");
+                    ("%s has updated %s parameters that this block does not have; save with a block"
+                                    + " that has all that are trained, or call"
+                                    + " OptimizerState.retain(optimizer, block) to drop the states"
+                                    + " of those that are gone")
+                            .formatted(part.getClass().getSimpleName(), unknown.size()));
         }
     }
 
@@ -98,14 +120,16 @@ public final class OptimizerState {
             List<StatefulOptimizer> optimizers,
             Map<String, Parameter> parameters,
             List<NDArray> arrays) {
-        List<Parameter> ordered = List.copyOf(parameters.values());
+        List<Map.Entry<String, Parameter>> ordered = List.copyOf(parameters.entrySet());
         List<Part> parts = new ArrayList<>();
         for (StatefulOptimizer optimizer : optimizers) {
             List<String> arrayNames = List.of(optimizer.stateNames());
             List<Entry> entries = new ArrayList<>();
             for (int i = 0; i < ordered.size(); i++) {
-                ParameterState state = optimizer.firstState(ordered.get(i).getId());
-                if (state != null) {
+                Parameter parameter = ordered.get(i).getValue();
+                ParameterState state = optimizer.firstState(parameter.getId());
+                if (state != null && optimizer == owner(optimizers, parameter)) {
+                    state.requireFit(ordered.get(i).getKey(), parameter.getArray());
                     entries.add(new Entry(i, state.step()));
                     for (int k = 0; k < arrayNames.size(); k++) {
                         arrays.add(state.array(k));
@@ -115,6 +139,11 @@ public final class OptimizerState {
             parts.add(new Part(optimizer.getClass().getSimpleName(), arrayNames, entries));
         }
         return new StateHeader(weights(parameters), parts);
+    }
+
+    /** A shared fallback may have states that this chain does not use. */
+    private static Optimizer owner(List<StatefulOptimizer> parts, Parameter parameter) {
+        return parts.get(0).owner(parameter.getId(), parameter.getArray().getShape());
     }
 
     private static List<Weight> weights(Map<String, Parameter> parameters) {
@@ -128,52 +157,56 @@ public final class OptimizerState {
     }
 
     /**
-     * Reads the state of an optimizer from a file. It replaces all state that the optimizer has;
-     * parameters that had not been updated when it was saved start afresh. Everything is checked
-     * before anything is changed.
+     * Reads the state of an optimizer from a file. It replaces all state of the block's parameters;
+     * those that had not been updated when it was saved start afresh. Everything is checked before
+     * anything is changed.
      *
-     * @param optimizer an optimizer of the same kind as the saved one, with the same fallback
+     * @param optimizer an optimizer of the same kind as the saved one, with the same fallback and
+     *     the same routing: what decides which of the two updates a parameter
      * @param block the block it trains or will train, of the same architecture
      * @param path the file that {@link #save} has written
      * @throws IllegalArgumentException if the optimizer keeps its state to itself, as DJL's own do
-     * @throws IllegalStateException if the block is not initialized, or the file is of another
-     *     model or optimizer; the message names the first difference; nothing has changed
+     * @throws IllegalStateException if the block is not initialized, the optimizer is closed, or
+     *     the file is of another model, optimizer or routing; the message names the first
+     *     difference; nothing has changed
      * @throws IOException if the file cannot be read, is of another kind or version, cut off or
      *     damaged; nothing has changed
      */
     public static void load(Optimizer optimizer, Block block, Path path) throws IOException {
-        List<StatefulOptimizer> parts = stateful(optimizer).parts();
+        List<StatefulOptimizer> parts = parts(optimizer);
         Map<String, Parameter> parameters = BlockParameters.byName(block);
-        List<NDManager> managers = new ArrayList<>();
+        NDManager scratch = newManager(parameters);
         try (StateFile file = StateFile.open(path)) {
             StateHeader header = StateHeader.decode(file.verify());
             requireSameModel(path, header.weights(), weights(parameters));
             requireSameOptimizer(path, header.parts(), parts);
             List<Map<String, ParameterState>> states = new ArrayList<>();
+            for (int i = 0; i < parts.size(); i++) {
+                requireSameOwners(path, header, i, parts, List.copyOf(parameters.values()));
+            }
             for (Part part : header.parts()) {
-                NDManager manager = newManager(parameters);
-                managers.add(manager);
-                states.add(read(file, part, List.copyOf(parameters.values()), manager));
+                states.add(read(file, part, List.copyOf(parameters.values()), scratch));
             }
             for (int i = 0; i < parts.size(); i++) {
-                parts.get(i).replaceState(managers.get(i), states.get(i));
+                parts.get(i).states.replace(parameters, states.get(i));
             }
-            managers.clear();
         } catch (IOException e) {
             throw new IOException(
-                    "Cannot load the optimizer state from "
-                            + path
-                            + " (nothing has changed): "
-                            + e.getMessage(),
+                    "Cannot load the optimizer state from %s (nothing has changed): %s"
+                            .formatted(path, e.getMessage()),
                     e);
         } finally {
-            managers.forEach(NDManager::close);
+            scratch.close();
         }
     }
 
     private static NDManager newManager(Map<String, Parameter> parameters) {
         NDArray any = parameters.values().iterator().next().getArray();
         return any.getManager().getEngine().newBaseManager(any.getDevice());
+    }
+
+    private static NDArray hostArray(NDManager manager, NDArray weight) {
+        return manager.create(weight.getShape(), weight.getDataType(), Device.cpu());
     }
 
     private static Map<String, ParameterState> read(
@@ -184,7 +217,7 @@ public final class OptimizerState {
             Parameter parameter = parameters.get(entry.weight());
             NDArray[] arrays = new NDArray[part.arrayNames().size()];
             for (int k = 0; k < arrays.length; k++) {
-                arrays[k] = StatefulOptimizer.hostArray(manager, parameter.getArray());
+                arrays[k] = hostArray(manager, parameter.getArray());
                 file.readArray(arrays[k]);
             }
             ParameterState state = new ParameterState(entry.step(), arrays);
@@ -200,14 +233,9 @@ public final class OptimizerState {
             Object is = i < present.size() ? present.get(i) : "missing";
             if (!was.equals(is)) {
                 throw new IllegalStateException(
-                        path
-                                + " is the state of another model: parameter "
-                                + (i + 1)
-                                + " by name is "
-                                + was
-                                + " there, "
-                                + is
-                                + " here; nothing has changed");
+                        ("%s is the state of another model: parameter %s by name is %s there, %s"
+                                        + " here; nothing has changed")
+                                .formatted(path, i + 1, was, is));
             }
         }
     }
@@ -221,12 +249,29 @@ public final class OptimizerState {
                         .toList();
         if (!was.equals(is)) {
             throw new IllegalStateException(
-                    path
-                            + " is the state of "
-                            + was
-                            + ", but this optimizer is "
-                            + is
-                            + "; nothing has changed");
+                    "%s is the state of %s, but this optimizer is %s; nothing has changed"
+                            .formatted(path, was, is));
+        }
+    }
+
+    private static void requireSameOwners(
+            Path path,
+            StateHeader header,
+            int index,
+            List<StatefulOptimizer> parts,
+            List<Parameter> parameters) {
+        for (Entry entry : header.parts().get(index).entries()) {
+            Optimizer owner = owner(parts, parameters.get(entry.weight()));
+            if (owner != parts.get(index)) {
+                throw new IllegalStateException(
+                        ("%s is the state under another routing: %s was updated by %s, but is now by"
+                                        + " %s; nothing has changed")
+                                .formatted(
+                                        path,
+                                        header.weights().get(entry.weight()).name(),
+                                        header.parts().get(index).optimizer(),
+                                        owner.getClass().getSimpleName()));
+            }
         }
     }
 }

@@ -123,9 +123,20 @@ public final class ParameterRouting {
         return route(parameterId).spectral();
     }
 
-    /** The name path of a parameter. */
-    String nameOf(String parameterId) {
-        return route(parameterId).name();
+    /** The parameter with this id and its name path; null if the block has none. */
+    Route find(String parameterId) {
+        return routes().get(parameterId);
+    }
+
+    /** The parameters that are trained now, by name path. */
+    Map<String, Parameter> trained() {
+        Map<String, Parameter> trained = new LinkedHashMap<>();
+        for (Route route : routes().values()) {
+            if (route.parameter().requiresGradient()) {
+                trained.put(route.name(), route.parameter());
+            }
+        }
+        return trained;
     }
 
     private Route route(String parameterId) {

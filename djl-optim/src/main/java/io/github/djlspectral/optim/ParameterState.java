@@ -2,16 +2,23 @@ package io.github.djlspectral.optim;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDScope;
 
 /** What an optimizer remembers of one parameter on one device. */
 final class ParameterState {
 
-    private final NDArray[] arrays;
+    private NDList arrays;
     private int step;
 
     ParameterState(int step, NDArray... arrays) {
         this.step = step;
+        keep(new NDList(arrays));
+    }
+
+    private void keep(NDList arrays) {
         this.arrays = arrays;
+        NDScope.unregister(arrays); // a scope around the caller's step must not free them
     }
 
     /** The number of updates made so far. */
@@ -23,18 +30,47 @@ final class ParameterState {
         this.step = step;
     }
 
+    /** The arrays, in the order of {@link StatefulOptimizer#stateNames}. */
+    NDList arrays() {
+        return arrays;
+    }
+
     /** The array with this index in {@link StatefulOptimizer#stateNames}. */
     NDArray array(int index) {
-        return arrays[index];
+        return arrays.get(index);
+    }
+
+    /** Whether the arrays still are of the shape and type of their parameter. */
+    boolean fits(NDArray weight) {
+        return weight.getShape().equals(array(0).getShape())
+                && weight.getDataType() == array(0).getDataType();
+    }
+
+    /**
+     * Fails if they are not.
+     *
+     * @throws IllegalStateException naming the parameter
+     */
+    void requireFit(String label, NDArray weight) {
+        if (!fits(weight)) {
+            throw new IllegalStateException(
+                    ("The state of parameter %s is %s%s, but the parameter is now %s%s; "
+                                    + "OptimizerState.retain(optimizer, block) drops what no longer"
+                                    + " fits")
+                            .formatted(
+                                    label,
+                                    array(0).getDataType(),
+                                    array(0).getShape(),
+                                    weight.getDataType(),
+                                    weight.getShape()));
+        }
     }
 
     /** Moves the arrays to a device, if they lie on another one. */
     void moveTo(Device device) {
-        for (int i = 0; i < arrays.length; i++) {
-            if (!arrays[i].getDevice().equals(device)) {
-                try (NDArray old = arrays[i]) {
-                    arrays[i] = old.toDevice(device, true);
-                }
+        if (!array(0).getDevice().equals(device)) {
+            try (NDList old = arrays) {
+                keep(old.toDevice(device, true));
             }
         }
     }

@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 
@@ -40,6 +41,7 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
     private final UpdateScale updateScale;
     private final ParameterRouting routing;
     private final Optimizer fallback;
+    private final boolean ownsFallback;
     private final UpdateObserver observer;
 
     SpectralOptimizer(Builder<?> builder, SpectralMap map) {
@@ -49,7 +51,8 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
         nesterov = builder.nesterov;
         updateScale = builder.updateScale;
         routing = builder.routing;
-        fallback = builder.fallback == null ? DecoupledAdamW.builder().build() : builder.fallback;
+        ownsFallback = builder.fallback == null;
+        fallback = ownsFallback ? DecoupledAdamW.builder().build() : builder.fallback;
         observer = builder.observer;
     }
 
@@ -62,36 +65,33 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
         return map;
     }
 
-    @Override
-    public void update(String parameterId, NDArray weight, NDArray gradient) {
-        if (isSpectral(parameterId, weight.getShape())) {
-            super.update(parameterId, weight, gradient);
-        } else {
-            fallback.update(parameterId, weight, gradient);
-        }
+    /**
+     * Returns the optimizer of all other parameters. {@link #close} closes it only if it is the
+     * default one.
+     *
+     * @return the fallback
+     */
+    public final Optimizer getFallback() {
+        return fallback;
     }
 
     @Override
-    boolean step(
-            String parameterId,
-            NDArray weight,
-            NDArray gradient,
-            ParameterState state,
-            int step,
-            double rate) {
-        double mu = requireMomentum(momentum.getNewValue(step), step);
+    boolean step(Update update, ParameterState state, int step, double rate) {
+        NDArray weight = update.weight();
+        NDArray gradient = update.gradient();
+        double mu = requireMomentum(update, momentum.getNewValue(step), step);
         NDManager manager = weight.getManager();
         Kernel kernel =
                 map.kernel(
                         weight.getShape(),
                         weight.getDataType(),
                         weight.getDevice(),
-                        draw(parameterId, step));
+                        draw(update.id(), step));
         if (observer != null && observer.wants(step)) {
-            if (!SpectralMap.KERNELS.callBoolean(manager, "is_finite", gradient)) {
+            if (!update.finite() && !isFinite(gradient)) {
                 return false;
             }
-            observe(label(parameterId), gradient, state, step, mu, kernel);
+            observe(update.label(), gradient, state, step, mu, kernel);
         }
         return SpectralMap.KERNELS.callBoolean(
                 manager,
@@ -106,7 +106,8 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
                 mu,
                 nesterov,
                 rate * updateScale.factor(weight.getShape()),
-                1 - rate * getWeightDecay());
+                1 - rate * getWeightDecay(),
+                update.finite());
     }
 
     private void observe(
@@ -134,7 +135,7 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
 
     /** The same in every process: ids are not, so parameters without a name share their draws. */
     private long draw(String parameterId, int step) {
-        int name = routing == null ? 0 : routing.nameOf(parameterId).hashCode();
+        int name = routing == null ? 0 : routing.find(parameterId).name().hashCode();
         return (long) name << Integer.SIZE | step;
     }
 
@@ -150,17 +151,29 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
         return Math.max(rows, columns) <= MAX_ASPECT * Math.min(rows, columns);
     }
 
-    private static double requireMomentum(float momentum, int step) {
+    private static double requireMomentum(Update update, float momentum, int step) {
         if (!(momentum >= 0 && momentum < 1)) {
             throw new IllegalStateException(
-                    "The momentum must be in [0, 1), was " + momentum + " at step " + step);
+                    "The momentum must be in [0, 1), was " + momentum + update.at(step));
         }
         return momentum;
     }
 
     @Override
-    String label(String parameterId) {
-        return routing == null ? parameterId : routing.nameOf(parameterId);
+    Optimizer owner(String parameterId, Shape shape) {
+        if (isSpectral(parameterId, shape)) {
+            return this;
+        }
+        return fallback instanceof StatefulOptimizer next
+                ? next.owner(parameterId, shape)
+                : fallback;
+    }
+
+    @Override
+    ParameterRouting routing() {
+        return routing == null && fallback instanceof StatefulOptimizer next
+                ? next.routing()
+                : routing;
     }
 
     @Override
@@ -170,15 +183,28 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
 
     @Override
     List<StatefulOptimizer> parts() {
-        return List.of(this, OptimizerState.stateful(fallback));
+        List<StatefulOptimizer> parts = new ArrayList<>(super.parts());
+        parts.addAll(OptimizerState.stateful(fallback).parts());
+        return parts;
     }
 
-    /** Frees the momentum, and the fallback's state if it can be closed. */
+    @Override
+    void requireOpen() {
+        super.requireOpen();
+        if (fallback instanceof StatefulOptimizer next) {
+            next.requireOpen();
+        }
+    }
+
+    /**
+     * Frees the momentum, and closes the default fallback; one that was given is the giver's to
+     * close.
+     */
     @Override
     public void close() {
         super.close();
-        if (fallback instanceof StatefulOptimizer stateful) {
-            stateful.close();
+        if (ownsFallback) {
+            ((StatefulOptimizer) fallback).close();
         }
     }
 
@@ -266,7 +292,7 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
          * defaults. {@link OptimizerState} can save it if it is a {@link StatefulOptimizer}.
          *
          * @param fallback the optimizer; it must zero the gradients it has used, as DJL's Adam,
-         *     AdamW and Sgd do
+         *     AdamW and Sgd do; {@link #close} leaves it open, as others may share it
          * @return this builder
          */
         public T optFallback(Optimizer fallback) {

@@ -1,20 +1,18 @@
 package io.github.djlspectral.optim;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Parameter;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.ParameterTracker;
 import ai.djl.training.tracker.Tracker;
-import java.util.Comparator;
+import io.github.djlspectral.optim.ParameterRouting.Route;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * An optimizer that owns its state: it counts steps per parameter, keeps its arrays in a manager of
@@ -22,12 +20,12 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 public abstract class StatefulOptimizer extends Optimizer implements AutoCloseable {
 
-    private final int beginNumUpdate;
+    /** What it remembers of the parameters that it updates itself. */
+    final ParameterStates states;
+
     private final ParameterTracker learningRate;
-    private final Map<String, Map<Device, ParameterState>> states = new ConcurrentHashMap<>();
-    // Read from a file and not yet used: the device that updates a parameter first takes its state.
-    private final Map<String, ParameterState> loaded = new ConcurrentHashMap<>();
-    private NDManager manager;
+    // Found finite at the first parameter of a step, and not used since.
+    private final Set<String> unused = new HashSet<>();
 
     /**
      * Creates the optimizer without state.
@@ -36,90 +34,188 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
      */
     protected StatefulOptimizer(Builder<?> builder) {
         super(builder);
-        beginNumUpdate = builder.beginNumUpdate;
+        states = new ParameterStates(getClass().getSimpleName(), builder.beginNumUpdate);
         learningRate = builder.learningRate;
     }
 
     /**
      * Makes one step with one parameter, in place, and zeroes the gradient attached to it. Steps
-     * count from 1, per parameter.
+     * count from 1, per parameter. {@link ai.djl.training.Trainer#step} calls this for one
+     * parameter after another. If this optimizer or a fallback of its has a {@link
+     * ParameterRouting}, it first checks the gradients attached to all trained weights of the
+     * routing's block: with one device, such a step is made whole or not at all. Without, or with
+     * several devices, each parameter is checked when its turn comes, and those before it have
+     * moved.
      *
      * @param parameterId the id of the parameter, under which its state is kept
      * @param weight the parameter on one device, float32 or float64
-     * @param gradient the gradient, of the weight's shape and type; unchanged
+     * @param gradient the gradient, of the weight's shape and type; unchanged. Float32 zeros stand
+     *     for the gradient of a float64 weight that no backward pass has reached, as the engine
+     *     makes them
      * @throws IllegalArgumentException if the gradient's shape or type is not the weight's, or the
      *     type is another; nothing has changed
-     * @throws IllegalStateException if the gradient contains NaN or infinity, or the learning rate
-     *     at this step is not a finite number of 0 or more; nothing has changed
+     * @throws IllegalStateException if the gradient, or as said above another one, contains NaN or
+     *     infinity, which stays there until {@link OptimizerStep#discard}; if the learning rate at
+     *     this step is not a finite number of 0 or more; if the parameter has not the shape and
+     *     type that its state has; or after {@link #close}. Nothing has changed
      */
     @Override
     public void update(String parameterId, NDArray weight, NDArray gradient) {
-        requireMatching(parameterId, weight, gradient);
-        ParameterState state = state(parameterId, weight);
-        int step = state.step() + 1;
-        double rate = rateAt(parameterId, step);
-        if (!step(parameterId, weight, gradient, state, step, rate)) {
-            throw new IllegalStateException(
-                    "The gradient of parameter "
-                            + label(parameterId)
-                            + " contains NaN or infinity at step "
-                            + step
-                            + "; its weight and state are unchanged. Lower the learning rate or"
-                            + " look for the cause in the loss.");
+        ParameterRouting routing = routing();
+        Route route = routing == null ? null : routing.find(parameterId);
+        NDArray typed = OptimizerStep.typed(weight, gradient);
+        boolean done = false;
+        try {
+            if (route != null && route.parameter().getArray() == weight) {
+                checkRound(parameterId, routing);
+            }
+            String name = route == null ? null : route.name();
+            update(new Update(parameterId, name, weight, typed, false));
+            done = true;
+        } finally {
+            if (!done) {
+                unused.clear();
+            }
+            if (typed != gradient) {
+                typed.close();
+            }
         }
-        state.setStep(step);
+    }
+
+    /**
+     * Checks all gradients at the first parameter of a round, that is of a step. Nothing tells that
+     * a step ends: a round does when a parameter comes that has none left of the gradients checked,
+     * because all are used, it comes again or it was frozen; or when an update fails.
+     */
+    private synchronized void checkRound(String parameterId, ParameterRouting routing) {
+        if (!unused.remove(parameterId)) {
+            unused.clear();
+            Map<String, Parameter> trained = routing.trained();
+            OptimizerStep.requireFinite(trained);
+            trained.values().forEach(parameter -> unused.add(parameter.getId()));
+            unused.remove(parameterId);
+        }
+    }
+
+    /** Makes the step with the optimizer of the chain that has the parameter. */
+    final void update(Update update) {
+        requireOpen();
+        Optimizer owner = owner(update.id(), update.weight().getShape());
+        if (owner instanceof StatefulOptimizer stateful) {
+            stateful.updateOwn(update);
+        } else {
+            owner.update(update.id(), update.weight(), update.gradient());
+        }
+    }
+
+    private void updateOwn(Update update) {
+        requireMatching(update);
+        boolean fresh = !states.has(update);
+        ParameterState state = states.of(update, stateNames().length);
+        boolean done = false;
+        try {
+            int step = state.step() + 1;
+            double rate = rateAt(update, step);
+            if (!step(update, state, step, rate)) {
+                throw notFinite(update, step);
+            }
+            state.setStep(step);
+            done = true;
+        } finally {
+            if (fresh && !done) { // a step that was refused leaves no trace
+                states.free(update);
+            }
+        }
+    }
+
+    /**
+     * One parameter and its gradient.
+     *
+     * @param name its name path, or null if that is not known
+     * @param finite whether the gradient is known to be finite
+     */
+    record Update(String id, String name, NDArray weight, NDArray gradient, boolean finite) {
+
+        /** What messages call the parameter. */
+        String label() {
+            return name == null ? id : name;
+        }
+
+        String at(int step) {
+            return " at step " + step + " of parameter " + label();
+        }
     }
 
     /**
      * Updates the weight and the arrays of its state and zeroes the gradient attached to it.
      *
-     * @return whether the gradient was finite; if not, nothing has changed
+     * @return whether the gradient was finite, as given and rescaled; if not, nothing has changed
      */
-    abstract boolean step(
-            String parameterId,
-            NDArray weight,
-            NDArray gradient,
-            ParameterState state,
-            int step,
-            double rate);
+    abstract boolean step(Update update, ParameterState state, int step, double rate);
 
-    /** What messages call a parameter. */
-    String label(String parameterId) {
-        return parameterId;
+    /** The optimizer that updates a parameter: this one, or the fallback that it is handed to. */
+    Optimizer owner(String parameterId, Shape shape) {
+        return this;
     }
 
-    private double rateAt(String parameterId, int step) {
-        float rate = learningRate.getNewValue(parameterId, step);
+    /** The routing that knows the block, this optimizer's or a fallback's; or null. */
+    ParameterRouting routing() {
+        return null;
+    }
+
+    /** Fails after {@link #close}, this optimizer's or a fallback's. */
+    void requireOpen() {
+        states.requireOpen();
+    }
+
+    static boolean isFinite(NDArray gradient) {
+        return SpectralMap.KERNELS.callBoolean(gradient.getManager(), "is_finite", gradient);
+    }
+
+    private IllegalStateException notFinite(Update update, int step) {
+        String fault =
+                isFinite(update.gradient())
+                        ? "is finite, but not multiplied by setRescaleGrad(" + rescaleGrad + ")"
+                        : "contains NaN or infinity";
+        return new IllegalStateException(
+                ("The gradient of parameter %s %s at step %s; the weight, of shape %s, and its"
+                                + " state are unchanged. %s")
+                        .formatted(
+                                update.label(),
+                                fault,
+                                step,
+                                update.weight().getShape(),
+                                OptimizerStep.ADVICE));
+    }
+
+    private double rateAt(Update update, int step) {
+        float rate = learningRate.getNewValue(update.id(), step);
         if (!(rate >= 0 && rate < Float.POSITIVE_INFINITY)) {
             throw new IllegalStateException(
                     "The learning rate must be finite and not negative, was "
-                            + rate
-                            + " at step "
-                            + step);
+                            + (rate + update.at(step)));
         }
         return rate;
     }
 
-    private void requireMatching(String parameterId, NDArray weight, NDArray gradient) {
+    private void requireMatching(Update update) {
+        NDArray weight = update.weight();
+        NDArray gradient = update.gradient();
         DataType type = weight.getDataType();
         if (type != DataType.FLOAT32 && type != DataType.FLOAT64) {
             throw new IllegalArgumentException(
-                    getClass().getSimpleName()
-                            + " updates float32 and float64, but parameter "
-                            + label(parameterId)
-                            + " is "
-                            + type);
+                    "%s updates float32 and float64, but parameter %s is %s"
+                            .formatted(getClass().getSimpleName(), update.label(), type));
         }
         if (!weight.getShape().equals(gradient.getShape()) || type != gradient.getDataType()) {
             throw new IllegalArgumentException(
-                    "Parameter "
-                            + label(parameterId)
-                            + " is "
-                            + type
-                            + weight.getShape()
-                            + " but its gradient is "
-                            + gradient.getDataType()
-                            + gradient.getShape());
+                    "Parameter %s is %s%s but its gradient is %s%s"
+                            .formatted(
+                                    update.label(),
+                                    type,
+                                    weight.getShape(),
+                                    gradient.getDataType(),
+                                    gradient.getShape()));
         }
     }
 
@@ -131,105 +227,21 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
         return List.of(this);
     }
 
-    /**
-     * Returns the state of one parameter on one device, zeros at first. A parameter that lives on
-     * several devices has a state on each, so its steps count once per update, not per device.
-     */
+    /** Returns the state of one parameter on one device, zeros at first. */
     final ParameterState state(String parameterId, NDArray weight) {
-        Map<Device, ParameterState> copies =
-                states.computeIfAbsent(parameterId, id -> new ConcurrentHashMap<>());
-        return copies.computeIfAbsent(
-                weight.getDevice(), device -> createState(parameterId, weight, copies));
-    }
-
-    private ParameterState createState(
-            String parameterId, NDArray weight, Map<Device, ParameterState> copies) {
-        ParameterState state = loaded.remove(parameterId);
-        if (state != null) {
-            state.moveTo(weight.getDevice());
-            return state;
-        }
-        if (copies.values().stream().anyMatch(other -> other.step() > beginNumUpdate + 1)) {
-            throw new IllegalStateException(
-                    "The state of parameter "
-                            + parameterId
-                            + " lies on "
-                            + copies.keySet()
-                            + " and has made more than one step; a run can be resumed on one"
-                            + " device only, not on "
-                            + weight.getDevice()
-                            + " too");
-        }
-        return newState(weight);
-    }
-
-    private ParameterState newState(NDArray weight) {
-        String[] names = stateNames();
-        NDArray[] arrays = new NDArray[names.length];
-        for (int i = 0; i < names.length; i++) {
-            arrays[i] =
-                    manager(weight)
-                            .zeros(weight.getShape(), weight.getDataType(), weight.getDevice());
-        }
-        NDScope.unregister(arrays); // a scope around the caller's step must not free them
-        return new ParameterState(beginNumUpdate, arrays);
-    }
-
-    private synchronized NDManager manager(NDArray weight) {
-        if (manager == null) {
-            manager = weight.getManager().getEngine().newBaseManager(weight.getDevice());
-            manager.setName(getClass().getSimpleName() + " state");
-        }
-        return manager;
-    }
-
-    /** Makes an array in host memory, of a weight's shape and type. */
-    static NDArray hostArray(NDManager manager, NDArray weight) {
-        return manager.create(weight.getShape(), weight.getDataType(), Device.cpu());
-    }
-
-    /** Returns every device's state of a parameter; empty if it was never updated. */
-    final Map<Device, ParameterState> states(String parameterId) {
-        return states.getOrDefault(parameterId, Map.of());
+        Update update = new Update(parameterId, null, weight, null, false);
+        return states.of(update, stateNames().length);
     }
 
     /** Returns the state on the first device, or null if the parameter was never updated. */
     final ParameterState firstState(String parameterId) {
-        return states(parameterId).entrySet().stream()
-                .min(Comparator.comparingInt(entry -> entry.getKey().getDeviceId()))
-                .map(Map.Entry::getValue)
-                .orElse(loaded.get(parameterId));
+        return states.first(parameterId);
     }
 
-    /** The parameters that have a state. */
-    final Set<String> parameterIds() {
-        Set<String> ids = new HashSet<>(states.keySet());
-        ids.addAll(loaded.keySet());
-        return ids;
-    }
-
-    /** Frees the state and takes another one, by parameter id, with the manager of its arrays. */
-    final synchronized void replaceState(
-            NDManager manager, Map<String, ParameterState> replacement) {
-        freeState();
-        this.manager = manager;
-        manager.setName(getClass().getSimpleName() + " state");
-        loaded.putAll(replacement);
-    }
-
-    /** Frees the state. The next update would start from zeros. */
+    /** Frees the state, for good: what needs it then throws {@link IllegalStateException}. */
     @Override
     public void close() {
-        freeState();
-    }
-
-    private synchronized void freeState() {
-        states.clear();
-        loaded.clear();
-        if (manager != null) {
-            manager.close();
-            manager = null;
-        }
+        states.close();
     }
 
     /**

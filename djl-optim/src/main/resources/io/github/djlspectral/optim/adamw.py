@@ -17,15 +17,18 @@ class Kernels(Module):
   __buffers__ = []
 
   # Updates w, m, v in place, zeroes the gradient attached to w and returns True; or changes nothing
-  # and returns False if g contains NaN or infinity. The lists hold one tensor each: a call that
-  # changes nothing but elements of lists made here would be removed as dead code.
+  # and returns False if g, not known to be finite, or g rescaled is not. The lists hold one tensor
+  # each: a call that changes nothing but elements of lists made here would be removed as dead code.
   def update(self, ws: List[Tensor], g: Tensor, ms: List[Tensor], vs: List[Tensor], step: int,
       lr: float, beta1: float, beta2: float, eps: float, decay: float,
-      rescale: float, clip: float) -> bool:
+      rescale: float, clip: float, finite: bool) -> bool:
     w = ws[0]
-    if not __torch__.is_finite(g, float(torch.linalg_vector_norm(g))):
+    if not finite and not __torch__.is_finite(g, float(torch.linalg_vector_norm(g))):
       return False
     g = __torch__.rescaled_and_clipped(g, rescale, clip)
+    if not abs(rescale) <= 1.:  # only then a finite g may have become infinite
+      if not __torch__.is_finite(g, float(torch.linalg_vector_norm(g))):
+        return False
     # The fused kernel walks raw memory and would mix up elements of different strides.
     if torch.is_contiguous(w):
       __torch__.fused(ws, g, ms, vs, step, lr, beta1, beta2, eps, decay)

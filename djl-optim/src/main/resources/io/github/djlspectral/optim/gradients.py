@@ -1,4 +1,5 @@
-# All gradients of a model together: their norm, clipping by it, whether there are any.
+# All gradients of a model together: their norm, clipping by it, whether there are any, whether all are
+# finite. Behind gradient.py.
 
 # The squared Euclidean norm, in float64. Rows are summed in float32, which is exact enough for a few
 # thousand numbers; one float32 sum over all of an embedding's gradient is wrong in the third digit.
@@ -28,10 +29,28 @@ class Kernels(Module):
           torch.mul_(ws[i].grad, most / norm)
     return norm
 
-  # Whether a backward pass has reached any of ws.
-  def any_reached(self, ws: List[Tensor]) -> bool:
-    reached = False
+  # The index of the first of ws whose gradient is not finite; -1 if all are, -2 if no backward pass
+  # has reached any.
+  def first_not_finite(self, ws: List[Tensor]) -> float:
+    total = torch.zeros([], dtype=7, device=ws[0].device)
+    first = -2.
     for i in range(len(ws)):
       if ops.prim.AutogradAnyNonZero(ws[i].grad):
-        reached = True
-    return reached
+        first = -1.
+        total = torch.add(total, torch.linalg_vector_norm(ws[i].grad))
+    if not float(total) < inf:
+      for i in range(len(ws)):
+        if first == -1. and ops.prim.AutogradAnyNonZero(ws[i].grad):
+          if not __torch__.is_finite(ws[i].grad, float(torch.linalg_vector_norm(ws[i].grad))):
+            first = float(i)
+    return first
+
+  # Whether g stands for the gradient of a w that no backward pass has reached.
+  def never_reached(self, w: Tensor, g: Tensor) -> bool:
+    if ops.prim.AutogradAnyNonZero(w.grad):
+      return False
+    return float(torch.linalg_vector_norm(g)) == 0.
+
+  def discard(self, ws: List[Tensor]) -> None:
+    for i in range(len(ws)):
+      __torch__.zero_gradient(ws[i])

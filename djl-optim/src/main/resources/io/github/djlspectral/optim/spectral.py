@@ -119,19 +119,20 @@ class Kernels(Module):
     return torch.contiguous(__torch__.map(G, function, coefficients))
 
   # One optimizer step on weight w with gradient g and momentum m, all in place, that also zeroes
-  # the gradient attached to w. False if g contains NaN or infinity; then nothing has changed.
+  # the gradient attached to w. False if g, not known to be finite, or u is not; then, and if the map
+  # throws, nothing has changed.
   def step(self, w: Tensor, g: Tensor, m: Tensor, function: str, coefficients: List[float],
            rescale: float, clip: float, momentum: float, nesterov: bool,
-           rate: float, shrink: float) -> bool:
-    if clip >= 0. and not self.is_finite(g):
+           rate: float, shrink: float, finite: bool) -> bool:
+    if clip >= 0. and not finite and not self.is_finite(g):
       return False
     g = __torch__.rescaled_and_clipped(g, rescale, clip)
     u = __torch__.lookahead(m, g, momentum, nesterov)
     norm = float(torch.linalg_vector_norm(u))
     if not __torch__.is_finite(u, norm):
       return False
+    __torch__.descend(w, u, norm, function, coefficients, rate, shrink)  # a map may throw
     __torch__.advance(m, g, momentum)
-    __torch__.descend(w, u, norm, function, coefficients, rate, shrink)
     __torch__.zero_gradient(w)
     return True
 

@@ -245,7 +245,7 @@ class DecoupledAdamWTest {
             assertThatThrownBy(() -> optimizer.update("w", integers, integers))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("is int32");
-            assertThat(optimizer.states("w")).isEmpty();
+            assertThat(optimizer.firstState("w")).isNull();
         }
     }
 
@@ -323,5 +323,19 @@ class DecoupledAdamWTest {
                             0.999f + 0.1f * 5 / (5 + root), 0.999f - 0.1f * 2 / (2 + root)
                         },
                         within(1e-5f));
+    }
+
+    @Test
+    void anOptionThatOverflowsIsNamedAndNotTheGradient() {
+        NDArray w = manager.ones(new Shape(2));
+        NDArray huge = manager.full(new Shape(2), 1e20f);
+        try (DecoupledAdamW optimizer = adamw().setRescaleGrad(1e30f).build()) {
+            assertThatThrownBy(() -> optimizer.update("w", w, huge))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining(
+                            "w is finite, but not multiplied by setRescaleGrad(1.0E30)");
+            assertThat(w.toFloatArray()).containsExactly(1, 1);
+            assertThat(optimizer.firstState("w")).isNull();
+        }
     }
 }

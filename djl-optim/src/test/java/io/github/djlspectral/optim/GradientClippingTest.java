@@ -10,8 +10,10 @@ import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.index.NDIndex;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
+import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.GradientCollector;
@@ -164,6 +166,31 @@ class GradientClippingTest {
                 }
                 assertThat((double) GradientClipping.byGlobalNorm(trainer, 1e9f))
                         .isCloseTo(Math.sqrt(rows * sum), withinPercentage(1e-5));
+            }
+        }
+    }
+
+    @Test
+    void anArrayUnderTwoParametersCountsOnce() {
+        try (Model model = Model.newInstance("tied", "PyTorch")) {
+            Linear first = Linear.builder().setUnits(4).optBias(false).build();
+            Linear second = Linear.builder().setUnits(4).optBias(false).build();
+            model.setBlock(new SequentialBlock().add(first).add(second));
+            NDArray array = model.getNDManager().randomNormal(new Shape(4, 4));
+            for (Linear layer : List.of(first, second)) {
+                layer.getParameters().get("weight").setArray(array);
+            }
+            model.getBlock().initialize(model.getNDManager(), DataType.FLOAT32, new Shape(1, 4));
+            try (Trainer trainer = model.newTrainer(new DefaultTrainingConfig(Loss.l2Loss()))) {
+                trainer.initialize(new Shape(1, 4));
+                try (GradientCollector collector = trainer.newGradientCollector()) {
+                    collector.backward(array.mul(array).sum());
+                }
+                float norm = (float) (2 * norm(List.of(array.toFloatArray())));
+                assertThat(GradientClipping.byGlobalNorm(trainer, norm / 4))
+                        .isCloseTo(norm, within(1e-5f * norm));
+                assertThat(GradientClipping.byGlobalNorm(trainer, 1e9f))
+                        .isCloseTo(norm / 4, within(1e-5f * norm));
             }
         }
     }

@@ -101,7 +101,8 @@ class HalleyFallbackTest {
                 MOMENTUM,
                 /* nesterov= */ true,
                 RATE,
-                SHRINK);
+                SHRINK,
+                /* finite= */ false);
     }
 
     private static NDArray polarFactor(NDArray matrix) {

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.Device;
 import ai.djl.engine.Engine;
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.index.NDIndex;
@@ -14,6 +15,8 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.tracker.Tracker;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -271,6 +274,77 @@ class MuonTest {
                                             "w",
                                             w,
                                             manager.ones(new Shape(4, 4), DataType.FLOAT64)));
+        }
+    }
+
+    /** The root of a matrix that is not positive: Cholesky's factorization throws. */
+    @Test
+    void aMapThatThrowsChangesNothing() {
+        SpectralMap throwing =
+                new SpectralMap(
+                        "throwing",
+                        (matrix, draw) ->
+                                new Kernel("power_fractions", 0.5, -0.5, 0, 0, -2, 1, -2, 1));
+        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                Muon muon = Muon.builder().optMap(throwing).build()) {
+            NDArray w = manager.randomNormal(new Shape(6, 9));
+            NDArray before = w.duplicate();
+            assertThatThrownBy(() -> muon.update("w", w, w)).isInstanceOf(EngineException.class);
+            assertThat(w).isEqualTo(before);
+            assertThat(muon.firstState("w")).isNull();
+            NDArray momentum = muon.state("w", w).array(0);
+            assertThatThrownBy(() -> muon.update("w", w, w)).isInstanceOf(EngineException.class);
+            assertThat(momentum.abs().max().getFloat()).isZero();
+            assertThat(muon.state("w", w).step()).isZero();
+        }
+    }
+
+    @Test
+    void infinityIsFoundBeforeItIsClippedAndAfterItIsRescaled() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                Muon clipping = Muon.builder().optClipGrad(1).build();
+                Muon rescaling = Muon.builder().setRescaleGrad(1e30f).build()) {
+            NDArray w = manager.randomNormal(new Shape(4, 6));
+            NDArray before = w.duplicate();
+            NDArray g = manager.full(new Shape(4, 6), 1e20f);
+            assertThatThrownBy(() -> rescaling.update("w", w, g))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining(
+                            "w is finite, but not multiplied by setRescaleGrad(1.0E30)");
+            g.setScalar(new NDIndex(3, 5), Float.POSITIVE_INFINITY);
+            assertThatThrownBy(() -> clipping.update("w", w, g))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("w contains NaN or infinity at step 1");
+            assertThat(w).isEqualTo(before);
+        }
+    }
+
+    @Test
+    void theObserverSeesTheRescaledAndClippedGradient() {
+        List<NDArray> seen = new ArrayList<>();
+        UpdateObserver observer =
+                new UpdateObserver() {
+                    @Override
+                    public boolean wants(int step) {
+                        return true;
+                    }
+
+                    @Override
+                    public void observe(String name, int step, NDArray momentum, NDArray update) {
+                        seen.add(momentum.duplicate());
+                    }
+                };
+        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                Muon muon =
+                        Muon.builder()
+                                .optMomentum(0)
+                                .setRescaleGrad(0.5f)
+                                .optClipGrad(0.25f)
+                                .optObserver(observer)
+                                .build()) {
+            NDArray g = manager.randomNormal(new Shape(4, 6));
+            muon.update("w", manager.zeros(new Shape(4, 6)), g);
+            assertThat(seen).containsExactly(g.mul(0.5f).clip(-0.25f, 0.25f));
         }
     }
 }

@@ -4,20 +4,27 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
+import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.optimizer.Optimizer;
 import java.io.IOException;
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -262,7 +269,7 @@ class OptimizerStateTest {
             tiny.train(1, 2);
             OptimizerState.save(first, tiny.block(), file());
             OptimizerState.load(second, other.block(), file());
-            assertThat(first.parameterIds()).hasSize(3);
+            assertThat(first.states.ids()).hasSize(3);
             for (String name : List.of("01Linear_weight", "01Linear_bias")) {
                 String mine = BlockParameters.byName(tiny.block()).get(name).getId();
                 String theirs = BlockParameters.byName(other.block()).get(name).getId();
@@ -321,5 +328,293 @@ class OptimizerStateTest {
                     .isInstanceOf(IOException.class);
             assertThat(Files.readAllBytes(file)).isEqualTo(bytes);
         }
+    }
+
+    /** Muon for the hidden matrices but one, TruncatedSgd for that one, AdamW for the rest. */
+    private static final class Chain implements AutoCloseable {
+
+        private final TinyTraining tiny;
+        private final Muon muon;
+        private final TruncatedSgd middle;
+        private final DecoupledAdamW last = adamw();
+
+        Chain() {
+            tiny = new TinyTraining(Optimizer.adam().build());
+            middle =
+                    TruncatedSgd.builder()
+                            .optRouting(routing())
+                            .optFallback(last)
+                            .optLearningRateTracker((id, t) -> 0.1f / t)
+                            .build();
+            muon =
+                    Muon.builder()
+                            .optRouting(routing().withFallback("04Linear_weight"))
+                            .optLearningRateTracker((id, t) -> 0.1f / t)
+                            .optFallback(middle)
+                            .build();
+        }
+
+        private ParameterRouting routing() {
+            return ParameterRouting.of(tiny.block());
+        }
+
+        void train(int firstStep, int lastStep) {
+            for (int step = firstStep; step <= lastStep; step++) {
+                tiny.backward(step);
+                OptimizerStep.apply(tiny.trainer, muon);
+            }
+        }
+
+        @Override
+        public void close() {
+            List.of(muon, middle, last).forEach(StatefulOptimizer::close);
+            tiny.close();
+        }
+    }
+
+    @Test
+    void statesOfNestedFallbacksAreSavedAndLoadedToo() throws IOException {
+        try (Chain through = new Chain();
+                Chain resumed = new Chain()) {
+            through.train(1, 3);
+            assertThat(through.middle.states.ids()).hasSize(1);
+            assertThat(through.last.states.ids()).hasSize(6);
+            OptimizerState.save(through.muon, through.tiny.block(), file());
+            resumed.tiny.copyWeights(through.tiny);
+            OptimizerState.load(resumed.muon, resumed.tiny.block(), file());
+            through.train(4, 6);
+            resumed.train(4, 6);
+            assertThat(resumed.tiny.weights()).containsExactlyElementsOf(through.tiny.weights());
+        }
+    }
+
+    @Test
+    void closeIsFinalForWhatAnOptimizerOwnsAndLeavesWhatTheUserGave() throws IOException {
+        DecoupledAdamW shared = adamw();
+        try (Muon muon = Muon.builder().optFallback(shared).build();
+                TinyTraining tiny = new TinyTraining(muon);
+                Muon whole = Muon.builder().build()) {
+            tiny.train(1, 2);
+            OptimizerState.save(muon, tiny.block(), file());
+            byte[] saved = Files.readAllBytes(file());
+            List<Object> states = states(shared, tiny.block());
+            List.of(muon).forEach(StatefulOptimizer::close);
+            assertThat(states(shared, tiny.block())).containsExactlyElementsOf(states);
+            assertThat(muon.getFallback()).isSameAs(shared);
+            List.of(shared, whole).forEach(StatefulOptimizer::close);
+            NDArray w = tiny.model.getNDManager().ones(new Shape(4, 4));
+            List<float[]> weights = tiny.weights();
+            for (Optimizer closed : List.of(muon, shared, whole, whole.getFallback())) {
+                String words = " was closed, which has freed its state; build another one";
+                assertClosed(() -> closed.update("w", w, w), words);
+                assertClosed(() -> OptimizerState.save(closed, tiny.block(), file()), words);
+                assertClosed(() -> OptimizerState.load(closed, tiny.block(), file()), words);
+                assertClosed(() -> OptimizerState.retain(closed, tiny.block()), words);
+            }
+            tiny.backward(3);
+            assertClosed(tiny.trainer::step, "Muon was closed");
+            assertClosed(() -> OptimizerStep.apply(tiny.trainer, muon), "Muon was closed");
+            assertThat(tiny.weights()).containsExactlyElementsOf(weights);
+            assertThat(Files.readAllBytes(file())).isEqualTo(saved);
+        }
+    }
+
+    private static void assertClosed(ThrowingCallable call, String words) {
+        assertThatThrownBy(call)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining(words);
+    }
+
+    @Test
+    void anOptimizerWhoseFallbackWasClosedChangesNothing() {
+        try (DecoupledAdamW shared = adamw();
+                Muon muon = Muon.builder().optFallback(shared).build();
+                TinyTraining tiny = new TinyTraining(muon)) {
+            List.of(shared).forEach(StatefulOptimizer::close);
+            List<float[]> weights = tiny.weights();
+            tiny.backward(1);
+            assertClosed(tiny.trainer::step, "DecoupledAdamW was closed");
+            assertThat(tiny.weights()).containsExactlyElementsOf(weights);
+        }
+    }
+
+    @Test
+    void statesOfReplacedParametersAreDroppedWhenAskedAndNamedUntilThen() throws IOException {
+        try (DecoupledAdamW optimizer = adamw();
+                TinyTraining tiny = new TinyTraining(optimizer);
+                NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            tiny.train(1, 2);
+            List<Object> states = states(optimizer, tiny.block());
+            NDArray oldHead = manager.ones(new Shape(2, 3));
+            optimizer.update("old head", oldHead, oldHead);
+            NDManager owner = optimizer.firstState("old head").array(0).getManager();
+            int arrays = owner.getManagedArrays().size();
+            assertThatThrownBy(() -> OptimizerState.save(optimizer, tiny.block(), file()))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("has updated 1 parameters that this block does not have")
+                    .hasMessageContaining("OptimizerState.retain(optimizer, block)");
+            OptimizerState.retain(optimizer, tiny.block());
+            assertThat(owner.getManagedArrays()).hasSize(arrays - 2);
+            assertThat(optimizer.firstState("old head")).isNull();
+            assertThat(states(optimizer, tiny.block())).containsExactlyElementsOf(states);
+            OptimizerState.save(optimizer, tiny.block(), file());
+            OptimizerState.load(optimizer, tiny.block(), file());
+            assertThat(owner.getManagedArrays()).hasSize(arrays - 2);
+            OptimizerState.retain(optimizer, tiny.block()); // loaded and not yet used
+            assertThat(states(optimizer, tiny.block())).containsExactlyElementsOf(states);
+        }
+    }
+
+    @Test
+    void twoModelsThatShareAFallbackAreSavedTogetherAndLoadedOneByOne() throws IOException {
+        DecoupledAdamW shared = adamw();
+        try (Muon first = Muon.builder().optFallback(shared).build();
+                TinyTraining tiny = new TinyTraining(first);
+                Muon second = Muon.builder().optFallback(shared).build();
+                TinyTraining other = new TinyTraining(second)) {
+            tiny.train(1, 2);
+            OptimizerState.save(first, tiny.block(), file());
+            other.train(1, 3);
+            assertThatThrownBy(() -> OptimizerState.save(first, tiny.block(), file()))
+                    .hasMessageContaining("a block that has all that are trained");
+            List<Object> states = states(shared, other.block());
+            OptimizerState.load(first, tiny.block(), file()); // and the other's stay
+            assertThat(states(shared, other.block())).containsExactlyElementsOf(states);
+            Block both = new SequentialBlock().add(tiny.block()).add(other.block());
+            OptimizerState.save(first, both, file());
+            shared.close();
+        }
+    }
+
+    @Test
+    void savesOnlyWhatTheChainGoesOnWith() throws IOException {
+        try (DecoupledAdamW shared = adamw();
+                TinyTraining tiny = new TinyTraining(shared);
+                Muon muon = Muon.builder().optFallback(shared).build();
+                Muon other = Muon.builder().build()) {
+            tiny.train(1, 2); // AdamW alone has states of the hidden matrices too
+            tiny.backward(3);
+            OptimizerStep.apply(tiny.trainer, muon);
+            OptimizerState.save(muon, tiny.block(), file());
+            OptimizerState.load(other, tiny.block(), file());
+            assertThat(other.states.ids()).hasSize(3);
+            assertThat(((StatefulOptimizer) other.getFallback()).states.ids()).hasSize(5);
+        }
+    }
+
+    @Test
+    void aBlockOfAnotherShapeOverwritesNoGoodFile() throws IOException {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                DecoupledAdamW optimizer = adamw()) {
+            Block block = Linear.builder().setUnits(3).optBias(false).build();
+            block.initialize(manager, DataType.FLOAT32, new Shape(1, 5));
+            Parameter weight = block.getParameters().get(0).getValue();
+            optimizer.update(weight.getId(), weight.getArray(), weight.getArray());
+            OptimizerState.save(optimizer, block, file());
+            byte[] good = Files.readAllBytes(file());
+            block.clear();
+            block.initialize(manager, DataType.FLOAT32, new Shape(1, 7));
+            String words =
+                    " is float32(3, 5), but the parameter is now float32(3, 7);"
+                            + " OptimizerState.retain(optimizer, block)";
+            assertThatThrownBy(() -> OptimizerState.save(optimizer, block, file()))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("parameter weight" + words);
+            NDArray array = weight.getArray();
+            assertThatThrownBy(() -> optimizer.update(weight.getId(), array, array))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining(words);
+            assertThat(Files.readAllBytes(file())).isEqualTo(good);
+            OptimizerState.retain(optimizer, block);
+            optimizer.update(weight.getId(), array, array);
+            OptimizerState.save(optimizer, block, file());
+            OptimizerState.load(optimizer, block, file());
+            assertThat(optimizer.firstState(weight.getId()).step()).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void aScopeAroundTheLoadingFreesNothing() throws IOException {
+        try (DecoupledAdamW first = adamw();
+                TinyTraining tiny = new TinyTraining(first);
+                DecoupledAdamW second = adamw();
+                TinyTraining other = new TinyTraining(second)) {
+            saved(first, tiny, 2);
+            List<Object> states = states(first, tiny.block());
+            try (NDScope scope = new NDScope()) {
+                scope.suppressNotUsedWarning();
+                OptimizerState.load(second, other.block(), file());
+            }
+            assertThat(states(second, other.block())).containsExactlyElementsOf(states);
+            try (NDScope scope = new NDScope()) {
+                scope.suppressNotUsedWarning();
+                OptimizerState.load(second, other.block(), file());
+                other.train(3, 3);
+            }
+            assertThat(second.states.ids()).hasSize(8);
+            other.train(4, 4);
+        }
+    }
+
+    @Test
+    void refusesAStateUnderAnotherRoutingByName() throws IOException {
+        try (TinyTraining tiny = new TinyTraining(Optimizer.adam().build());
+                Muon routed = Muon.builder().optRouting(ParameterRouting.of(tiny.block())).build();
+                Muon byShape = Muon.builder().build()) {
+            tiny.backward(1);
+            OptimizerStep.apply(tiny.trainer, routed);
+            OptimizerState.save(routed, tiny.block(), file());
+            assertThatThrownBy(() -> OptimizerState.load(byShape, tiny.block(), file()))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining(
+                            "another routing: 06Linear_weight was updated by DecoupledAdamW, but is"
+                                    + " now by Muon; nothing has changed");
+            assertThat(byShape.states.ids()).isEmpty();
+            tiny.backward(2);
+            OptimizerStep.apply(tiny.trainer, byShape);
+            OptimizerState.save(byShape, tiny.block(), file());
+            assertThatThrownBy(() -> OptimizerState.load(routed, tiny.block(), file()))
+                    .hasMessageContaining(
+                            "06Linear_weight was updated by Muon, but is now by DecoupledAdamW");
+            OptimizerState.load(byShape, tiny.block(), file());
+        }
+    }
+
+    /** The engine here has one device only: an array that says it lies on another. */
+    private static NDArray onDevice(NDArray array, Device device) {
+        InvocationHandler handler =
+                (proxy, method, arguments) ->
+                        method.getName().equals("getDevice")
+                                ? device
+                                : method.invoke(array, arguments);
+        return (NDArray)
+                Proxy.newProxyInstance(
+                        NDArray.class.getClassLoader(), new Class<?>[] {NDArray.class}, handler);
+    }
+
+    @Test
+    void aRunContinuesOnOneDeviceAndTheFirstOneIsSaved() {
+        ParameterState zero = stateAt(4);
+        ParameterState one = stateAt(5);
+        assertThat(ParameterStates.first(Map.of(Device.gpu(1), one, Device.gpu(0), zero)))
+                .containsSame(zero);
+        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                DecoupledAdamW optimizer = adamw()) {
+            NDArray w = manager.ones(new Shape(3));
+            NDArray elsewhere = onDevice(w, Device.gpu(1));
+            optimizer.update("w", w, w);
+            // as on two devices from the start: it tries to, and this engine has no such device
+            assertThatThrownBy(() -> optimizer.state("w", elsewhere))
+                    .isNotInstanceOf(IllegalStateException.class);
+            optimizer.update("w", w, w);
+            assertThatThrownBy(() -> optimizer.state("w", elsewhere))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("lies on [cpu()] and has made more than one step")
+                    .hasMessageContaining("not on gpu(1)");
+        }
+    }
+
+    private static ParameterState stateAt(int step) {
+        return new ParameterState(step);
     }
 }

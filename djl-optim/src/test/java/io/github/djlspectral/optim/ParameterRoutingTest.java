@@ -257,7 +257,7 @@ class ParameterRoutingTest {
                 .hasMessageContaining("Parameter h.w is not initialized");
         initialized(block, new Shape(1));
         assertThat(routing.isSpectral(id)).isTrue();
-        assertThat(routing.nameOf(id)).isEqualTo("h.w");
+        assertThat(routing.find(id).name()).isEqualTo("h.w");
     }
 
     @Test

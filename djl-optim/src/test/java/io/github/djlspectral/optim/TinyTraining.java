@@ -33,8 +33,18 @@ final class TinyTraining implements AutoCloseable {
     final Trainer trainer;
 
     TinyTraining(Optimizer optimizer, Device... devices) {
-        model = Model.newInstance("tiny", "PyTorch");
+        this(tinyModel(), optimizer, devices);
+    }
+
+    private static Model tinyModel() {
+        Model model = Model.newInstance("tiny", "PyTorch");
         model.setBlock(perceptron(8));
+        return model;
+    }
+
+    /** Trains a model with this network, of which a routing may have been made. */
+    TinyTraining(Model model, Optimizer optimizer, Device... devices) {
+        this.model = model;
         trainer =
                 model.newTrainer(
                         new DefaultTrainingConfig(Loss.l2Loss())

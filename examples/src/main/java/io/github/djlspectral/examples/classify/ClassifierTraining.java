@@ -18,6 +18,7 @@ import io.github.djlspectral.examples.data.ImageBatch;
 import io.github.djlspectral.examples.data.ImageBatches;
 import io.github.djlspectral.examples.data.ImageSet;
 import io.github.djlspectral.optim.GradientClipping;
+import io.github.djlspectral.optim.SpectralOptimizer;
 import io.github.djlspectral.optim.StatefulOptimizer;
 import java.util.Locale;
 import java.util.function.UnaryOperator;
@@ -44,7 +45,7 @@ public final class ClassifierTraining implements AutoCloseable {
      * @param block images [B, 1, side, side] to logits [B, classes], not yet initialised
      * @param side the height and width of an image
      * @param batches the training images in their order
-     * @param optimizer closed with this
+     * @param optimizer closed with this, as is the fallback it was given
      * @param maxNorm the gradient is scaled to this norm if it is longer; infinite: never
      * @param seed decides the initial weights
      */
@@ -211,6 +212,10 @@ public final class ClassifierTraining implements AutoCloseable {
     public void close() {
         trainer.close();
         optimizer.close();
+        if (optimizer instanceof SpectralOptimizer spectral
+                && spectral.getFallback() instanceof StatefulOptimizer fallback) {
+            fallback.close();
+        }
         model.close();
     }
 

@@ -19,6 +19,7 @@ import io.github.djlspectral.optim.GradientClipping;
 import io.github.djlspectral.optim.OptimizerState;
 import io.github.djlspectral.optim.OptimizerStep;
 import io.github.djlspectral.optim.ParameterRouting;
+import io.github.djlspectral.optim.SpectralOptimizer;
 import io.github.djlspectral.optim.StatefulOptimizer;
 import io.github.djlspectral.optim.UpdateObserver;
 import io.github.djlspectral.optim.diagnostics.SpectrumRecorder;
@@ -290,6 +291,10 @@ public final class TrainingRun implements AutoCloseable {
         trainer.close();
         if (optimizer instanceof StatefulOptimizer stateful) {
             stateful.close();
+        }
+        if (optimizer instanceof SpectralOptimizer spectral
+                && spectral.getFallback() instanceof StatefulOptimizer fallback) {
+            fallback.close(); // given by OptimizerChoice, so that it is ours to close
         }
         model.close();
     }
