@@ -12,7 +12,7 @@ final class MetricsLog implements AutoCloseable {
 
     static final String HEADER =
             "step,train_loss,validation_loss,learning_rate,gradient_norm,tokens,seconds,"
-                    + "tokens_per_second";
+                    + "tokens_per_second,skipped";
 
     private final CsvLog log;
 
@@ -66,7 +66,8 @@ final class MetricsLog implements AutoCloseable {
                 row.step() == 0 ? "" : Float.toString(row.gradientNorm()),
                 Long.toString(row.tokens()),
                 String.format(Locale.ROOT, "%.3f", row.seconds()),
-                row.step() == 0 ? "" : String.format(Locale.ROOT, "%.1f", row.tokensPerSecond()));
+                row.step() == 0 ? "" : String.format(Locale.ROOT, "%.1f", row.tokensPerSecond()),
+                Integer.toString(row.skipped()));
     }
 
     private static MetricsRow parse(Path path, int index, String text) {
@@ -80,7 +81,8 @@ final class MetricsLog implements AutoCloseable {
                     number(cells[4]),
                     Long.parseLong(cells[5]),
                     Double.parseDouble(cells[6]),
-                    cells[7].isEmpty() ? Double.NaN : Double.parseDouble(cells[7]));
+                    cells[7].isEmpty() ? Double.NaN : Double.parseDouble(cells[7]),
+                    cells.length > 8 ? Integer.parseInt(cells[8]) : 0); // older runs skip none
         } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
             throw CsvLog.damaged(path, index, text, e);
         }

@@ -11,6 +11,7 @@ package io.github.djlspectral.examples.train;
  * @param tokens training tokens so far
  * @param seconds time spent in this run so far, without breaks between its processes
  * @param tokensPerSecond training speed of this step alone
+ * @param skipped the steps' batches skipped so far, because loss or gradients were not finite
  */
 record MetricsRow(
         int step,
@@ -20,7 +21,8 @@ record MetricsRow(
         float gradientNorm,
         long tokens,
         double seconds,
-        double tokensPerSecond) {
+        double tokensPerSecond,
+        int skipped) {
 
     boolean evaluated() {
         return !Float.isNaN(validationLoss);

@@ -26,6 +26,7 @@ public final class TrainingOptions {
                     "--steps",
                     "--checkpoint-every",
                     "--keep",
+                    "--skip-nonfinite",
                     "--spectrum-every");
 
     @Option(
@@ -158,6 +159,11 @@ public final class TrainingOptions {
     @Option(names = "--clip", description = "Largest global gradient norm; 0: no clipping.")
     double clip;
 
+    @Option(
+            names = "--skip-nonfinite",
+            description = "Most non-finite batches to skip. Default: 0.")
+    int skipNonfinite;
+
     @Option(names = "--seed", description = "Seed of initialisation, data and dropout.")
     int seed = 1337;
 
@@ -242,12 +248,9 @@ public final class TrainingOptions {
             Object old = commandLine(before).getCommandSpec().findOption(name).getValue();
             if (!FREE_ON_RESUME.contains(name) && !Objects.equals(value, old)) {
                 throw new BadInputException(
-                        name
-                                + " is "
-                                + value
-                                + ", but the run to resume has "
-                                + old
-                                + ": leave the option out, or start a new run in another --out");
+                        ("%s is %s, but the run to resume has %s: leave the option out, or start a"
+                                        + " new run in another --out")
+                                .formatted(name, value, old));
             }
         }
     }
@@ -301,6 +304,7 @@ public final class TrainingOptions {
         atLeast(1, "--eval-batches", evalBatches);
         atLeast(1, "--checkpoint-every", checkpointEvery);
         atLeast(1, "--keep", keep);
+        atLeast(0, "--skip-nonfinite", skipNonfinite);
         atLeast(0, "--sample-every", sampleEvery);
         atLeast(0, "--spectrum-every", spectrumEvery);
         require(

@@ -48,6 +48,7 @@ public final class TrainingRun implements AutoCloseable {
     private final Validation validation;
     private final SpectrumRecorder recorder;
     private int step;
+    private int skipped;
 
     /**
      * Creates a model at random, whose training is watched.
@@ -199,17 +200,18 @@ public final class TrainingRun implements AutoCloseable {
      *
      * @param stop asked before each backward pass
      * @return what it found; null if it was stopped, with the state as before
-     * @throws TrainingDivergedException if the loss is not a number; the state is as before
+     * @throws TrainingDivergedException if the loss or a gradient is not finite; the state is as
+     *     before, but for the gradients: {@link #skip} goes on with other batches
      */
     public StepResult step(BooleanSupplier stop) {
         int next = step + 1;
-        Engine.getEngine(ENGINE).setRandomSeed(seedOf(next));
+        Engine.getEngine(ENGINE).setRandomSeed(seedOf(next + skipped));
         double loss = 0;
         for (int i = 0; i < options.accumulate; i++) {
             if (stop.getAsBoolean()) {
                 return null;
             }
-            loss += addGradient(step, i);
+            loss += addGradient(step + skipped, i);
         }
         if (!Double.isFinite(loss)) {
             throw new TrainingDivergedException(
@@ -220,6 +222,22 @@ public final class TrainingRun implements AutoCloseable {
         step = next;
         float rate = options.schedule.tracker(options, options.lr).getNewValue(next);
         return new StepResult((float) loss, rate, norm);
+    }
+
+    /** Lets the next step have the batches after those of the one that failed. */
+    void skip() {
+        OptimizerStep.discard(trainer);
+        skipped++;
+    }
+
+    /** Returns how many steps' batches were skipped, by earlier processes too. */
+    int skipped() {
+        return skipped;
+    }
+
+    /** Takes over how many were skipped by earlier processes. */
+    void continueAfter(int skippedBefore) {
+        skipped = skippedBefore;
     }
 
     /**

@@ -56,6 +56,7 @@ public final class TrainingSession {
             spectra.addAll(SpectraLog.read(directory.spectra(), run.step()));
         }
         secondsBefore = rows.isEmpty() ? 0 : rows.get(rows.size() - 1).seconds();
+        run.continueAfter(rows.isEmpty() ? 0 : rows.get(rows.size() - 1).skipped());
     }
 
     /**
@@ -69,8 +70,8 @@ public final class TrainingSession {
      * @throws BadInputException if an option or a file of the run is at fault
      * @throws io.github.djlspectral.examples.data.BadInputException if the data is
      * @throws java.io.UncheckedIOException if a file cannot be read or written
-     * @throws TrainingDivergedException if the loss or a gradient is not a number; {@code
-     *     diverged.txt} in the run's directory then says so too
+     * @throws TrainingDivergedException if the loss or a gradient is not finite, more often than
+     *     {@code --skip-nonfinite}; {@code diverged.txt} in the run's directory then says so too
      */
     public static void train(List<String> arguments, CorpusLoader loader, PrintStream out) {
         TrainingOptions options = TrainingOptions.of(arguments);
@@ -167,13 +168,14 @@ public final class TrainingSession {
 
     private MetricsRow untrained() {
         float loss = run.validate();
-        return new MetricsRow(0, Float.NaN, loss, Float.NaN, Float.NaN, 0, seconds(), Double.NaN);
+        return new MetricsRow(
+                0, Float.NaN, loss, Float.NaN, Float.NaN, 0, seconds(), Double.NaN, 0);
     }
 
     /** Makes a step; returns null if asked to stop before it was complete. */
     private MetricsRow step() {
         long start = System.nanoTime();
-        TrainingRun.StepResult result = run.step(stop::requested);
+        TrainingRun.StepResult result = stepOrSkip();
         if (result == null) {
             return null;
         }
@@ -186,7 +188,24 @@ public final class TrainingSession {
                 result.gradientNorm(),
                 run.step() * options.tokensPerStep(),
                 seconds(),
-                speed);
+                speed,
+                run.skipped());
+    }
+
+    private TrainingRun.StepResult stepOrSkip() {
+        while (true) {
+            try {
+                return run.step(stop::requested);
+            } catch (TrainingDivergedException e) {
+                if (run.skipped() >= options.skipNonfinite) {
+                    throw e;
+                }
+                run.skip();
+                progress.line(
+                        "Skipped a batch (%s of at most %s): %s"
+                                .formatted(run.skipped(), options.skipNonfinite, e.getMessage()));
+            }
+        }
     }
 
     private void afterStep() {

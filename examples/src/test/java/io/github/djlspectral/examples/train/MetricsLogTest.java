@@ -17,9 +17,9 @@ class MetricsLogTest {
 
     private static final List<MetricsRow> ROWS =
             List.of(
-                    new MetricsRow(0, NAN, 5.5f, NAN, NAN, 0, 1.25, Double.NaN),
-                    new MetricsRow(1, 5.4321098f, NAN, 0.001f, 12.5f, 2048, 2.5, 1234.5),
-                    new MetricsRow(2, 1 / 3f, 2 / 3f, 1e-10f, 0.1f, 4096, 3.75, 999.9));
+                    new MetricsRow(0, NAN, 5.5f, NAN, NAN, 0, 1.25, Double.NaN, 0),
+                    new MetricsRow(1, 5.4321098f, NAN, 0.001f, 12.5f, 2048, 2.5, 1234.5, 0),
+                    new MetricsRow(2, 1 / 3f, 2 / 3f, 1e-10f, 0.1f, 4096, 3.75, 999.9, 3));
 
     @TempDir private Path directory;
 
@@ -34,10 +34,10 @@ class MetricsLogTest {
         assertThat(Files.readAllLines(write(ROWS)))
                 .containsExactly(
                         "step,train_loss,validation_loss,learning_rate,gradient_norm,tokens,"
-                                + "seconds,tokens_per_second",
-                        "0,,5.5,,,0,1.250,",
-                        "1,5.43211,,0.001,12.5,2048,2.500,1234.5",
-                        "2,0.33333334,0.6666667,1.0E-10,0.1,4096,3.750,999.9");
+                                + "seconds,tokens_per_second,skipped",
+                        "0,,5.5,,,0,1.250,,0",
+                        "1,5.43211,,0.001,12.5,2048,2.500,1234.5,0",
+                        "2,0.33333334,0.6666667,1.0E-10,0.1,4096,3.750,999.9,3");
     }
 
     @Test
@@ -45,6 +45,13 @@ class MetricsLogTest {
         Path path = write(ROWS.subList(0, 2));
         Files.writeString(path, Files.readString(path) + "2,0.33");
         assertThat(MetricsLog.read(path, 1)).isEqualTo(ROWS.subList(0, 2));
+    }
+
+    @Test
+    void readsRowsOfBeforeThereWasACountOfSkippedBatches() throws IOException {
+        Path path = write(ROWS.subList(0, 2));
+        Files.writeString(path, Files.readString(path).replaceAll("(?m),(skipped|0)$", ""));
+        assertThat(MetricsLog.read(path, 2)).isEqualTo(ROWS.subList(0, 2));
     }
 
     @Test

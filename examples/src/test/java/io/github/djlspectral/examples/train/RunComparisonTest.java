@@ -25,8 +25,8 @@ class RunComparisonTest {
         Path path = Files.createDirectory(directory.resolve(name));
         try (MetricsLog log = MetricsLog.open(path.resolve("metrics.csv"), List.of())) {
             for (int i = 0; i < losses.length; i++) {
-                log.append(new MetricsRow(10 * i, 9, losses[i], 0.1f, 1, 100 * i, i, 100));
-                log.append(new MetricsRow(10 * i + 1, 9, Float.NaN, 0.1f, 1, 100 * i, i, 100));
+                log.append(new MetricsRow(10 * i, 9, losses[i], 0.1f, 1, 100 * i, i, 100, 0));
+                log.append(new MetricsRow(10 * i + 1, 9, Float.NaN, 0.1f, 1, 100 * i, i, 100, 0));
             }
         }
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.TrainingDivergedException;
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.generate.GenerationOptions;
@@ -145,6 +146,31 @@ class TrainingSessionTest {
             assertThat(twice.get(step).trainLoss())
                     .isCloseTo(single.get(step).trainLoss(), within(1e-4f));
         }
+    }
+
+    @Test
+    void skipsAsManyBatchesAsAllowedAndSaysSo() {
+        // the second step's loss is not finite, nor is any after it
+        String[] options = {"--lr=1e38", "--adamw-lr=1e38", "--warmup=0", "--skip-nonfinite=2"};
+        assertThatThrownBy(() -> train(out, options)).isInstanceOf(TrainingDivergedException.class);
+        assertThat(output.toString(StandardCharsets.UTF_8))
+                .contains("Skipped a batch (1 of at most 2): ", "Skipped a batch (2 of at most 2)")
+                .doesNotContain("(3 of");
+    }
+
+    @Test
+    void theCountOfSkippedBatchesSurvivesAResume() throws IOException {
+        train(out);
+        Runs.deleteCheckpoint(out, 12);
+        Path metrics = out.resolve("metrics.csv");
+        assertThat(MetricsLog.read(metrics, 12)).extracting(MetricsRow::skipped).containsOnly(0);
+        List<MetricsRow> plain = MetricsLog.read(metrics, 12);
+        Files.writeString(metrics, Files.readString(metrics).replaceAll("(?m)^(8,.*),0$", "$1,1"));
+        train(out, "--resume", "--skip-nonfinite=3"); // may change on the way
+        List<MetricsRow> rows = MetricsLog.read(metrics, 12).subList(9, 13);
+        assertThat(rows).extracting(MetricsRow::skipped).containsOnly(1);
+        // with the batches of one step later
+        assertThat(rows.get(0).trainLoss()).isNotEqualTo(plain.get(9).trainLoss());
     }
 
     @Test
