@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.classify;
 
 import io.github.djlspectral.examples.report.MeanAndRange;
+import io.github.djlspectral.examples.report.Picture;
 import io.github.djlspectral.examples.train.LossPlot;
 import java.awt.Color;
 import java.nio.file.Path;
@@ -90,7 +91,7 @@ record ClassifierReport(List<Double> rates, List<Contender> contenders) {
                 add(chart, name, outcome.seed(), COLORS[i], 1, values);
             }
         }
-        LossPlot.save(chart, path);
+        Picture.save(chart, path);
     }
 
     /** Draws the energy along the depth of the flow before and after training, every seed. */
@@ -104,7 +105,7 @@ record ClassifierReport(List<Double> rates, List<Contender> contenders) {
                 .flatMap(contender -> contender.outcomes().stream())
                 .filter(outcome -> outcome.after() != null)
                 .forEach(outcome -> addEnergy(chart, outcome));
-        LossPlot.save(chart, path);
+        Picture.save(chart, path);
     }
 
     private DoubleStream energies() {

@@ -1,19 +1,16 @@
 package io.github.djlspectral.examples.features;
 
 import io.github.djlspectral.examples.report.MeanAndRange;
+import io.github.djlspectral.examples.report.Picture;
 import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Font;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
-import org.knowm.xchart.BitmapEncoder;
-import org.knowm.xchart.BitmapEncoder.BitmapFormat;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.style.Styler.LegendPosition;
@@ -79,7 +76,7 @@ record FeatureReport(FeatureProblem problem, Map<String, List<Descent>> descents
                 add(chart, entry.getKey(), seed, color, 0, losses);
             }
         }
-        save(chart, path);
+        Picture.save(chart, path);
     }
 
     /**
@@ -96,7 +93,7 @@ record FeatureReport(FeatureProblem problem, Map<String, List<Descent>> descents
             double[] relative = Arrays.stream(sizes).map(size -> size / median).toArray();
             add(chart, entry.getKey(), 0, color(index++), 1, relative);
         }
-        save(chart, path);
+        Picture.save(chart, path);
     }
 
     private Color color(int index) {
@@ -134,13 +131,5 @@ record FeatureReport(FeatureProblem problem, Map<String, List<Descent>> descents
                 .setLineColor(color)
                 .setLineStyle(LINE)
                 .setShowInLegend(seed == 0);
-    }
-
-    private static void save(XYChart chart, Path path) {
-        try {
-            BitmapEncoder.saveBitmap(chart, path.toString(), BitmapFormat.PNG);
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot write " + path + " (" + e + ")", e);
-        }
     }
 }

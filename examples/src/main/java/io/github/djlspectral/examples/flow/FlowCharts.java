@@ -3,14 +3,9 @@ package io.github.djlspectral.examples.flow;
 import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Font;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.knowm.xchart.BitmapEncoder;
-import org.knowm.xchart.BitmapEncoder.BitmapFormat;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.XYSeries;
@@ -104,19 +99,5 @@ final class FlowCharts {
     /** Returns the values that a logarithmic axis can show, NaN in place of the others. */
     static double[] positive(double[] values) {
         return Arrays.stream(values).map(v -> v > 0 ? v : Double.NaN).toArray();
-    }
-
-    /**
-     * Writes charts side by side as one PNG file.
-     *
-     * @throws UncheckedIOException if it cannot be written
-     */
-    static void save(Path path, XYChart... charts) {
-        try {
-            BitmapEncoder.saveBitmap(
-                    List.of(charts), 1, charts.length, path.toString(), BitmapFormat.PNG);
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot write " + path + " (" + e + ")", e);
-        }
     }
 }

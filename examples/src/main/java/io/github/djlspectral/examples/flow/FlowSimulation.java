@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.flow;
 
 import ai.djl.ndarray.NDManager;
+import io.github.djlspectral.examples.report.Picture;
 import io.github.djlspectral.layers.flow.FlowRecord;
 import java.awt.Color;
 import java.io.PrintStream;
@@ -37,8 +38,12 @@ record FlowSimulation(FlowSettings settings) {
             out.printf(Locale.ROOT, "simulated in %.1f s%n", (System.nanoTime() - begin) * 1e-9);
             summary(records).forEach(out::println);
             table(records).write(directory.resolve("flow.csv"));
-            FlowCharts.save(directory.resolve("energy.png"), energy(records), slope(records));
-            FlowCharts.save(directory.resolve("identity.png"), identity(records));
+            Picture.save(
+                    List.of(energy(records), slope(records)),
+                    1,
+                    2,
+                    directory.resolve("energy.png"));
+            Picture.save(identity(records), directory.resolve("identity.png"));
             TokenTrack track = new TokenTrack(records.get(0));
             track.table().write(directory.resolve("tokens.csv"));
             if (settings.dimension() <= LARGEST_DRAWN) {

@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.flow;
 
 import ai.djl.ndarray.NDManager;
+import io.github.djlspectral.examples.report.Picture;
 import io.github.djlspectral.examples.report.ResultFile;
 import io.github.djlspectral.layers.flow.FlowRecord;
 import java.io.PrintStream;
@@ -112,7 +113,7 @@ record IdentityStudy(FlowSettings base, List<Integer> heads, List<Double> steps)
                                 p.slopeResidual));
         table.write(directory.resolve("residuals.csv"));
         ResultFile.write(directory.resolve("residuals.md"), markdown(points));
-        FlowCharts.save(directory.resolve("residuals.png"), chart(points));
+        Picture.save(chart(points), directory.resolve("residuals.png"));
     }
 
     /**

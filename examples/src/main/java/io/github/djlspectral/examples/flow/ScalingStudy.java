@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.flow;
 
 import ai.djl.ndarray.NDManager;
+import io.github.djlspectral.examples.report.Picture;
 import io.github.djlspectral.examples.report.PowerLaw;
 import io.github.djlspectral.examples.report.ResultFile;
 import io.github.djlspectral.layers.flow.FlowRecord;
@@ -83,7 +84,7 @@ record ScalingStudy(List<FlowSettings> bases, List<Integer> heads, int seeds) {
         table(rows, heads).write(directory.resolve("scaling.csv"));
         List<String> markdown = markdown(rows);
         ResultFile.write(directory.resolve("scaling.md"), markdown);
-        FlowCharts.save(directory.resolve("scaling.png"), chart(rows));
+        Picture.save(chart(rows), directory.resolve("scaling.png"));
         markdown.forEach(out::println);
         out.println("Results are in " + directory);
     }

@@ -1,9 +1,9 @@
 package io.github.djlspectral.examples.flow;
 
+import io.github.djlspectral.examples.report.Picture;
 import java.awt.Graphics2D;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import javax.imageio.IIOImage;
@@ -27,6 +27,10 @@ final class TokenImages {
 
     /** Writes a PNG file of a few records, evenly spaced. */
     static void writeSnapshots(TokenTrack track, Path path) {
+        Picture.draw(path, () -> drawSnapshots(track, path));
+    }
+
+    private static void drawSnapshots(TokenTrack track, Path path) throws IOException {
         int[] records = track.evenly(SNAPSHOTS);
         BufferedImage image =
                 new BufferedImage(
@@ -37,15 +41,15 @@ final class TokenImages {
             picture.draw(g, i * SNAPSHOT_SIZE, 0, records[i]);
         }
         g.dispose();
-        try {
-            ImageIO.write(image, "png", path.toFile());
-        } catch (IOException e) {
-            throw cannotWrite(path, e);
-        }
+        ImageIO.write(image, "png", path.toFile());
     }
 
     /** Writes an endless GIF file of all records, or of evenly spaced ones if they are many. */
     static void writeAnimation(TokenTrack track, Path path) {
+        Picture.draw(path, () -> drawAnimation(track, path));
+    }
+
+    private static void drawAnimation(TokenTrack track, Path path) throws IOException {
         BufferedImage image =
                 new BufferedImage(FRAME_SIZE, FRAME_SIZE, BufferedImage.TYPE_BYTE_INDEXED);
         Graphics2D g = image.createGraphics();
@@ -65,8 +69,6 @@ final class TokenImages {
                 }
                 writer.endWriteSequence();
             }
-        } catch (IOException e) {
-            throw cannotWrite(path, e);
         } finally {
             writer.dispose();
             g.dispose();
@@ -94,9 +96,5 @@ final class TokenImages {
         root.appendChild(extensions);
         metadata.mergeTree(format, root);
         return metadata;
-    }
-
-    private static UncheckedIOException cannotWrite(Path path, IOException e) {
-        return new UncheckedIOException("Cannot write " + path + " (" + e + ")", e);
     }
 }

@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples.isometry;
 
-import io.github.djlspectral.examples.train.LossPlot;
+import io.github.djlspectral.examples.report.Picture;
 import java.awt.Color;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -32,10 +32,10 @@ record IsometryFigures(List<OutcomeGroup> groups) {
 
     /** Writes {@code accuracy.png}, {@code cosine.png}, {@code gradients.png}, {@code loss.png}. */
     void write(Path directory) {
-        LossPlot.save(accuracy(), directory.resolve("accuracy.png"));
-        LossPlot.save(cosine(), directory.resolve("cosine.png"));
-        LossPlot.save(gradients(), directory.resolve("gradients.png"));
-        LossPlot.save(loss(), directory.resolve("loss.png"));
+        Picture.save(accuracy(), directory.resolve("accuracy.png"));
+        Picture.save(cosine(), directory.resolve("cosine.png"));
+        Picture.save(gradients(), directory.resolve("gradients.png"));
+        Picture.save(loss(), directory.resolve("loss.png"));
     }
 
     private XYChart accuracy() {

@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.isometry;
 
+import io.github.djlspectral.examples.report.Picture;
 import io.github.djlspectral.examples.report.ResultFile;
-import io.github.djlspectral.examples.train.LossPlot;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -64,7 +64,7 @@ record ProbeReport(List<ProbeResult> results) {
         List<ProbeResult> shown =
                 results.stream().filter(result -> SHOWN.contains(result.family())).toList();
         if (!shown.isEmpty()) {
-            LossPlot.save(chart(shown), directory.resolve("probe.png"));
+            Picture.save(chart(shown), directory.resolve("probe.png"));
         }
     }
 

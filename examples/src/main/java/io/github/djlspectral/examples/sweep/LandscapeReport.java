@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples.sweep;
 
-import io.github.djlspectral.examples.train.LossPlot;
+import io.github.djlspectral.examples.report.Picture;
 import io.github.djlspectral.optim.diagnostics.LocalDescent;
 import java.awt.Color;
 import java.math.BigDecimal;
@@ -122,11 +122,11 @@ final class LandscapeReport {
     void draw(Path directory) {
         XYChart descents = descentChart();
         if (!descents.getSeriesMap().isEmpty()) {
-            LossPlot.save(descents, directory.resolve("descent.png"));
+            Picture.save(descents, directory.resolve("descent.png"));
         }
         steps.forEach(
                 (step, points) ->
-                        LossPlot.save(
+                        Picture.save(
                                 chart(step, points),
                                 directory.resolve("landscape-" + step + ".png")));
     }

@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.sweep;
 
+import io.github.djlspectral.examples.report.Picture;
 import io.github.djlspectral.examples.train.LossPlot;
 import java.awt.Color;
 import java.nio.file.Path;
@@ -96,7 +97,7 @@ final class SweepPlots {
     /** XChart cannot draw a chart without a series, which is what there is if all runs diverged. */
     private static void save(XYChart chart, Path path) {
         if (!chart.getSeriesMap().isEmpty()) {
-            LossPlot.save(chart, path);
+            Picture.save(chart, path);
         }
     }
 }

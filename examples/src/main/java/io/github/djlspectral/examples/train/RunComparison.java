@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.train;
 
 import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.report.Picture;
 import java.awt.Color;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -124,7 +125,7 @@ public final class RunComparison {
                         .setShowInLegend(i == 0);
             }
         }
-        LossPlot.save(chart, path);
+        Picture.save(chart, path);
     }
 
     private static List<MetricsRow> evaluated(Path run) {

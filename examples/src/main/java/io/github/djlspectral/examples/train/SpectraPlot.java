@@ -1,10 +1,9 @@
 package io.github.djlspectral.examples.train;
 
+import io.github.djlspectral.examples.report.Picture;
 import io.github.djlspectral.optim.diagnostics.Spectrum;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
 import java.awt.Color;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -14,8 +13,6 @@ import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.knowm.xchart.BitmapEncoder;
-import org.knowm.xchart.BitmapEncoder.BitmapFormat;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.XYSeries;
@@ -41,22 +38,15 @@ final class SpectraPlot {
      * Writes a PNG file, unless there is nothing to draw.
      *
      * @param spectra by step
-     * @throws UncheckedIOException if it cannot be written
+     * @throws java.io.UncheckedIOException if it cannot be written
      */
     static void write(String title, List<UpdateSpectra> spectra, Path path) {
         if (spectra.isEmpty()) {
             return;
         }
-        try {
-            BitmapEncoder.saveBitmap(
-                    List.of(ranks(title, spectra), histogram(spectra)),
-                    1,
-                    2,
-                    path.toString(),
-                    BitmapFormat.PNG);
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot write " + path + " (" + e + ")", e);
-        }
+        Picture.draw(
+                path,
+                () -> Picture.save(List.of(ranks(title, spectra), histogram(spectra)), 1, 2, path));
     }
 
     private static XYChart ranks(String title, List<UpdateSpectra> spectra) {

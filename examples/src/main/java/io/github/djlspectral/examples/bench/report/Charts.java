@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.bench.report;
 
 import io.github.djlspectral.examples.bench.Suite;
-import io.github.djlspectral.examples.train.LossPlot;
+import io.github.djlspectral.examples.report.Picture;
 import java.awt.Color;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -45,7 +45,7 @@ final class Charts {
                 (name, chart) ->
                         chart.ifPresent(
                                 drawn -> {
-                                    LossPlot.save(drawn, directory.resolve(name));
+                                    Picture.save(drawn, directory.resolve(name));
                                     written.add(name);
                                 }));
         GrowthChart growth = new GrowthChart(GrowthCurve.of(results));

@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.bench.report;
 
+import io.github.djlspectral.examples.report.Picture;
 import io.github.djlspectral.examples.report.PowerLaw;
-import io.github.djlspectral.examples.train.LossPlot;
 import java.awt.BasicStroke;
 import java.awt.Color;
 import java.nio.file.Path;
@@ -51,7 +51,7 @@ record GrowthChart(List<GrowthCurve> curves) {
         if (memory) {
             axes.forEach(axis -> charts.add(memories(axis)));
         }
-        LossPlot.save(charts, memory ? 2 : 1, axes.size(), path);
+        Picture.save(charts, memory ? 2 : 1, axes.size(), path);
     }
 
     private XYChart times(String axis) {
