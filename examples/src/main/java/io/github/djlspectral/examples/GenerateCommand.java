@@ -5,6 +5,11 @@ import io.github.djlspectral.examples.generate.GenerationOptions;
 import io.github.djlspectral.examples.generate.GenerationRequest;
 import io.github.djlspectral.examples.generate.TextGenerator;
 import io.github.djlspectral.examples.train.SavedRun;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.LongStream;
@@ -19,10 +24,16 @@ import picocli.CommandLine.Option;
         description = "Continues a text with a trained model.")
 final class GenerateCommand implements Runnable {
 
+    private static final int LONGEST_PROMPT = 1 << 24;
+
     @Option(names = "--run", required = true, paramLabel = "<dir>", description = "The run.")
     private Path directory;
 
-    @Option(names = "--prompt", description = "The text to continue. Default: a line break.")
+    @Option(
+            names = "--prompt",
+            paramLabel = "<text>",
+            description =
+                    "The text to continue; -: standard input, as it is. Default: a line break.")
     private String prompt = "\n";
 
     @Option(
@@ -73,14 +84,17 @@ final class GenerateCommand implements Runnable {
         if (count < 1) {
             throw new BadInputException("--count is " + count + ", but must be at least 1");
         }
+        if (prompt.equals("-")) {
+            prompt = standardInput();
+        }
         GenerationOptions options =
                 new GenerationOptions(
                         tokens, temperature, topK, topP, repetitionPenalty, stops, seed);
         try (SavedRun run = SavedRun.open(directory, device)) {
             if (count == 1) {
-                System.out.print(prompt);
+                show(prompt);
                 run.generator().generate(prompt, options, GenerateCommand::show);
-                System.out.println();
+                show(System.lineSeparator());
             } else {
                 showAll(run.generator(), options);
             }
@@ -94,13 +108,32 @@ final class GenerateCommand implements Runnable {
                         .toList();
         List<String> texts = generator.generate(requests);
         for (int i = 0; i < count; i++) {
-            System.out.println("===== seed " + requests.get(i).options().seed() + " =====");
-            System.out.println(prompt + texts.get(i));
+            show("===== seed " + requests.get(i).options().seed() + " =====\n");
+            show(prompt + texts.get(i) + "\n");
         }
     }
 
+    /** Reads UTF-8 whatever the locale is. */
+    private static String standardInput() {
+        try {
+            byte[] bytes = System.in.readNBytes(LONGEST_PROMPT + 1);
+            if (bytes.length > LONGEST_PROMPT) {
+                throw new BadInputException(
+                        "Standard input has more than " + LONGEST_PROMPT + " bytes of prompt");
+            }
+            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+        } catch (CharacterCodingException e) {
+            throw new BadInputException("Standard input is not UTF-8", e);
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot read standard input (" + e + ")", e);
+        }
+    }
+
+    /** Shows a piece of text, unless nobody reads any more: then there is no point in going on. */
     private static void show(String text) {
         System.out.print(text);
-        System.out.flush();
+        if (System.out.checkError()) { // it flushes too
+            throw new BadInputException(Main.OUTPUT_LOST);
+        }
     }
 }

@@ -1,15 +1,27 @@
 package io.github.djlspectral.examples;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import ai.djl.TrainingDivergedException;
+import ai.djl.engine.EngineException;
 import io.github.djlspectral.examples.bench.run.BenchCommand;
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.flow.FlowCommand;
 import io.github.djlspectral.examples.isometry.IsometryCommand;
 import io.github.djlspectral.examples.sweep.LandscapeCommand;
 import io.github.djlspectral.examples.sweep.SweepCommand;
+import io.github.djlspectral.examples.train.Versions;
 import io.github.djlspectral.examples.zoo.PublishCommand;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.nio.charset.Charset;
+import java.nio.file.InvalidPathException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -19,7 +31,6 @@ import picocli.CommandLine.ParameterException;
 @Command(
         name = "djl-spectral",
         mixinStandardHelpOptions = true,
-        version = "djl-spectral 0.1.0",
         description = "GPT-2, spectral optimizers, isometric networks and attention flows in DJL.",
         subcommands = {
             TrainCommand.class,
@@ -46,25 +57,76 @@ public final class Main {
     private static final Set<Class<? extends Exception>> USER_ERRORS =
             Set.of(
                     BadInputException.class,
+                    InvalidPathException.class,
                     TrainingDivergedException.class,
                     UncheckedIOException.class);
+
+    static final String OUTPUT_LOST =
+            "Standard output does not take what was written to it: it was closed, or its disk is full";
+
+    private static final int MEBIBYTE = 1 << 20;
+
+    /** What Java makes of the bytes of an argument that the locale's encoding has no letter for. */
+    private static final String UNDECODED = "\uFFFD";
 
     private Main() {}
 
     /**
      * Runs a command and ends the process: code 0 if all went well, 2 with one line on standard
-     * error if the input was at fault, 1 with a stack trace if this program was.
+     * error if the input was at fault, 1 with a stack trace if this program was. Standard output is
+     * UTF-8 where the locale has nothing better than ASCII.
      *
      * @param args the command and its options
      */
     public static void main(String[] args) {
         System.setProperty("java.awt.headless", "true"); // plots are drawn to files only
-        System.exit(commandLine().execute(args));
+        String encoding =
+                System.getProperty("stdout.encoding", System.getProperty("native.encoding"));
+        if (encoding != null && Charset.forName(encoding).equals(US_ASCII)) {
+            System.setOut(new PrintStream(new FileOutputStream(FileDescriptor.out), true, UTF_8));
+        }
+        System.exit(execute(commandLine(), args));
+    }
+
+    /** Runs a command; what has no command to blame is told here. */
+    static int execute(CommandLine main, String... args) {
+        String encoding = System.getProperty("sun.jnu.encoding", UTF_8.name());
+        List<String> decoded = new ArrayList<>(List.of(args));
+        decoded.add(System.getProperty("user.dir"));
+        for (String text : decoded) {
+            if (text.contains(UNDECODED) && !encoding.equals(UTF_8.name())) {
+                return tell(
+                        main.getErr(),
+                        "'"
+                                + text
+                                + "' has letters that the locale's encoding, "
+                                + encoding
+                                + ", lacks: set LC_ALL=C.UTF-8");
+            }
+        }
+        try {
+            int code = main.execute(args);
+            return code == 0 && System.out.checkError() ? tell(main.getErr(), OUTPUT_LOST) : code;
+        } catch (OutOfMemoryError e) {
+            return tell(
+                    main.getErr(),
+                    "Java's memory of "
+                            + Runtime.getRuntime().maxMemory() / MEBIBYTE
+                            + " MiB is too small ("
+                            + e.getMessage()
+                            + "): raise it, as in java -Xmx4g");
+        }
     }
 
     /** Returns the parser of all commands. */
     static CommandLine commandLine() {
-        return new CommandLine(new Main())
+        CommandLine main = new CommandLine(new Main());
+        String version = "djl-spectral " + Versions.own();
+        main.getCommandSpec().version(version);
+        main.getSubcommands().values().forEach(c -> c.getCommandSpec().version(version));
+        // A prompt may look like an option.
+        main.getSubcommands().get("generate").setAllowOptionsAsOptionParameters(true);
+        return main.setExpandAtFiles(false) // a prompt may begin with @
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setParameterExceptionHandler(Main::badUsage)
                 .setExecutionExceptionHandler(Main::failed);
@@ -78,10 +140,14 @@ public final class Main {
 
     private static int failed(Exception e, CommandLine command, CommandLine.ParseResult parsed)
             throws Exception {
-        if (USER_ERRORS.stream().noneMatch(type -> type.isInstance(e))) {
+        String message = String.valueOf(e.getMessage());
+        boolean memory = e instanceof EngineException && message.contains("can't allocate memory");
+        if (!memory && USER_ERRORS.stream().noneMatch(type -> type.isInstance(e))) {
             throw e;
         }
-        return tell(command.getErr(), String.valueOf(e.getMessage()));
+        return tell(
+                command.getErr(),
+                memory ? "PyTorch has too little memory for these sizes: " + message : message);
     }
 
     private static int tell(PrintWriter err, String message) {

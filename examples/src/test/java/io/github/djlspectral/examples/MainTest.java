@@ -1,8 +1,11 @@
 package io.github.djlspectral.examples;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.ByteBuffer;
@@ -10,10 +13,15 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import picocli.CommandLine;
 
 class MainTest {
@@ -41,7 +49,22 @@ class MainTest {
                 "train --data DIR/magic.bin --out DIR/r --tokenizer gpt2 | magic.bin",
                 "train --data DIR/length.bin --out DIR/r --tokenizer gpt2 | length.bin",
                 "train --data DIR/token.bin --out DIR/r --tokenizer gpt2 --context 8 | 60000",
+                "train --device xyz --out DIR/r         | --device is xyz, but must be",
+                "train --device gpu900 --out DIR/r      | --device is gpu900, but PyTorch sees",
+                "train --clip 1e-300 --out DIR/r        | --clip is 1.0E-300, but must be",
+                "train --lr 1e-300 --out DIR/r          | --lr is 1.0E-300, but must be",
+                "train --lr NaN --out DIR/r             | --lr is NaN, but must be",
+                "train --lr 1e39 --out DIR/r            | --lr is 1.0E39, but must be",
+                "train --beta2 0.9999999999 --out DIR/r | --beta2 is 0.9999999999, but must be",
+                "train --batch 2147483647 --out DIR/r   | --batch is 2147483647, but must be",
+                "train --accumulate 2147483647 --out DIR/r | --accumulate is 2147483647, but must",
+                "train --layers 2147483647 --out DIR/r  | --layers is 2147483647, but must be",
+                "train --width 2147483644 --out DIR/r   | --width is 2147483644, but must be",
+                "train --context 2147483647 --out DIR/r | --context is 2147483647, but must be",
                 "train --resume --out DIR/none          | There is no run in",
+                "eval --run DIR/none --device xyz       | --device is xyz, but must be",
+                "generate --run DIR/none --device gpu-1 | --device is gpu-1, but must be",
+                "generate --run DIR/none --prompt @DIR/secret.txt | There is no run in",
                 "eval                                   | Missing required option: '--run",
                 "eval --run DIR/none                    | There is no run in",
                 "eval --run DIR/none --batches -1       | --batches is -1",
@@ -132,7 +155,7 @@ class MainTest {
         assertThat(errors.toString())
                 .startsWith("djl-spectral: ")
                 .contains(message)
-                .doesNotContain("Exception")
+                .doesNotContain("Exception", "a secret")
                 .hasLineCount(1);
         assertThat(code).isEqualTo(2);
         assertThat(directory.resolve("r")).doesNotExist();
@@ -143,8 +166,80 @@ class MainTest {
         assertThat(Main.commandLine().getUsageMessage()).contains("train", "eval", "generate");
     }
 
+    static Set<String> commands() {
+        return Main.commandLine().getSubcommands().keySet();
+    }
+
+    @ParameterizedTest
+    @MethodSource("commands")
+    void everyCommandHasHelpAndAVersion(String command) {
+        for (String option : List.of("-h", "--help", "-V")) {
+            StringWriter output = new StringWriter();
+            CommandLine main = Main.commandLine().setOut(new PrintWriter(output));
+            assertThat(main.execute(command, option)).as(option).isZero();
+            assertThat(output.toString())
+                    .startsWith(option.equals("-V") ? "djl-spectral " : "Usage: djl-spectral");
+        }
+    }
+
+    @Test
+    void aCommandWhoseOutputIsLostFails() {
+        PrintStream before = System.out;
+        StringWriter errors = new StringWriter();
+        System.setOut(new PrintStream(new FullDisk(), true, UTF_8));
+        try {
+            CommandLine main = Main.commandLine().setErr(new PrintWriter(errors));
+            assertThat(Main.execute(main, "random-features", "--help")).isEqualTo(2);
+        } finally {
+            System.setOut(before);
+        }
+        assertThat(errors.toString()).contains("Standard output").hasLineCount(1);
+    }
+
+    @Test
+    @DisabledOnOs(value = OS.WINDOWS, disabledReason = "needs a POSIX shell and its locales")
+    void lettersThatTheLocaleLacksAreRefused() throws Exception {
+        assertThat(shell("LC_ALL=C JAVA eval --run $(printf 'n\\303\\251')"))
+                .startsWith("2 djl-spectral: 'n")
+                .contains("set LC_ALL=C.UTF-8")
+                .hasLineCount(1);
+    }
+
+    @Test
+    @DisabledOnOs(value = OS.WINDOWS, disabledReason = "needs a POSIX shell")
+    void tooSmallAHeapIsOneLine() throws Exception {
+        assertThat(shell("JAVA random-features --rows 8000 --columns 8000 --out " + directory))
+                .startsWith("2 ")
+                .contains("djl-spectral: Java's memory of ", "-Xmx")
+                .doesNotContain("at java.");
+    }
+
+    /** Returns the exit code of a command and all that it printed. */
+    private static String shell(String command) throws Exception {
+        Path java = Path.of(System.getProperty("java.home"), "bin", "java");
+        String program =
+                "%s -Xmx64m -cp '%s' %s"
+                        .formatted(
+                                java, System.getProperty("java.class.path"), Main.class.getName());
+        Process process =
+                new ProcessBuilder("sh", "-c", command.replace("JAVA", program))
+                        .redirectErrorStream(true)
+                        .start();
+        String output = new String(process.getInputStream().readAllBytes(), UTF_8);
+        return process.waitFor() + " " + output;
+    }
+
+    /** Takes nothing. */
+    private static final class FullDisk extends OutputStream {
+        @Override
+        public void write(int b) throws IOException {
+            throw new IOException("No space left on device");
+        }
+    }
+
     private void prepareData() throws IOException {
         Files.writeString(directory.resolve("empty.txt"), "");
+        Files.writeString(directory.resolve("secret.txt"), "a secret");
         Files.writeString(directory.resolve("short.txt"), "too short");
         Files.write(directory.resolve("magic.bin"), new byte[] {1, 2, 3});
         Files.write(directory.resolve("length.bin"), shard(1000, new short[] {1, 2, 3}));

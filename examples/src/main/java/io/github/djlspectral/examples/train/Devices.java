@@ -16,14 +16,16 @@ final class Devices {
      * @throws BadInputException if there is no such device
      */
     static Device of(String name) {
-        Device device =
-                switch (name) {
-                    case "cpu" -> Device.cpu();
-                    case "gpu" -> Device.gpu();
-                    default -> Device.fromName(name);
-                };
+        if (!name.matches("cpu|gpu\\d{0,3}")) {
+            throw new BadInputException(
+                    "--device is " + name + ", but must be cpu, gpu, or gpu and a number");
+        }
+        if (name.equals("cpu")) {
+            return Device.cpu();
+        }
+        Device device = name.equals("gpu") ? Device.gpu() : Device.fromName(name);
         int count = Engine.getEngine("PyTorch").getGpuCount();
-        if (device.isGpu() && device.getDeviceId() >= count) {
+        if (device.getDeviceId() >= count) {
             throw new BadInputException(
                     "--device is "
                             + name

@@ -52,6 +52,7 @@ public final class SavedRun implements AutoCloseable {
      * @throws java.io.UncheckedIOException if a file cannot be read
      */
     public static SavedRun open(Path directory, String deviceName) {
+        Device device = Devices.of(deviceName);
         RunDirectory files = new RunDirectory(directory);
         RunConfig config = RunConfig.read(files.config());
         Checkpoint checkpoint =
@@ -61,7 +62,6 @@ public final class SavedRun implements AutoCloseable {
                                 () -> new BadInputException(directory + " has no checkpoint yet"));
         checkpoint.requireModel(config.model());
         Tokenizer tokenizer = Tokenizer.load(files.tokenizer());
-        Device device = Devices.of(deviceName);
         Gpt2 gpt2 =
                 Gpt2.builder()
                         .setConfig(config.model())

@@ -19,6 +19,11 @@ import picocli.CommandLine.Option;
  */
 public final class TrainingOptions {
 
+    private static final int MOST_PASSES = 1 << 20;
+    private static final int MOST_LAYERS = 10_000;
+    private static final int LARGEST_WIDTH = 1 << 20;
+    private static final int LONGEST_CONTEXT = 1 << 20;
+
     private static final Set<String> FREE_ON_RESUME =
             Set.of(
                     "--out",
@@ -257,7 +262,9 @@ public final class TrainingOptions {
 
     /** Returns a parser with this program's conventions. */
     static CommandLine commandLine(Object command) {
-        return new CommandLine(command).setCaseInsensitiveEnumValuesAllowed(true);
+        return new CommandLine(command)
+                .setExpandAtFiles(false)
+                .setCaseInsensitiveEnumValuesAllowed(true);
     }
 
     /**
@@ -293,12 +300,12 @@ public final class TrainingOptions {
     }
 
     private void check() {
-        atLeast(1, "--layers", layers);
+        between(1, MOST_LAYERS, "--layers", layers);
         atLeast(1, "--heads", heads);
-        atLeast(1, "--width", width);
-        atLeast(1, "--context", context);
-        atLeast(1, "--batch", batch);
-        atLeast(1, "--accumulate", accumulate);
+        between(1, LARGEST_WIDTH, "--width", width);
+        between(1, LONGEST_CONTEXT, "--context", context);
+        between(1, Integer.MAX_VALUE / context, "--batch", batch);
+        between(1, MOST_PASSES, "--accumulate", accumulate);
         atLeast(1, "--steps", steps);
         atLeast(1, "--eval-every", evalEvery);
         atLeast(1, "--eval-batches", evalBatches);
@@ -333,23 +340,39 @@ public final class TrainingOptions {
         share("--beta2", beta2);
         atLeastZero("--weight-decay", weightDecay);
         atLeastZero("--clip", clip);
-        require(device.matches("cpu|gpu\\d*"), "--device", device, "cpu, gpu, or gpu and a number");
+        require(clip == 0 || (float) clip > 0, "--clip", clip, "0, or a float above 1e-45");
+        Devices.of(device);
     }
 
     private static void atLeast(int least, String option, int value) {
         require(value >= least, option, value, "a whole number of at least " + least);
     }
 
+    private static void between(int least, int most, String option, int value) {
+        require(
+                value >= least && value <= most,
+                option,
+                value,
+                "a whole number from " + least + " to " + most);
+    }
+
+    // The optimizers take floats: what rounds to 0, 1 or infinity is out of range too.
+
     private static void positive(String option, double value) {
-        require(value > 0 && Double.isFinite(value), option, value, "a positive number");
+        float rounded = (float) value;
+        require(rounded > 0 && Float.isFinite(rounded), option, value, "a positive float");
     }
 
     private static void atLeastZero(String option, double value) {
-        require(value >= 0 && Double.isFinite(value), option, value, "a number of at least 0");
+        require(
+                value >= 0 && Float.isFinite((float) value),
+                option,
+                value,
+                "a float of at least 0");
     }
 
     private static void share(String option, double value) {
-        require(value >= 0 && value < 1, option, value, "in [0, 1)");
+        require(value >= 0 && (float) value < 1, option, value, "in [0, 1), as a float too");
     }
 
     private static void require(boolean legal, String option, Object value, String range) {

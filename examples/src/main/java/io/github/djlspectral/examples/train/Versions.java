@@ -22,8 +22,7 @@ public final class Versions {
      */
     public static Map<String, String> of(Engine engine) {
         Map<String, String> versions = new TreeMap<>();
-        String own = Versions.class.getPackage().getImplementationVersion();
-        versions.put("djl-spectral", own == null ? "development" : own);
+        versions.put("djl-spectral", own());
         versions.put("djl", Engine.getDjlVersion());
         versions.put("pytorch", engine.getVersion());
         versions.put("java", Runtime.version().toString());
@@ -33,6 +32,16 @@ public final class Versions {
             versions.put("commit", commit);
         }
         return versions;
+    }
+
+    /**
+     * Returns the version of this program.
+     *
+     * @return that of the jar; "development" outside of one
+     */
+    public static String own() {
+        String own = Versions.class.getPackage().getImplementationVersion();
+        return own == null ? "development" : own;
     }
 
     /** Returns the commit that this program was built from; null if not from a checkout. */

@@ -14,7 +14,6 @@ import picocli.CommandLine.Option;
 /** The command that publishes a run's model into a repository. */
 @Command(
         name = "publish",
-        mixinStandardHelpOptions = true,
         usageHelpAutoWidth = true,
         sortOptions = false,
         description = {
@@ -24,6 +23,16 @@ import picocli.CommandLine.Option;
                     + " it was."
         })
 public final class PublishCommand implements Runnable {
+
+    // Not the standard mixin: --version is that of the model here.
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "Show this help message and exit.")
+    private boolean help;
+
+    @Option(names = "-V", versionHelp = true, description = "Print version information and exit.")
+    private boolean programVersion;
 
     @Option(names = "--run", required = true, paramLabel = "<dir>", description = "The run.")
     private Path run;
