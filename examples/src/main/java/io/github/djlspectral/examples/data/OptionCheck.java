@@ -3,6 +3,8 @@ package io.github.djlspectral.examples.data;
 /** Checks values of options. */
 public final class OptionCheck {
 
+    private static final int MOST = 100_000;
+
     private OptionCheck() {}
 
     /**
@@ -10,24 +12,25 @@ public final class OptionCheck {
      *
      * @param option its name
      * @param value what it was set to
-     * @throws BadInputException if it is 0, negative, infinite or NaN
+     * @throws BadInputException if it is 0, negative, infinite or NaN, as a float too
      */
     public static void requirePositive(String option, double value) {
-        if (!(value > 0 && value < Double.POSITIVE_INFINITY)) {
+        if (!((float) value > 0 && (float) value < Float.POSITIVE_INFINITY)) {
             throw new BadInputException(option + " is " + value + ", but must be positive");
         }
     }
 
     /**
-     * Requires a number from 1 on.
+     * Requires a number of things, such as seeds, epochs, or images in a batch.
      *
      * @param option its name
      * @param value what it was set to
-     * @throws BadInputException if it is less
+     * @throws BadInputException if it is less than 1, or more than can be counted or held
      */
     public static void requirePositive(String option, int value) {
-        if (value < 1) {
-            throw new BadInputException(option + " is " + value + ", but must be at least 1");
+        if (value < 1 || value > MOST) {
+            throw new BadInputException(
+                    option + " is " + value + ", but must be at least 1, at most " + MOST);
         }
     }
 }

@@ -2,6 +2,7 @@ package io.github.djlspectral.examples.features;
 
 import ai.djl.ndarray.NDManager;
 import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.OptionCheck;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
@@ -39,9 +40,7 @@ public final class FeatureExperiment {
             int steps,
             int seeds,
             Path directory) {
-        if (seeds < 1) {
-            throw new BadInputException("--seeds is " + seeds + ", but must be at least 1");
-        }
+        OptionCheck.requirePositive("--seeds", seeds);
         problem = new FeatureProblem(rows, columns, batch, condition, steps);
         this.seeds = seeds;
         this.directory = directory;

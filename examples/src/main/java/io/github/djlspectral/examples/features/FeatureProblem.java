@@ -20,10 +20,16 @@ import java.util.Random;
  */
 record FeatureProblem(int rows, int columns, int batch, double condition, int steps) {
 
+    private static final int LARGEST = 1 << 15; // so that no product overflows
+
     FeatureProblem {
-        require(rows >= 2, "--rows", rows, "at least 2");
-        require(columns >= 2, "--columns", columns, "at least 2");
-        require(batch >= 0, "--batch", batch, "at least 0");
+        require(rows >= 2 && rows <= LARGEST, "--rows", rows, "in [2, " + LARGEST + "]");
+        require(
+                columns >= 2 && columns <= LARGEST,
+                "--columns",
+                columns,
+                "in [2, " + LARGEST + "]");
+        require(batch >= 0 && batch <= LARGEST, "--batch", batch, "in [0, " + LARGEST + "]");
         require(
                 condition >= 1 && Double.isFinite(condition),
                 "--condition",

@@ -34,11 +34,12 @@ record FlowSettings(
         int recordEvery) {
 
     private static final double ROUNDING = 1e-6;
+    private static final int LARGEST = 1 << 15;
 
     FlowSettings {
-        require(dimension >= 2, "--dimension", dimension, "at least 2");
-        require(heads >= 1, "--heads", heads, "at least 1");
-        require(tokens >= 1, "--tokens", tokens, "at least 1");
+        requireSize("--dimension", dimension, 2);
+        requireSize("--heads", heads, 1);
+        requireSize("--tokens", tokens, 1);
         require(step > 0 && Double.isFinite(step), "--step", step, "positive and finite");
         double steps = time / step;
         require(
@@ -49,8 +50,16 @@ record FlowSettings(
                 time,
                 "a positive multiple of --step " + step + ", at most 2^31 - 1 times it");
         require(noise >= 0 && Double.isFinite(noise), "--noise", noise, "finite and at least 0");
-        require(paths >= 1, "--paths", paths, "at least 1");
+        requireSize("--paths", paths, 1);
         require(recordEvery >= 1, "--record-every", recordEvery, "at least 1");
+    }
+
+    private static void requireSize(String option, int value, int least) {
+        require(
+                value >= least && value <= LARGEST,
+                option,
+                value,
+                "at least " + least + ", at most " + LARGEST);
     }
 
     /** Requires an option's value to be legal. */

@@ -36,7 +36,8 @@ public final class Picture {
 
     /**
      * Writes a picture, where the machine can draw one. Java draws no letter on a machine without
-     * fonts: then there is no file, and the first time a line on standard error says so.
+     * fonts, and no axis for infinite numbers: then there is no file, and standard error says so,
+     * for fonts once.
      *
      * @param path the file, for messages
      * @param drawing makes it
@@ -46,6 +47,9 @@ public final class Picture {
         try {
             try {
                 drawing.write();
+            } catch (IllegalArgumentException e) { // numbers that no axis can show
+                Files.deleteIfExists(path);
+                System.err.println("Cannot draw " + path + ": " + e.getMessage());
             } catch (LinkageError | InternalError e) { // as the font system fails
                 Files.deleteIfExists(path); // begun before the first letter
                 warn(path, e);

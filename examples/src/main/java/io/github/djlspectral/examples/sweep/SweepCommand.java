@@ -40,7 +40,7 @@ public final class SweepCommand implements Runnable {
 
     @Option(
             names = "--jobs",
-            description = "Runs at a time. Default: one per core if --quick, else 1.")
+            description = "Runs at a time, at most one per core. Default: that if --quick, else 1.")
     private Integer jobs;
 
     @Option(
@@ -57,8 +57,14 @@ public final class SweepCommand implements Runnable {
     @Override
     public void run() {
         int parallel = jobs == null ? defaultJobs() : jobs;
-        if (parallel < 1) {
-            throw new BadInputException("--jobs is " + jobs + ", but must be at least 1");
+        int cores = Runtime.getRuntime().availableProcessors();
+        if (parallel < 1 || parallel > cores) { // more would get in each other's way
+            throw new BadInputException(
+                    "--jobs is "
+                            + jobs
+                            + ", but must be at least 1, at most the "
+                            + cores
+                            + " cores");
         }
         SweepPlan size = experiment.quick() ? Experiments.quickSweep() : Experiments.fullSweep();
         SweepPlan plan = size.withSeeds(seeds).only(only).with(experiment.given());

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.knowm.xchart.QuickChart;
 
 class PictureTest {
 
@@ -39,6 +40,14 @@ class PictureTest {
     private static void withoutFonts(Path path, Error error) throws IOException {
         Files.createFile(path);
         throw error;
+    }
+
+    @Test
+    void numbersThatNoAxisShowsLeaveNoFile() {
+        Path path = directory.resolve("energy.png");
+        double[] infinite = {1, Double.POSITIVE_INFINITY};
+        Picture.save(QuickChart.getChart("", "x", "y", "s", infinite, infinite), path);
+        assertThat(path).doesNotExist();
     }
 
     @Test
