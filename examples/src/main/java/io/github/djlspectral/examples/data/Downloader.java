@@ -3,15 +3,12 @@ package io.github.djlspectral.examples.data;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintStream;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.time.Duration;
 import java.util.Optional;
 
 /**
@@ -20,8 +17,6 @@ import java.util.Optional;
  */
 final class Downloader {
 
-    private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(20);
-    private static final Duration ANSWER_TIMEOUT = Duration.ofSeconds(60);
     private static final int MAX_ATTEMPTS = 5;
 
     private final Path folder;
@@ -130,7 +125,8 @@ final class Downloader {
 
     private void transfer(RemoteFile file, FileChannel channel) throws IOException {
         long have = channel.size();
-        HttpResponse<InputStream> response = request(file, have);
+        String[] range = have > 0 ? new String[] {"Range", "bytes=" + have + "-"} : new String[0];
+        HttpResponse<InputStream> response = Http.get(file.uri(), range);
         try (InputStream body = response.body()) {
             switch (response.statusCode()) {
                 case 200 -> channel.truncate(0);
@@ -149,23 +145,6 @@ final class Downloader {
             }
             long rest = response.headers().firstValueAsLong("Content-Length").orElse(-1);
             copy(file, body, channel, rest);
-        }
-    }
-
-    private static HttpResponse<InputStream> request(RemoteFile file, long have)
-            throws IOException {
-        HttpRequest.Builder request =
-                HttpRequest.newBuilder(file.uri())
-                        .timeout(ANSWER_TIMEOUT)
-                        .header("User-Agent", "djl-spectral");
-        if (have > 0) {
-            request.header("Range", "bytes=" + have + "-");
-        }
-        try {
-            return Client.HTTP.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new BadInputException("The download of " + file.uri() + " was interrupted", e);
         }
     }
 
@@ -196,14 +175,5 @@ final class Downloader {
                 bar.add(read);
             }
         }
-    }
-
-    /** Holds the client, with its threads, so that it exists only if something is downloaded. */
-    private static final class Client {
-        static final HttpClient HTTP =
-                HttpClient.newBuilder()
-                        .followRedirects(HttpClient.Redirect.NORMAL)
-                        .connectTimeout(CONNECT_TIMEOUT)
-                        .build();
     }
 }

@@ -1,18 +1,15 @@
 package io.github.djlspectral.examples.zoo;
 
+import io.github.djlspectral.examples.data.Http;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.InterruptedIOException;
 import java.net.HttpURLConnection;
 import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.time.Duration;
 
 /**
  * Where a repository is: a folder, or an address that a static web server answers.
@@ -20,9 +17,6 @@ import java.time.Duration;
  * @param base an absolute address that ends in a slash; of the scheme file, http or https
  */
 record Location(URI base) {
-
-    private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(20);
-    private static final Duration ANSWER_TIMEOUT = Duration.ofSeconds(60);
 
     /**
      * Reads a location.
@@ -85,19 +79,7 @@ record Location(URI base) {
     }
 
     private static InputStream download(URI uri) throws IOException {
-        HttpRequest request =
-                HttpRequest.newBuilder(uri)
-                        .timeout(ANSWER_TIMEOUT)
-                        .header("User-Agent", "djl-spectral")
-                        .header("Cache-Control", "no-cache")
-                        .build();
-        HttpResponse<InputStream> response;
-        try {
-            response = Client.HTTP.send(request, HttpResponse.BodyHandlers.ofInputStream());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw (IOException) new InterruptedIOException("interrupted").initCause(e);
-        }
+        HttpResponse<InputStream> response = Http.get(uri, "Cache-Control", "no-cache");
         int status = response.statusCode();
         if (status == HttpURLConnection.HTTP_OK) {
             return response.body();
@@ -118,14 +100,5 @@ record Location(URI base) {
     @Override
     public String toString() {
         return base.toString();
-    }
-
-    /** Holds the client, with its threads, so that it exists only if something is downloaded. */
-    private static final class Client {
-        static final HttpClient HTTP =
-                HttpClient.newBuilder()
-                        .followRedirects(HttpClient.Redirect.NORMAL)
-                        .connectTimeout(CONNECT_TIMEOUT)
-                        .build();
     }
 }

@@ -88,6 +88,25 @@ class DownloaderTest {
     }
 
     @Test
+    void aSilentServerIsLeft() {
+        server.stallAfter(70_000);
+        System.setProperty(Http.TIMEOUT_PROPERTY, "0.3");
+        try {
+            assertThatThrownBy(() -> downloader.fetch(file(FileCheck.ANY)))
+                    .isInstanceOf(BadInputException.class)
+                    .hasMessageContaining("Cannot download " + server.uri())
+                    .hasMessageContaining("less than 1024 bytes in 0.3 s, 70000 in all");
+            assertThat(downloader.fetch(pinned())).hasBinaryContent(content);
+            System.setProperty(Http.TIMEOUT_PROPERTY, "soon");
+            assertThatThrownBy(() -> downloader.fetch(file(FileCheck.gitBlob("0"))))
+                    .isInstanceOf(BadInputException.class)
+                    .hasMessageContaining("-Ddjlspectral.timeout is soon");
+        } finally {
+            System.clearProperty(Http.TIMEOUT_PROPERTY);
+        }
+    }
+
+    @Test
     void keepsWhatArrivedWhenTheConnectionKeepsBreaking() {
         server.breakAfter(1_000, 100);
         assertThatThrownBy(() -> downloader.fetch(pinned()))

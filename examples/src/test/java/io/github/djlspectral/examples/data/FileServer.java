@@ -21,6 +21,7 @@ final class FileServer implements AutoCloseable {
     private volatile int status;
     private volatile int breakAfter;
     private volatile int breaksLeft;
+    private volatile boolean stalls;
 
     FileServer(byte[] content) throws IOException {
         this.content = content;
@@ -53,6 +54,12 @@ final class FileServer implements AutoCloseable {
         breaksLeft = times;
     }
 
+    /** Says nothing more after the break, for longer than anybody waits, instead of closing. */
+    void stallAfter(int bytes) {
+        breakAfter(bytes, 1);
+        stalls = true;
+    }
+
     private void redirect(HttpExchange exchange) throws IOException {
         exchange.getResponseHeaders().add("Location", uri().toString());
         exchange.sendResponseHeaders(302, -1);
@@ -83,6 +90,9 @@ final class FileServer implements AutoCloseable {
             breaksLeft--;
             body.write(content, from, Math.min(breakAfter, length));
             body.flush();
+            if (stalls) {
+                return; // and the connection stays open
+            }
         } else {
             body.write(content, from, length);
         }

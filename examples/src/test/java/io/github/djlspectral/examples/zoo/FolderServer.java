@@ -21,6 +21,7 @@ final class FolderServer implements AutoCloseable {
     private final HttpServer server;
     private volatile int breakAfter = -1;
     private volatile int status;
+    private volatile boolean stalls;
 
     FolderServer(Path folder) throws IOException {
         this.folder = folder;
@@ -47,6 +48,12 @@ final class FolderServer implements AutoCloseable {
         breakAfter = bytes;
     }
 
+    /** Says nothing more after so many bytes, instead of closing. */
+    void stallAfter(int bytes) {
+        breakAfter = bytes;
+        stalls = true;
+    }
+
     void answer(int answer) {
         status = answer;
     }
@@ -63,6 +70,9 @@ final class FolderServer implements AutoCloseable {
             exchange.sendResponseHeaders(200, bytes.length);
             exchange.getResponseBody().write(bytes, 0, broken ? breakAfter : bytes.length);
             exchange.getResponseBody().flush();
+            if (broken && stalls) {
+                return;
+            }
         }
         exchange.close();
     }
