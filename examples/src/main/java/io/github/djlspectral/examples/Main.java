@@ -46,7 +46,8 @@ import picocli.CommandLine.ParameterException;
             IsometryCommand.class,
             ClassifyCommand.class,
             PublishCommand.class,
-            BenchCommand.class
+            BenchCommand.class,
+            CacheCommand.class
         })
 public final class Main {
 

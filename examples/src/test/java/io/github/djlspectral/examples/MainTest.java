@@ -124,6 +124,7 @@ class MainTest {
                 "publish --run DIR/none --repo DIR/r --version 0.1.0 | There is no run in",
                 "publish --run DIR/none --repo DIR/r --version 1 | The version is '1', but must be",
                 "publish --run DIR/none --repo DIR/r --version 0.1.0 --group ../x | The group is",
+                "publish --run DIR/none --repo https://example.org/x --version 0.1.0 | but must be a folder",
                 "bench --rounds 0                       | --rounds is 0, but must be",
                 "bench --threads 0                      | --threads is 0, but must be",
                 "bench --only [                         | --only is [, but must be",
@@ -170,6 +171,18 @@ class MainTest {
     @Test
     void helpListsTheCommands() {
         assertThat(Main.commandLine().getUsageMessage()).contains("train", "eval", "generate");
+    }
+
+    @Test
+    void anAddressWithLettersThatNoFileHasIsNamed() {
+        StringWriter errors = new StringWriter();
+        CommandLine main = Main.commandLine().setErr(new PrintWriter(errors));
+        String out = directory.resolve("r").toString();
+        assertThat(main.execute("train", "--data", "http://127.0.0.1:1/%00.txt", "--out", out))
+                .isEqualTo(2);
+        assertThat(errors.toString())
+                .startsWith("djl-spectral: Cannot download http://127.0.0.1:1/%00.txt")
+                .hasLineCount(1);
     }
 
     static Set<String> commands() {

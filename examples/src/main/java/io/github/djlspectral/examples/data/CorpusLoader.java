@@ -38,7 +38,7 @@ public final class CorpusLoader {
                         messages,
                         "train on " + DEFAULT + ", which needs no network");
         this.dataSets = new DataSets(downloader);
-        this.cache = new CorpusCache(cacheDirectory.resolve("tokens"), messages);
+        this.cache = new CorpusCache(tokens(cacheDirectory), messages);
     }
 
     /**
@@ -63,9 +63,23 @@ public final class CorpusLoader {
                 : Path.of(chosen);
     }
 
+    /**
+     * Returns the folders that are written in a cache directory.
+     *
+     * @param cacheDirectory the directory
+     * @return the folders; they need not exist
+     */
+    public static List<Path> folders(Path cacheDirectory) {
+        return List.of(downloads(cacheDirectory), tokens(cacheDirectory));
+    }
+
     /** Returns the folder of downloads in a cache directory. */
     static Path downloads(Path cacheDirectory) {
         return cacheDirectory.resolve("downloads");
+    }
+
+    private static Path tokens(Path cacheDirectory) {
+        return cacheDirectory.resolve("tokens");
     }
 
     /**
@@ -123,7 +137,8 @@ public final class CorpusLoader {
                 throw new URISyntaxException(address, "there is no host");
             }
             String path = Objects.requireNonNullElse(uri.getPath(), "");
-            String file = path.substring(path.lastIndexOf('/') + 1);
+            String file =
+                    path.substring(path.lastIndexOf('/') + 1).replaceAll("[^A-Za-z0-9._-]", "_");
             String folder = UUID.nameUUIDFromBytes(address.getBytes(UTF_8)).toString();
             return downloader.fetch(
                     new RemoteFile(

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -12,6 +13,10 @@ import java.util.stream.Stream;
 final class LocalData {
 
     private static final String SHARD_SUFFIX = ".bin";
+
+    /** A whole part of a name: "medieval" and "interval" are for training. */
+    private static final Pattern VALIDATION =
+            Pattern.compile("(?i)(?<![a-z])val(id(ation)?)?(?![a-z])");
 
     private LocalData() {}
 
@@ -44,7 +49,10 @@ final class LocalData {
                 shards.stream()
                         .collect(
                                 Collectors.partitioningBy(
-                                        file -> file.getFileName().toString().contains("val")));
+                                        file ->
+                                                VALIDATION
+                                                        .matcher(file.getFileName().toString())
+                                                        .find()));
         if (byPurpose.get(false).isEmpty()) {
             throw new BadInputException(
                     "The folder "

@@ -1,9 +1,15 @@
 package io.github.djlspectral.examples.zoo;
 
 import io.github.djlspectral.examples.data.BadInputException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * What a model's metadata and a search's criteria say to its factories. From JSON all numbers
@@ -58,6 +64,38 @@ record Arguments(Map<String, ?> values) {
 
     String text(String name) {
         return require(name);
+    }
+
+    /**
+     * Refuses a model that is out of all proportion to its file, before memory is taken for it.
+     *
+     * @param folder has the file; null if there is none
+     * @param numbers that the model has at least
+     * @throws BadInputException if no file is as large
+     */
+    void requireFile(Path folder, double numbers) {
+        if (folder == null) {
+            return;
+        }
+        long largest = 0;
+        try (Stream<Path> files = Files.list(folder)) {
+            for (Path file : files.toList()) {
+                largest = Math.max(largest, Files.size(file));
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot read " + folder + " (" + e + ")", e);
+        }
+        // A small difference is told better when the parameters are read.
+        if (numbers * Float.BYTES > 2.0 * largest + (1 << 20)) {
+            throw new BadInputException(
+                    String.format(
+                            Locale.ROOT,
+                            "The model's metadata describe one of at least %.0f numbers, but no"
+                                    + " file in %s has more than %d bytes",
+                            numbers,
+                            folder,
+                            largest));
+        }
     }
 
     private String require(String name) {

@@ -30,6 +30,8 @@ public final class AttentionFlowFactory implements BlockFactory {
     @Override
     public Block newBlock(Model model, Path modelPath, Map<String, ?> arguments) {
         Arguments values = new Arguments(arguments);
+        double dimension = values.integer("dimension");
+        values.requireFile(modelPath, values.integer("heads") * dimension * dimension);
         return AttentionFlow.builder()
                 .setDimension(values.integer("dimension"))
                 .setHeads(values.integer("heads"))

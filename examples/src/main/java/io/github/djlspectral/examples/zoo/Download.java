@@ -17,6 +17,10 @@ final class Download {
     private static final int BUFFER = 1 << 16;
     private static final String PACKED = ".gz";
 
+    // Numbers of a trained model hardly compress; all of one value, they do by a factor of 1000.
+    private static final long MOST_RATIO = 64;
+    private static final long SMALL = 1L << 26;
+
     private final Location location;
     private final Artifact artifact;
     private final Progress progress;
@@ -59,8 +63,19 @@ final class Download {
         }
         Path packed = folder.resolve(file.getName() + PACKED);
         copy(file, path, packed);
-        try (InputStream in = new GZIPInputStream(Files.newInputStream(packed), BUFFER)) {
-            Files.copy(in, target);
+        long most = Math.max(SMALL, MOST_RATIO * file.getSize());
+        try (InputStream in = new GZIPInputStream(Files.newInputStream(packed), BUFFER);
+                OutputStream out = Files.newOutputStream(target)) {
+            byte[] buffer = new byte[BUFFER];
+            long size = 0;
+            for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+                size += read;
+                if (size > most) {
+                    throw new IOException(
+                            "it unpacks to more than " + most + " bytes, which no model does");
+                }
+                out.write(buffer, 0, read);
+            }
         } catch (IOException e) {
             throw new IOException("Cannot unpack " + location.resolve(path) + " (" + e + ")", e);
         }

@@ -36,6 +36,9 @@ public final class FoldNetworkFactory implements BlockFactory {
     @Override
     public Block newBlock(Model model, Path modelPath, Map<String, ?> arguments) {
         Arguments values = new Arguments(arguments);
+        int rows = values.integer("rows", values.integer("width"));
+        values.requireFile(
+                modelPath, (double) values.integer("depth") * rows * values.integer("width"));
         SequentialBlock network = new SequentialBlock();
         for (int i = 0; i < values.integer("depth"); i++) {
             network.add(fold(values));

@@ -59,6 +59,8 @@ public final class Gpt2BlockFactory implements BlockFactory {
                         values.integer("width"),
                         (float) values.real("dropout"),
                         values.flag("bias"));
+        double weights = 12.0 * config.layers() * config.width() * config.width();
+        values.requireFile(modelPath, weights + (double) config.vocabSize() * config.width());
         return Gpt2.builder()
                 .setConfig(config)
                 .optPrecision(precision(values.text("precision")))

@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.zoo;
 
 import ai.djl.Application;
+import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.train.SavedRun;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import java.io.IOException;
@@ -77,6 +78,12 @@ public final class PublishCommand implements Runnable {
 
     @Override
     public void run() {
+        if (repository.toString().matches("(?i)[a-z][a-z0-9+.-]+:/.*")) { // a drive has one letter
+            throw new BadInputException(
+                    "--repo is "
+                            + repository
+                            + ", but must be a folder: publish to one and upload it");
+        }
         Coordinates coordinates =
                 new Coordinates(Application.NLP.TEXT_GENERATION, group, artifact, version);
         Publisher publisher = new Publisher(repository);

@@ -7,6 +7,7 @@ import ai.djl.repository.Metadata;
 import ai.djl.repository.VersionRange;
 import ai.djl.util.Progress;
 import ai.djl.util.Utils;
+import io.github.djlspectral.examples.data.AtomicFile;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -39,6 +40,7 @@ import java.util.Map;
 final class StaticRepository extends AbstractRepository {
 
     private static final int SHORT_SUM = 16;
+    private static final int LARGEST_TEXT = 1 << 24;
 
     private final Location location;
 
@@ -98,26 +100,18 @@ final class StaticRepository extends AbstractRepository {
             return Files.readString(copy);
         }
         try (InputStream in = location.open(path)) {
-            String text = new String(in.readAllBytes(), StandardCharsets.UTF_8);
-            if (location.isRemote()) {
-                keep(copy, text);
+            byte[] text = in.readNBytes(LARGEST_TEXT + 1);
+            if (text.length > LARGEST_TEXT) {
+                throw new IOException(
+                        location.resolve(path)
+                                + " has more than "
+                                + LARGEST_TEXT
+                                + " bytes, which no list of models needs");
             }
-            return text;
-        }
-    }
-
-    private static void keep(Path file, String text) throws IOException {
-        Files.createDirectories(file.getParent());
-        Path partial = Files.createTempFile(file.getParent(), file.getFileName() + ".", ".tmp");
-        try {
-            Files.writeString(partial, text);
-            Files.move(
-                    partial,
-                    file,
-                    StandardCopyOption.ATOMIC_MOVE,
-                    StandardCopyOption.REPLACE_EXISTING);
-        } finally {
-            Files.deleteIfExists(partial);
+            if (location.isRemote()) {
+                AtomicFile.write(copy, channel -> AtomicFile.writeFully(channel, text));
+            }
+            return new String(text, StandardCharsets.UTF_8);
         }
     }
 
@@ -157,7 +151,7 @@ final class StaticRepository extends AbstractRepository {
             return;
         }
         Files.createDirectories(folder.getParent());
-        Path partial = Files.createTempDirectory(folder.getParent(), folder.getFileName() + ".");
+        Path partial = Files.createDirectory(AtomicFile.partial(folder));
         try {
             new Download(location, artifact, progress).into(partial);
             Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);

@@ -40,6 +40,7 @@ final class Transaction implements AutoCloseable {
         }
         for (Path path : missing) {
             Files.createDirectory(path);
+            path.toFile().deleteOnExit(); // if it is empty
             undos.push(() -> Files.deleteIfExists(path));
         }
     }
@@ -47,6 +48,7 @@ final class Transaction implements AutoCloseable {
     /** Opens a file for writing; what an earlier attempt left there is overwritten. */
     OutputStream open(Path partial) throws IOException {
         undos.push(() -> Files.deleteIfExists(partial));
+        partial.toFile().deleteOnExit(); // Ctrl-C runs no finally
         return Files.newOutputStream(partial);
     }
 
@@ -76,6 +78,7 @@ final class Transaction implements AutoCloseable {
 
     private void write(Path file, byte[] bytes) throws IOException {
         Path partial = root.resolve(file.getFileName() + PARTIAL);
+        partial.toFile().deleteOnExit();
         try {
             Files.write(partial, bytes);
             sync(partial);

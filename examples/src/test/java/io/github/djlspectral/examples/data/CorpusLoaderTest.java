@@ -183,11 +183,26 @@ class CorpusLoaderTest {
         TokenShard.write(set.resolve("x_train_000002.bin"), new int[] {2, 2});
         TokenShard.write(set.resolve("x_train_000001.bin"), new int[] {1, 1, 1});
         TokenShard.write(set.resolve("x_val_000000.bin"), tokens);
+        TokenShard.write(set.resolve("interval.bin"), new int[] {3});
+        TokenShard.write(set.resolve("y_medieval_000000.bin"), new int[] {4, 4, 4, 4});
         try (Corpus corpus = loader.load(set.toString(), Tokenization.GPT2)) {
-            assertThat(corpus.train()).extracting(TokenShard::length).containsExactly(3L, 2L);
+            assertThat(corpus.train())
+                    .extracting(TokenShard::length)
+                    .containsExactly(1L, 3L, 2L, 4L);
             assertThat(validation(corpus)).isEqualTo(TEXT);
             assertThat(corpus.bytesPerToken())
                     .isEqualTo((double) TEXT.length() / tokens.length, within(1e-12));
+        }
+    }
+
+    @Test
+    void filesHaveTheModeOfNewFiles() throws IOException {
+        Path set = folder.resolve("set");
+        TokenShard.write(set.resolve("train.bin"), new int[] {1});
+        Path ordinary = Files.createFile(folder.resolve("ordinary"));
+        if (Files.getFileStore(folder).supportsFileAttributeView("posix")) {
+            assertThat(Files.getPosixFilePermissions(set.resolve("train.bin")))
+                    .isEqualTo(Files.getPosixFilePermissions(ordinary));
         }
     }
 

@@ -5,16 +5,25 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.repository.zoo.Criteria;
 import ai.djl.repository.zoo.ModelNotFoundException;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.Http;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HexFormat;
 import java.util.stream.Stream;
+import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -101,6 +110,69 @@ class DamagedZooTest {
             server.breakAfter(-1);
             load(server.url());
         }
+    }
+
+    @Test
+    void aSilentServerIsLeft() throws Exception {
+        System.setProperty(Http.TIMEOUT_PROPERTY, "0.3");
+        try (FolderServer server = new FolderServer(repository)) {
+            server.stallAfter(100);
+            assertThatThrownBy(() -> load(server.url()))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining(parameters().getFileName().toString())
+                    .hasMessageContaining("bytes in 0.3 s");
+            assertNothingIsCached();
+        } finally {
+            System.clearProperty(Http.TIMEOUT_PROPERTY);
+        }
+    }
+
+    @Test
+    void anEndlessIndexIsRefused() throws IOException {
+        Path index = repository.resolve("index.json");
+        try (RandomAccessFile file = new RandomAccessFile(index.toFile(), "rw")) {
+            file.setLength(1L << 33); // takes no room on disk
+        }
+        assertThatThrownBy(this::load)
+                .isInstanceOf(UncheckedIOException.class)
+                .hasMessageContaining(index.toString())
+                .hasMessageContaining("more than 16777216 bytes");
+    }
+
+    @Test
+    void aFileThatUnpacksToFarTooMuchIsRefused() throws Exception {
+        Path file = parameters();
+        MessageDigest sum = MessageDigest.getInstance("SHA-1");
+        try (OutputStream packed =
+                new GZIPOutputStream(new DigestOutputStream(Files.newOutputStream(file), sum))) {
+            byte[] zeros = new byte[1 << 20];
+            for (int i = 0; i < 65; i++) { // 64 MiB are allowed
+                packed.write(zeros);
+            }
+        }
+        Path metadata = artifact.resolve("metadata.json");
+        String text = Files.readString(metadata);
+        JsonObject item =
+                JsonParser.parseString(text)
+                        .getAsJsonObject()
+                        .getAsJsonArray("artifacts")
+                        .get(0)
+                        .getAsJsonObject()
+                        .getAsJsonObject("files")
+                        .getAsJsonObject("gpt2-0000.params");
+        Files.writeString(
+                metadata,
+                text.replace(
+                                item.get("sha1Hash").getAsString(),
+                                HexFormat.of().formatHex(sum.digest()))
+                        .replace(
+                                "\"size\": " + item.get("size").getAsLong(),
+                                "\"size\": " + Files.size(file)));
+        assertThatThrownBy(this::load)
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("Cannot unpack")
+                .hasMessageContaining("more than 67108864 bytes");
+        assertNothingIsCached();
     }
 
     @Test
@@ -197,6 +269,7 @@ class DamagedZooTest {
                 "zoo.TextTranslator | zoo.PoemTranslator | PoemTranslatorFactory as its Translator",
                 "\"width\": 4 | \"width\": 6 | {width=4}, this one is of {width=6}",
                 "\"width\": 4 | \"depth\": 4 | lack the argument width",
+                "\"layers\": 1 | \"layers\": 1e9 | metadata describe one of at least",
                 "\"layers\": 1 | \"layers\": \"one\" | layers is 'one', but must be a number"
             })
     void argumentsThatDoNotFitAreNamed(String text, String replacement, String message)
