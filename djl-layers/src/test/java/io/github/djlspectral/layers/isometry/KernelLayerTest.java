@@ -22,6 +22,7 @@ import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.convolutional.Conv2d;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -120,7 +121,7 @@ class KernelLayerTest {
                     for (int j = 0; j < 3; j++) {
                         double fired = Math.max(0, z.getDouble(0, f, i, j));
                         String place =
-                                "0, :, %d:%d, %d:%d".formatted(2 * i, 2 * i + 2, 2 * j, 2 * j + 2);
+                                String.format(Locale.ROOT, "0, :, %d:%d, %d:%d", 2 * i, 2 * i + 2, 2 * j, 2 * j + 2);
                         NDArray reflected = expected.get(place).sub(kernel.get(f).mul(2 * fired));
                         expected.set(new NDIndex(place), reflected);
                     }

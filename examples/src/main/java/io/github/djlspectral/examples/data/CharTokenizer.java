@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.data;
 
 import java.util.Arrays;
+import java.util.Locale;
 
 /**
  * Characters as tokens: the Unicode code points that occur in one text, numbered in ascending
@@ -53,10 +54,13 @@ public final class CharTokenizer implements Tokenizer {
         if (token < 0) {
             throw new BadInputException(
                     String.format(
+                            Locale.ROOT,
                             "Character '%s' (U+%04X) is not among the %d characters of this"
                                     + " vocabulary: leave it out, or train with the bytes or gpt2"
                                     + " tokenizer",
-                            Character.toString(character), character, alphabet.length));
+                            Character.toString(character),
+                            character,
+                            alphabet.length));
         }
         return token;
     }

@@ -4,6 +4,7 @@ import java.net.URI;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /** The data sets known by name, each from a pinned address. */
@@ -102,7 +103,7 @@ final class DataSets {
         Path validation = finewebShard("fineweb_val_000000.bin");
         List<Path> train = new ArrayList<>();
         for (int i = 1; i <= Integer.parseInt(count); i++) {
-            train.add(finewebShard(String.format("fineweb_train_%06d.bin", i)));
+            train.add(finewebShard(String.format(Locale.ROOT, "fineweb_train_%06d.bin", i)));
         }
         return new Source.Shards(data, train, List.of(validation));
     }

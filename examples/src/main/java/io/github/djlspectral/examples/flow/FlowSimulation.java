@@ -29,8 +29,12 @@ record FlowSimulation(FlowSettings settings) {
      */
     void run(Path directory, PrintStream out) {
         out.printf(
+                Locale.ROOT,
                 "%s, H = %d, %d steps of %s%n",
-                settings.description(), settings.heads(), settings.steps(), settings.step());
+                settings.description(),
+                settings.heads(),
+                settings.steps(),
+                settings.step());
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             FlowProgress progress = new FlowProgress(out, settings.work(), SECONDS_BETWEEN_LINES);
             long begin = System.nanoTime();

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 
@@ -67,7 +68,7 @@ final class TokenizerFilesWriter {
             if (c == '"' || c == '\\') {
                 ascii.append('\\').append(c);
             } else if (c > '~') {
-                ascii.append(String.format("\\u%04x", (int) c));
+                ascii.append(String.format(Locale.ROOT, "\\u%04x", (int) c));
             } else {
                 ascii.append(c);
             }

@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.report;
 
 import java.time.Duration;
+import java.util.Locale;
 
 /** Estimates the time that is left from the time that went into parts of equal size. */
 public final class Countdown {
@@ -28,7 +29,11 @@ public final class Countdown {
         long left = (System.nanoTime() - begin) / done * (parts - done);
         Duration duration = Duration.ofNanos(left);
         return String.format(
+                Locale.ROOT,
                 "[%d/%d] ETA %d:%02d min",
-                done, parts, duration.toMinutes(), duration.toSecondsPart());
+                done,
+                parts,
+                duration.toMinutes(),
+                duration.toSecondsPart());
     }
 }

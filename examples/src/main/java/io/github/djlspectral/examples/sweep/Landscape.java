@@ -54,7 +54,8 @@ record Landscape(TrainArguments arguments, SortedSet<Integer> steps, LandscapeGr
         List<LandscapePoint> points = new ArrayList<>(files.open(settings(corpus)));
         SortedSet<Integer> left = new TreeSet<>(steps);
         points.forEach(point -> left.remove(point.step()));
-        messages.printf("%d steps to measure, %d points each%n", left.size(), grid.size());
+        messages.printf(
+                Locale.ROOT, "%d steps to measure, %d points each%n", left.size(), grid.size());
         if (left.isEmpty()) {
             return points;
         }

@@ -137,7 +137,11 @@ final class Sweep {
     private String fail(Cell cell, int exitCode) {
         String reason =
                 String.format(
-                        "exit code %d, %s: %s", exitCode, cell.log(), TrainProcess.lastWords(cell));
+                        Locale.ROOT,
+                        "exit code %d, %s: %s",
+                        exitCode,
+                        cell.log(),
+                        TrainProcess.lastWords(cell));
         failures.add(cell + ": " + reason);
         return "failed with " + reason;
     }
@@ -154,7 +158,11 @@ final class Sweep {
         Duration left = Duration.ofNanos(System.nanoTime() - begin);
         left = left.dividedBy(ended).multipliedBy(total - ended);
         return String.format(
-                "%d:%02d:%02d", left.toHours(), left.toMinutesPart(), left.toSecondsPart());
+                Locale.ROOT,
+                "%d:%02d:%02d",
+                left.toHours(),
+                left.toMinutesPart(),
+                left.toSecondsPart());
     }
 
     private boolean hasEnded(Cell cell) {

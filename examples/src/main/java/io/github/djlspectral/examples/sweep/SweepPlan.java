@@ -5,6 +5,7 @@ import io.github.djlspectral.examples.train.TrainingOptions;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -113,6 +114,7 @@ record SweepPlan(TrainArguments common, List<Contender> contenders, int seeds) {
     String describe(String data) {
         Map<String, String> options = common.values();
         return String.format(
+                Locale.ROOT,
                 "GPT-2 with %s layers and width %s, %s steps of %s x %s sequences of %s tokens,"
                         + " %d seeds; %s",
                 options.get("--layers"),

@@ -13,6 +13,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -48,7 +49,7 @@ final class Checkpoints {
      * @throws UncheckedIOException if it cannot be written; earlier checkpoints are untouched
      */
     void write(int step, Gpt2Config model, int keep, Writer writer) {
-        Path target = directory.resolve(String.format("%s%06d", PREFIX, step));
+        Path target = directory.resolve(String.format(Locale.ROOT, "%s%06d", PREFIX, step));
         Path partial = directory.resolve(target.getFileName() + TEMPORARY);
         try {
             Files.createDirectories(directory);

@@ -100,8 +100,10 @@ final class Progress implements AutoCloseable {
     private static String clock(long seconds) {
         Duration duration = Duration.ofSeconds(seconds);
         return duration.toHours() > 0
-                ? String.format("%d:%02d h", duration.toHours(), duration.toMinutesPart())
-                : String.format("%d:%02d min", duration.toMinutes(), duration.toSecondsPart());
+                ? String.format(
+                        Locale.ROOT, "%d:%02d h", duration.toHours(), duration.toMinutesPart())
+                : String.format(
+                        Locale.ROOT, "%d:%02d min", duration.toMinutes(), duration.toSecondsPart());
     }
 
     @Override

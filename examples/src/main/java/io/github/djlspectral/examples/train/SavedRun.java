@@ -14,6 +14,7 @@ import io.github.djlspectral.examples.generate.TextGenerator;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Precision;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Map;
 
 /** A trained model, read from the newest whole checkpoint of a run. */
@@ -125,8 +126,12 @@ public final class SavedRun implements AutoCloseable {
      */
     public String description() {
         return String.format(
+                Locale.ROOT,
                 "%d layers, width %d, step %d, trained on %s",
-                config.model().layers(), config.model().width(), step, config.data());
+                config.model().layers(),
+                config.model().width(),
+                step,
+                config.data());
     }
 
     /**

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -116,8 +117,11 @@ public final class PublishCommand implements Runnable {
 
     private static String description(Gpt2Config config, Map<String, String> card) {
         return String.format(
+                Locale.ROOT,
                 "GPT-2 with %d layers of width %d, trained on %s",
-                config.layers(), config.width(), card.get("data"));
+                config.layers(),
+                config.width(),
+                card.get("data"));
     }
 
     private static byte[] read(Path file) {
@@ -132,8 +136,14 @@ public final class PublishCommand implements Runnable {
         String verb = dryRun ? "Would write" : "Wrote";
         for (Release.StoredFile file : release.files()) {
             System.out.printf(
-                    "%s %s (%,d bytes, SHA-1 %s)%n", verb, file.path(), file.size(), file.sha1());
+                    Locale.ROOT,
+                    "%s %s (%,d bytes, SHA-1 %s)%n",
+                    verb,
+                    file.path(),
+                    file.size(),
+                    file.sha1());
         }
-        System.out.printf("%s %s, with%n%s", verb, release.metadata(), release.entry());
+        System.out.printf(
+                Locale.ROOT, "%s %s, with%n%s", verb, release.metadata(), release.entry());
     }
 }

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Stream;
 
 /** What tests do with finished runs. */
@@ -40,7 +41,7 @@ final class Runs {
     }
 
     static Path checkpoint(Path run, int step) {
-        return run.resolve(String.format("checkpoints/step-%06d", step));
+        return run.resolve(String.format(Locale.ROOT, "checkpoints/step-%06d", step));
     }
 
     /** Returns the lines of {@code metrics.csv} without the columns that measure time. */

@@ -12,6 +12,7 @@ import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /** Measures in rounds, each all contestants one after the other, and keeps what it finds. */
 final class Session {
@@ -105,8 +106,13 @@ final class Session {
             results = results.with(contestant.key(), contestant.against(), found);
             ResultsFile.write(file(directory), results);
             messages.printf(
+                    Locale.ROOT,
                     "%s, round %d/%d: %s: %s%n",
-                    countdown.tick(), round, rounds, contestant.key(), found.describe());
+                    countdown.tick(),
+                    round,
+                    rounds,
+                    contestant.key(),
+                    found.describe());
         }
         new Report(results).write(directory);
     }
