@@ -121,7 +121,13 @@ class KernelLayerTest {
                     for (int j = 0; j < 3; j++) {
                         double fired = Math.max(0, z.getDouble(0, f, i, j));
                         String place =
-                                String.format(Locale.ROOT, "0, :, %d:%d, %d:%d", 2 * i, 2 * i + 2, 2 * j, 2 * j + 2);
+                                String.format(
+                                        Locale.ROOT,
+                                        "0, :, %d:%d, %d:%d",
+                                        2 * i,
+                                        2 * i + 2,
+                                        2 * j,
+                                        2 * j + 2);
                         NDArray reflected = expected.get(place).sub(kernel.get(f).mul(2 * fired));
                         expected.set(new NDIndex(place), reflected);
                     }

@@ -9,6 +9,14 @@ final class Devices {
 
     private Devices() {}
 
+    /** Requires a name that some machine may have a device for. */
+    static void requireName(String name) {
+        if (!name.matches("cpu|gpu\\d{0,3}")) {
+            throw new BadInputException(
+                    "--device is " + name + ", but must be cpu, gpu, or gpu and a number");
+        }
+    }
+
     /**
      * Returns a device.
      *
@@ -16,10 +24,7 @@ final class Devices {
      * @throws BadInputException if there is no such device
      */
     static Device of(String name) {
-        if (!name.matches("cpu|gpu\\d{0,3}")) {
-            throw new BadInputException(
-                    "--device is " + name + ", but must be cpu, gpu, or gpu and a number");
-        }
+        requireName(name);
         if (name.equals("cpu")) {
             return Device.cpu();
         }

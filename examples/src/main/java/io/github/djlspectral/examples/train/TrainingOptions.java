@@ -341,7 +341,7 @@ public final class TrainingOptions {
         atLeastZero("--weight-decay", weightDecay);
         atLeastZero("--clip", clip);
         require(clip == 0 || (float) clip > 0, "--clip", clip, "0, or a float above 1e-45");
-        Devices.of(device);
+        Devices.requireName(device);
     }
 
     private static void atLeast(int least, String option, int value) {

@@ -75,6 +75,7 @@ public final class TrainingSession {
      */
     public static void train(List<String> arguments, CorpusLoader loader, PrintStream out) {
         TrainingOptions options = TrainingOptions.of(arguments);
+        Devices.of(options.device); // before anything is loaded for it
         RunDirectory directory = new RunDirectory(options.directory());
         RunConfig saved = null;
         Checkpoint checkpoint = null;

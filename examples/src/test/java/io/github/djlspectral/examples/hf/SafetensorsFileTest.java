@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Locale;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -64,7 +65,7 @@ class SafetensorsFileTest {
         String json =
                 "{'gap':{'dtype':'U8','shape':[%d],'data_offsets':[0,%d]},"
                         + "'far':{'dtype':'F32','shape':[2],'data_offsets':[%d,%d]}}";
-        ByteBuffer header = header(String.format(json, far, far, far, far + 8));
+        ByteBuffer header = header(String.format(Locale.ROOT, json, far, far, far, far + 8));
         try (FileChannel channel =
                 FileChannel.open(
                         path,
