@@ -121,7 +121,7 @@ class OtherModelsTest {
         publish(flow(false, 1), Map.of("heads", 3));
         assertThatThrownBy(() -> criteria().loadModel())
                 .isInstanceOf(MalformedModelException.class)
-                .hasMessageContaining("step.0.weight is (6, 3), not (9, 3)");
+                .hasMessageContaining("a block of {heads=2}, this one is of {heads=3}");
     }
 
     private Block flow(boolean shared, double temperature) {
