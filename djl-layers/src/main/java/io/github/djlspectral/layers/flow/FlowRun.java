@@ -17,7 +17,7 @@ final class FlowRun {
 
     private static final int STEPS_PER_CALL = 64;
     // of increments or targets that are made at a time, unless one step takes more
-    private static final int NUMBERS_PER_CALL = 1 << 24;
+    private static final int NUMBERS_PER_CALL = 1 << 22;
 
     private final FlowSimulator simulator;
 

@@ -329,6 +329,11 @@ class AttentionFlowTest {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> forward(flow, manager.zeros(new Shape(1, 3, 4)), false))
                     .withMessageContaining("length 1");
+            NDArray longer = tokens(manager, DataType.FLOAT32, 2, 3, 4);
+            longer.set(new NDIndex("1, 2"), longer.get(1, 2).mul(1.01f));
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> forward(flow, longer, false))
+                    .withMessageContaining("length 1, one is off by 0.0");
             NDArray nan = tokens(manager, DataType.FLOAT32, 1, 3, 4);
             nan.setScalar(new NDIndex(0, 0, 0), Float.NaN);
             assertThatIllegalArgumentException()

@@ -235,9 +235,9 @@ class FlowSimulatorTest {
     void manyPathsAreSimulatedInSmallerParts() {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             FlowSimulator simulator =
-                    simulator(manager, 1, 2, 4096)
-                            .setSteps(30)
-                            .optRecordEvery(30)
+                    simulator(manager, 1, 2, 512)
+                            .setSteps(40)
+                            .optRecordEvery(40)
                             .optNoiseVariance(0.1)
                             .build();
             List<FlowRecord> many = simulator.runPaths(64);
