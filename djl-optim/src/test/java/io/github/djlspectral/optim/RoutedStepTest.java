@@ -403,11 +403,17 @@ class RoutedStepTest {
         Block block = network();
         Parameter parameter = BlockParameters.byName(block).get("05Linear_weight");
         NDArray weight = parameter.getArray();
-        try (Muon muon = muon(ParameterRouting.of(block)).build()) {
-            assertThatThrownBy(() -> muon.update(parameter.getId(), weight, weight.mul(Double.NaN)))
-                    .hasMessageContaining("05Linear_weight")
-                    .message()
-                    .doesNotContain(parameter.getId());
+        try (Muon muon = muon(ParameterRouting.of(block)).build();
+                Kaon outer = Kaon.builder().optFallback(muon).build()) { // no routing of its own
+            for (SpectralOptimizer optimizer : List.of(muon, outer)) {
+                assertThatThrownBy(
+                                () ->
+                                        optimizer.update(
+                                                parameter.getId(), weight, weight.mul(Double.NaN)))
+                        .hasMessageContaining("05Linear_weight")
+                        .message()
+                        .doesNotContain(parameter.getId());
+            }
         }
     }
 

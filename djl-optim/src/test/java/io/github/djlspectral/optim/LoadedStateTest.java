@@ -1,0 +1,156 @@
+package io.github.djlspectral.optim;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import ai.djl.Device;
+import ai.djl.Model;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Parameter;
+import java.io.IOException;
+import java.lang.reflect.Proxy;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** States that were read and not yet used, and steps that begin after one that failed. */
+class LoadedStateTest {
+
+    @TempDir private Path directory;
+
+    private static DecoupledAdamW adamw() {
+        return DecoupledAdamW.builder().build();
+    }
+
+    private Path saved(TinyTraining tiny, DecoupledAdamW optimizer, String name)
+            throws IOException {
+        Path file = directory.resolve(name);
+        OptimizerState.save(optimizer, tiny.block(), file);
+        return file;
+    }
+
+    @Test
+    void anUnusedStateIsReplacedByALaterFileAndDroppedByRetain() throws IOException {
+        try (DecoupledAdamW part = adamw();
+                TinyTraining frozen = new TinyTraining(part);
+                DecoupledAdamW optimizer = adamw();
+                TinyTraining tiny = new TinyTraining(optimizer)) {
+            tiny.train(1, 2);
+            Path all = saved(tiny, optimizer, "all");
+            BlockParameters.byName(frozen.block()).get("01Linear_weight").freeze(true);
+            frozen.train(1, 1);
+            Path some = saved(frozen, part, "some");
+            OptimizerState.load(optimizer, tiny.block(), all);
+            OptimizerState.load(optimizer, tiny.block(), some);
+            Parameter absent = BlockParameters.byName(tiny.block()).get("01Linear_weight");
+            assertThat(optimizer.firstState(absent.getId())).isNull();
+            tiny.train(3, 3);
+            assertThat(optimizer.firstState(absent.getId()).step()).isEqualTo(1);
+
+            OptimizerState.load(optimizer, tiny.block(), all);
+            assertThatThrownBy(() -> saved(frozen, optimizer, "other"))
+                    .hasMessageContaining("8 parameters that this block does not have");
+            OptimizerState.retain(optimizer, frozen.block());
+            assertThat(optimizer.firstState(absent.getId())).isNull();
+            saved(frozen, optimizer, "other");
+        }
+    }
+
+    @Test
+    void retainDropsTheStatesOfTheFallbackToo() {
+        try (Muon muon = Muon.builder().build();
+                TinyTraining tiny = new TinyTraining(muon);
+                TinyTraining other = new TinyTraining(adamw())) {
+            tiny.train(1, 1);
+            OptimizerState.retain(muon, other.block());
+            for (Parameter parameter : BlockParameters.byName(tiny.block()).values()) {
+                assertThat(muon.parts())
+                        .allMatch(part -> part.firstState(parameter.getId()) == null);
+            }
+        }
+    }
+
+    /** The engine of this machine has no second device: what tries to go there fails. */
+    @Test
+    void anUnusedStateGoesToTheDeviceThatAsksFirstAndToNoOther() throws IOException {
+        try (DecoupledAdamW optimizer = adamw();
+                TinyTraining tiny = new TinyTraining(optimizer)) {
+            tiny.train(1, 3);
+            OptimizerState.load(optimizer, tiny.block(), saved(tiny, optimizer, "state"));
+            Parameter first = BlockParameters.byName(tiny.block()).get("01Linear_weight");
+            assertThat(optimizer.state(first.getId(), first.getArray()).step()).isEqualTo(3);
+            assertThatThrownBy(() -> optimizer.state(first.getId(), elsewhere(first.getArray())))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("resumed on one device only");
+            Parameter second = BlockParameters.byName(tiny.block()).get("04Linear_weight");
+            assertThatThrownBy(() -> optimizer.state(second.getId(), elsewhere(second.getArray())))
+                    .isNotInstanceOf(IllegalStateException.class);
+        }
+    }
+
+    private static NDArray elsewhere(NDArray array) {
+        return (NDArray)
+                Proxy.newProxyInstance(
+                        NDArray.class.getClassLoader(),
+                        new Class<?>[] {NDArray.class},
+                        (proxy, method, arguments) ->
+                                method.getName().equals("getDevice")
+                                        ? Device.gpu(1)
+                                        : method.invoke(array, arguments));
+    }
+
+    @Test
+    void aStateFitsOneShapeAndOneType() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            ParameterState state = new ParameterState(1, manager.zeros(new Shape(2, 3)));
+            assertThat(state.fits(manager.ones(new Shape(2, 3)))).isTrue();
+            assertThat(state.fits(manager.ones(new Shape(3, 2)))).isFalse();
+            assertThat(state.fits(manager.ones(new Shape(2, 3), DataType.FLOAT64))).isFalse();
+        }
+    }
+
+    /** What was found finite before a failure is looked at again after it. */
+    @Test
+    void aStepThatFailsOnTheWayEndsItsRound() {
+        try (Model model = Model.newInstance("routed", "PyTorch")) {
+            model.setBlock(TinyTraining.perceptron(8));
+            String[] failing = new String[1];
+            try (Muon muon =
+                            Muon.builder()
+                                    .optRouting(ParameterRouting.of(model.getBlock()))
+                                    .optLearningRateTracker(
+                                            (id, step) -> id.equals(failing[0]) ? -1 : 0.1f)
+                                    .build();
+                    TinyTraining tiny = new TinyTraining(model, muon)) {
+                List<Parameter> matrices =
+                        List.of("01Linear_weight", "04Linear_weight", "06Linear_weight").stream()
+                                .map(BlockParameters.byName(tiny.block())::get)
+                                .toList();
+                failing[0] = matrices.get(1).getId();
+                tiny.backward(1);
+                update(muon, matrices.get(0));
+                assertThatThrownBy(() -> update(muon, matrices.get(1)))
+                        .hasMessageContaining("learning rate");
+                try (NDArray gradient = matrices.get(2).getArray().getGradient()) {
+                    gradient.setScalar(new NDIndex(0, 0), Float.NaN);
+                }
+                Parameter bias = BlockParameters.byName(tiny.block()).get("06Linear_bias");
+                float[] before = bias.getArray().toFloatArray();
+                assertThatThrownBy(() -> update(muon, bias))
+                        .hasMessageContaining("06Linear_weight contains NaN or infinity");
+                assertThat(bias.getArray().toFloatArray()).containsExactly(before);
+            }
+        }
+    }
+
+    private static void update(Muon muon, Parameter parameter) {
+        try (NDArray gradient = parameter.getArray().getGradient()) {
+            muon.update(parameter.getId(), parameter.getArray(), gradient);
+        }
+    }
+}
