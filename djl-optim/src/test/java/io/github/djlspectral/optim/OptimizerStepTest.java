@@ -263,6 +263,18 @@ class OptimizerStepTest {
         }
     }
 
+    @Test
+    void theFirstOfSeveralByNameIsNamed() {
+        Optimizer optimizer = Muon.builder().build();
+        try (TinyTraining tiny = new TinyTraining(optimizer)) {
+            tiny.backward(1);
+            poison(tiny, "06Linear_weight", Float.NaN);
+            poison(tiny, "04Linear_weight", Float.POSITIVE_INFINITY);
+            assertThatNothingMoves(
+                    tiny, () -> OptimizerStep.apply(tiny.trainer, optimizer), "04Linear_weight");
+        }
+    }
+
     private static void updateAlone(Optimizer optimizer, Parameter parameter) {
         NDArray weight = parameter.getArray();
         try (NDArray gradient = weight.getGradient()) {
