@@ -157,9 +157,9 @@ public final class OptimizerState {
     }
 
     /**
-     * Reads the state of an optimizer from a file. It replaces all state of the block's parameters;
-     * those that had not been updated when it was saved start afresh. Everything is checked before
-     * anything is changed.
+     * Reads the state of an optimizer from a file. It replaces all state that the optimizer has of
+     * the block's parameters; those that had not been updated when it was saved start afresh.
+     * Everything is checked before anything is changed.
      *
      * @param optimizer an optimizer of the same kind as the saved one, with the same fallback and
      *     the same routing: what decides which of the two updates a parameter
@@ -188,7 +188,10 @@ public final class OptimizerState {
                 states.add(read(file, part, List.copyOf(parameters.values()), scratch));
             }
             for (int i = 0; i < parts.size(); i++) {
-                parts.get(i).states.replace(parameters, states.get(i));
+                StatefulOptimizer part = parts.get(i);
+                List<Parameter> own = new ArrayList<>(parameters.values());
+                own.removeIf(parameter -> owner(parts, parameter) != part);
+                part.states.replace(own, states.get(i));
             }
         } catch (IOException e) {
             throw new IOException(

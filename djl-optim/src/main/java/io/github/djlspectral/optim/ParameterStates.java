@@ -7,6 +7,7 @@ import ai.djl.nn.Parameter;
 import io.github.djlspectral.optim.StatefulOptimizer.Update;
 import java.util.Comparator;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -109,9 +110,8 @@ final class ParameterStates {
     }
 
     /** Frees the states of parameters and takes others for them, by id. */
-    synchronized void replace(
-            Map<String, Parameter> parameters, Map<String, ParameterState> replacement) {
-        for (Parameter parameter : parameters.values()) {
+    synchronized void replace(List<Parameter> parameters, Map<String, ParameterState> replacement) {
+        for (Parameter parameter : parameters) {
             free(parameter.getId());
             ParameterState state = replacement.get(parameter.getId());
             if (state != null) {

@@ -498,6 +498,8 @@ class OptimizerStateTest {
             OptimizerState.save(muon, tiny.block(), file());
             OptimizerState.load(other, tiny.block(), file());
             assertThat(other.states.ids()).hasSize(3);
+            OptimizerState.load(muon, tiny.block(), file()); // nor does it drop the others
+            assertThat(shared.states.ids()).hasSize(8);
             assertThat(((StatefulOptimizer) other.getFallback()).states.ids()).hasSize(5);
         }
     }
