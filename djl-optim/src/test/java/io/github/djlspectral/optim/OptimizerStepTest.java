@@ -224,6 +224,9 @@ class OptimizerStepTest {
                     TinyTraining tiny = new TinyTraining(model, muon)) {
                 Map<String, Parameter> parameters = BlockParameters.byName(tiny.block());
                 tiny.train(1, 2);
+                int arrays = model.getNDManager().getManagedArrays().size();
+                tiny.train(3, 12);
+                assertThat(model.getNDManager().getManagedArrays()).hasSize(arrays);
                 for (String name :
                         List.of("01Linear_weight", "04Linear_weight", "06Linear_weight")) {
                     for (int k = 0; k < 2; k++) { // and again: nothing of the first is believed
