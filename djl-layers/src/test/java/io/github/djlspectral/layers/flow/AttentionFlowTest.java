@@ -273,6 +273,7 @@ class AttentionFlowTest {
                                         .setHeads(heads)
                                         .setSteps(steps)
                                         .setStepSize(2.0 / steps)
+                                        .optTemperature(heads == 1 ? 1 : 0.5)
                                         .optSharedWeights(true),
                                 manager,
                                 DataType.FLOAT64,

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Activation;
@@ -321,6 +322,11 @@ class JacobianSpectrumTest extends ManagedTest {
 
     @Test
     void badValuesAreNamed() {
+        NDArray nan = normal(3);
+        nan.setScalar(new NDIndex(1), Double.NaN);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> JacobianSpectrum.jacobian(linear(manager.eye(3)), manager, nan))
+                .withMessageContaining("input must be finite");
         Block identity = Blocks.identityBlock();
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> JacobianSpectrum.jacobian(identity, manager, manager.create(1f)))
