@@ -292,6 +292,19 @@ class AttentionFlowTest {
         }
     }
 
+    /** Tokens that rest: all of the change is that of the weights. */
+    @Test
+    void changedWeightsDoWork() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDArray x = tokens(manager, DataType.FLOAT64, 1, 5, 3).get(0);
+            NDArray first = manager.eye(3).toType(DataType.FLOAT64, false).expandDims(0);
+            FlowPath path = FlowPath.of(List.of(x, x, x), List.of(first, first.mul(-2)), 0.1);
+            double change = path.energy()[1] - path.energy()[0];
+            assertThat(Math.abs(change)).isGreaterThan(0.01);
+            assertThat(path.weightWork()).containsExactly(0, change, change);
+        }
+    }
+
     @Test
     void countsClusters() {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
