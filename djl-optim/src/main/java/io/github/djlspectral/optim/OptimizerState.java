@@ -120,22 +120,20 @@ public final class OptimizerState {
             List<StatefulOptimizer> optimizers,
             Map<String, Parameter> parameters,
             List<NDArray> arrays) {
-        List<Map.Entry<String, Parameter>> ordered = List.copyOf(parameters.entrySet());
+        List<String> names = List.copyOf(parameters.keySet());
         List<Part> parts = new ArrayList<>();
         for (StatefulOptimizer optimizer : optimizers) {
-            List<String> arrayNames = List.of(optimizer.stateNames());
             List<Entry> entries = new ArrayList<>();
-            for (int i = 0; i < ordered.size(); i++) {
-                Parameter parameter = ordered.get(i).getValue();
+            for (String name : names) {
+                Parameter parameter = parameters.get(name);
                 ParameterState state = optimizer.firstState(parameter.getId());
                 if (state != null && optimizer == owner(optimizers, parameter)) {
-                    state.requireFit(ordered.get(i).getKey(), parameter.getArray());
-                    entries.add(new Entry(i, state.step()));
-                    for (int k = 0; k < arrayNames.size(); k++) {
-                        arrays.add(state.array(k));
-                    }
+                    state.requireFit(name, parameter.getArray());
+                    entries.add(new Entry(names.indexOf(name), state.step()));
+                    arrays.addAll(state.arrays());
                 }
             }
+            List<String> arrayNames = List.of(optimizer.stateNames());
             parts.add(new Part(optimizer.getClass().getSimpleName(), arrayNames, entries));
         }
         return new StateHeader(weights(parameters), parts);
@@ -181,9 +179,7 @@ public final class OptimizerState {
             requireSameModel(path, header.weights(), weights(parameters));
             requireSameOptimizer(path, header.parts(), parts);
             List<Map<String, ParameterState>> states = new ArrayList<>();
-            for (int i = 0; i < parts.size(); i++) {
-                requireSameOwners(path, header, i, parts, List.copyOf(parameters.values()));
-            }
+            requireSameOwners(path, header, parts, List.copyOf(parameters.values()));
             for (Part part : header.parts()) {
                 states.add(read(file, part, List.copyOf(parameters.values()), scratch));
             }
@@ -260,20 +256,21 @@ public final class OptimizerState {
     private static void requireSameOwners(
             Path path,
             StateHeader header,
-            int index,
             List<StatefulOptimizer> parts,
             List<Parameter> parameters) {
-        for (Entry entry : header.parts().get(index).entries()) {
-            Optimizer owner = owner(parts, parameters.get(entry.weight()));
-            if (owner != parts.get(index)) {
-                throw new IllegalStateException(
-                        ("%s is the state under another routing: %s was updated by %s, but is now by"
-                                        + " %s; nothing has changed")
-                                .formatted(
-                                        path,
-                                        header.weights().get(entry.weight()).name(),
-                                        header.parts().get(index).optimizer(),
-                                        owner.getClass().getSimpleName()));
+        for (int i = 0; i < parts.size(); i++) {
+            for (Entry entry : header.parts().get(i).entries()) {
+                Optimizer owner = owner(parts, parameters.get(entry.weight()));
+                if (owner != parts.get(i)) {
+                    throw new IllegalStateException(
+                            ("%s is the state under another routing: %s was updated by %s, but is"
+                                            + " now by %s; nothing has changed")
+                                    .formatted(
+                                            path,
+                                            header.weights().get(entry.weight()).name(),
+                                            header.parts().get(i).optimizer(),
+                                            owner.getClass().getSimpleName()));
+                }
             }
         }
     }

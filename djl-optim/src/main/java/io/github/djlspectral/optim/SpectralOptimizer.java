@@ -277,7 +277,8 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
         }
 
         /**
-         * Sets which parameters are hidden matrices. Default: by shape.
+         * Sets which parameters are hidden matrices. Default: by shape. With a routing, a trainer's
+         * step is made whole or not at all, see {@link #update}.
          *
          * @param routing the routing, made from the block that is trained
          * @return this builder

@@ -43,9 +43,9 @@ final class StateFile implements AutoCloseable {
         this.channel = channel;
     }
 
-    /** Writes or reads what belongs between the prefix and the checksum. */
-    interface Body {
-        void accept(StateFile file) throws IOException;
+    /** What may fail to write or read. */
+    interface Action<T> {
+        void accept(T target) throws IOException;
     }
 
     /**
@@ -53,7 +53,8 @@ final class StateFile implements AutoCloseable {
      *
      * @param arrayBytes the number of bytes that the body will write
      */
-    static void write(Path path, byte[] header, long arrayBytes, Body arrays) throws IOException {
+    static void write(Path path, byte[] header, long arrayBytes, Action<StateFile> arrays)
+            throws IOException {
         Path partial = path.resolveSibling(path.getFileName() + ".partial");
         FileChannel channel = FileChannel.open(partial, CREATE, TRUNCATE_EXISTING, WRITE);
         try {
@@ -105,11 +106,7 @@ final class StateFile implements AutoCloseable {
         forEachPiece(array, piece -> readFully(piece.toByteBuffer(true)));
     }
 
-    private interface Piece {
-        void accept(NDArray piece) throws IOException;
-    }
-
-    private static void forEachPiece(NDArray array, Piece action) throws IOException {
+    private static void forEachPiece(NDArray array, Action<NDArray> action) throws IOException {
         long size = array.size();
         try (NDArray flat = array.reshape(size)) {
             for (long from = 0; from < size; from += PIECE_ELEMENTS) {

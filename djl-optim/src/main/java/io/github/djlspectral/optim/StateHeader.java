@@ -97,10 +97,8 @@ record StateHeader(List<Weight> weights, List<Part> parts) {
         for (Part part : parts) {
             for (Entry entry : part.entries()) {
                 Weight weight = weights.get(entry.weight());
-                sum +=
-                        part.arrayNames().size()
-                                * weight.shape().size()
-                                * weight.type().getNumOfBytes();
+                long elements = part.arrayNames().size() * weight.shape().size();
+                sum += elements * weight.type().getNumOfBytes();
             }
         }
         return sum;
