@@ -89,8 +89,12 @@ public final class DecoupledAdamW extends StatefulOptimizer {
         private float epsilon = 1e-8f;
 
         private Builder() {
-            super(0.001f);
             optWeightDecays(0.01f);
+        }
+
+        @Override
+        float defaultRate() {
+            return 0.001f;
         }
 
         @Override
@@ -103,8 +107,10 @@ public final class DecoupledAdamW extends StatefulOptimizer {
          *
          * @param beta1 a number in [0, 1)
          * @return this builder
+         * @throws IllegalArgumentException if it is out of range
          */
         public Builder optBeta1(float beta1) {
+            require(beta1 >= 0 && beta1 < 1, "optBeta1 must be in [0, 1)", beta1);
             this.beta1 = beta1;
             return this;
         }
@@ -114,8 +120,10 @@ public final class DecoupledAdamW extends StatefulOptimizer {
          *
          * @param beta2 a number in [0, 1)
          * @return this builder
+         * @throws IllegalArgumentException if it is out of range
          */
         public Builder optBeta2(float beta2) {
+            require(beta2 >= 0 && beta2 < 1, "optBeta2 must be in [0, 1)", beta2);
             this.beta2 = beta2;
             return this;
         }
@@ -124,10 +132,13 @@ public final class DecoupledAdamW extends StatefulOptimizer {
          * Sets the number added to the root of the mean of the squared gradients. It bounds the
          * step where gradients vanish; 1e-8 is the published value.
          *
-         * @param epsilon a positive number
+         * @param epsilon a positive, finite number
          * @return this builder
+         * @throws IllegalArgumentException if it is out of range
          */
         public Builder optEpsilon(float epsilon) {
+            boolean legal = epsilon > 0 && epsilon < Float.POSITIVE_INFINITY;
+            require(legal, "optEpsilon must be positive and finite", epsilon);
             this.epsilon = epsilon;
             return this;
         }
@@ -136,22 +147,9 @@ public final class DecoupledAdamW extends StatefulOptimizer {
          * Builds the optimizer.
          *
          * @return a new optimizer without state
-         * @throws IllegalArgumentException if a value is outside its range
          */
         public DecoupledAdamW build() {
-            require(beta1 >= 0 && beta1 < 1, "beta1 must lie in [0, 1)", beta1);
-            require(beta2 >= 0 && beta2 < 1, "beta2 must lie in [0, 1)", beta2);
-            require(
-                    epsilon > 0 && Float.isFinite(epsilon),
-                    "epsilon must be positive and finite",
-                    epsilon);
             return new DecoupledAdamW(this);
-        }
-
-        private static void require(boolean legal, String rule, float value) {
-            if (!legal) {
-                throw new IllegalArgumentException("AdamW: " + rule + ", but is " + value);
-            }
         }
     }
 }

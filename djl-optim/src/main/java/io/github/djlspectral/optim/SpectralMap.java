@@ -121,9 +121,9 @@ public final class SpectralMap {
      * stays zero, and results are below 1. In the precision of the input; as fast as {@link
      * #newtonSchulz}.
      *
-     * @param iterations the number of iterations, at least 1
+     * @param iterations the number of iterations, in [1, {@value Kaon#MAX_ITERATIONS}]
      * @return the map
-     * @throws IllegalArgumentException if the number is less than 1
+     * @throws IllegalArgumentException if the number is out of range
      */
     public static SpectralMap chaotic(int iterations) {
         return polynomial("chaotic(" + iterations + ")", Kaon.steps(iterations));

@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.optimizer.Optimizer;
+import ai.djl.training.tracker.ParameterTracker;
 import ai.djl.training.tracker.Tracker;
 import java.util.ArrayList;
 import java.util.List;
@@ -52,8 +53,41 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
         updateScale = builder.updateScale;
         routing = builder.routing;
         ownsFallback = builder.fallback == null;
-        fallback = ownsFallback ? DecoupledAdamW.builder().build() : builder.fallback;
+        fallback = ownsFallback ? defaultFallback(builder) : builder.fallback;
         observer = builder.observer;
+    }
+
+    /** AdamW under the same options, so that whoever sets one need not know of two groups. */
+    private DecoupledAdamW defaultFallback(Builder<?> builder) {
+        DecoupledAdamW.Builder adamW =
+                DecoupledAdamW.builder()
+                        .optLearningRateTracker(builder.learningRate())
+                        .optWeightDecays(getWeightDecay())
+                        .setRescaleGrad(rescaleGrad)
+                        .optClipGrad(clipGrad)
+                        .optBeginNumUpdate(builder.beginNumUpdate);
+        adamW.rateRatio = updateScale.fallbackRatio();
+        return adamW.build();
+    }
+
+    /**
+     * Describes what goes where and at which rate: the table of the {@linkplain
+     * ParameterRouting#toTable routing}, if there is one, and a line for each of the two groups.
+     *
+     * @return the description, lines ending in a line feed
+     * @throws IllegalArgumentException if an exception of the routing matches no parameter
+     * @throws IllegalStateException if the routing's block is not initialized
+     */
+    public final String toTable() {
+        return "%sspectral: %s, update scale %s\nfallback: %s %s\n"
+                .formatted(
+                        routing == null ? "no routing: shapes decide\n" : routing.toTable(),
+                        getClass().getSimpleName(),
+                        updateScale,
+                        fallback.getClass().getSimpleName(),
+                        ownsFallback
+                                ? "at " + updateScale.fallbackRatio() + " times its learning rate"
+                                : "as given, at its own learning rate");
     }
 
     /**
@@ -152,11 +186,11 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
     }
 
     private static double requireMomentum(Update update, float momentum, int step) {
-        if (!(momentum >= 0 && momentum < 1)) {
+        if (!(momentum >= -ROUNDING && momentum < 1)) {
             throw new IllegalStateException(
                     "The momentum must be in [0, 1), was " + momentum + update.at(step));
         }
-        return momentum;
+        return Math.max(0, momentum);
     }
 
     @Override
@@ -209,8 +243,10 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
     }
 
     /**
-     * Builds a {@link SpectralOptimizer}. The learning rate is that of the hidden matrices, 0.02 by
-     * default; its unit depends on the {@linkplain #optUpdateScale scale}.
+     * Builds a {@link SpectralOptimizer}. Options that are set here, or left at their defaults,
+     * hold for hidden matrices and, unless a {@linkplain #optFallback fallback} is given, for all
+     * other parameters: learning rate, weight decay (0 by default), rescaling, clipping, first
+     * step.
      *
      * @param <T> the concrete builder
      */
@@ -224,8 +260,22 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
         private Optimizer fallback;
         private UpdateObserver observer;
 
-        Builder() {
-            super(0.02f); // the reference's, for the SPECTRAL scale
+        Builder() {}
+
+        @Override
+        float defaultRate() {
+            return (float) (UpdateScale.FALLBACK_RATE / updateScale.fallbackRatio());
+        }
+
+        /**
+         * Sets the learning rate of the hidden matrices, whose unit depends on the {@linkplain
+         * #optUpdateScale scale}. The default fallback follows the same tracker, at {@link
+         * UpdateScale#fallbackRatio} times its value at each step and parameter. Default: 0.02; for
+         * {@link UpdateScale#MATCH_RMS} 0.002, as for AdamW.
+         */
+        @Override
+        public T optLearningRateTracker(ParameterTracker learningRate) {
+            return super.optLearningRateTracker(learningRate);
         }
 
         /**
@@ -236,9 +286,7 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
          * @throws IllegalArgumentException if it is out of range
          */
         public T optMomentum(float momentum) {
-            if (!(momentum >= 0 && momentum < 1)) {
-                throw new IllegalArgumentException("momentum must be in [0, 1), was " + momentum);
-            }
+            require(momentum >= 0 && momentum < 1, "optMomentum must be in [0, 1)", momentum);
             return optMomentumTracker(Tracker.fixed(momentum));
         }
 
@@ -265,7 +313,8 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
         }
 
         /**
-         * Sets how the step scales with the shape of the weight. Default: {@link
+         * Sets how the step scales with the shape of the weight, and with it the unit of the
+         * learning rate, its default and its ratio to the default fallback's. Default: {@link
          * UpdateScale#SPECTRAL}.
          *
          * @param updateScale the scale
@@ -289,8 +338,10 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
         }
 
         /**
-         * Sets the optimizer of all other parameters. Default: {@link DecoupledAdamW} with its own
-         * defaults. {@link OptimizerState} can save it if it is a {@link StatefulOptimizer}.
+         * Sets the optimizer of all other parameters, which keeps its own options: none that is set
+         * here reaches it, the learning rate neither. Default: {@link DecoupledAdamW} with this
+         * builder's options, at {@link UpdateScale#fallbackRatio} times its learning rate. {@link
+         * OptimizerState} can save it if it is a {@link StatefulOptimizer}.
          *
          * @param fallback the optimizer; it must zero the gradients it has used, as DJL's Adam,
          *     AdamW and Sgd do; {@link #close} leaves it open, as others may share it

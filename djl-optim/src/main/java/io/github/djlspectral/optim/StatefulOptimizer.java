@@ -20,10 +20,17 @@ import java.util.Set;
  */
 public abstract class StatefulOptimizer extends Optimizer implements AutoCloseable {
 
+    /**
+     * What float32 leaves of a schedule that falls from at most 1 to 0: two units of its last
+     * place.
+     */
+    static final float ROUNDING = 0x1p-22f;
+
     /** What it remembers of the parameters that it updates itself. */
     final ParameterStates states;
 
     private final ParameterTracker learningRate;
+    private final double rateRatio;
     // Found finite at the first parameter of a step, and not used since.
     private final Set<String> unused = new HashSet<>();
 
@@ -35,7 +42,8 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
     protected StatefulOptimizer(Builder<?> builder) {
         super(builder);
         states = new ParameterStates(getClass().getSimpleName(), builder.beginNumUpdate);
-        learningRate = builder.learningRate;
+        learningRate = builder.learningRate();
+        rateRatio = builder.rateRatio;
     }
 
     /**
@@ -190,12 +198,12 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
 
     private double rateAt(Update update, int step) {
         float rate = learningRate.getNewValue(update.id(), step);
-        if (!(rate >= 0 && rate < Float.POSITIVE_INFINITY)) {
+        if (!(rate >= -ROUNDING && rate < Float.POSITIVE_INFINITY)) {
             throw new IllegalStateException(
-                    "The learning rate must be finite and not negative, was "
-                            + (rate + update.at(step)));
+                    "The learning rate must be finite and not negative, was %s%s; let the tracker end at 0 or above"
+                            .formatted(rate, update.at(step)));
         }
-        return rate;
+        return rateRatio * Math.max(0, rate);
     }
 
     private void requireMatching(Update update) {
@@ -252,15 +260,22 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
     @SuppressWarnings("rawtypes") // DJL's own bound is raw
     public abstract static class Builder<T extends Builder> extends OptimizerBuilder<T> {
 
-        private int beginNumUpdate;
+        int beginNumUpdate;
+        double rateRatio = 1; // of the rate that is used to the tracker's
         private ParameterTracker learningRate;
 
-        Builder(float learningRate) {
-            this.learningRate = Tracker.fixed(learningRate);
+        Builder() {}
+
+        abstract float defaultRate();
+
+        ParameterTracker learningRate() {
+            return learningRate == null ? Tracker.fixed(defaultRate()) : learningRate;
         }
 
         /**
-         * Sets the learning rate.
+         * Sets the learning rate. A value below 0 by rounding, as DJL's {@link
+         * ai.djl.training.tracker.LinearTracker} can end with, counts as 0; a step whose value is
+         * below -2.4e-7 or not finite is refused.
          *
          * @param learningRate the learning rate by step, counted from 1; not negative
          * @return this builder
@@ -280,17 +295,57 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
          */
         @Override
         public T optWeightDecays(float weightDecays) {
-            if (!(weightDecays >= 0 && weightDecays < Float.POSITIVE_INFINITY)) {
-                throw new IllegalArgumentException(
-                        "The weight decay must be finite and at least 0, was " + weightDecays);
-            }
+            boolean legal = weightDecays >= 0 && weightDecays < Float.POSITIVE_INFINITY;
+            require(legal, "optWeightDecays must be finite and at least 0", weightDecays);
             return super.optWeightDecays(weightDecays);
         }
 
+        /**
+         * Sets what gradients are multiplied by, before they are clipped. Default: 1.
+         *
+         * @param rescaleGrad a finite number other than 0; a negative one ascends
+         * @return this builder
+         * @throws IllegalArgumentException if it is out of range
+         */
+        @Override
+        public T setRescaleGrad(float rescaleGrad) {
+            boolean legal = Float.isFinite(rescaleGrad) && rescaleGrad != 0;
+            require(legal, "setRescaleGrad must be finite and not 0", rescaleGrad);
+            return super.setRescaleGrad(rescaleGrad);
+        }
+
+        /**
+         * Clamps every element of a gradient to [-clipGrad, clipGrad]. Default: not.
+         *
+         * @param clipGrad a positive number, or a negative one not to clamp
+         * @return this builder
+         * @throws IllegalArgumentException if it is 0, which would stop all training, or NaN
+         */
+        @Override
+        public T optClipGrad(float clipGrad) {
+            boolean legal = clipGrad > 0 || clipGrad < 0;
+            require(legal, "optClipGrad must be positive, or negative for none", clipGrad);
+            return super.optClipGrad(clipGrad);
+        }
+
+        /**
+         * Sets the number of steps that count as made before the first one. Default: 0.
+         *
+         * @param beginNumUpdate a number of 0 or more
+         * @return this builder
+         * @throws IllegalArgumentException if it is negative
+         */
         @Override
         public T optBeginNumUpdate(int beginNumUpdate) {
+            require(beginNumUpdate >= 0, "optBeginNumUpdate must be at least 0", beginNumUpdate);
             this.beginNumUpdate = beginNumUpdate;
             return super.optBeginNumUpdate(beginNumUpdate);
+        }
+
+        static void require(boolean legal, String rule, Number value) {
+            if (!legal) {
+                throw new IllegalArgumentException(rule + ", was " + value);
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ public enum UpdateScale {
     /**
      * {@code sqrt(max(1, rows / columns))}, the reference Muon's; learning rates are about 0.02.
      */
-    SPECTRAL {
+    SPECTRAL(UpdateScale.SPECTRAL_RATIO) {
         @Override
         double factor(double rows, double columns) {
             return Math.sqrt(Math.max(1, rows / columns));
@@ -23,7 +23,7 @@ public enum UpdateScale {
      * AdamW, so that AdamW's learning rates carry over. Liu et al., "Muon is scalable for LLM
      * training", arXiv:2502.16982, section 2.2.
      */
-    MATCH_RMS {
+    MATCH_RMS(1) {
         @Override
         double factor(double rows, double columns) {
             return 0.2 * Math.sqrt(Math.max(rows, columns));
@@ -31,14 +31,35 @@ public enum UpdateScale {
     },
 
     /** One. */
-    NONE {
+    NONE(UpdateScale.SPECTRAL_RATIO) {
         @Override
         double factor(double rows, double columns) {
             return 1;
         }
     };
 
+    /** The default learning rate of the default fallback. */
+    static final double FALLBACK_RATE = 0.002;
+
+    private static final double SPECTRAL_RATIO = 0.1;
+
+    private final double fallbackRatio;
+
+    UpdateScale(double fallbackRatio) {
+        this.fallbackRatio = fallbackRatio;
+    }
+
     abstract double factor(double rows, double columns);
+
+    /**
+     * Returns the learning rate of the default fallback, AdamW, divided by that of the hidden
+     * matrices: 0.1, for {@link #MATCH_RMS} 1.
+     *
+     * @return the ratio, positive
+     */
+    public double fallbackRatio() {
+        return fallbackRatio;
+    }
 
     /**
      * Returns the factor for a weight.

@@ -22,6 +22,7 @@ import ai.djl.training.EasyTrain;
 import ai.djl.training.Trainer;
 import ai.djl.training.dataset.ArrayDataset;
 import ai.djl.training.loss.Loss;
+import ai.djl.training.tracker.Tracker;
 import ai.djl.translate.TranslateException;
 import java.io.IOException;
 import java.util.List;
@@ -33,7 +34,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Every optimizer in DJL's own loop, with DJL's own blocks, at the defaults. */
+/** Every optimizer in DJL's own loop, with DJL's own blocks, at the defaults; AdamW at 0.01. */
 class EasyTrainTest {
 
     private static final int SAMPLES = 64;
@@ -46,19 +47,24 @@ class EasyTrainTest {
                         Named.of("perceptron", EasyTrainTest::perceptron),
                         Named.of("lstm", EasyTrainTest::lstm),
                         Named.of("transformer", EasyTrainTest::transformer));
-        List<Named<Function<ParameterRouting, SpectralOptimizer>>> optimizers =
+        List<Named<Function<ParameterRouting, StatefulOptimizer>>> optimizers =
                 List.of(
                         Named.of("muon", routing -> Muon.builder().optRouting(routing).build()),
                         Named.of("freon", routing -> Freon.builder().optRouting(routing).build()),
                         Named.of("kaon", routing -> Kaon.builder().optRouting(routing).build()),
                         Named.of(
                                 "truncated sgd",
-                                routing -> TruncatedSgd.builder().optRouting(routing).build()));
+                                routing -> TruncatedSgd.builder().optRouting(routing).build()),
+                        Named.of("adamw", routing -> adamw()));
         return models.stream()
                 .flatMap(
                         model ->
                                 optimizers.stream()
                                         .map(optimizer -> Arguments.of(model, optimizer)));
+    }
+
+    private static DecoupledAdamW adamw() {
+        return DecoupledAdamW.builder().optLearningRateTracker(Tracker.fixed(0.01f)).build();
     }
 
     private static Block perceptron() {
@@ -92,7 +98,7 @@ class EasyTrainTest {
     @ParameterizedTest
     @MethodSource("runs")
     void theLossFalls(
-            Supplier<Block> blocks, Function<ParameterRouting, SpectralOptimizer> optimizers)
+            Supplier<Block> blocks, Function<ParameterRouting, StatefulOptimizer> optimizers)
             throws IOException, TranslateException {
         Engine.getEngine("PyTorch").setRandomSeed(2);
         try (Model model = Model.newInstance("easy", "PyTorch")) {
@@ -109,7 +115,7 @@ class EasyTrainTest {
                             .optLabels(classes)
                             .setSampling(16, true)
                             .build();
-            try (SpectralOptimizer optimizer = optimizers.apply(ParameterRouting.of(block));
+            try (StatefulOptimizer optimizer = optimizers.apply(ParameterRouting.of(block));
                     Trainer trainer =
                             model.newTrainer(
                                     new DefaultTrainingConfig(Loss.softmaxCrossEntropyLoss())
