@@ -255,7 +255,7 @@ class DecoupledAdamWTest {
         assertThatThrownBy(() -> adamw().optBeta2(-0.1f).build()).hasMessageContaining("-0.1");
         for (float bad : new float[] {0, Float.POSITIVE_INFINITY, Float.NaN}) {
             assertThatThrownBy(() -> adamw().optEpsilon(bad).build())
-                    .hasMessageContaining("epsilon");
+                    .hasMessageContaining("optEpsilon");
         }
         for (float bad : new float[] {-0.1f, Float.POSITIVE_INFINITY}) {
             assertThatThrownBy(() -> adamw().optWeightDecays(bad))

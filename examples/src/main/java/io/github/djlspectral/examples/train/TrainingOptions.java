@@ -334,7 +334,8 @@ public final class TrainingOptions {
                 "--floor",
                 floor,
                 "in [0, 1], relative to the root mean square singular value");
-        atLeast(1, "--iterations", iterations);
+        boolean possible = iterations >= 1 && iterations <= 32;
+        require(possible, "--iterations", iterations, "a whole number in [1, 32]");
         share("--fraction", fraction);
         share("--beta1", beta1);
         share("--beta2", beta2);
