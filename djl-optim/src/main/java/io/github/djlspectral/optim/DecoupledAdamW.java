@@ -2,6 +2,7 @@ package io.github.djlspectral.optim;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.training.tracker.Tracker;
 import io.github.djlspectral.torch.TorchScript;
 
 /**
@@ -44,6 +45,10 @@ public final class DecoupledAdamW extends StatefulOptimizer {
         beta1 = builder.beta1;
         beta2 = builder.beta2;
         epsilon = builder.epsilon;
+        require(beta1 >= 0 && beta1 < 1, "optBeta1 must be in [0, 1)", beta1);
+        require(beta2 >= 0 && beta2 < 1, "optBeta2 must be in [0, 1)", beta2);
+        boolean legal = epsilon > 0 && epsilon < Float.POSITIVE_INFINITY;
+        require(legal, "optEpsilon must be positive and finite", epsilon);
     }
 
     /**
@@ -89,12 +94,8 @@ public final class DecoupledAdamW extends StatefulOptimizer {
         private float epsilon = 1e-8f;
 
         private Builder() {
+            optLearningRateTracker(Tracker.fixed(0.001f));
             optWeightDecays(0.01f);
-        }
-
-        @Override
-        float defaultRate() {
-            return 0.001f;
         }
 
         @Override
@@ -107,10 +108,8 @@ public final class DecoupledAdamW extends StatefulOptimizer {
          *
          * @param beta1 a number in [0, 1)
          * @return this builder
-         * @throws IllegalArgumentException if it is out of range
          */
         public Builder optBeta1(float beta1) {
-            require(beta1 >= 0 && beta1 < 1, "optBeta1 must be in [0, 1)", beta1);
             this.beta1 = beta1;
             return this;
         }
@@ -120,10 +119,8 @@ public final class DecoupledAdamW extends StatefulOptimizer {
          *
          * @param beta2 a number in [0, 1)
          * @return this builder
-         * @throws IllegalArgumentException if it is out of range
          */
         public Builder optBeta2(float beta2) {
-            require(beta2 >= 0 && beta2 < 1, "optBeta2 must be in [0, 1)", beta2);
             this.beta2 = beta2;
             return this;
         }
@@ -132,13 +129,10 @@ public final class DecoupledAdamW extends StatefulOptimizer {
          * Sets the number added to the root of the mean of the squared gradients. It bounds the
          * step where gradients vanish; 1e-8 is the published value.
          *
-         * @param epsilon a positive, finite number
+         * @param epsilon a positive number
          * @return this builder
-         * @throws IllegalArgumentException if it is out of range
          */
         public Builder optEpsilon(float epsilon) {
-            boolean legal = epsilon > 0 && epsilon < Float.POSITIVE_INFINITY;
-            require(legal, "optEpsilon must be positive and finite", epsilon);
             this.epsilon = epsilon;
             return this;
         }
@@ -147,6 +141,7 @@ public final class DecoupledAdamW extends StatefulOptimizer {
          * Builds the optimizer.
          *
          * @return a new optimizer without state
+         * @throws IllegalArgumentException if a value is outside its range
          */
         public DecoupledAdamW build() {
             return new DecoupledAdamW(this);

@@ -36,7 +36,7 @@ public final class Kaon extends SpectralOptimizer {
 
     /** Returns 4.1 s (1 - s^2)^2 as odd quintics, the last one divided by the bound. */
     static List<double[]> steps(int iterations) {
-        SpectralOptimizer.Builder.require(
+        require(
                 iterations >= 1 && iterations <= MAX_ITERATIONS,
                 "The number of iterations must be in [1, " + MAX_ITERATIONS + "]",
                 iterations);

@@ -245,8 +245,8 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
     /**
      * Builds a {@link SpectralOptimizer}. Options that are set here, or left at their defaults,
      * hold for hidden matrices and, unless a {@linkplain #optFallback fallback} is given, for all
-     * other parameters: learning rate, weight decay (0 by default), rescaling, clipping, first
-     * step.
+     * other parameters: learning rate (0.02 by default; 0.002 for {@link UpdateScale#MATCH_RMS}),
+     * weight decay (0 by default), rescaling, clipping, first step.
      *
      * @param <T> the concrete builder
      */
@@ -263,19 +263,8 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
         Builder() {}
 
         @Override
-        float defaultRate() {
-            return (float) (UpdateScale.FALLBACK_RATE / updateScale.fallbackRatio());
-        }
-
-        /**
-         * Sets the learning rate of the hidden matrices, whose unit depends on the {@linkplain
-         * #optUpdateScale scale}. The default fallback follows the same tracker, at {@link
-         * UpdateScale#fallbackRatio} times its value at each step and parameter. Default: 0.02; for
-         * {@link UpdateScale#MATCH_RMS} 0.002, as for AdamW.
-         */
-        @Override
-        public T optLearningRateTracker(ParameterTracker learningRate) {
-            return super.optLearningRateTracker(learningRate);
+        ParameterTracker learningRate() {
+            return learningRate == null ? Tracker.fixed(updateScale.defaultRate) : learningRate;
         }
 
         /**

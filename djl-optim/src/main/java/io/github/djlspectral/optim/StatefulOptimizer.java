@@ -6,7 +6,6 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.ParameterTracker;
-import ai.djl.training.tracker.Tracker;
 import io.github.djlspectral.optim.ParameterRouting.Route;
 import java.util.HashSet;
 import java.util.List;
@@ -20,10 +19,7 @@ import java.util.Set;
  */
 public abstract class StatefulOptimizer extends Optimizer implements AutoCloseable {
 
-    /**
-     * What float32 leaves of a schedule that falls from at most 1 to 0: two units of its last
-     * place.
-     */
+    /** Two units in the last place of 1: what rounding leaves of a schedule that falls to 0. */
     static final float ROUNDING = 0x1p-22f;
 
     /** What it remembers of the parameters that it updates itself. */
@@ -41,7 +37,16 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
      */
     protected StatefulOptimizer(Builder<?> builder) {
         super(builder);
-        states = new ParameterStates(getClass().getSimpleName(), builder.beginNumUpdate);
+        float decay = getWeightDecay();
+        boolean legal = decay >= 0 && decay < Float.POSITIVE_INFINITY;
+        require(legal, "optWeightDecays must be finite and at least 0", decay);
+        legal = Float.isFinite(rescaleGrad) && rescaleGrad != 0;
+        require(legal, "setRescaleGrad must be finite and not 0", rescaleGrad);
+        legal = clipGrad > 0 || clipGrad < 0; // 0 would stop all training
+        require(legal, "optClipGrad must be positive, or negative for none", clipGrad);
+        int done = builder.beginNumUpdate;
+        require(done >= 0, "optBeginNumUpdate must be at least 0", done);
+        states = new ParameterStates(getClass().getSimpleName(), done);
         learningRate = builder.learningRate();
         rateRatio = builder.rateRatio;
     }
@@ -200,8 +205,9 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
         float rate = learningRate.getNewValue(update.id(), step);
         if (!(rate >= -ROUNDING && rate < Float.POSITIVE_INFINITY)) {
             throw new IllegalStateException(
-                    "The learning rate must be finite and not negative, was %s%s; let the tracker end at 0 or above"
-                            .formatted(rate, update.at(step)));
+                    "The learning rate must be finite and not negative, was "
+                            + (rate + update.at(step))
+                            + "; let the tracker end at 0 or above");
         }
         return rateRatio * Math.max(0, rate);
     }
@@ -252,8 +258,25 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
         states.close();
     }
 
+    /** Refuses an option of a builder. */
+    static void require(boolean legal, String rule, Number value) {
+        if (!legal) {
+            throw new IllegalArgumentException(rule + ", was " + value);
+        }
+    }
+
     /**
-     * Builds a {@link StatefulOptimizer}.
+     * Builds a {@link StatefulOptimizer}. {@code build()} throws {@link IllegalArgumentException}
+     * if a value is out of range:
+     *
+     * <ul>
+     *   <li>{@code setRescaleGrad}: what gradients are multiplied by, finite and not 0; default 1;
+     *   <li>{@code optClipGrad}: the positive number to which each of their elements is then
+     *       clamped, on both sides; negative, the default: none;
+     *   <li>{@code optWeightDecays}: decoupled, each step multiplies a decaying weight by 1 -
+     *       (learning rate) (weight decay); finite and at least 0;
+     *   <li>{@code optBeginNumUpdate}: the steps that count as made, at least 0, the default.
+     * </ul>
      *
      * @param <T> the concrete builder
      */
@@ -262,20 +285,20 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
 
         int beginNumUpdate;
         double rateRatio = 1; // of the rate that is used to the tracker's
-        private ParameterTracker learningRate;
+        ParameterTracker learningRate;
 
         Builder() {}
 
-        abstract float defaultRate();
-
         ParameterTracker learningRate() {
-            return learningRate == null ? Tracker.fixed(defaultRate()) : learningRate;
+            return learningRate;
         }
 
         /**
-         * Sets the learning rate. A value below 0 by rounding, as DJL's {@link
-         * ai.djl.training.tracker.LinearTracker} can end with, counts as 0; a step whose value is
-         * below -2.4e-7 or not finite is refused.
+         * Sets the learning rate. A value below 0 by rounding, with which DJL's {@link
+         * ai.djl.training.tracker.LinearTracker} can end, counts as 0; steps at a value below
+         * -2.4e-7, or one that is not finite, are refused. In a spectral optimizer this is the rate
+         * of the hidden matrices, and the default fallback follows it at a fixed ratio: {@link
+         * UpdateScale#fallbackRatio}.
          *
          * @param learningRate the learning rate by step, counted from 1; not negative
          * @return this builder
@@ -285,67 +308,10 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
             return self();
         }
 
-        /**
-         * Sets the decoupled weight decay: each step multiplies a decaying weight by 1 - (learning
-         * rate) (weight decay).
-         *
-         * @param weightDecays a finite number of 0 or more
-         * @return this builder
-         * @throws IllegalArgumentException if it is out of range
-         */
-        @Override
-        public T optWeightDecays(float weightDecays) {
-            boolean legal = weightDecays >= 0 && weightDecays < Float.POSITIVE_INFINITY;
-            require(legal, "optWeightDecays must be finite and at least 0", weightDecays);
-            return super.optWeightDecays(weightDecays);
-        }
-
-        /**
-         * Sets what gradients are multiplied by, before they are clipped. Default: 1.
-         *
-         * @param rescaleGrad a finite number other than 0; a negative one ascends
-         * @return this builder
-         * @throws IllegalArgumentException if it is out of range
-         */
-        @Override
-        public T setRescaleGrad(float rescaleGrad) {
-            boolean legal = Float.isFinite(rescaleGrad) && rescaleGrad != 0;
-            require(legal, "setRescaleGrad must be finite and not 0", rescaleGrad);
-            return super.setRescaleGrad(rescaleGrad);
-        }
-
-        /**
-         * Clamps every element of a gradient to [-clipGrad, clipGrad]. Default: not.
-         *
-         * @param clipGrad a positive number, or a negative one not to clamp
-         * @return this builder
-         * @throws IllegalArgumentException if it is 0, which would stop all training, or NaN
-         */
-        @Override
-        public T optClipGrad(float clipGrad) {
-            boolean legal = clipGrad > 0 || clipGrad < 0;
-            require(legal, "optClipGrad must be positive, or negative for none", clipGrad);
-            return super.optClipGrad(clipGrad);
-        }
-
-        /**
-         * Sets the number of steps that count as made before the first one. Default: 0.
-         *
-         * @param beginNumUpdate a number of 0 or more
-         * @return this builder
-         * @throws IllegalArgumentException if it is negative
-         */
         @Override
         public T optBeginNumUpdate(int beginNumUpdate) {
-            require(beginNumUpdate >= 0, "optBeginNumUpdate must be at least 0", beginNumUpdate);
             this.beginNumUpdate = beginNumUpdate;
             return super.optBeginNumUpdate(beginNumUpdate);
-        }
-
-        static void require(boolean legal, String rule, Number value) {
-            if (!legal) {
-                throw new IllegalArgumentException(rule + ", was " + value);
-            }
         }
     }
 }

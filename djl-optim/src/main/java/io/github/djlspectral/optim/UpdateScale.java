@@ -11,7 +11,7 @@ public enum UpdateScale {
     /**
      * {@code sqrt(max(1, rows / columns))}, the reference Muon's; learning rates are about 0.02.
      */
-    SPECTRAL(UpdateScale.SPECTRAL_RATIO) {
+    SPECTRAL(0.02f, 0.3) {
         @Override
         double factor(double rows, double columns) {
             return Math.sqrt(Math.max(1, rows / columns));
@@ -23,7 +23,7 @@ public enum UpdateScale {
      * AdamW, so that AdamW's learning rates carry over. Liu et al., "Muon is scalable for LLM
      * training", arXiv:2502.16982, section 2.2.
      */
-    MATCH_RMS(1) {
+    MATCH_RMS(0.002f, 1) {
         @Override
         double factor(double rows, double columns) {
             return 0.2 * Math.sqrt(Math.max(rows, columns));
@@ -31,21 +31,20 @@ public enum UpdateScale {
     },
 
     /** One. */
-    NONE(UpdateScale.SPECTRAL_RATIO) {
+    NONE(0.02f, 0.3) {
         @Override
         double factor(double rows, double columns) {
             return 1;
         }
     };
 
-    /** The default learning rate of the default fallback. */
-    static final double FALLBACK_RATE = 0.002;
-
-    private static final double SPECTRAL_RATIO = 0.1;
+    /** The default of the learning rate, in the unit of this scale. */
+    final float defaultRate;
 
     private final double fallbackRatio;
 
-    UpdateScale(double fallbackRatio) {
+    UpdateScale(float defaultRate, double fallbackRatio) {
+        this.defaultRate = defaultRate;
         this.fallbackRatio = fallbackRatio;
     }
 
@@ -53,7 +52,7 @@ public enum UpdateScale {
 
     /**
      * Returns the learning rate of the default fallback, AdamW, divided by that of the hidden
-     * matrices: 0.1, for {@link #MATCH_RMS} 1.
+     * matrices: 0.3, for {@link #MATCH_RMS} 1.
      *
      * @return the ratio, positive
      */

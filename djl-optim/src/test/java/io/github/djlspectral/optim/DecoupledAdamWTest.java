@@ -258,7 +258,7 @@ class DecoupledAdamWTest {
                     .hasMessageContaining("optEpsilon");
         }
         for (float bad : new float[] {-0.1f, Float.POSITIVE_INFINITY}) {
-            assertThatThrownBy(() -> adamw().optWeightDecays(bad))
+            assertThatThrownBy(() -> adamw().optWeightDecays(bad).build())
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining(String.valueOf(bad));
         }

@@ -236,7 +236,7 @@ class RoutedStepTest {
         builder.setRescaleGrad(0.5f);
         builder.optClipGrad(0.4f);
         builder.optNesterov(nesterov);
-        try (SpectralOptimizer optimizer = built(builder)) {
+        try (StatefulOptimizer optimizer = built(builder)) {
             for (int step = 1; step <= 3; step++) {
                 double[][] g = PlainMatrix.gaussian(random, 5, 5);
                 double[][] before = PlainMatrix.of(weight);
@@ -258,8 +258,10 @@ class RoutedStepTest {
                 .containsExactly("05Linear_weight 1", "05Linear_weight 2", "05Linear_weight 3");
     }
 
-    private static SpectralOptimizer built(SpectralOptimizer.Builder<?> builder) {
-        if (builder instanceof Muon.Builder muon) {
+    static StatefulOptimizer built(StatefulOptimizer.Builder<?> builder) {
+        if (builder instanceof DecoupledAdamW.Builder adamW) {
+            return adamW.build();
+        } else if (builder instanceof Muon.Builder muon) {
             return muon.build();
         } else if (builder instanceof Freon.Builder freon) {
             return freon.build();
