@@ -24,9 +24,9 @@ final class EveryLayer {
     static final Map<String, Supplier<Block>> LAYERS = new LinkedHashMap<>();
     static final Map<String, Shape> INPUTS = new LinkedHashMap<>();
 
-    private static final Shape VECTORS = new Shape(3, 4);
-    private static final Shape IMAGES = new Shape(2, 4, 6, 6);
-    private static final Shape TOKENS = new Shape(2, 3, 4);
+    static final Shape VECTORS = new Shape(3, 4);
+    static final Shape IMAGES = new Shape(2, 4, 6, 6);
+    static final Shape TOKENS = new Shape(2, 3, 4);
 
     static {
         for (Parametrization way : Parametrization.values()) {
@@ -139,7 +139,10 @@ final class EveryLayer {
     }
 
     static NDArray input(NDManager manager, String name) {
-        Shape shape = INPUTS.get(name);
+        return input(manager, INPUTS.get(name));
+    }
+
+    static NDArray input(NDManager manager, Shape shape) {
         if (shape == TEXT) {
             return manager.randomInteger(0, CONFIG.vocabSize(), shape, DataType.INT64);
         }
