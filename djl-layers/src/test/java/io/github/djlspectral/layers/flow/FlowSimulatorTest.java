@@ -178,6 +178,22 @@ class FlowSimulatorTest {
         }
     }
 
+    /** Of four dimensions and more, entry by entry. */
+    @Test
+    void rotatingTargetsAreTheDocumented() {
+        double[][] target = Drift.oscillating().target(1, 3, 5, 0.7);
+        double t = 0.7 + 2 * Math.PI / 3;
+        int pair = 0;
+        for (int i = 0; i < 5; i++) {
+            double diagonal = 2 + 1.5 * Math.cos(t + 2 * Math.PI * i / 5);
+            assertThat(target[i][i]).isCloseTo(diagonal, within(1e-14));
+            for (int j = i + 1; j < 5; j++, pair++) {
+                double beside = Math.sin(2 * t + 2 * Math.PI * pair / 10);
+                assertThat(target[i][j]).isEqualTo(target[j][i]).isCloseTo(beside, within(1e-14));
+            }
+        }
+    }
+
     @Test
     void badInputIsNamed() {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
@@ -211,6 +227,22 @@ class FlowSimulatorTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Drift.towards(Double.NaN, (h, n, d, t) -> null))
                 .withMessageContaining("NaN");
+    }
+
+    @Test
+    void targetsThatAreNotSymmetricAndFiniteAreRefused() {
+        double[][][] targets = {
+            {{1, 2}, {3, 1}}, {{1, 2}}, {{1, 2, 3}, {2, 1}}, {{1, 0}, {0, 1 / 0.}}
+        };
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            for (double[][] target : targets) {
+                Drift drift = Drift.towards(1, (head, heads, d, time) -> target);
+                FlowSimulator simulator = simulator(manager, 3, 2, 1).setDrift(drift).build();
+                assertThatIllegalArgumentException()
+                        .isThrownBy(simulator::run)
+                        .withMessageContaining("target of head 0 at time 0.0 must be a finite");
+            }
+        }
     }
 
     /** Each of these products is a positive int if it is not computed in long. */

@@ -11,12 +11,15 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Activation;
 import ai.djl.nn.Block;
+import ai.djl.nn.Blocks;
 import ai.djl.nn.LambdaBlock;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.GradientCollector;
+import java.util.Arrays;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -244,6 +247,28 @@ class JacobianLossTest extends ManagedTest {
         }
         assertThat((double) loss.evaluate(new NDList(x), none).getFloat())
                 .isCloseTo(expected, within(1e-4 * expected));
+    }
+
+    /** The draws of an estimate are those of as many evaluations. */
+    @Test
+    void theErrorIsThatOfTheMeanOfTheDraws() {
+        NDArray x = normal(3, 4);
+        JacobianLoss loss = JacobianLoss.backward(linear(normal(4, 4)), 1, 5);
+        double[] v =
+                IntStream.range(0, 3).mapToDouble(i -> value(() -> loss.evaluate(x))).toArray();
+        double mean = (v[0] + v[1] + v[2]) / 3;
+        double squares = Arrays.stream(v).map(a -> (a - mean) * (a - mean)).sum();
+        JacobianLoss.Estimate found = loss.estimate(x, 3, 5);
+        assertThat(found.mean()).isCloseTo(mean, within(1e-12));
+        assertThat(found.standardError()).isCloseTo(Math.sqrt(squares / 6), within(1e-12));
+    }
+
+    /** The step is the one that rounding has left, so that the identity has no penalty. */
+    @Test
+    void theRoundingOfAStepIsNoPenalty() {
+        NDArray x = normal(4, 5).toType(DataType.FLOAT32, false);
+        JacobianLoss loss = JacobianLoss.finiteDifference(Blocks.identityBlock(), 1e-6, 1, 1);
+        assertThat(loss.evaluate(x).getFloat()).isLessThan(1e-12f);
     }
 
     /**

@@ -73,6 +73,16 @@ class LayerProfileTest extends ManagedTest {
         assertThat(rate(slopes, x)).isEqualTo(1.0 / 6); // x < -1, which -1 is not
     }
 
+    /** A fold counts what comes to it, not what comes to the network. */
+    @Test
+    void aFoldsRateIsThatOfItsOwnInput() {
+        Fold fold = AbsFold.builder().setWidth(3).build();
+        SequentialBlock network = new SequentialBlock().add(times(-1)).add(fold);
+        network.initialize(manager, DataType.FLOAT64, new Shape(1, 3));
+        NDArray x = fold.effectiveWeight(manager).sum(new int[] {0}, true); // W x = 1
+        assertThat(LayerProfile.of(network, manager, x, 1).get(1).foldRate()).hasValue(1);
+    }
+
     private double rate(Fold fold, NDArray x) {
         SequentialBlock network = new SequentialBlock().add(fold);
         network.initialize(manager, DataType.FLOAT64, new Shape(1, 2));

@@ -86,6 +86,21 @@ class OrthogonalityLossTest extends ManagedTest {
         assertThat(composite.evaluate(x, y).getDouble()).isCloseTo(sum + 0.5, within(1e-12));
     }
 
+    @Test
+    void penaltiesOfKernelsAddUp() {
+        Parameter one = weight(2, 3, 3, 2);
+        Parameter two = weight(3, 2, 1, 1);
+        double sum = 0;
+        for (Parameter kernel : List.of(one, two)) {
+            sum +=
+                    OrthogonalityLoss.ofConvolutions(List.of(kernel), 1)
+                            .evaluate(manager)
+                            .getDouble();
+        }
+        OrthogonalityLoss both = OrthogonalityLoss.ofConvolutions(List.of(one, two), 1);
+        assertThat(both.evaluate(manager).getDouble()).isCloseTo(sum, within(1e-12 * sum));
+    }
+
     /** N |K * K - delta|^2 = |J J^T - I|_F^2 on a torus of N places. */
     @ParameterizedTest
     @CsvSource({"2, 3, 3, 3", "4, 2, 3, 3", "3, 3, 2, 4", "2, 2, 1, 1"})
