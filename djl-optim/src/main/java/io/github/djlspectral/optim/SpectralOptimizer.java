@@ -75,8 +75,6 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
      * ParameterRouting#toTable routing}, if there is one, and a line for each of the two groups.
      *
      * @return the description, lines ending in a line feed
-     * @throws IllegalArgumentException if an exception of the routing matches no parameter
-     * @throws IllegalStateException if the routing's block is not initialized
      */
     public final String toTable() {
         return "%sspectral: %s, update scale %s\nfallback: %s %s\n"
@@ -264,7 +262,8 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
 
         @Override
         ParameterTracker learningRate() {
-            return learningRate == null ? Tracker.fixed(updateScale.defaultRate) : learningRate;
+            float usual = updateScale == UpdateScale.MATCH_RMS ? 0.002f : 0.02f;
+            return learningRate == null ? Tracker.fixed(usual) : learningRate;
         }
 
         /**
@@ -282,7 +281,7 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
         /**
          * Sets a momentum that changes with the step.
          *
-         * @param momentum the momentum by step, in [0, 1)
+         * @param momentum the momentum by step, in [0, 1); below 0 by rounding counts as 0
          * @return this builder
          */
         public T optMomentumTracker(Tracker momentum) {

@@ -11,7 +11,7 @@ public enum UpdateScale {
     /**
      * {@code sqrt(max(1, rows / columns))}, the reference Muon's; learning rates are about 0.02.
      */
-    SPECTRAL(0.02f, 0.3) {
+    SPECTRAL {
         @Override
         double factor(double rows, double columns) {
             return Math.sqrt(Math.max(1, rows / columns));
@@ -23,7 +23,7 @@ public enum UpdateScale {
      * AdamW, so that AdamW's learning rates carry over. Liu et al., "Muon is scalable for LLM
      * training", arXiv:2502.16982, section 2.2.
      */
-    MATCH_RMS(0.002f, 1) {
+    MATCH_RMS {
         @Override
         double factor(double rows, double columns) {
             return 0.2 * Math.sqrt(Math.max(rows, columns));
@@ -31,22 +31,12 @@ public enum UpdateScale {
     },
 
     /** One. */
-    NONE(0.02f, 0.3) {
+    NONE {
         @Override
         double factor(double rows, double columns) {
             return 1;
         }
     };
-
-    /** The default of the learning rate, in the unit of this scale. */
-    final float defaultRate;
-
-    private final double fallbackRatio;
-
-    UpdateScale(float defaultRate, double fallbackRatio) {
-        this.defaultRate = defaultRate;
-        this.fallbackRatio = fallbackRatio;
-    }
 
     abstract double factor(double rows, double columns);
 
@@ -57,7 +47,7 @@ public enum UpdateScale {
      * @return the ratio, positive
      */
     public double fallbackRatio() {
-        return fallbackRatio;
+        return this == MATCH_RMS ? 1 : 0.3;
     }
 
     /**

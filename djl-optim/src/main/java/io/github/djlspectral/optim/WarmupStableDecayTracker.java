@@ -71,13 +71,11 @@ public final class WarmupStableDecayTracker extends WarmupTracker {
          */
         public WarmupStableDecayTracker build() {
             validate();
-            if (decaySteps < 0 || decaySteps > totalSteps() - warmupSteps()) {
-                throw new IllegalArgumentException(
-                        "The decay must be set, to between 0 and "
-                                + (totalSteps() - warmupSteps())
-                                + " steps, was "
-                                + decaySteps);
-            }
+            int most = totalSteps() - warmupSteps();
+            StatefulOptimizer.require(
+                    decaySteps >= 0 && decaySteps <= most,
+                    "The decay must be set, to between 0 and " + most + " steps",
+                    decaySteps);
             return new WarmupStableDecayTracker(this);
         }
     }

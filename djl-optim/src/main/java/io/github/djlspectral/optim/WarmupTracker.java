@@ -1,5 +1,7 @@
 package io.github.djlspectral.optim;
 
+import static io.github.djlspectral.optim.StatefulOptimizer.require;
+
 import ai.djl.training.tracker.Tracker;
 
 /** A value that rises linearly to its base value and follows a schedule of its own from there. */
@@ -125,24 +127,14 @@ abstract class WarmupTracker implements Tracker {
             requireValue("base value", baseValue);
             requireValue("final value", finalValue);
             requireValue("value at the beginning of the warmup", warmupBeginValue);
-            if (warmupSteps < 0) {
-                throw new IllegalArgumentException(
-                        "The warmup must be set, to 0 steps or more, was " + warmupSteps);
-            }
-            if (totalSteps <= warmupSteps) {
-                throw new IllegalArgumentException(
-                        "The schedule must be longer than its warmup of "
-                                + warmupSteps
-                                + " steps, was "
-                                + totalSteps);
-            }
+            require(warmupSteps >= 0, "The warmup must be set, to 0 steps or more", warmupSteps);
+            String longer = "The schedule must be longer than its warmup of %s steps";
+            require(totalSteps > warmupSteps, longer.formatted(warmupSteps), totalSteps);
         }
 
         private static void requireValue(String name, float value) {
-            if (!(value >= 0 && value < Float.POSITIVE_INFINITY)) {
-                throw new IllegalArgumentException(
-                        "The " + name + " must be set, finite and not negative, was " + value);
-            }
+            boolean legal = value >= 0 && value < Float.POSITIVE_INFINITY;
+            require(legal, "The " + name + " must be set, finite and not negative", value);
         }
     }
 }
