@@ -178,6 +178,14 @@ class FlowSimulatorTest {
         }
     }
 
+    @Test
+    void theMeanSlopeIsOverTime() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            FlowRecord record = simulator(manager, 4, 2, 1).optRecordEvery(20).build().run();
+            assertThat(record.meanSlope()).isEqualTo(record.slopeIntegral()[3] / 0.5);
+        }
+    }
+
     /** Of four dimensions and more, entry by entry. */
     @Test
     void rotatingTargetsAreTheDocumented() {

@@ -106,6 +106,15 @@ class DocumentedValuesTest extends ManagedTest {
     }
 
     @Test
+    void whatLooksLinearIsAMatrixAndItsOpposite() {
+        NDArray w =
+                new LooksLinearInitializer().initialize(manager, new Shape(3, 8), DataType.FLOAT64);
+        assertThat(w.get(":, :4").add(w.get(":, 4:")).abs().max().getDouble()).isZero();
+        NDArray h = w.get(":, :4");
+        assertThat(IsometryCatalogue.offIdentity(h.matMul(h.transpose()))).isLessThan(1e-14);
+    }
+
+    @Test
     void theCentreOfAKernelThatIsNotSquare() {
         NDArray kernel =
                 new DeltaOrthogonalInitializer()
