@@ -93,6 +93,37 @@ class DocumentedValuesTest extends ManagedTest {
         assertThat(error.abs().max().getDouble()).isLessThan(1e-12);
     }
 
+    /** What is done to the columns of a wide matrix is done to the rows of a tall one. */
+    @ParameterizedTest
+    @CsvSource({"cayley, 36", "exponential, 36", "householder, 24"})
+    void tallIsWideTransposed(String function, int entries) {
+        NDArray p = normal(entries);
+        NDArray base = normal(6, 4); // any
+        NDArray tall = OrthogonalWeight.KERNELS.call(manager, function, p, base).head();
+        NDArray wide = OrthogonalWeight.KERNELS.call(manager, function, p, base.transpose()).head();
+        assertThat(tall.sub(wide.transpose()).abs().max().getDouble()).isLessThan(1e-12);
+    }
+
+    @Test
+    void inFloat32TheExponentialIsRoundedOnce() {
+        NDArray p = normal(1024).mul(2).toType(DataType.FLOAT32, false);
+        NDArray base = manager.eye(32);
+        NDArray w = OrthogonalWeight.KERNELS.call(manager, "exponential", p, base).head();
+        assertThat(IsometryCatalogue.offIdentity(w.matMul(w.transpose()))).isLessThan(1e-6);
+    }
+
+    /** Of abs it is 0, which would lose the gradient of whatever begins at 0. */
+    @Test
+    void theSlopeOfAbsFoldAtZeroIsOne() {
+        AbsFold fold = AbsFold.builder().setWidth(4).build();
+        fold.initialize(manager, DataType.FLOAT64, new Shape(1, 4));
+        NDArray g = normal(4);
+        NDArray zero = manager.zeros(new Shape(4), DataType.FLOAT64);
+        NDArray expected = g.expandDims(0).matMul(fold.effectiveWeight(manager)).squeeze(0);
+        NDArray error = IsometryCatalogue.pullback(fold, zero, g).sub(expected);
+        assertThat(error.abs().max().getDouble()).isLessThan(1e-14);
+    }
+
     private OrthogonalLinear layer(Parametrization way, int rows, int columns) {
         OrthogonalLinear layer =
                 OrthogonalLinear.builder().setUnits(rows).optParametrization(way).build();
