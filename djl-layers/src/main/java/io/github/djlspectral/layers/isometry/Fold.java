@@ -42,6 +42,7 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
     @Override
     protected void prepare(Shape[] inputShapes) {
         requireActivations(inputShapes[0]);
+        weight.keepOrthonormal();
     }
 
     @Override

@@ -44,6 +44,7 @@ public abstract class KernelLayer extends SelfDescribingBlock implements Isometr
     @Override
     protected final void prepare(Shape[] inputShapes) {
         getOutputShapes(inputShapes);
+        kernel.keepOrthogonal();
     }
 
     @Override

@@ -7,6 +7,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
+import ai.djl.training.initializer.Initializer;
 import io.github.djlspectral.torch.TorchScript;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,6 +33,7 @@ final class OrthogonalKernel {
     private final Shape shape;
     private final List<OrthogonalWeight> factors = new ArrayList<>();
     private final List<Parameter> parameters = new ArrayList<>();
+    private Initializer initializer; // of the kernel itself, where that is the parameter
 
     private OrthogonalKernel(Shape shape) {
         this.shape = shape;
@@ -88,14 +90,24 @@ final class OrthogonalKernel {
     }
 
     private OrthogonalKernel free(OrthogonalKernel beginning) {
+        initializer = (manager, s, type) -> beginning.draw(manager, type);
         parameters.add(
                 Parameter.builder()
                         .setName("kernel")
                         .setType(Parameter.Type.WEIGHT)
                         .optShape(shape)
-                        .optInitializer((manager, s, type) -> beginning.draw(manager, type))
+                        .optInitializer(initializer)
                         .build());
         return this;
+    }
+
+    /** Keeps an initializer that was set from outside from making another convolution of it. */
+    void keepOrthogonal() {
+        if (isDerived()) {
+            factors.forEach(OrthogonalWeight::keepOrthonormal);
+        } else {
+            parameters.get(0).setInitializer(initializer);
+        }
     }
 
     private NDArray draw(NDManager manager, DataType type) {

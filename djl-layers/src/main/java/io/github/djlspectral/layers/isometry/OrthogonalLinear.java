@@ -54,6 +54,7 @@ public final class OrthogonalLinear extends SelfDescribingBlock implements Isome
     protected void prepare(Shape[] inputShapes) {
         requireActivations(inputShapes[0]);
         weight.setShape(units, inputShapes[0].get(1));
+        weight.keepOrthonormal();
     }
 
     @Override

@@ -1,16 +1,21 @@
 package io.github.djlspectral.layers.isometry;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.ConstantInitializer;
+import ai.djl.training.initializer.Initializer;
 import ai.djl.training.initializer.NormalInitializer;
 import io.github.djlspectral.torch.TorchScript;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Supplier;
 
 /**
@@ -28,6 +33,7 @@ final class OrthogonalWeight {
 
     private final Parametrization parametrization;
     private final List<Parameter> parameters;
+    private final Map<Device, Retraction> retractions = new HashMap<>();
 
     OrthogonalWeight(Parametrization parametrization, int rows, int columns) {
         this("", parametrization, rows, columns);
@@ -87,23 +93,63 @@ final class OrthogonalWeight {
         parameters.get(1).setShape(shape);
     }
 
+    /**
+     * Makes whatever an initializer that was set from outside draws the nearest matrix with
+     * orthonormal rows or columns. Called before each initialisation.
+     */
+    void keepOrthonormal() {
+        Parameter first = parameters.get(0);
+        Initializer given = first.getInitializer();
+        if (isDerived() || given instanceof OrthogonalInitializer || given instanceof Nearest) {
+            return;
+        }
+        first.setInitializer(new Nearest(first.getName(), given));
+    }
+
+    /** The polar factor of what another initializer draws. */
+    private record Nearest(String parameter, Initializer given) implements Initializer {
+        @Override
+        public NDArray initialize(NDManager manager, Shape shape, DataType type) {
+            NDArray drawn = given.initialize(manager, shape, type);
+            requireNearest(parameter, drawn, drawn);
+            return drawn;
+        }
+    }
+
+    /** Makes target, which may be the weight, the orthonormal matrix nearest to the weight. */
+    private static void requireNearest(String parameter, NDArray weight, NDArray target) {
+        if (!KERNELS.callBoolean(
+                weight.getManager(), "retract", weight, target, rounding(weight))) {
+            throw new IllegalStateException(
+                    ("Parameter %s %s must have a nearest matrix with orthonormal rows or columns,"
+                                    + " but a step or an initializer has made it NaN, infinite, or"
+                                    + " of less than full rank: lower the learning rate, or choose"
+                                    + " another initializer")
+                            .formatted(parameter, weight.getShape()));
+        }
+    }
+
+    private static double rounding(NDArray weight) {
+        boolean exact = weight.getDataType() == DataType.FLOAT64;
+        Shape shape = weight.getShape();
+        return (exact ? FLOAT64_TOLERANCE : FLOAT32_TOLERANCE)
+                * Math.sqrt(Math.max(shape.get(0), shape.get(1)));
+    }
+
     List<Parameter> parameters() {
         return parameters;
     }
 
     /**
      * Returns the matrix on a device, with a graph if training. The caller closes it if {@link
-     * #isDerived}, else it is the parameter's own.
+     * #isDerived}, else it is kept here. Only training changes a parameter.
      */
     NDArray value(ParameterStore store, NDArray activation, boolean training) {
         if (isDerived()) {
             return derived(store, activation, training);
         }
         NDArray weight = store.getValue(parameters.get(0), activation.getDevice(), training);
-        if (parametrization == Parametrization.RETRACTION) {
-            retract(weight);
-        }
-        return weight;
+        return parametrization == Parametrization.RETRACTION ? retracted(weight, training) : weight;
     }
 
     private NDArray derived(ParameterStore store, NDArray activation, boolean training) {
@@ -157,18 +203,62 @@ final class OrthogonalWeight {
         }
     }
 
-    /** Threads that predict wait until the first has done what the last step of training left. */
-    private synchronized void retract(NDArray weight) {
-        double tolerance =
-                weight.getDataType() == DataType.FLOAT64 ? FLOAT64_TOLERANCE : FLOAT32_TOLERANCE;
-        Shape shape = weight.getShape();
-        double rounding = tolerance * Math.sqrt(Math.max(shape.get(0), shape.get(1)));
-        if (!KERNELS.callBoolean(weight.getManager(), "retract", weight, rounding)) {
-            throw new IllegalStateException(
-                    "A step has moved an orthogonal weight "
-                            + shape
-                            + " so far, or to NaN, that its nearest orthogonal matrix is not clear:"
-                            + " lower the learning rate, and set no other initializer for it");
+    /**
+     * Returns the nearest matrix with orthonormal rows: in training the weight itself, changed if a
+     * step has moved it; otherwise the weight if it is orthonormal, or a copy that is, kept until
+     * the weight moves again. Threads that predict wait for the first.
+     */
+    private synchronized NDArray retracted(NDArray weight, boolean training) {
+        Retraction known = retractions.computeIfAbsent(weight.getDevice(), d -> new Retraction());
+        if (same(weight, known.orthonormal)) {
+            return weight;
         }
+        if (!training && same(weight, known.moved)) {
+            return known.result;
+        }
+        double rounding = rounding(weight);
+        if (KERNELS.callBoolean(weight.getManager(), "is_orthonormal", weight, rounding)) {
+            known.orthonormal = kept(weight, known.orthonormal);
+            return weight;
+        }
+        String name = parameters.get(0).getName();
+        if (training) {
+            requireNearest(name, weight, weight);
+            known.orthonormal = kept(weight, known.orthonormal);
+            return weight;
+        }
+        NDArray before = known.moved;
+        known.moved = null; // until there is a result
+        known.result = kept(weight, known.result);
+        requireNearest(name, weight, known.result);
+        known.moved = kept(weight, before);
+        return known.result;
+    }
+
+    private static boolean same(NDArray weight, NDArray other) {
+        return other != null && KERNELS.callBoolean(weight.getManager(), "equal", weight, other);
+    }
+
+    /** Copies a weight, into an earlier copy if there is one: that may be in use. */
+    private static NDArray kept(NDArray weight, NDArray copy) {
+        if (copy != null) {
+            weight.copyTo(copy);
+            return copy;
+        }
+        NDArray first = weight.duplicate();
+        NDScope.unregister(first); // a scope around the caller's pass must not free it
+        return first;
+    }
+
+    /** What is known of a weight on a device; arrays live as long as the weight's manager. */
+    private static final class Retraction {
+        /** The weight as it was when it was orthonormal; null before. */
+        private NDArray orthonormal;
+
+        /** The weight as inference has seen it when it was not; null before. */
+        private NDArray moved;
+
+        /** The orthonormal matrix nearest to that. */
+        private NDArray result;
     }
 }

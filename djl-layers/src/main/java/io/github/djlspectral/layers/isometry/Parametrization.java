@@ -36,13 +36,21 @@ public enum Parametrization {
     HOUSEHOLDER,
 
     /**
-     * W itself is free; before a pass, or when it is asked for, if an optimizer or something else
-     * has moved it, Newton-Schulz steps bring it back to the nearest matrix with orthonormal rows,
-     * or columns. To see whether it has moved costs two products of W with a vector, to bring it
-     * back two products of matrices for each step, two or three at ordinary learning rates.
+     * W itself is free. Before a pass in training, if an optimizer or something else has moved it,
+     * it is brought back to the nearest matrix with orthonormal rows, or columns: by Newton-Schulz
+     * steps, or by a singular value decomposition where those do not reach it; an exception says so
+     * if there is no nearest one. Other passes, and whoever asks for W, get that matrix and leave
+     * the parameter as it is. To see whether W has moved costs a comparison with a copy, to bring
+     * it back two products of matrices for each step, two or three at ordinary learning rates.
      */
     RETRACTION,
 
-    /** W is orthonormal at the beginning, and free from then on. */
+    /**
+     * W is orthonormal at the beginning, and free from then on.
+     *
+     * <p>Here and above, {@code setInitializer(.., Parameter.Type.WEIGHT)} from outside makes W the
+     * orthonormal matrix nearest to what that initializer draws; kernels of convolutions that are
+     * parameters themselves keep their own initializer.
+     */
     INITIAL
 }

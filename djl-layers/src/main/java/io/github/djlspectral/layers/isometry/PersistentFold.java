@@ -46,6 +46,7 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
     private final OrthogonalWeight fold;
     private final Parameter foldBias;
     private final OrthogonalWeight rest;
+    private final boolean lipschitz;
     private final Parameter bias;
 
     private PersistentFold(Builder builder) {
@@ -68,8 +69,9 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
         fold = new OrthogonalWeight("fold_", builder.parametrization, k, k);
         fold.parameters().forEach(this::addParameter);
         foldBias = addParameter(LayerBuilder.bias("fold_bias", k, FOLD_BIAS));
+        lipschitz = builder.lipschitz;
         rest =
-                builder.lipschitz
+                lipschitz
                         ? new OrthogonalWeight("", builder.parametrization, width, width)
                         : free(width);
         rest.parameters().forEach(this::addParameter);
@@ -168,6 +170,10 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
     @Override
     protected void prepare(Shape[] inputShapes) {
         requireActivations(inputShapes[0]);
+        fold.keepOrthonormal();
+        if (lipschitz) {
+            rest.keepOrthonormal();
+        }
     }
 
     private void requireActivations(Shape shape) {

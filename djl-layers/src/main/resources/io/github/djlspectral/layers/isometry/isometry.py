@@ -52,6 +52,40 @@ def fold_within(x: Tensor, B: Tensor, W: Tensor, b: Tensor) -> Tensor:
 def without(x: Tensor, B: Tensor) -> Tensor:
   return torch.sub(x, torch.mm(torch.linear(x, B), B))
 
+# X or its transpose, whichever has no more rows than columns.
+def wide(X: Tensor) -> Tensor:
+  if X.size(0) > X.size(1):
+    return torch.t(X)
+  return X
+
+# |A - I| in the Frobenius norm, 2, or by the largest entry, inf.
+def off_identity(A: Tensor, order: float) -> float:
+  identity = torch.eye(A.size(0), dtype=A.dtype, device=A.device)
+  return float(torch.linalg_vector_norm(torch.sub(A, identity), order))
+
+# Newton-Schulz steps X <- (3 I - X X^T) X / 2 to the polar factor, and whether they have reached it. A
+# step takes an error e of X X^T, in a norm that bounds the spectral one, to at most e^2 for e below 1.
+# From further away X is scaled first, for the largest singular value must stay below sqrt 3; a small
+# one grows by half with each step.
+def newton_schulz(X: Tensor, tolerance: float) -> Tuple[Tensor, bool]:
+  A = torch.mm(X, torch.t(X))
+  identity = torch.eye(A.size(0), dtype=A.dtype, device=A.device)
+  error = __torch__.off_identity(A, 2.)
+  if not error < 1.:
+    bound = float(torch.amax(torch.sum(torch.abs(A), [1])))
+    if not (bound > 0. and bound < inf):
+      return X, False
+    X = torch.div(X, bound ** 0.5)
+    A = torch.div(A, bound)
+    error = __torch__.off_identity(A, 2.)
+  for i in range(16):
+    X = torch.mm(torch.sub(torch.mul(identity, 1.5), A, alpha=0.5), X)
+    if error * error <= tolerance:
+      return X, True
+    A = torch.mm(X, torch.t(X))
+    error = __torch__.off_identity(A, 2.)
+  return X, False
+
 
 class Kernels(Module):
   __parameters__ = []
@@ -85,32 +119,28 @@ class Kernels(Module):
       W = torch.sub(base, torch.mm(torch.t(X), torch.mm(Ut, base)))
     return W
 
-  # Brings the rows of W, or the columns of a tall one, back to orthonormality, in place, by Newton-Schulz
-  # steps for the polar factor: each takes an error e of the singular values to 1.5 e^2. Nothing changes
-  # if they are already, so that a graph that holds W stays valid. False if the error is too large to
-  # converge. Whether W has moved is seen on one fixed vector without a pattern, as W W^T r = r: two
-  # products by a vector instead of a Gram matrix. (A tensor's count of changes does not tell: fused
-  # optimizer kernels leave it as it is in inference mode.)
-  def retract(self, W: Tensor, tolerance: float) -> bool:
-    if W.size(0) <= W.size(1):
-      X = W
-    else:
-      X = torch.t(W)
-    k = torch.arange(X.size(0), dtype=W.dtype, device=W.device)
-    r = torch.cos(torch.mul(k, k))
-    moved = torch.sub(torch.mv(X, torch.mv(torch.t(X), r)), r)
-    if float(torch.linalg_vector_norm(moved, inf)) <= tolerance:
-      return True
-    identity = torch.eye(X.size(0), dtype=W.dtype, device=W.device)
-    for i in range(8):
-      gram = torch.mm(X, torch.t(X))
-      error = float(torch.linalg_vector_norm(torch.sub(gram, identity), inf))
-      if not error < 1.:
+  def equal(self, A: Tensor, B: Tensor) -> bool:
+    return torch.equal(A, B)
+
+  # Whether the rows of W, or the columns of a tall one, are orthonormal within rounding.
+  def is_orthonormal(self, W: Tensor, tolerance: float) -> bool:
+    X = __torch__.wide(W)
+    return __torch__.off_identity(torch.mm(X, torch.t(X)), inf) <= tolerance
+
+  # Makes target, which may be W, the nearest matrix with orthonormal rows, or columns: the polar factor.
+  # False if rounding hides which that is, as for a matrix of less than full rank, or W is not finite.
+  def retract(self, W: Tensor, target: Tensor, tolerance: float) -> bool:
+    X, converged = __torch__.newton_schulz(__torch__.wide(W), tolerance)
+    if not converged:
+      if not torch.linalg_vector_norm(W.to(7)) < inf:
         return False
-      half = torch.sub(torch.mul(identity, 1.5), gram, alpha=0.5)
-      X.copy_(torch.mm(half, X))
-      if error <= tolerance: # before the step: after it only rounding is left
-        return True
+      U, S, Vh = torch.linalg_svd(__torch__.wide(W).to(7), False)
+      if float(torch.min(S)) <= tolerance * float(torch.max(S)):
+        return False
+      X = torch.mm(U, Vh).to(W.dtype)
+    if W.size(0) > W.size(1):
+      X = torch.t(X)
+    target.copy_(X)
     return True
 
   # W x, or W x + b, of parameters W, b
