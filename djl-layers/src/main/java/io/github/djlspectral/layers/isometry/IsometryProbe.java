@@ -1,12 +1,9 @@
 package io.github.djlspectral.layers.isometry;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Block;
-import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
-import ai.djl.util.Pair;
 import java.util.List;
 
 /**
@@ -42,28 +39,14 @@ public final class IsometryProbe {
     }
 
     /**
-     * Measures a network. Not inside a pass that will be differentiated: its parameters are put
-     * back in place.
+     * Measures a network, in evaluation mode; its parameters stay as they are.
      *
      * @param block an initialised block [B, ..] to [B, ..] that treats rows independently
      * @return what was found
      */
     public IsometryMeasurement measure(Block block) {
         try (NDManager scratch = inputs.getManager().newSubManager()) {
-            NDList weights = new NDList();
-            for (Pair<String, Parameter> pair : block.getParameters()) {
-                weights.add(pair.getValue().getArray());
-            }
-            if (weights.isEmpty()) {
-                return measure(block, scratch);
-            }
-            NDList origin = Linearization.KERNELS.call(scratch, "copies", weights);
-            try {
-                return measure(block, scratch);
-            } finally {
-                // a pass in training retracts weights
-                Linearization.KERNELS.call(scratch, "restore", weights, origin);
-            }
+            return measure(block, scratch);
         }
     }
 

@@ -210,55 +210,46 @@ final class OrthogonalWeight {
      */
     private synchronized NDArray retracted(NDArray weight, boolean training) {
         Retraction known = retractions.computeIfAbsent(weight.getDevice(), d -> new Retraction());
-        if (same(weight, known.orthonormal)) {
+        double now = fingerprint(weight);
+        if (now == known.orthonormal) {
             return weight;
         }
-        if (!training && same(weight, known.moved)) {
-            return known.result;
+        if (now == known.moved && !training) {
+            return known.nearest;
         }
-        double rounding = rounding(weight);
-        if (KERNELS.callBoolean(weight.getManager(), "is_orthonormal", weight, rounding)) {
-            known.orthonormal = kept(weight, known.orthonormal);
+        if (KERNELS.callBoolean(weight.getManager(), "is_orthonormal", weight, rounding(weight))) {
+            known.orthonormal = now;
             return weight;
         }
         String name = parameters.get(0).getName();
         if (training) {
             requireNearest(name, weight, weight);
-            known.orthonormal = kept(weight, known.orthonormal);
+            known.orthonormal = fingerprint(weight);
             return weight;
         }
-        NDArray before = known.moved;
-        known.moved = null; // until there is a result
-        known.result = kept(weight, known.result);
-        requireNearest(name, weight, known.result);
-        known.moved = kept(weight, before);
-        return known.result;
-    }
-
-    private static boolean same(NDArray weight, NDArray other) {
-        return other != null && KERNELS.callBoolean(weight.getManager(), "equal", weight, other);
-    }
-
-    /** Copies a weight, into an earlier copy if there is one: that may be in use. */
-    private static NDArray kept(NDArray weight, NDArray copy) {
-        if (copy != null) {
-            weight.copyTo(copy);
-            return copy;
+        known.moved = Double.NaN; // until there is a nearest one
+        if (known.nearest == null) {
+            known.nearest = weight.duplicate();
+            NDScope.unregister(known.nearest); // a scope around the pass must not free it
         }
-        NDArray first = weight.duplicate();
-        NDScope.unregister(first); // a scope around the caller's pass must not free it
-        return first;
+        requireNearest(name, weight, known.nearest);
+        known.moved = now;
+        return known.nearest;
     }
 
-    /** What is known of a weight on a device; arrays live as long as the weight's manager. */
+    private static double fingerprint(NDArray weight) {
+        return KERNELS.callDouble(weight.getManager(), "fingerprint", weight);
+    }
+
+    /** What is known of a weight on a device; NaN is no fingerprint. */
     private static final class Retraction {
-        /** The weight as it was when it was orthonormal; null before. */
-        private NDArray orthonormal;
+        /** The weight's when it was last seen orthonormal. */
+        private double orthonormal = Double.NaN;
 
-        /** The weight as inference has seen it when it was not; null before. */
-        private NDArray moved;
+        /** The weight's when inference last saw it when it was not. */
+        private double moved = Double.NaN;
 
-        /** The orthonormal matrix nearest to that. */
-        private NDArray result;
+        /** The orthonormal matrix nearest to that; it lives as long as the weight's manager. */
+        private NDArray nearest;
     }
 }

@@ -40,8 +40,8 @@ public enum Parametrization {
      * it is brought back to the nearest matrix with orthonormal rows, or columns: by Newton-Schulz
      * steps, or by a singular value decomposition where those do not reach it; an exception says so
      * if there is no nearest one. Other passes, and whoever asks for W, get that matrix and leave
-     * the parameter as it is. To see whether W has moved costs a comparison with a copy, to bring
-     * it back two products of matrices for each step, two or three at ordinary learning rates.
+     * the parameter as it is. To see whether W has moved costs a pass over its entries, to bring it
+     * back two products of matrices for each step, two or three at ordinary learning rates.
      */
     RETRACTION,
 

@@ -159,13 +159,3 @@ class Kernels(Module):
     second = torch.linalg_vector_norm(torch.sub(rows, one), inf)
     third = torch.linalg_vector_norm(torch.sub(torch.mm(rows, A), A), inf)
     return torch.stack([first, second, third])
-
-  def copies(self, ws: List[Tensor]) -> List[Tensor]:
-    found = annotate(List[Tensor], [])
-    for i in range(torch.len(ws)):
-      found = torch.append(found, torch.clone(ws[i]))
-    return found
-
-  def restore(self, ws: List[Tensor], origin: List[Tensor]) -> None:
-    for i in range(torch.len(ws)):
-      torch.copy_(ws[i], origin[i])

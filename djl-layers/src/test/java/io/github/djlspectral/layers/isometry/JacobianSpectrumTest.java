@@ -306,8 +306,8 @@ class JacobianSpectrumTest extends ManagedTest {
         Block block =
                 LambdaBlock.singleton(
                         x ->
-                                Linearization.KERNELS
-                                        .call(manager, "copies", new NDList(x))
+                                OrthogonalWeight.KERNELS
+                                        .call(manager, "linear", x, new NDList(x))
                                         .singletonOrThrow());
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> JacobianSpectrum.jacobian(block, manager, normal(3)))
