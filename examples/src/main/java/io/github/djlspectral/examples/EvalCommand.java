@@ -33,6 +33,12 @@ final class EvalCommand implements Runnable {
     @Option(names = "--device", description = "cpu, gpu, gpu0, ... Default: cpu.")
     private String device = "cpu";
 
+    @Option(
+            names = "--step",
+            paramLabel = "<n>",
+            description = "The checkpoint of this step. Default: the newest that is whole.")
+    private Integer step;
+
     @Override
     public void run() {
         if (batches < 0) {
@@ -40,7 +46,7 @@ final class EvalCommand implements Runnable {
                     "--batches is " + batches + ", but must be at least 1, or 0 for all");
         }
         CorpusLoader loader = new CorpusLoader(CorpusLoader.defaultCacheDirectory(), System.err);
-        try (SavedRun run = SavedRun.open(directory, device)) {
+        try (SavedRun run = SavedRun.open(directory, device, step)) {
             SavedRun.Quality quality = run.evaluate(data, batches, loader);
             System.out.println(run.description());
             System.out.printf(Locale.ROOT, "tokens         %,d%n", quality.tokens());

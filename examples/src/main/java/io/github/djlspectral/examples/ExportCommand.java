@@ -11,7 +11,7 @@ import picocli.CommandLine.Option;
         mixinStandardHelpOptions = true,
         usageHelpAutoWidth = true,
         sortOptions = false,
-        description = "Writes a run's newest checkpoint in the layout of Hugging Face's GPT-2.")
+        description = "Writes a run's checkpoint in the layout of Hugging Face's GPT-2.")
 final class ExportCommand implements Runnable {
 
     @Option(names = "--run", required = true, paramLabel = "<dir>", description = "The run.")
@@ -29,8 +29,14 @@ final class ExportCommand implements Runnable {
             description = "Format of the parameters: ${COMPLETION-CANDIDATES}. Default: F32.")
     private FloatFormat format = FloatFormat.F32;
 
+    @Option(
+            names = "--step",
+            paramLabel = "<n>",
+            description = "The checkpoint of this step. Default: the newest, which must be whole.")
+    private Integer step;
+
     @Override
     public void run() {
-        ExportedRun.write(run, out, format, System.out);
+        ExportedRun.write(run, step, out, format, System.out);
     }
 }

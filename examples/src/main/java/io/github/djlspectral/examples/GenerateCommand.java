@@ -79,6 +79,12 @@ final class GenerateCommand implements Runnable {
     @Option(names = "--device", description = "cpu, gpu, gpu0, ... Default: cpu.")
     private String device = "cpu";
 
+    @Option(
+            names = "--step",
+            paramLabel = "<n>",
+            description = "The checkpoint of this step. Default: the newest that is whole.")
+    private Integer step;
+
     @Override
     public void run() {
         if (count < 1) {
@@ -90,7 +96,7 @@ final class GenerateCommand implements Runnable {
         GenerationOptions options =
                 new GenerationOptions(
                         tokens, temperature, topK, topP, repetitionPenalty, stops, seed);
-        try (SavedRun run = SavedRun.open(directory, device)) {
+        try (SavedRun run = SavedRun.open(directory, device, step)) {
             if (count == 1) {
                 show(prompt);
                 run.generator().generate(prompt, options, GenerateCommand::show);

@@ -122,8 +122,22 @@ public final class CorpusLoader {
                 : ShardCorpus.open((Source.Shards) source, tokenizer);
     }
 
+    /**
+     * Tells whether data is at a path.
+     *
+     * @param data as for {@link #load(String, Tokenization)}
+     * @return false for addresses and names
+     */
+    public static boolean isLocal(String data) {
+        return !isAddress(data) && !DataSets.isName(data);
+    }
+
+    private static boolean isAddress(String data) {
+        return data.startsWith("http://") || data.startsWith("https://");
+    }
+
     private Source find(String data) {
-        if (data.startsWith("http://") || data.startsWith("https://")) {
+        if (isAddress(data)) {
             return LocalData.open(data, download(data));
         }
         return dataSets.find(data).orElseGet(() -> LocalData.open(data, existing(data)));

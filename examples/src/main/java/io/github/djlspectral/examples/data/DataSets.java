@@ -35,6 +35,11 @@ final class DataSets {
         this.downloader = downloader;
     }
 
+    /** Tells whether something is the name of a data set, with or without a part of it. */
+    static boolean isName(String data) {
+        return NAMES.contains(data.replaceFirst("(?s):.*", ""));
+    }
+
     /** Returns the data set, downloaded; empty if the name is not known. */
     Optional<Source> find(String data) {
         int colon = data.indexOf(':');

@@ -3,12 +3,12 @@ package io.github.djlspectral.examples.data;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.ShortBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Objects;
+import java.util.zip.CRC32C;
 
 /**
  * A sequence of tokens in a memory-mapped file of little-endian unsigned 16-bit numbers, either
@@ -28,9 +28,9 @@ public final class TokenShard implements AutoCloseable {
     private final int vocabSize;
     private final long start;
     private final long length;
-    private volatile ShortBuffer[] segments;
+    private volatile ByteBuffer[] segments;
 
-    private TokenShard(Path file, int vocabSize, long start, long length, ShortBuffer[] segments) {
+    private TokenShard(Path file, int vocabSize, long start, long length, ByteBuffer[] segments) {
         this.file = file;
         this.vocabSize = vocabSize;
         this.start = start;
@@ -80,10 +80,10 @@ public final class TokenShard implements AutoCloseable {
         }
     }
 
-    private static ShortBuffer[] map(FileChannel channel, int headerBytes, long length)
+    private static ByteBuffer[] map(FileChannel channel, int headerBytes, long length)
             throws IOException {
         int count = Math.toIntExact((length + SEGMENT_TOKENS - 1) >> SEGMENT_BITS);
-        ShortBuffer[] segments = new ShortBuffer[count];
+        ByteBuffer[] segments = new ByteBuffer[count];
         for (int i = 0; i < count; i++) {
             long from = (long) i << SEGMENT_BITS;
             long tokens = Math.min(SEGMENT_TOKENS, length - from);
@@ -92,8 +92,7 @@ public final class TokenShard implements AutoCloseable {
                                     FileChannel.MapMode.READ_ONLY,
                                     headerBytes + from * Short.BYTES,
                                     tokens * Short.BYTES)
-                            .order(ByteOrder.LITTLE_ENDIAN)
-                            .asShortBuffer();
+                            .order(ByteOrder.LITTLE_ENDIAN);
         }
         return segments;
     }
@@ -180,14 +179,12 @@ public final class TokenShard implements AutoCloseable {
      */
     public void read(long from, int[] into) {
         Objects.checkFromIndexSize(from, (long) into.length, length);
-        ShortBuffer[] open = segments;
-        if (open == null) {
-            throw new IllegalStateException("The token shard " + file + " is closed");
-        }
+        ByteBuffer[] open = open();
         for (int i = 0; i < into.length; i++) {
             long position = start + from + i;
-            ShortBuffer segment = open[(int) (position >> SEGMENT_BITS)];
-            into[i] = Short.toUnsignedInt(segment.get((int) (position & (SEGMENT_TOKENS - 1))));
+            ByteBuffer segment = open[(int) (position >> SEGMENT_BITS)];
+            int place = (int) (position & (SEGMENT_TOKENS - 1)) * Short.BYTES;
+            into[i] = Short.toUnsignedInt(segment.getShort(place));
             if (into[i] >= vocabSize) {
                 throw new BadInputException(
                         "The token shard "
@@ -201,6 +198,37 @@ public final class TokenShard implements AutoCloseable {
                                 + "): it was made with another tokenizer");
             }
         }
+    }
+
+    private ByteBuffer[] open() {
+        ByteBuffer[] open = segments;
+        if (open == null) {
+            throw new IllegalStateException("The token shard " + file + " is closed");
+        }
+        return open;
+    }
+
+    /**
+     * Returns a checksum of all tokens, against change, not malice. It reads the whole file, some
+     * gigabytes a second.
+     *
+     * @return the CRC-32C of the tokens as they lie in the file
+     * @throws IllegalStateException if the shard is closed
+     */
+    public long checksum() {
+        CRC32C sum = new CRC32C();
+        ByteBuffer[] open = open();
+        long end = start + length;
+        for (long from = start, to; from < end; from = to) {
+            to = Math.min(end, ((from >> SEGMENT_BITS) + 1) << SEGMENT_BITS);
+            long first = from >> SEGMENT_BITS << SEGMENT_BITS;
+            sum.update(
+                    open[(int) (from >> SEGMENT_BITS)]
+                            .duplicate()
+                            .limit((int) (to - first) * Short.BYTES)
+                            .position((int) (from - first) * Short.BYTES));
+        }
+        return sum.getValue();
     }
 
     /**

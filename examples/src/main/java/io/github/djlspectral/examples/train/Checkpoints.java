@@ -80,7 +80,7 @@ final class Checkpoints {
     }
 
     /**
-     * Returns the newest checkpoint that is whole.
+     * Returns the newest checkpoint that is whole; standard error names those that are not.
      *
      * @throws BadInputException if there are checkpoints but all are damaged
      * @throws UncheckedIOException if the directory cannot be read
@@ -92,6 +92,11 @@ final class Checkpoints {
             if (checkpoint.isPresent()) {
                 return checkpoint;
             }
+            System.err.println(
+                    "The checkpoint "
+                            + candidate
+                            + " is damaged: its files do not match their checksums; looking for an"
+                            + " older one");
         }
         if (!all.isEmpty()) {
             throw new BadInputException(
@@ -100,6 +105,45 @@ final class Checkpoints {
                             + " is damaged: its files do not match their checksums");
         }
         return Optional.empty();
+    }
+
+    /**
+     * Returns the newest checkpoint, or that of a step, and no other in its place.
+     *
+     * @param step null for the newest
+     * @throws BadInputException if there is none, or it is damaged
+     * @throws UncheckedIOException if the directory cannot be read
+     */
+    Checkpoint exactly(Integer step) {
+        List<Path> all = newestFirst();
+        Path wanted =
+                all.stream()
+                        .filter(path -> step == null || step(path) == step)
+                        .findFirst()
+                        .orElseThrow(
+                                () ->
+                                        new BadInputException(
+                                                directory
+                                                        + " has no checkpoint"
+                                                        + (step == null
+                                                                ? " yet"
+                                                                : " of --step " + step)
+                                                        + present(all)));
+        return read(wanted)
+                .orElseThrow(
+                        () ->
+                                new BadInputException(
+                                        "The checkpoint "
+                                                + wanted
+                                                + " is damaged: its files do not match their"
+                                                + " checksums; name an older one with --step"
+                                                + present(all)));
+    }
+
+    private static String present(List<Path> all) {
+        return all.isEmpty()
+                ? ""
+                : "; there are " + all.stream().map(Checkpoints::step).sorted().toList();
     }
 
     /** Reads a checkpoint and compares its files with their checksums; empty if it is damaged. */

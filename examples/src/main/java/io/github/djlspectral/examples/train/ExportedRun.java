@@ -13,19 +13,23 @@ public final class ExportedRun {
     private ExportedRun() {}
 
     /**
-     * Writes the newest checkpoint of a run as {@code model.safetensors}, {@code config.json} and
-     * tokenizer files.
+     * Writes a checkpoint of a run as {@code model.safetensors}, {@code config.json} and tokenizer
+     * files.
      *
      * @param run the run's directory
+     * @param step of the checkpoint to write; null for the newest
      * @param out the directory to write, which must not exist
      * @param format the format of the parameters
      * @param messages receives what was written, for people
-     * @throws BadInputException if there is no run, or the directory cannot be written; it does not
-     *     exist then
+     * @throws BadInputException if there is no run, its checkpoint is damaged, or the directory
+     *     cannot be written; it does not exist then
      * @throws java.io.UncheckedIOException if the run cannot be read
      */
-    public static void write(Path run, Path out, FloatFormat format, PrintStream messages) {
-        InitialModel model = InitialModel.ofRun(new RunDirectory(run));
+    public static void write(
+            Path run, Integer step, Path out, FloatFormat format, PrintStream messages) {
+        RunDirectory files = new RunDirectory(run);
+        RunConfig.read(files.config()); // says that there is no run
+        InitialModel model = InitialModel.ofRun(files, files.checkpoints().exactly(step));
         AtomicDirectory.write(
                 out,
                 directory ->

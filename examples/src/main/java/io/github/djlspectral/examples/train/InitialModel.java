@@ -29,25 +29,23 @@ record InitialModel(Path path, Gpt2Config shape, Tokenizer tokenizer, TensorSour
     static InitialModel open(Path path) {
         RunDirectory run = new RunDirectory(path);
         if (run.hasCheckpoints()) {
-            return ofRun(run);
+            Checkpoint newest =
+                    run.checkpoints()
+                            .newest()
+                            .orElseThrow(
+                                    () ->
+                                            new BadInputException(
+                                                    run.path() + " has no checkpoint yet"));
+            return ofRun(run, newest);
         }
         HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(path);
         return new InitialModel(
                 path, checkpoint.config(), checkpoint.tokenizer(), checkpoint.weights());
     }
 
-    /**
-     * Finds the newest model of a run.
-     *
-     * @throws BadInputException if there is none
-     */
-    static InitialModel ofRun(RunDirectory run) {
+    /** Returns the model of a run's checkpoint. */
+    static InitialModel ofRun(RunDirectory run, Checkpoint checkpoint) {
         Gpt2Config shape = RunConfig.read(run.config()).model();
-        Checkpoint checkpoint =
-                run.checkpoints()
-                        .newest()
-                        .orElseThrow(
-                                () -> new BadInputException(run.path() + " has no checkpoint yet"));
         checkpoint.requireModel(shape);
         return new InitialModel(
                 run.path(), shape, Tokenizer.load(run.tokenizer()), checkpoint.weights());

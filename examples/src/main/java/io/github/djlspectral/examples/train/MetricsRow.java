@@ -24,6 +24,19 @@ record MetricsRow(
         double tokensPerSecond,
         int skipped) {
 
+    MetricsRow withValidation(float loss) {
+        return new MetricsRow(
+                step,
+                trainLoss,
+                loss,
+                learningRate,
+                gradientNorm,
+                tokens,
+                seconds,
+                tokensPerSecond,
+                skipped);
+    }
+
     boolean evaluated() {
         return !Float.isNaN(validationLoss);
     }

@@ -1,23 +1,31 @@
 package io.github.djlspectral.examples.train;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import ai.djl.engine.Engine;
 import ai.djl.util.JsonUtils;
 import com.google.gson.JsonParseException;
+import io.github.djlspectral.examples.data.AtomicFile;
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.TokenShard;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.Precision;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * The file {@code config.json} of a run: everything that is needed to understand and repeat it.
@@ -25,19 +33,24 @@ import java.util.Map;
  * @param options all options, the preset's and the user's
  * @param model the model's shape
  * @param data the corpus, for people
- * @param dataSha256 the checksum that tells whether the corpus is still the same
+ * @param dataSha256 of the beginning of the corpus; what older versions kept
+ * @param dataChecksum of all of the corpus, which tells whether it is still the same; null in runs
+ *     of older versions
  * @param versions what the run began with, by name
  * @param bfloat16 how bfloat16 numbers are multiplied, a value of {@link
  *     Precision#BFLOAT16_PROPERTY}; null if there are none, on a GPU, and for runs of older
  *     versions, which did not keep it
+ * @param changes what was changed when the run was resumed, a line each
  */
 record RunConfig(
         TrainingOptions options,
         Gpt2Config model,
         String data,
         String dataSha256,
+        String dataChecksum,
         Map<String, String> versions,
-        String bfloat16) {
+        String bfloat16,
+        List<String> changes) {
 
     private static final int HASHED_TOKENS = 1 << 20;
 
@@ -48,8 +61,10 @@ record RunConfig(
                 options.model(corpus.tokenizer().vocabSize()),
                 corpus.description(),
                 fingerprint(corpus),
+                checksum(corpus),
                 Versions.of(Engine.getEngine("PyTorch")),
-                bfloat16(options));
+                bfloat16(options),
+                List.of());
     }
 
     private static String bfloat16(TrainingOptions options) {
@@ -77,8 +92,10 @@ record RunConfig(
                 model,
                 "other data (imported from " + from + ")",
                 "",
+                "",
                 Versions.of(Engine.getEngine("PyTorch")),
-                null);
+                null,
+                List.of());
     }
 
     /**
@@ -125,7 +142,9 @@ record RunConfig(
      * @throws BadInputException if it is not
      */
     void requireSameData(RunConfig now) {
-        if (!dataSha256.equals(now.dataSha256)) {
+        if (dataChecksum == null
+                ? !dataSha256.equals(now.dataSha256)
+                : !dataChecksum.equals(now.dataChecksum)) {
             throw new BadInputException(
                     "The data has changed since the run began: then "
                             + data
@@ -133,6 +152,17 @@ record RunConfig(
                             + now.data
                             + "; start a new run in another --out");
         }
+    }
+
+    /** Returns the number of tokens and the checksum of each shard. */
+    private static String checksum(Corpus corpus) {
+        return Stream.of(corpus.train(), corpus.validation())
+                .map(
+                        split ->
+                                split.stream()
+                                        .map(s -> s.length() + ":" + Long.toHexString(s.checksum()))
+                                        .collect(Collectors.joining(" ")))
+                .collect(Collectors.joining(" / ", "crc32c ", ""));
     }
 
     /** Returns a checksum of the numbers of tokens and the first million of each split. */
@@ -156,12 +186,48 @@ record RunConfig(
         return HexFormat.of().formatHex(digest.digest());
     }
 
-    void write(Path path) {
-        try {
-            Files.writeString(path, JsonUtils.GSON_PRETTY.toJson(this) + "\n");
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot write " + path + " (" + e + ")", e);
+    /**
+     * Takes options that differ from the run's into its configuration, and says what that does.
+     *
+     * @param now the options to continue with, {@link #resumed}
+     * @param step the last step that was made with the old ones
+     */
+    void change(TrainingOptions now, int step, RunDirectory directory, PrintStream out) {
+        List<String> differences = now.differences(options);
+        if (differences.isEmpty()) {
+            return;
         }
+        List<String> all = new ArrayList<>(changes == null ? List.of() : changes);
+        for (String difference : differences) {
+            out.println("From step " + (step + 1) + " on: " + difference);
+            all.add("from step " + (step + 1) + " on: " + difference);
+        }
+        if (now.steps != options.steps) {
+            out.println(
+                    String.format(
+                            Locale.ROOT,
+                            "The schedule is that of a run of %d steps from now on: the learning"
+                                    + " rate of step %d is %.4g instead of %.4g",
+                            now.steps,
+                            step + 1,
+                            now.schedule.tracker(now, now.lr).getNewValue(step + 1),
+                            options.schedule.tracker(options, options.lr).getNewValue(step + 1)));
+        }
+        new RunConfig(
+                        now,
+                        model,
+                        data,
+                        dataSha256,
+                        dataChecksum,
+                        versions,
+                        bfloat16,
+                        List.copyOf(all))
+                .write(directory.config());
+    }
+
+    void write(Path path) {
+        byte[] json = (JsonUtils.GSON_PRETTY.toJson(this) + "\n").getBytes(UTF_8);
+        AtomicFile.write(path, channel -> AtomicFile.writeFully(channel, json));
     }
 
     /**
@@ -174,7 +240,10 @@ record RunConfig(
         try {
             RunConfig config = JsonUtils.GSON.fromJson(Files.readString(path), RunConfig.class);
             if (config == null || config.options == null || config.model == null) {
-                throw new BadInputException(path + " is not the configuration of a run");
+                throw new BadInputException(
+                        path
+                                + " is empty, or lacks options or model, and so is not the"
+                                + " configuration of a run: delete it to begin again there");
             }
             return config;
         } catch (NoSuchFileException e) {

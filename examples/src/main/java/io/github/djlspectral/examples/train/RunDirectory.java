@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.train;
 
 import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.FolderLock;
 import io.github.djlspectral.examples.data.Tokenizer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -16,12 +17,33 @@ record RunDirectory(Path path) {
 
     /** Fails if there is a run here already. */
     void requireUnused() {
-        if (Files.exists(config())) {
+        if (Files.exists(config()) && !isEmpty(config())) {
             throw new BadInputException(
                     path
                             + " already has a run: add --resume to continue it, or choose another"
                             + " --out");
         }
+    }
+
+    /** An empty file is what a full disk left of a run that never began. */
+    private static boolean isEmpty(Path file) {
+        try {
+            return Files.size(file) == 0;
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot read " + file + " (" + e + ")", e);
+        }
+    }
+
+    /** Keeps other processes from this run until the lock is closed. */
+    FolderLock lock() {
+        try {
+            Files.createDirectories(path);
+        } catch (IOException e) {
+            throw new UncheckedIOException(
+                    "Cannot write to the directory " + path + " (" + e + "); choose another --out",
+                    e);
+        }
+        return FolderLock.take(path);
     }
 
     /**

@@ -18,6 +18,16 @@ record Samples(Path path) {
         write("===== step " + step + " =====\n" + text + "\n\n", StandardOpenOption.APPEND);
     }
 
+    /** Tells whether there is a sample of a step. */
+    boolean has(int step) {
+        try {
+            return Files.exists(path)
+                    && Files.readString(path).contains("===== step " + step + " =====\n");
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot read " + path + " (" + e + ")", e);
+        }
+    }
+
     /** Removes the samples of later steps: they will be made again. */
     void truncateAfter(int lastStep) {
         try {

@@ -16,6 +16,7 @@ import io.github.djlspectral.layers.gpt.Precision;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /** A trained model, read from the newest whole checkpoint of a run. */
 public final class SavedRun implements AutoCloseable {
@@ -47,20 +48,49 @@ public final class SavedRun implements AutoCloseable {
      *
      * @param directory the run's directory
      * @param deviceName where to compute: cpu, gpu, or gpu and a number
+     * @param step of the checkpoint to read; null for the newest that is whole, of which standard
+     *     error says if it is not the newest
      * @return the model; the caller closes it
-     * @throws BadInputException if there is no run, no whole checkpoint or no such device, or the
-     *     checkpoint is of another architecture
+     * @throws BadInputException if there is no run, no such checkpoint or device, or the checkpoint
+     *     is damaged or of another architecture
      * @throws java.io.UncheckedIOException if a file cannot be read
      */
-    public static SavedRun open(Path directory, String deviceName) {
-        Device device = Devices.of(deviceName);
+    public static SavedRun open(Path directory, String deviceName, Integer step) {
         RunDirectory files = new RunDirectory(directory);
+        return open(
+                files,
+                deviceName,
+                () ->
+                        step != null
+                                ? files.checkpoints().exactly(step)
+                                : files.checkpoints()
+                                        .newest()
+                                        .orElseThrow(
+                                                () ->
+                                                        new BadInputException(
+                                                                directory
+                                                                        + " has no checkpoint yet")));
+    }
+
+    /**
+     * Reads a run, as {@link #open}, but refuses a damaged newest checkpoint.
+     *
+     * @param directory the run's directory
+     * @param step of the checkpoint to read; null for the newest
+     * @return the model, on a CPU; the caller closes it
+     * @throws BadInputException as {@link #open}
+     * @throws java.io.UncheckedIOException if a file cannot be read
+     */
+    public static SavedRun openExactly(Path directory, Integer step) {
+        RunDirectory files = new RunDirectory(directory);
+        return open(files, "cpu", () -> files.checkpoints().exactly(step));
+    }
+
+    private static SavedRun open(
+            RunDirectory files, String deviceName, Supplier<Checkpoint> choice) {
+        Device device = Devices.of(deviceName);
         RunConfig config = RunConfig.read(files.config());
-        Checkpoint checkpoint =
-                files.checkpoints()
-                        .newest()
-                        .orElseThrow(
-                                () -> new BadInputException(directory + " has no checkpoint yet"));
+        Checkpoint checkpoint = choice.get();
         checkpoint.requireModel(config.model());
         Tokenizer tokenizer = Tokenizer.load(files.tokenizer());
         Gpt2 gpt2 =

@@ -1,15 +1,18 @@
 package io.github.djlspectral.examples.train;
 
 import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.data.Tokenization;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.Precision;
 import io.github.djlspectral.optim.Freon;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 
@@ -28,6 +31,7 @@ public final class TrainingOptions {
             Set.of(
                     "--out",
                     "--resume",
+                    "--data",
                     "--steps",
                     "--checkpoint-every",
                     "--keep",
@@ -99,7 +103,11 @@ public final class TrainingOptions {
     @Option(names = "--accumulate", description = "Backward passes per step.")
     int accumulate;
 
-    @Option(names = "--steps", description = "Optimizer steps in all.")
+    @Option(
+            names = "--steps",
+            description =
+                    "Optimizer steps in all. With --resume it may change: the schedule then ends"
+                            + " there from the next step on.")
     int steps;
 
     @Option(names = "--lr", description = "Peak learning rate of the chosen optimizer.")
@@ -247,17 +255,50 @@ public final class TrainingOptions {
      * @throws BadInputException naming the option
      */
     void requireSameRun(TrainingOptions before) {
+        forEachDifference(
+                before,
+                (name, value, old) -> {
+                    if (!FREE_ON_RESUME.contains(name)) {
+                        throw new BadInputException(
+                                ("%s is %s, but the run to resume has %s: leave the option out, or"
+                                                + " start a new run in another --out")
+                                        .formatted(name, value, old));
+                    }
+                });
+    }
+
+    /** Describes what was changed, an option a line; where the run lies is no part of it. */
+    List<String> differences(TrainingOptions before) {
+        List<String> lines = new ArrayList<>();
+        forEachDifference(
+                before,
+                (name, value, old) -> {
+                    if (!name.equals("--out") && !name.equals("--resume")) {
+                        lines.add(name + " " + value + " instead of " + old);
+                    }
+                });
+        return lines;
+    }
+
+    private interface Difference {
+        void accept(String option, Object value, Object old);
+    }
+
+    private void forEachDifference(TrainingOptions before, Difference action) {
+        CommandSpec others = commandLine(before).getCommandSpec();
         for (OptionSpec option : commandLine(this).getCommandSpec().options()) {
-            String name = option.longestName();
             Object value = option.getValue();
-            Object old = commandLine(before).getCommandSpec().findOption(name).getValue();
-            if (!FREE_ON_RESUME.contains(name) && !Objects.equals(value, old)) {
-                throw new BadInputException(
-                        ("%s is %s, but the run to resume has %s: leave the option out, or start a"
-                                        + " new run in another --out")
-                                .formatted(name, value, old));
+            Object old = others.findOption(option.longestName()).getValue();
+            if (!Objects.equals(value, old)) {
+                action.accept(option.longestName(), value, old);
             }
         }
+    }
+
+    /** Makes the places of data and model hold in every working directory. */
+    void makePathsAbsolute() {
+        data = CorpusLoader.isLocal(data) ? Path.of(data).toAbsolutePath().toString() : data;
+        init = init == null ? null : Path.of(init).toAbsolutePath().toString();
     }
 
     /** Returns a parser with this program's conventions. */

@@ -279,7 +279,13 @@ public final class TrainingRun implements AutoCloseable {
      * @return the validation loss in nats per token
      */
     public float validate() {
-        return (float) validation.run(languageModel()).loss();
+        return validate(() -> false);
+    }
+
+    /** Measures the model as {@link #validate()} does; NaN if asked to stop meanwhile. */
+    float validate(BooleanSupplier stop) {
+        Validation.Result result = validation.run(languageModel(), stop);
+        return result == null ? Float.NaN : (float) result.loss();
     }
 
     /** Writes the state after the last step. */

@@ -4,6 +4,7 @@ import ai.djl.TrainingDivergedException;
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
+import io.github.djlspectral.examples.data.FolderLock;
 import io.github.djlspectral.examples.data.TokenShard;
 import io.github.djlspectral.examples.data.Tokenizer;
 import io.github.djlspectral.examples.generate.GenerationOptions;
@@ -13,6 +14,7 @@ import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 
 /**
  * The training loop with everything around it: validation, checkpoints, samples, metrics and
@@ -73,35 +75,46 @@ public final class TrainingSession {
      * @throws TrainingDivergedException if the loss or a gradient is not finite, more often than
      *     {@code --skip-nonfinite}; {@code diverged.txt} in the run's directory then says so too
      */
+    @SuppressWarnings("try") // locks are held, not used
     public static void train(List<String> arguments, CorpusLoader loader, PrintStream out) {
         TrainingOptions options = TrainingOptions.of(arguments);
         Devices.of(options.device); // before anything is loaded for it
         RunDirectory directory = new RunDirectory(options.directory());
         RunConfig saved = null;
-        Checkpoint checkpoint = null;
         if (options.resume) {
             saved = RunConfig.read(directory.config());
             saved.requireTrainedHere();
             saved.keepArithmetic();
             options = saved.resumed(arguments);
-            checkpoint = directory.checkpoints().newest().orElse(null);
         } else {
             directory.requireUnused();
+            options.makePathsAbsolute();
         }
         try (StopSignal stop = new StopSignal();
+                FolderLock resumed = saved == null ? null : directory.lock();
                 Corpus corpus = load(options, directory, loader)) {
             out.println(corpus.description());
             RunConfig config = RunConfig.of(options, corpus);
+            Checkpoint checkpoint = null;
             if (saved != null) {
                 saved.requireSameData(config);
-                directory.clearDivergence();
-            }
-            try (TrainingRun run = new TrainingRun(options, corpus, checkpoint)) {
-                if (saved == null) {
-                    directory.create(config, corpus.tokenizer(), run.routing());
+                checkpoint = directory.checkpoints().newest().orElse(null);
+                if (checkpoint == null) {
+                    out.println("There is no checkpoint yet: beginning at step 0 again");
                 }
+            }
+            try (TrainingRun run = new TrainingRun(options, corpus, checkpoint);
+                    FolderLock begun = saved == null ? directory.lock() : null) {
                 out.println(run.description());
                 double rate = MachineSpeed.matrixProductRate(run.languageModel().manager());
+                stop.hold();
+                if (saved == null) {
+                    directory.requireUnused(); // by a process that was faster
+                    directory.create(config, corpus.tokenizer(), run.routing());
+                } else {
+                    directory.clearDivergence();
+                    saved.change(options, run.step(), directory, out);
+                }
                 try (Progress progress =
                         new Progress(out, run.step(), options.steps, run.flopsPerToken(), rate)) {
                     new TrainingSession(options, directory, corpus, run, stop, progress).loop();
@@ -128,6 +141,9 @@ public final class TrainingSession {
 
     private void loop() {
         samples().truncateAfter(run.step());
+        if (run.step() > 0) {
+            makeUp();
+        }
         try (MetricsLog log = MetricsLog.open(directory.metrics(), rows);
                 SpectraLog spectraLog = openSpectra()) {
             if (run.step() == 0) {
@@ -146,6 +162,17 @@ public final class TrainingSession {
             }
         }
         progress.line("All " + options.steps + " steps done: " + directory.path());
+    }
+
+    /** Does what a stop kept an earlier process from doing after its last step. */
+    private void makeUp() {
+        MetricsRow last = rows.get(rows.size() - 1);
+        if (due(options.evalEvery) && !last.evaluated()) {
+            rows.set(rows.size() - 1, last.withValidation(run.validate(stop::requested)));
+        }
+        if (sampleDue() && !samples().has(run.step())) {
+            appendSample();
+        }
     }
 
     private void record(MetricsLog log, MetricsRow row) {
@@ -168,7 +195,7 @@ public final class TrainingSession {
     }
 
     private MetricsRow untrained() {
-        float loss = run.validate();
+        float loss = run.validate(stop::requested);
         return new MetricsRow(
                 0, Float.NaN, loss, Float.NaN, Float.NaN, 0, seconds(), Double.NaN, 0);
     }
@@ -184,7 +211,7 @@ public final class TrainingSession {
         return new MetricsRow(
                 run.step(),
                 result.loss(),
-                due(options.evalEvery) ? run.validate() : Float.NaN,
+                due(options.evalEvery) ? run.validate(stop::requested) : Float.NaN,
                 result.learningRate(),
                 result.gradientNorm(),
                 run.step() * options.tokensPerStep(),
@@ -210,11 +237,24 @@ public final class TrainingSession {
     }
 
     private void afterStep() {
-        if (options.sampleEvery > 0 && due(options.sampleEvery)) {
-            samples().append(run.step(), sample());
+        if (sampleDue()) {
+            appendSample();
         }
         if (due(options.checkpointEvery)) {
             save();
+        }
+    }
+
+    private boolean sampleDue() {
+        return options.sampleEvery > 0 && due(options.sampleEvery);
+    }
+
+    /** Appends a sample, or none if asked to stop meanwhile. */
+    private void appendSample() {
+        try {
+            samples().append(run.step(), sample());
+        } catch (CancellationException e) {
+            progress.line("No sample: asked to stop");
         }
     }
 
@@ -244,7 +284,13 @@ public final class TrainingSession {
         LanguageModel model = run.languageModel();
         return corpus.tokenizer().decode(prompt)
                 + new TextGenerator(model.gpt2(), corpus.tokenizer(), model.manager())
-                        .generate(prompt, generation, piece -> {});
+                        .generate(prompt, generation, piece -> requireGoingOn());
+    }
+
+    private void requireGoingOn() {
+        if (stop.requested()) {
+            throw new CancellationException();
+        }
     }
 
     private Samples samples() {

@@ -2,6 +2,7 @@ package io.github.djlspectral.examples.train;
 
 import io.github.djlspectral.examples.data.SequentialBatches;
 import io.github.djlspectral.examples.data.TokenBatch;
+import java.util.function.BooleanSupplier;
 
 /** The mean loss over batches that are spread evenly over a validation split. */
 final class Validation {
@@ -30,9 +31,17 @@ final class Validation {
 
     /** Measures a model. */
     Result run(LanguageModel model) {
+        return run(model, () -> false);
+    }
+
+    /** Measures a model, or returns null if asked to stop meanwhile. */
+    Result run(LanguageModel model, BooleanSupplier stop) {
         double sum = 0;
         long tokens = 0;
         for (long i = 0; i < count; i++) {
+            if (stop.getAsBoolean()) {
+                return null;
+            }
             TokenBatch batch = batches.batch(i * batches.count() / count);
             sum += model.loss(batch) * batch.inputs().length;
             tokens += batch.inputs().length;

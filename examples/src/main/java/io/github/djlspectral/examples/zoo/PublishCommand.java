@@ -74,6 +74,12 @@ public final class PublishCommand implements Runnable {
     @Option(names = "--force", description = "Replace the version if it exists.")
     private boolean force;
 
+    @Option(
+            names = "--step",
+            paramLabel = "<n>",
+            description = "The checkpoint of this step. Default: the newest, which must be whole.")
+    private Integer step;
+
     /** Creates the command; picocli sets the options. */
     public PublishCommand() {}
 
@@ -88,7 +94,7 @@ public final class PublishCommand implements Runnable {
         Coordinates coordinates =
                 new Coordinates(Application.NLP.TEXT_GENERATION, group, artifact, version);
         Publisher publisher = new Publisher(repository);
-        try (SavedRun saved = SavedRun.open(run, "cpu")) {
+        try (SavedRun saved = SavedRun.openExactly(run, step)) {
             Publication publication = publication(coordinates, saved);
             Release release =
                     dryRun ? publisher.preview(publication) : publisher.publish(publication);

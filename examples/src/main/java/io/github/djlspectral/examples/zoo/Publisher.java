@@ -2,6 +2,7 @@ package io.github.djlspectral.examples.zoo;
 
 import com.google.gson.JsonObject;
 import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.FolderLock;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -42,12 +43,13 @@ public final class Publisher {
      *     is damaged, is being written by someone else or cannot be written; the repository then is
      *     as it was
      */
+    @SuppressWarnings("try") // the lock is held, not used
     public Release publish(Publication publication) {
         Path folder = folder(publication);
         try {
             Files.createDirectories(root);
-            try (RepositoryLock lock = RepositoryLock.take(root);
-                    Transaction transaction = lock.begin()) {
+            try (FolderLock lock = FolderLock.take(root);
+                    Transaction transaction = new Transaction(root)) {
                 Catalog catalog = Catalog.read(folder, publication);
                 Index index = Index.read(root);
                 Path versionFolder = folder.resolve(version(publication));

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.stream.IntStream;
+import java.util.zip.CRC32C;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -24,6 +25,32 @@ class TokenShardTest {
     @BeforeEach
     void nameTheFile() {
         file = folder.resolve("tokens.bin");
+    }
+
+    @Test
+    void theChecksumIsThatOfAllTokensOfAPart() throws IOException {
+        int[] tokens = new int[(1 << 20) + 5];
+        Path file = folder.resolve("a.bin");
+        TokenShard.write(file, tokens);
+        long before = checksum(file, 0, tokens.length);
+        long part = checksum(file, 1, 100);
+        tokens[tokens.length - 1] = 1;
+        TokenShard.write(file, tokens);
+        assertThat(checksum(file, 0, tokens.length)).isNotEqualTo(before);
+        assertThat(checksum(file, 1, 100)).isEqualTo(part);
+        assertThat(checksum(file, 0, tokens.length - 1)).isEqualTo(zeros(tokens.length - 1));
+    }
+
+    private static long checksum(Path file, long from, long to) {
+        try (TokenShard shard = TokenShard.open(file)) {
+            return shard.slice(from, to).checksum();
+        }
+    }
+
+    private static long zeros(int tokens) {
+        CRC32C sum = new CRC32C();
+        sum.update(new byte[2 * tokens]);
+        return sum.getValue();
     }
 
     @Test

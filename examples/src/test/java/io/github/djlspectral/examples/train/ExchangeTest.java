@@ -50,7 +50,7 @@ class ExchangeTest {
     @ValueSource(strings = {"--bias=true", "--bias=false"})
     void exportAndImportChangeNoBit(String bias) throws IOException {
         train(run, bias, "--steps=4");
-        ExportedRun.write(run, exported, FloatFormat.F32, stream());
+        ExportedRun.write(run, null, exported, FloatFormat.F32, stream());
         ImportedRun.write(exported, imported, stream());
         assertThat(Runs.checkpoint(imported, 0).resolve(MODEL))
                 .hasSameBinaryContentAs(Runs.checkpoint(run, 4).resolve(MODEL));
@@ -61,7 +61,7 @@ class ExchangeTest {
         assertThat(evaluate(imported)).isEqualTo(evaluate(run));
         assertThat(generate(imported)).isEqualTo(generate(run));
         Path again = directory.resolve("again");
-        ExportedRun.write(imported, again, FloatFormat.F32, stream());
+        ExportedRun.write(imported, null, again, FloatFormat.F32, stream());
         assertThat(again.resolve(MODEL)).hasSameBinaryContentAs(exported.resolve(MODEL));
     }
 
@@ -69,7 +69,7 @@ class ExchangeTest {
     @CsvSource({"F16, 0.5", "BF16, 0.5", "F32, 1"})
     void shorterFormatsTakeHalfTheRoom(FloatFormat format, double share) throws IOException {
         train(run, "--steps=1");
-        ExportedRun.write(run, exported, format, stream());
+        ExportedRun.write(run, null, exported, format, stream());
         SafetensorsFile file = SafetensorsFile.open(exported.resolve(MODEL));
         assertThat(file.format("transformer.wte.weight")).isEqualTo(format);
         long numbers = file.names().stream().mapToLong(name -> file.shape(name).size()).sum();
@@ -86,7 +86,7 @@ class ExchangeTest {
                 ReferenceCheckpoints.copy("bf16", directory.resolve("hf")), imported, stream());
         assertThat(output.toString(StandardCharsets.UTF_8))
                 .contains("2 layers, 3 heads, width 12, context 10", "not used: score.weight");
-        try (SavedRun saved = SavedRun.open(imported, "cpu")) {
+        try (SavedRun saved = SavedRun.open(imported, "cpu", null)) {
             assertThat(saved.description()).contains("step 0", "other data (imported from");
             assertThat(saved.card())
                     .containsEntry("data", "trained elsewhere and imported")
@@ -126,11 +126,11 @@ class ExchangeTest {
         Path tokenizer = run.resolve("tokenizer.json");
         String characters = Files.readString(tokenizer);
         Files.delete(tokenizer);
-        assertThatThrownBy(() -> ExportedRun.write(run, exported, FloatFormat.F32, stream()))
+        assertThatThrownBy(() -> ExportedRun.write(run, null, exported, FloatFormat.F32, stream()))
                 .isInstanceOf(BadInputException.class);
         Files.writeString(tokenizer, characters);
         Files.writeString(exported, "in the way");
-        assertThatThrownBy(() -> ExportedRun.write(run, exported, FloatFormat.F32, stream()))
+        assertThatThrownBy(() -> ExportedRun.write(run, null, exported, FloatFormat.F32, stream()))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("already exists");
         assertThat(names()).containsExactlyInAnyOrder("cycle.txt", "cache", "run", "exported");
@@ -141,7 +141,7 @@ class ExchangeTest {
     @CsvSource({"muon, true", "adamw, false"})
     void trainsOn(String optimizer, boolean fromHuggingFace) throws IOException {
         train(run, "--steps=12", "--dropout=0");
-        ExportedRun.write(run, exported, FloatFormat.F32, stream());
+        ExportedRun.write(run, null, exported, FloatFormat.F32, stream());
         Path from = fromHuggingFace ? exported : run;
         Path tuned = directory.resolve("tuned");
         String[] options = {"--optimizer=" + optimizer, "--lr=0.005", "--dropout=0"};
@@ -220,14 +220,14 @@ class ExchangeTest {
     }
 
     private SavedRun.Quality evaluate(Path directory) {
-        try (SavedRun saved = SavedRun.open(directory, "cpu")) {
+        try (SavedRun saved = SavedRun.open(directory, "cpu", null)) {
             return saved.evaluate(text.toString(), 2, loader());
         }
     }
 
     private static String generate(Path directory) {
         GenerationOptions options = GenerationOptions.builder().optMaxTokens(20).build();
-        try (SavedRun saved = SavedRun.open(directory, "cpu")) {
+        try (SavedRun saved = SavedRun.open(directory, "cpu", null)) {
             return saved.generator().generate("qzka", options, text -> {});
         }
     }

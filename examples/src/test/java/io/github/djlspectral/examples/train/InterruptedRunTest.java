@@ -3,14 +3,18 @@ package io.github.djlspectral.examples.train;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.djlspectral.examples.Main;
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Runs in processes of their own, which are killed and asked to stop. */
@@ -22,6 +26,7 @@ class InterruptedRunTest {
 
     @TempDir private Path directory;
     private Path text;
+    private List<String> locale = List.of();
 
     @BeforeEach
     void setUp() throws IOException {
@@ -54,14 +59,78 @@ class InterruptedRunTest {
         assertThat(rows).hasSize(checkpoint.step() + 1);
     }
 
+    @Test
+    void aRunThatBeganWhereDigitsDifferContinues() throws IOException, InterruptedException {
+        Path run = directory.resolve("run");
+        assertThat(start(run, "--steps=4").waitFor()).isZero();
+        locale = List.of("-Duser.language=ar", "-Duser.country=EG");
+        assertThat(start(run, "--steps=8", "--resume").waitFor()).isZero();
+        locale = List.of("-Duser.language=en");
+        assertThat(start(run, "--steps=12", "--resume").waitFor()).isZero();
+        assertThat(log()).contains("continuing after step 4", "continuing after step 8");
+        assertThat(Runs.checkpoint(run, 8)).isDirectory();
+    }
+
+    @Test
+    void aStopDoesNotWaitForAValidationWhichIsMadeUpFor() throws IOException, InterruptedException {
+        String[] long_ = {"--eval-every=1", "--eval-batches=1000000", "--steps=2"};
+        Path stopped = directory.resolve("stopped");
+        Process process = start(stopped, long_);
+        while (!log().contains("step 0/2")) {
+            assertThat(process.waitFor(POLL_MILLISECONDS, TimeUnit.MILLISECONDS)).isFalse();
+        }
+        process.destroy(); // most likely during the validation of step 1
+        process.waitFor();
+        assertThat(log()).contains("Stopping, to continue later", "Stopped; continue with");
+        assertThat(start(stopped, "--resume", long_[0], long_[1], long_[2]).waitFor()).isZero();
+        Path whole = directory.resolve("whole");
+        assertThat(start(whole, long_).waitFor()).isZero();
+        Runs.assertSame(whole, stopped, 2);
+    }
+
+    @Test
+    @DisabledOnOs(value = OS.WINDOWS, disabledReason = "has no signals")
+    void aSecondSignalEndsAtOnce() throws IOException, InterruptedException {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+        command.add(NeverStops.class.getName());
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        try (BufferedReader output = process.inputReader()) {
+            assertThat(output.readLine()).isEqualTo("holding");
+            process.destroy();
+            assertThat(output.readLine()).startsWith("Stopping, to continue later");
+            Thread.sleep(POLL_MILLISECONDS * 20); // until the handler is in place
+            process.destroy();
+            assertThat(process.waitFor()).isEqualTo(130);
+        }
+    }
+
+    /** Holds a stop for ever. */
+    static final class NeverStops {
+
+        private NeverStops() {}
+
+        /** Says that it holds, and then does nothing. */
+        public static void main(String[] arguments) throws InterruptedException {
+            StopSignal stop = new StopSignal();
+            stop.hold();
+            System.out.println("holding");
+            new CountDownLatch(1).await();
+        }
+    }
+
     private Process start(Path out, String... more) throws IOException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.add("-Dai.djl.pytorch.num_threads=1"); // as in the tests' own process
+        command.addAll(locale);
         command.addAll(List.of("-cp", System.getProperty("java.class.path")));
         command.addAll(List.of(Main.class.getName(), "train"));
         List<String> options = new ArrayList<>(List.of(more));
-        options.add("--steps=" + STEPS);
+        if (options.stream().noneMatch(option -> option.startsWith("--steps"))) {
+            options.add("--steps=" + STEPS);
+        }
         command.addAll(List.of(TestText.options(text, out, options.toArray(String[]::new))));
         ProcessBuilder builder = new ProcessBuilder(command);
         builder.environment().put("DJL_SPECTRAL_CACHE", directory.resolve("cache").toString());

@@ -7,7 +7,9 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.TrainingDivergedException;
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.CorpusLoader;
+import io.github.djlspectral.examples.data.FolderLock;
 import io.github.djlspectral.examples.generate.GenerationOptions;
+import io.github.djlspectral.examples.hf.FloatFormat;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -135,6 +137,138 @@ class TrainingSessionTest {
     }
 
     @Test
+    void anExtensionBelongsToTheRunAndSaysWhatHappensToTheRate() throws IOException {
+        train(out, "--steps=8", "--schedule=cosine");
+        output.reset();
+        train(out, "--steps=12", "--resume");
+        assertThat(output.toString(StandardCharsets.UTF_8))
+                .contains("From step 9 on: --steps 12 instead of 8")
+                .contains("a run of 12 steps from now on: the learning rate of step 9 is ");
+        assertThat(Files.readString(out.resolve("config.json")))
+                .contains("\"steps\": 12", "from step 9 on: --steps 12 instead of 8");
+        Path whole = directory.resolve("whole");
+        Files.move(out, whole);
+        train(out, "--steps=8", "--schedule=cosine");
+        train(out, "--steps=12", "--resume");
+        Runs.deleteCheckpoint(out, 12); // stopped on the way
+        resumeAsTold(out);
+        Runs.assertSame(whole, out, 12);
+    }
+
+    /** As the message of a stopped run says. */
+    private void resumeAsTold(Path run) {
+        TrainingSession.train(
+                List.of("--resume", "--out=" + run), loader(), new PrintStream(output, true));
+    }
+
+    @Test
+    void resumesWithEqualDataInAnotherPlace() throws IOException {
+        train(out, "--steps=4");
+        Path moved = directory.resolve("moved.txt");
+        Files.move(text, moved);
+        assertThatThrownBy(() -> resumeAsTold(out))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining(text.toString());
+        train(out, "--steps=5", "--resume", "--data=" + moved);
+        resumeAsTold(out); // knows the new place
+        assertThat(Files.readString(out.resolve("config.json"))).contains(moved.toString());
+    }
+
+    @Test
+    void placesHoldInEveryWorkingDirectory() {
+        TrainingOptions options = TrainingOptions.of("--data=some/text.txt", "--out=run");
+        options.makePathsAbsolute();
+        assertThat(Path.of(options.data)).isAbsolute().endsWith(Path.of("some", "text.txt"));
+        for (String name : List.of("commons-lang", "fineweb-10b:3", "https://example.org/a.txt")) {
+            options = TrainingOptions.of("--data=" + name);
+            options.makePathsAbsolute();
+            assertThat(options.data).isEqualTo(name);
+        }
+    }
+
+    @Test
+    void runsOfOlderVersionsWithoutAChecksumOfAllDataGoOn() throws IOException {
+        train(out, "--steps=4");
+        Path config = out.resolve("config.json");
+        String json = Files.readString(config);
+        String old = json.replaceAll("\\s*\"dataChecksum\": \"[^\"]*\",", "");
+        assertThat(old).isNotEqualTo(json);
+        Files.writeString(config, old);
+        train(out, "--steps=5", "--resume");
+        Files.writeString(text, Files.readString(text).replace("qz", "zq"));
+        assertThatThrownBy(() -> resumeAsTold(out)).hasMessageContaining("The data has changed");
+    }
+
+    @Test
+    void whatAFullDiskLeftBlocksNothing() throws IOException {
+        Files.createDirectories(out);
+        Files.createFile(out.resolve("config.json"));
+        assertThatThrownBy(() -> resumeAsTold(out))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("delete it to begin again");
+        train(out, "--steps=2");
+        assertThat(MetricsLog.read(out.resolve("metrics.csv"), 2)).hasSize(3);
+    }
+
+    @Test
+    void twoWritersOfOneRunAreRefused() throws IOException {
+        train(out, "--steps=2");
+        try (FolderLock lock = FolderLock.take(out)) {
+            assertThat(lock).isNotNull();
+            assertThatThrownBy(() -> train(out, "--steps=3", "--resume"))
+                    .isInstanceOf(BadInputException.class)
+                    .hasMessageContaining("Something else is writing to " + out);
+            Path other = directory.resolve("other");
+            Files.createDirectories(other);
+            try (FolderLock begun = FolderLock.take(other)) {
+                assertThat(begun).isNotNull();
+                assertThatThrownBy(() -> train(other, "--steps=1"))
+                        .isInstanceOf(BadInputException.class)
+                        .hasMessageContaining("Something else is writing to " + other);
+                assertThat(other.resolve("config.json")).doesNotExist();
+            }
+        }
+        train(out, "--steps=3", "--resume");
+    }
+
+    @Test
+    void aDamagedNewestCheckpointIsSaidAndExportedOnlyIfAsked() throws IOException {
+        train(out);
+        Path model = Runs.checkpoint(out, 12).resolve("model.safetensors");
+        byte[] bytes = Files.readAllBytes(model);
+        bytes[bytes.length - 1] ^= 1;
+        Files.write(model, bytes);
+        PrintStream before = System.err;
+        ByteArrayOutputStream errors = new ByteArrayOutputStream();
+        System.setErr(new PrintStream(errors, true, StandardCharsets.UTF_8));
+        try (SavedRun run = SavedRun.open(out, "cpu", null)) {
+            assertThat(run.description()).contains("step 8");
+        } finally {
+            System.setErr(before);
+        }
+        assertThat(errors.toString(StandardCharsets.UTF_8))
+                .contains("step-000012 is damaged")
+                .hasLineCount(1);
+        Path exported = directory.resolve("exported");
+        assertThatThrownBy(() -> SavedRun.openExactly(out, null))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("step-000012 is damaged")
+                .hasMessageContaining("--step; there are [8, 12]");
+        assertThatThrownBy(() -> export(null, exported))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("step-000012 is damaged");
+        assertThatThrownBy(() -> export(7, exported))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("no checkpoint of --step 7; there are [8, 12]");
+        export(8, exported);
+        assertThat(exported.resolve("model.safetensors")).isNotEmptyFile();
+    }
+
+    private void export(Integer step, Path to) {
+        ExportedRun.write(out, step, to, FloatFormat.F32, new PrintStream(output, true));
+    }
+
+    @Test
     void accumulationIsOneLargeBatch() {
         train(out, "--dropout=0", "--clip=0", "--steps=3");
         Path once = directory.resolve("once");
@@ -203,7 +337,7 @@ class TrainingSessionTest {
     void aTrainedModelIsMeasuredAndContinuesText() {
         train(out, "--steps=80", "--dropout=0", "--lr=0.02");
         CorpusLoader loader = loader();
-        try (SavedRun run = SavedRun.open(out, "cpu")) {
+        try (SavedRun run = SavedRun.open(out, "cpu", null)) {
             SavedRun.Quality quality = run.evaluate(null, 0, loader);
             assertThat(quality.perplexity()).isCloseTo(Math.exp(quality.loss()), within(1e-9));
             // one byte per character

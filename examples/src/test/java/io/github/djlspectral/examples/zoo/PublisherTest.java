@@ -10,6 +10,7 @@ import ai.djl.repository.zoo.ZooModel;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.FolderLock;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Precision;
 import java.io.IOException;
@@ -138,7 +139,7 @@ class PublisherTest {
     @Test
     void refusesTwoAtATime() throws IOException {
         Files.createDirectories(repository);
-        try (RepositoryLock lock = RepositoryLock.take(repository)) {
+        try (FolderLock lock = FolderLock.take(repository)) {
             assertThat(lock).isNotNull();
             assertThatThrownBy(() -> publisher.publish(model.publication("1.0.0").build()))
                     .isInstanceOf(BadInputException.class)

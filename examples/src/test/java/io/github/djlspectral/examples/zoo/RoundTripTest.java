@@ -142,7 +142,7 @@ class RoundTripTest {
     }
 
     private static String logits(Path run) {
-        try (SavedRun saved = SavedRun.open(run, "cpu");
+        try (SavedRun saved = SavedRun.open(run, "cpu", null);
                 NDManager scratch = NDManager.newBaseManager()) {
             NDArray tokens =
                     scratch.create(

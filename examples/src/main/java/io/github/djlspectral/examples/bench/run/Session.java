@@ -56,6 +56,7 @@ final class Session {
         long left = contestants.size() * (long) rounds - known(rounds);
         Countdown countdown = new Countdown((int) left);
         try (StopSignal stop = new StopSignal(Session::endProcesses)) {
+            stop.hold();
             for (int round = 1; round <= rounds && !stop.requested(); round++) {
                 run(round, rounds, countdown, stop);
             }
