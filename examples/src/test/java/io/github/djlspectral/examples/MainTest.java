@@ -240,10 +240,11 @@ class MainTest {
                 "%s -Xmx64m -cp '%s' %s"
                         .formatted(
                                 java, System.getProperty("java.class.path"), Main.class.getName());
-        Process process =
+        ProcessBuilder builder =
                 new ProcessBuilder("sh", "-c", command.replace("JAVA", program))
-                        .redirectErrorStream(true)
-                        .start();
+                        .redirectErrorStream(true);
+        builder.environment().remove("JDK_JAVA_OPTIONS"); // which prints a note
+        Process process = builder.start();
         String output = new String(process.getInputStream().readAllBytes(), UTF_8);
         return process.waitFor() + " " + output;
     }

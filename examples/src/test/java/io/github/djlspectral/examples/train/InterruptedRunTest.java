@@ -95,15 +95,23 @@ class InterruptedRunTest {
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of("-cp", System.getProperty("java.class.path")));
         command.add(NeverStops.class.getName());
-        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+        builder.environment().remove("JDK_JAVA_OPTIONS"); // which prints a note
+        Process process = builder.start();
         try (BufferedReader output = process.inputReader()) {
             assertThat(output.readLine()).isEqualTo("holding");
-            process.destroy();
+            signal(process); // destroy() would close the output too
             assertThat(output.readLine()).startsWith("Stopping, to continue later");
-            Thread.sleep(POLL_MILLISECONDS * 20); // until the handler is in place
-            process.destroy();
+            for (int i = 0; i < 100 && process.isAlive(); i++) { // until the handler is in place
+                signal(process);
+                process.waitFor(POLL_MILLISECONDS, TimeUnit.MILLISECONDS);
+            }
             assertThat(process.waitFor()).isEqualTo(130);
         }
+    }
+
+    private static void signal(Process process) throws IOException, InterruptedException {
+        new ProcessBuilder("kill", "-TERM", Long.toString(process.pid())).start().waitFor();
     }
 
     /** Holds a stop for ever. */

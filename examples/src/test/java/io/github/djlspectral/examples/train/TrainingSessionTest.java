@@ -178,7 +178,7 @@ class TrainingSessionTest {
     void placesHoldInEveryWorkingDirectory() {
         TrainingOptions options = TrainingOptions.of("--data=some/text.txt", "--out=run");
         options.makePathsAbsolute();
-        assertThat(Path.of(options.data)).isAbsolute().endsWith(Path.of("some", "text.txt"));
+        assertThat(Path.of(options.data)).isEqualTo(Path.of("some", "text.txt").toAbsolutePath());
         for (String name : List.of("commons-lang", "fineweb-10b:3", "https://example.org/a.txt")) {
             options = TrainingOptions.of("--data=" + name);
             options.makePathsAbsolute();
