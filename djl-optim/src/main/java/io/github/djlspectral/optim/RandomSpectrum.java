@@ -24,10 +24,14 @@ final class RandomSpectrum implements Kernel.Choice {
 
     @Override
     public Kernel kernel(Kernel.Target matrix, long draw) {
-        // A generator started at a drawn number: those of neighbouring seeds run in step.
-        SplittableRandom random =
-                new SplittableRandom(new SplittableRandom(seed ^ draw).nextLong());
+        // The seed is mixed before the draw comes in: seed 1 at step 2 is not seed 2 at step 1.
+        SplittableRandom random = new SplittableRandom(mixed(mixed(seed) ^ draw));
         double[] values = random.doubles(matrix.rank()).map(u -> low + (high - low) * u).toArray();
         return new Kernel("replaced_spectrum", values);
+    }
+
+    /** Returns a number that looks random and belongs to this one alone. */
+    static long mixed(long number) {
+        return new SplittableRandom(number).nextLong();
     }
 }

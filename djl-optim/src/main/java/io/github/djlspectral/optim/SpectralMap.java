@@ -2,6 +2,7 @@ package io.github.djlspectral.optim;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
@@ -177,7 +178,8 @@ public final class SpectralMap {
      *
      * @param matrix rank 2 or more, trailing dimensions are flattened; float32 or float64;
      *     unchanged
-     * @return the mapped matrix in the shape, type and manager of the input
+     * @return the mapped matrix in the shape, type and manager of the input; a constant to
+     *     autograd, which may use it but sees no way back to the input
      * @throws IllegalArgumentException if the rank is less than 2, the type is another, an entry is
      *     NaN or infinite, or the engine is not PyTorch
      */
@@ -189,8 +191,10 @@ public final class SpectralMap {
         if (!KERNELS.callBoolean(manager, "is_finite", matrix)) {
             throw new IllegalArgumentException("The matrix contains NaN or infinity");
         }
-        return KERNELS.call(manager, "map", matrix, kernel.function(), kernel.coefficients())
-                .singletonOrThrow();
+        try (NDList mapped =
+                KERNELS.call(manager, "map", matrix, kernel.function(), kernel.coefficients())) {
+            return mapped.singletonOrThrow().duplicate(); // autograd refuses what was made without
+        }
     }
 
     /**

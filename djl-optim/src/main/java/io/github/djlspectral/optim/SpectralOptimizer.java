@@ -118,7 +118,7 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
                         weight.getShape(),
                         weight.getDataType(),
                         weight.getDevice(),
-                        draw(update.id(), step));
+                        draw(routing == null ? "" : routing.find(update.id()).name(), step));
         if (observer != null && observer.wants(step)) {
             if (!update.finite() && !isFinite(gradient)) {
                 return false;
@@ -166,9 +166,12 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
     }
 
     /** The same in every process: ids are not, so parameters without a name share their draws. */
-    private long draw(String parameterId, int step) {
-        int name = routing == null ? 0 : routing.find(parameterId).name().hashCode();
-        return (long) name << Integer.SIZE | step;
+    static long draw(String name, int step) {
+        long draw = step;
+        for (char c : name.toCharArray()) {
+            draw = RandomSpectrum.mixed(draw ^ c);
+        }
+        return draw;
     }
 
     private boolean isSpectral(String parameterId, Shape shape) {

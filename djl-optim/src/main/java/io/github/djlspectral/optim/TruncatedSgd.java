@@ -6,6 +6,12 @@ package io.github.djlspectral.optim;
  * Inverted Spectra Work Just as Well", arXiv:2605.11181. Every update has singular values of mean
  * square 1, as {@link Freon}'s with exponent 0, which is this with fraction 0. See {@link
  * SpectralOptimizer} for the step and for what it applies to.
+ *
+ * <p>A momentum whose rank is not above the number of singular values to drop, such as the gradient
+ * of a linear layer for a single vector, moves nothing but by weight decay: nothing is left of it.
+ * Of k singular values with k times the fraction below 1/2 none is dropped, so single rows and
+ * columns do move. Where momenta of small rank are to be expected, lower the fraction or route the
+ * parameter to the fallback.
  */
 public final class TruncatedSgd extends SpectralOptimizer {
 

@@ -15,11 +15,12 @@ def rounding(G: Tensor) -> float:
   return 2.3e-16 * G.size(0)
 
 # The factor f of each direction, so that s -> f s is Freon's map, from s^2 with |s| = 1: f = mu L^(-c),
-# L = s^2 + eps. mu makes it independent of the scale of G, with q = 2 - 2c, by the kind of mean:
+# L = s^2 + eps; and the sum of the weights s^2 / L, which are 1 unless s is below the floor. mu makes
+# f independent of the scale of G, with q = 2 - 2c, by the kind of mean:
 # 0: mu = |L^(1/2)|^(2c-1), the mean Schatten-q norm over all directions (q = 0: the geometric mean);
-# 1: the same mean, each direction weighted by s^2 / L, which is 1 unless s is below the floor;
-# 2: mu gives the result the Frobenius norm of the polar factor's, the sum of those weights.
-def power_factors(squares: Tensor, noise: float, coefficients: List[float]) -> Tensor:
+# 1: the same mean, each direction by its weight;
+# 2: mu = 1, and the caller gives the result the Frobenius norm of the polar factor's, that sum's root.
+def power_factors(squares: Tensor, noise: float, coefficients: List[float]) -> Tuple[Tensor, float]:
   c = coefficients[0]
   eps = coefficients[1]
   mean = coefficients[2]
@@ -32,12 +33,12 @@ def power_factors(squares: Tensor, noise: float, coefficients: List[float]) -> T
   zero = torch.zeros_like(L)
   f = torch.where(live, torch.pow(L, -c), zero)
   weights = torch.where(live, torch.div(S, L), zero)
-  if mean == 2.:
-    energy = torch.sum(torch.mul(torch.mul(f, f), S))
-    return torch.mul(f, torch.sqrt(torch.div(torch.sum(weights), energy)))
+  rank = float(torch.sum(weights))
   if mean == 0.:
     weights = torch.ones_like(L)
-  return torch.mul(f, __torch__.schatten_factor(L, weights, c))
+  if mean < 2.:
+    f = torch.mul(f, __torch__.schatten_factor(L, weights, c))
+  return f, rank
 
 # (sum w L^(q/2) / sum w)^((2c - 1)/q)
 def schatten_factor(L: Tensor, w: Tensor, c: float) -> Tensor:
@@ -53,19 +54,21 @@ def schatten_factor(L: Tensor, w: Tensor, c: float) -> Tensor:
   return torch.exp(torch.mul(log_norm, 2. * c - 1.))
 
 # By the eigendecomposition of the Gram matrix.
-def power_eigh(X: Tensor, norm: float, noise: float, coefficients: List[float]) -> Tensor:
+def power_eigh(X: Tensor, norm: float, noise: float,
+    coefficients: List[float]) -> Tuple[Tensor, float]:
   S, U = torch.linalg_eigh(__torch__.product_lower(X, X))
-  f = __torch__.power_factors(torch.div(S, norm * norm), noise, coefficients)
+  f, rank = __torch__.power_factors(torch.div(S, norm * norm), noise, coefficients)
   R = __torch__.product_lower(torch.mul(U, torch.div(f, norm)), U)
   __torch__.mirror_lower(R)
-  return torch.mm(R, X)
+  return torch.mm(R, X), rank
 
 # By the singular value decomposition.
-def power_svd(X: Tensor, norm: float, noise: float, coefficients: List[float]) -> Tensor:
+def power_svd(X: Tensor, norm: float, noise: float,
+    coefficients: List[float]) -> Tuple[Tensor, float]:
   U, s, Vh = torch.linalg_svd(X, False)
   s = torch.div(s, norm)
-  f = __torch__.power_factors(torch.mul(s, s), noise, coefficients)
-  return torch.mm(torch.mul(U, torch.mul(f, s)), Vh)
+  f, rank = __torch__.power_factors(torch.mul(s, s), noise, coefficients)
+  return torch.mm(torch.mul(U, torch.mul(f, s)), Vh), rank
 
 # R with R = L^(-c) for the matrix L / scale whose spectrum is in (0, 1], by partial fractions: the sum
 # w_0 + sum_j w_j / (x + d_j). Coefficients from index 3: w_0, d_1, w_1, d_2, w_2, ...
@@ -99,9 +102,9 @@ def symmetric(A: Tensor) -> Tensor:
   return torch.mul(torch.add(A, torch.t(A)), 0.5)
 
 # By a function of the regularised Gram matrix that needs no eigenvalues. eps must be positive.
-def power_rational(X: Tensor, norm: float, function: str, coefficients: List[float]) -> Tensor:
+def power_rational(X: Tensor, norm: float, function: str,
+    coefficients: List[float]) -> Tuple[Tensor, float]:
   eps = coefficients[1]
-  k = X.size(0)
   A = torch.div(torch.mm(X, torch.t(X)), norm * norm)
   L = torch.clone(A)
   torch.diagonal(L).add_(eps)
@@ -110,29 +113,27 @@ def power_rational(X: Tensor, norm: float, function: str, coefficients: List[flo
     R = __torch__.coupled_root(L, coefficients)
   else:
     R = __torch__.fractions_sum(L, coefficients)
+  # the weights and mu, from traces instead of eigenvalues
+  rank = float(X.size(0))
+  if coefficients[2] > 0.:
+    inverse = torch.cholesky_inverse(torch.linalg_cholesky(L))
+    rank = rank - eps / (1. + eps) * float(torch.trace(inverse))
   D = torch.mm(torch.div(R, norm), X)
-  # mu, from traces instead of eigenvalues
-  if coefficients[2] == 2.:
-    cholesky = torch.linalg_cholesky(L)
-    weights = k - eps / (1. + eps) * float(torch.trace(torch.cholesky_inverse(cholesky)))
-    return torch.mul(D, weights ** 0.5 / float(torch.linalg_vector_norm(D)))
-  return torch.mul(D, __torch__.trace_factor(A, L, R, coefficients) / (1. + eps) ** 0.5)
+  if coefficients[2] < 2.:
+    D = torch.mul(D, __torch__.trace_factor(A, L, R, rank, coefficients) / (1. + eps) ** 0.5)
+  return D, rank
 
 # For L and R of the spectrum divided by 1 + eps; of this scale of R X, one square root is left over.
-def trace_factor(A: Tensor, L: Tensor, R: Tensor, coefficients: List[float]) -> float:
+def trace_factor(A: Tensor, L: Tensor, R: Tensor, rank: float, coefficients: List[float]) -> float:
   c = coefficients[0]
-  eps = coefficients[1]
-  k = A.size(0)
   q = 2. - 2. * c
-  unit = 1. + eps
-  if coefficients[2] == 1.:
-    total = k - eps / unit * float(torch.trace(torch.cholesky_inverse(torch.linalg_cholesky(L))))
-    mean = float(torch.sum(torch.mul(A, R))) / unit / total
-  else:
-    mean = float(torch.sum(torch.mul(L, R))) / k
   if q < 1e-6:
     diagonal = torch.diagonal(torch.linalg_cholesky(L))
     return float(torch.exp(torch.mean(torch.log(diagonal))))
+  if coefficients[2] == 1.:
+    mean = float(torch.sum(torch.mul(A, R))) / (1. + coefficients[1]) / rank
+  else:
+    mean = float(torch.sum(torch.mul(L, R))) / rank
   return mean ** ((2. * c - 1.) / q)
 
 # Freon's map: the directions of G, which are those of G / |G|, times their factors.
@@ -140,11 +141,14 @@ def power(G: Tensor, norm: float, function: str, coefficients: List[float]) -> T
   X = G.to(7)
   noise = __torch__.rounding(G)
   if function == "power_eigh":
-    D = __torch__.power_eigh(X, norm, noise, coefficients)
+    D, rank = __torch__.power_eigh(X, norm, noise, coefficients)
   elif function == "power_svd":
-    D = __torch__.power_svd(X, norm, noise, coefficients)
+    D, rank = __torch__.power_svd(X, norm, noise, coefficients)
   else:
-    D = __torch__.power_rational(X, norm, function, coefficients)
+    D, rank = __torch__.power_rational(X, norm, function, coefficients)
+  if coefficients[2] == 2.:
+    # The norm that D has: rounding of tiny eigenvalues is in D, but not in their sum.
+    D.mul_(rank ** 0.5 / float(torch.linalg_vector_norm(D)))
   return D.to(G.dtype)
 
 # G with singular values of mean square 1.

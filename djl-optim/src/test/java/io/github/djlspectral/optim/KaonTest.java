@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.Device;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
@@ -11,6 +12,9 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 import java.util.stream.IntStream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -86,6 +90,20 @@ class KaonTest {
         }
     }
 
+    @Test
+    void theRootMeanSquareIsAsDocumented() {
+        double square = Arrays.stream(orbit(400_000)).map(s -> s * s).average().orElseThrow();
+        assertThat(Math.sqrt(square)).isCloseTo(0.58, within(0.005));
+        Engine.getEngine("PyTorch").setRandomSeed(5);
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            for (int columns : new int[] {64, 128, 256}) {
+                NDArray mapped =
+                        SpectralMap.chaotic(5).apply(manager.randomNormal(new Shape(64, columns)));
+                assertThat(mapped.norm().getFloat() / 8).isBetween(0.43f, 0.59f);
+            }
+        }
+    }
+
     private static double[] orbit(int length) {
         double[] orbit = new double[length];
         double s = 0.3;
@@ -147,6 +165,45 @@ class KaonTest {
         NDArray weight = gradient.zerosLike();
         kaon.update("w", weight, gradient);
         return Oracle.singularValues(weight.mul(-50));
+    }
+
+    /** "Aa" and "BB" have one hash code. */
+    @Test
+    void everySeedStepAndNameHasDrawsOfItsOwn() {
+        Kernel.Target matrix = Kernel.Target.of(new Shape(4, 5), DataType.FLOAT32, Device.cpu());
+        Set<Double> values = new HashSet<>();
+        int count = 0;
+        for (long seed : new long[] {-2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 1L << 32, 2L << 32}) {
+            for (int step = 1; step <= 32; step++) {
+                for (String name : List.of("", "01Linear_weight", "02Linear_weight", "Aa", "BB")) {
+                    Kernel kernel =
+                            new RandomSpectrum(0.5, 1.5, seed)
+                                    .kernel(matrix, SpectralOptimizer.draw(name, step));
+                    count += kernel.coefficients().length;
+                    Arrays.stream(kernel.coefficients()).forEach(values::add);
+                }
+            }
+        }
+        assertThat(values).hasSize(count);
+    }
+
+    /** Divided by its norm, a matrix of rank 1 has the singular value 1, which chaos maps to 0. */
+    @ParameterizedTest
+    @CsvSource({"40,60", "60,40", "3,8"})
+    void momentumOfRankOneMovesNothingUnlessTheSpectrumIsDrawn(int rows, int columns) {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                Kaon chaotic = Kaon.builder().build();
+                Kaon drawn = kaon(7)) {
+            NDArray column = manager.randomNormal(new Shape(rows, 1));
+            NDArray outer = column.matMul(manager.randomNormal(new Shape(1, columns)));
+            NDArray weight = manager.zeros(outer.getShape());
+            chaotic.update("w", weight, outer);
+            assertThat(weight.norm().getFloat()).isLessThan(2e-4f);
+            drawn.update("w", weight, outer);
+            assertThat(weight.norm().getFloat()).isGreaterThan(0.02f * 0.49f);
+            NDArray row = outer.get("0:1");
+            assertThat(SpectralMap.chaotic(5).apply(row).norm().getFloat()).isLessThan(2e-4f);
+        }
     }
 
     @Test

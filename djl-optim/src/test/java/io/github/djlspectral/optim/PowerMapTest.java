@@ -167,6 +167,34 @@ class PowerMapTest {
         }
     }
 
+    /**
+     * Down to floors that rounding hides. The polar factor with the same floor has singular values
+     * {@code s / (s^2 + floor^2 r^2)^(1/2)}.
+     */
+    @Property(tries = 100)
+    void muonRmsMeetsItsNormAtEveryFloor(
+            @ForAll @DoubleRange(min = 0, max = 1) double c,
+            @ForAll @DoubleRange(min = -10, max = 0) double logFloor,
+            @ForAll @IntRange(min = 1, max = 40) int rank,
+            @ForAll @DoubleRange(min = 0, max = 12) double decades) {
+        Engine.getEngine("PyTorch").setRandomSeed(rank);
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            double[] spectrum =
+                    IntStream.range(0, rank)
+                            .mapToDouble(i -> Math.pow(10, -decades * i / 40))
+                            .toArray();
+            NDArray input = Oracle.withSpectrum(manager, 40, 50, spectrum);
+            double[] s = Oracle.singularValues(input); // as rounded
+            double floor = Math.pow(10, logFloor);
+            double eps = floor * floor * DoubleStream.of(s).map(x -> x * x).sum() / 40;
+            double norm = Math.sqrt(DoubleStream.of(s).map(x -> x * x / (x * x + eps)).sum());
+            NDArray update =
+                    map(c, OptionalDouble.of(floor), Normalization.MUON_RMS, null).apply(input);
+            assertThat(update.norm().getFloat() / norm)
+                    .isCloseTo(1, within(floor < 1e-6 ? 0.5 : 1e-3));
+        }
+    }
+
     /** Over the rank only, null directions do not count: as for the matrix without them. */
     @ParameterizedTest
     @ValueSource(doubles = {0.25, 2.0 / 3, 1})

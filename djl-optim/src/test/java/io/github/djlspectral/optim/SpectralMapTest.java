@@ -9,6 +9,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.training.GradientCollector;
+import java.util.List;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.ForAll;
@@ -111,6 +113,29 @@ class SpectralMapTest {
             NDArray kernel = manager.randomNormal(new Shape(8, 3, 5, 5));
             NDArray flat = SpectralMap.polar().apply(kernel.reshape(8, 75));
             assertThat(SpectralMap.polar().apply(kernel)).isEqualTo(flat.reshape(8, 3, 5, 5));
+        }
+    }
+
+    /** The result is a constant of the graph: y = map(g), d(sum w y)/dw = y. */
+    @Test
+    void theResultCanEnterAGraph() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDArray g = manager.randomNormal(new Shape(5, 8));
+            NDArray w = manager.randomNormal(new Shape(5, 8));
+            w.setRequiresGradient(true);
+            for (SpectralMap map :
+                    List.of(SpectralMap.polar(), SpectralMap.power(0.75), SpectralMap.chaotic(2))) {
+                NDArray outside = map.apply(g);
+                try (GradientCollector collector =
+                        Engine.getEngine("PyTorch").newGradientCollector()) {
+                    collector.zeroGradients();
+                    NDArray inside = map.apply(g);
+                    collector.backward(w.mul(inside).sum().add(w.mul(outside).sum()));
+                }
+                assertThat(Oracle.relativeDistance(w.getGradient(), outside.mul(2)))
+                        .isLessThan(1e-6);
+                assertThat(map.apply(w).hasGradient()).isFalse();
+            }
         }
     }
 

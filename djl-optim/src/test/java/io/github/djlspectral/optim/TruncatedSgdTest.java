@@ -52,6 +52,9 @@ class TruncatedSgdTest {
             NDArray row = manager.randomNormal(new Shape(1, 70));
             NDArray mapped = SpectralMap.truncated(0.05).apply(column.matMul(row));
             assertThat(mapped.abs().max().getFloat()).isZero();
+            // nothing is dropped of fewer singular values than 1 / (2 * 0.05)
+            assertThat(SpectralMap.truncated(0.05).apply(row).norm().getFloat())
+                    .isCloseTo(1, within(1e-6f));
         }
     }
 

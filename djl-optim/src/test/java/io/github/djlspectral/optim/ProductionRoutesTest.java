@@ -1,0 +1,417 @@
+package io.github.djlspectral.optim;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.github.djlspectral.optim.Freon.Normalization;
+import io.github.djlspectral.optim.Freon.Route;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.OptionalDouble;
+import java.util.Random;
+import java.util.function.DoubleUnaryOperator;
+import java.util.function.ToDoubleFunction;
+import java.util.function.UnaryOperator;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Every computation, as chosen for a CPU and for a GPU, on matrices {@code U diag(s) V^T} made of
+ * known factors, so that no decomposition is needed: the result is {@code U diag(f(s)) V^T} with f
+ * by its formula.
+ */
+class ProductionRoutesTest {
+
+    private static final double[][] REFERENCE_STEPS = {
+        {3.4445, -4.7750, 2.0315},
+        {3.4445, -4.7750, 2.0315},
+        {3.4445, -4.7750, 2.0315},
+        {3.4445, -4.7750, 2.0315},
+        {3.4445, -4.7750, 2.0315}
+    };
+
+    /** A computation, what it does to all singular values, and its rounding in either type. */
+    private record Computation(
+            String name, Kernel kernel, UnaryOperator<double[]> images, double[] tolerances) {}
+
+    /** {@code U diag(s) V^T}, s descending. */
+    private record Factored(NDArray u, double[] s, NDArray v) {
+
+        static Factored of(NDManager manager, int rows, int columns, double[] s) {
+            return new Factored(
+                    basis(manager, rows, s.length), s, basis(manager, columns, s.length));
+        }
+
+        /** Orthonormal columns: those of the sine transform, reflected. */
+        private static NDArray basis(NDManager manager, int n, int k) {
+            double[] normal = new Random(n).doubles(n, -1, 1).toArray();
+            double square = DoubleStream.of(normal).map(x -> x * x).sum();
+            double[][] a = new double[n][k];
+            for (int j = 0; j < k; j++) {
+                double along = 0;
+                for (int i = 0; i < n; i++) {
+                    double angle = Math.PI * (i + 1) * (j + 1) / (n + 1);
+                    a[i][j] = Math.sqrt(2.0 / (n + 1)) * Math.sin(angle);
+                    along += normal[i] * a[i][j];
+                }
+                for (int i = 0; i < n; i++) {
+                    a[i][j] -= 2 * along / square * normal[i];
+                }
+            }
+            return manager.create(PlainMatrix.flat(a), new Shape(n, k));
+        }
+
+        NDArray with(double[] spectrum) {
+            return u.mul(u.getManager().create(spectrum)).matMul(v.transpose());
+        }
+    }
+
+    private static double sum(double[] s, DoubleUnaryOperator f) {
+        return DoubleStream.of(s).map(f).sum();
+    }
+
+    private static UnaryOperator<double[]> each(
+            ToDoubleFunction<double[]> norm, DoubleUnaryOperator image) {
+        return s -> {
+            double size = norm.applyAsDouble(s);
+            return DoubleStream.of(s).map(x -> image.applyAsDouble(x / size)).toArray();
+        };
+    }
+
+    private static double frobenius(double[] s) {
+        return Math.sqrt(sum(s, x -> x * x));
+    }
+
+    /** The bound of the polar maps: the fourth root of the squared Frobenius norm of G G^T. */
+    private static double gramNorm(double[] s) {
+        return Math.pow(sum(s, x -> x * x * x * x), 0.25);
+    }
+
+    private static double quintics(double[] flat, double s) {
+        for (int i = 0; i < flat.length; i += 3) {
+            s *= flat[i] + s * s * (flat[i + 1] + s * s * flat[i + 2]);
+        }
+        return s;
+    }
+
+    /** The square is (w + v / (a + d))^2 a, from a = s^2. */
+    private static double halley(double[] flat, double s) {
+        for (int i = 0; i < flat.length; i += 3) {
+            s *= flat[i] + flat[i + 1] / (s * s + flat[i + 2]);
+        }
+        return s;
+    }
+
+    private static double chaos(int iterations, double s) {
+        for (int i = 0; i < iterations; i++) {
+            s *= 4.1 * (1 - s * s) * (1 - s * s);
+        }
+        return s / 1.175;
+    }
+
+    /** As {@link Freon} documents it; eps is relative to the sum of squares. */
+    private static double[] power(double[] s, double c, double eps, Normalization kind) {
+        double size = frobenius(s);
+        double q = 2 - 2 * c;
+        double[] images = new double[s.length];
+        double total = 0;
+        double mean = 0;
+        double energy = 0;
+        double rank = 0;
+        for (int i = 0; i < s.length; i++) {
+            double x = s[i] / size;
+            double l = x * x + eps;
+            images[i] = x == 0 ? 0 : x * Math.pow(l, -c);
+            energy += images[i] * images[i];
+            double weight = x == 0 ? 0 : x * x / l;
+            rank += weight;
+            weight = kind == Normalization.SCHATTEN ? 1 : weight;
+            total += weight;
+            mean += weight == 0 ? 0 : weight * (q == 0 ? Math.log(l) : Math.pow(l, q / 2));
+        }
+        mean /= total;
+        double norm = q == 0 ? Math.exp(mean / 2) : Math.pow(mean, 1 / q);
+        double mu =
+                kind == Normalization.MUON_RMS
+                        ? Math.sqrt(rank / energy)
+                        : Math.pow(norm, 2 * c - 1);
+        return DoubleStream.of(images).map(x -> mu * x).toArray();
+    }
+
+    private static double[] truncated(double[] s, int dropped) {
+        double[] images = s.clone();
+        Arrays.fill(images, 0, dropped, 0);
+        double scale = Math.sqrt(s.length) / frobenius(images);
+        return DoubleStream.of(images).map(x -> scale * x).toArray();
+    }
+
+    private static double[] zeroWhere(double[] s, double[] images) {
+        return IntStream.range(0, s.length).mapToDouble(i -> s[i] == 0 ? 0 : images[i]).toArray();
+    }
+
+    private static Kernel kernel(SpectralMap map, Shape shape, DataType type, Device device) {
+        return map.kernel(shape, type, device, 0);
+    }
+
+    private static List<Computation> computations(Shape shape) {
+        List<Computation> all = new ArrayList<>();
+        double[] exact = {1e-5, 1e-10};
+        double[] iterated = {2e-4, 1e-10};
+        SpectralMap polar = SpectralMap.polar();
+        int k = (int) Math.min(shape.get(0), shape.size() / shape.get(0));
+        boolean large = k > 40; // then decompositions take long
+        all.add(
+                new Computation(
+                        "exact polar",
+                        kernel(polar, shape, DataType.FLOAT64, Device.cpu()),
+                        s -> zeroWhere(s, DoubleStream.of(s).map(x -> 1).toArray()),
+                        exact));
+        for (Device device : List.of(Device.cpu(), Device.gpu())) {
+            Kernel kernel = kernel(polar, shape, DataType.FLOAT32, device);
+            double[] flat = kernel.coefficients();
+            if (kernel.function().equals("halley")) {
+                all.add(
+                        new Computation(
+                                "halley",
+                                kernel,
+                                each(ProductionRoutesTest::gramNorm, s -> halley(flat, s)),
+                                iterated));
+            } else if (flat.length > 0) {
+                all.add(
+                        new Computation(
+                                "polar polynomial",
+                                kernel,
+                                each(ProductionRoutesTest::gramNorm, s -> quintics(flat, s)),
+                                iterated));
+            }
+        }
+        double[] reference = PlainMatrix.flat(REFERENCE_STEPS);
+        all.add(
+                new Computation(
+                        "newtonSchulz",
+                        kernel(SpectralMap.newtonSchulz(), shape, DataType.FLOAT32, Device.cpu()),
+                        each(ProductionRoutesTest::frobenius, s -> quintics(reference, s)),
+                        iterated));
+        for (int iterations : new int[] {1, 5}) {
+            double growth = Math.pow(4.1, iterations); // of an error, at most
+            all.add(
+                    new Computation(
+                            "chaotic " + iterations,
+                            kernel(
+                                    SpectralMap.chaotic(iterations),
+                                    shape,
+                                    DataType.FLOAT32,
+                                    Device.cpu()),
+                            each(ProductionRoutesTest::frobenius, s -> chaos(iterations, s)),
+                            new double[] {5e-6 * growth, 1e-12 * growth}));
+        }
+        for (double fraction : large ? new double[] {0.05} : new double[] {0, 0.05, 0.5}) {
+            int dropped = (int) Math.min(Math.round(fraction * k), k - 1);
+            all.add(
+                    new Computation(
+                            "truncated " + fraction,
+                            kernel(
+                                    SpectralMap.truncated(fraction),
+                                    shape,
+                                    DataType.FLOAT32,
+                                    Device.cpu()),
+                            s -> truncated(s, dropped),
+                            exact));
+        }
+        Kernel drawn =
+                kernel(
+                        SpectralMap.randomSpectrum(0.5, 1.5, 3),
+                        shape,
+                        DataType.FLOAT32,
+                        Device.cpu());
+        all.add(
+                new Computation(
+                        "drawn",
+                        drawn,
+                        s -> zeroWhere(s, drawn.coefficients()),
+                        new double[] {1e-5, 1e-7}));
+        for (Route route : Route.values()) {
+            if (large && route == Route.SVD) {
+                continue;
+            }
+            for (Normalization kind : Normalization.values()) {
+                for (double c : new double[] {0, 0.25, 0.5, 2.0 / 3, 1}) {
+                    if (c == 1
+                            && kind == Normalization.SCHATTEN_OVER_RANK
+                            && route.compareTo(Route.SVD) > 0) {
+                        continue; // refused
+                    }
+                    if (large && (c < 0.6 || c == 1 || kind != Normalization.SCHATTEN)) {
+                        continue;
+                    }
+                    PowerMap map = new PowerMap(c, OptionalDouble.of(0.05), kind, route);
+                    double eps = c == 0 && kind == Normalization.SCHATTEN ? 0 : 0.05 * 0.05 / k;
+                    all.add(
+                            new Computation(
+                                    route + " " + c + " " + kind,
+                                    map.kernel(
+                                            Kernel.Target.of(shape, DataType.FLOAT32, Device.cpu()),
+                                            0),
+                                    s -> power(s, c, eps, kind),
+                                    // 464 at s = 0 for c = 2/3, 10,000 for c = 1, times 1e-8
+                                    new double[] {
+                                        c > 0.5 ? 5e-5 : 2e-6,
+                                        route.compareTo(Route.SVD) > 0 ? 2e-7 : 1e-10
+                                    }));
+                }
+            }
+        }
+        return all;
+    }
+
+    private static NDArray mapped(NDArray matrix, Kernel kernel) {
+        return SpectralMap.KERNELS
+                .call(matrix.getManager(), "map", matrix, kernel.function(), kernel.coefficients())
+                .singletonOrThrow();
+    }
+
+    private static double[] spectrum(int k, int rank) {
+        return IntStream.range(0, k)
+                .mapToDouble(i -> i < rank ? Math.pow(10, -0.5 * i / Math.max(1, k - 1)) : 0)
+                .toArray();
+    }
+
+    /** Sizes around one and two blocks of {@code polar.py}, on either side of every threshold. */
+    @ParameterizedTest
+    @CsvSource({"1,1", "1,50", "50,1", "20,32", "40,33", "64,600", "127,259", "128,257", "257,129"})
+    void everyComputationMapsAKnownSpectrum(int rows, int columns) {
+        Shape shape = new Shape(rows, columns);
+        int k = Math.min(rows, columns);
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            for (int rank : k > 2 ? new int[] {k, (k + 1) / 2 + 1} : new int[] {k}) {
+                Factored known = Factored.of(manager, rows, columns, spectrum(k, rank));
+                NDArray g = known.with(known.s());
+                NDArray rounded = g.toType(DataType.FLOAT32, false);
+                for (Computation computation : computations(shape)) {
+                    NDArray expected = known.with(computation.images().apply(known.s()));
+                    compare(computation, rounded, expected, 0, rank);
+                    compare(computation, g, expected, 1, rank);
+                }
+            }
+        }
+    }
+
+    /** Relative, but absolute below 1: chaos maps a single row to zero, up to rounding. */
+    private static void compare(
+            Computation computation, NDArray input, NDArray expected, int type, int rank) {
+        NDArray actual = mapped(input, computation.kernel());
+        assertThat(actual.getDataType()).isEqualTo(input.getDataType());
+        NDArray difference = actual.toType(DataType.FLOAT64, false).sub(expected);
+        double size = Math.max(1, expected.norm().getDouble());
+        double error = difference.norm().getDouble() / size;
+        assertThat(error)
+                .as(
+                        "%s, %s, %s, rank %s",
+                        computation.name(), input.getShape(), input.getDataType(), rank)
+                .isLessThan(computation.tolerances()[type]);
+    }
+
+    /**
+     * Two and three blocks, products across all of them; in float64, whose rounding hides least.
+     */
+    @ParameterizedTest
+    @ValueSource(ints = {256, 257, 300})
+    void theRationalRouteCrossesBlocks(int k) {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            Factored known = Factored.of(manager, k, k, spectrum(k, k));
+            Kernel kernel =
+                    kernel(SpectralMap.polar(), new Shape(k, k), DataType.FLOAT32, Device.cpu());
+            double size = gramNorm(known.s());
+            NDArray expected =
+                    known.with(
+                            DoubleStream.of(known.s())
+                                    .map(x -> halley(kernel.coefficients(), x / size))
+                                    .toArray());
+            NDArray actual = mapped(known.with(known.s()), kernel);
+            assertThat(Oracle.relativeDistance(actual, expected)).isLessThan(1e-12);
+        }
+    }
+
+    /** Within 0.02 of 1 from 0.01 s_max, whatever the other singular values; below in [0, 1.02]. */
+    @ParameterizedTest
+    @ValueSource(ints = {33, 64, 128, 256, 768, 4096, 50_257})
+    void thePolarCoefficientsKeepTheirPromise(int k) {
+        Shape shape = new Shape(k, 60_000);
+        double[] rational =
+                kernel(SpectralMap.polar(), shape, DataType.FLOAT32, Device.cpu()).coefficients();
+        double[] polynomial =
+                kernel(SpectralMap.polar(), shape, DataType.FLOAT32, Device.gpu()).coefficients();
+        double least = 1e-2 / Math.pow(k, 0.25); // when all are equal but the smallest
+        for (int i = 0; i <= 3000; i++) {
+            double s = Math.pow(10, -i / 500.0);
+            double low = s < least ? 0 : 0.98 - 1e-9;
+            assertThat(halley(rational, s)).as("rational, s = %s", s).isBetween(low, 1.02 + 1e-9);
+            assertThat(quintics(polynomial, s)).as("s = %s", s).isBetween(low, 1.02 + 1e-9);
+        }
+    }
+
+    /** From the smallest to the largest that float32 holds; only the directions matter. */
+    @ParameterizedTest
+    @ValueSource(doubles = {1e-36, 1e-30, 1e-12, 1e12, 1e30, 1e37})
+    void theScaleDoesNotMatter(double scale) {
+        Shape shape = new Shape(40, 33);
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            Factored known = Factored.of(manager, 40, 33, spectrum(33, 33));
+            NDArray g = known.with(known.s()).mul(scale).toType(DataType.FLOAT32, false);
+            for (Computation computation : computations(shape)) {
+                NDArray expected = known.with(computation.images().apply(known.s()));
+                compare(computation, g, expected, 0, 33);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"40,33", "1,7", "129,257"})
+    void zeroIsMappedToZero(int rows, int columns) {
+        Shape shape = new Shape(rows, columns);
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            for (DataType type : List.of(DataType.FLOAT32, DataType.FLOAT64)) {
+                NDArray zeros = manager.zeros(shape, type);
+                for (Computation computation : computations(shape)) {
+                    assertThat(mapped(zeros, computation.kernel()))
+                            .as(computation.name())
+                            .isEqualTo(zeros);
+                }
+            }
+        }
+    }
+
+    @Test
+    void everyMapRefusesWhatIsNotFinite() {
+        List<SpectralMap> maps =
+                List.of(
+                        SpectralMap.polar(),
+                        SpectralMap.newtonSchulz(),
+                        SpectralMap.power(0.75, 0.01),
+                        SpectralMap.chaotic(5),
+                        SpectralMap.randomSpectrum(1, 2, 3),
+                        SpectralMap.truncated(0.5));
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            for (SpectralMap map : maps) {
+                for (float bad : new float[] {Float.NaN, Float.NEGATIVE_INFINITY}) {
+                    NDArray g = manager.ones(new Shape(40, 36));
+                    g.setScalar(new NDIndex(39, 35), bad);
+                    assertThatIllegalArgumentException()
+                            .isThrownBy(() -> map.apply(g))
+                            .withMessageContaining("NaN or infinity");
+                }
+            }
+        }
+    }
+}
