@@ -4,7 +4,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import ai.djl.engine.Engine;
 import ai.djl.util.JsonUtils;
-import com.google.gson.JsonParseException;
 import io.github.djlspectral.examples.data.AtomicFile;
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.Corpus;
@@ -245,12 +244,20 @@ record RunConfig(
                                 + " is empty, or lacks options or model, and so is not the"
                                 + " configuration of a run: delete it to begin again there");
             }
+            config.options.requireComplete();
             return config;
         } catch (NoSuchFileException e) {
             throw new BadInputException(
                     "There is no run in " + path.getParent() + ": " + path + " does not exist", e);
-        } catch (JsonParseException e) {
-            throw new BadInputException(path + " is not the configuration of a run", e);
+        } catch (BadInputException e) {
+            throw e;
+        } catch (RuntimeException e) { // Gson's own, and what numbers and the model's shape throw
+            Throwable cause = e;
+            while (cause.getCause() != null) {
+                cause = cause.getCause();
+            }
+            throw new BadInputException(
+                    path + " is not the configuration of a run: " + cause.getMessage(), e);
         } catch (IOException e) {
             throw new UncheckedIOException("Cannot read " + path + " (" + e + ")", e);
         }

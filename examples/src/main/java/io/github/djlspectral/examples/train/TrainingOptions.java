@@ -340,6 +340,22 @@ public final class TrainingOptions {
         return (long) batch * context * accumulate;
     }
 
+    /**
+     * Fails unless options that were read from a file are all there and legal.
+     *
+     * @throws BadInputException naming the option
+     */
+    void requireComplete() {
+        require(preset != null, "--preset", null, "known to this version");
+        require(optimizer != null, "--optimizer", null, "known to this version");
+        require(tokenizer != null, "--tokenizer", null, "known to this version");
+        require(precision != null, "--precision", null, "known to this version");
+        require(schedule != null, "--schedule", null, "known to this version");
+        require(normalization != null, "--normalization", null, "known to this version");
+        require(device != null, "--device", null, "a string");
+        check();
+    }
+
     private void check() {
         between(1, MOST_LAYERS, "--layers", layers);
         atLeast(1, "--heads", heads);
