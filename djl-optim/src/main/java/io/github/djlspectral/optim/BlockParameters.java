@@ -1,6 +1,7 @@
 package io.github.djlspectral.optim;
 
 import ai.djl.Device;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.Trainer;
@@ -10,6 +11,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 
 /**
  * The parameters of a block by name path. Ids are new in every process and DJL walks parameters in
@@ -26,10 +28,29 @@ final class BlockParameters {
      * @throws IllegalStateException if a parameter is not initialized
      */
     static SortedMap<String, Parameter> byName(Block block) {
+        return byName(block, Parameter::isInitialized, "is not initialized");
+    }
+
+    /** The same, if they have arrays or at least shapes. */
+    static SortedMap<String, Parameter> shaped(Block block) {
+        return byName(block, parameter -> shape(parameter) != null, "has no shape yet");
+    }
+
+    /** The shape, which only the array has in TorchScript blocks; null if there is none yet. */
+    static Shape shape(Parameter parameter) {
+        return parameter.isInitialized() ? parameter.getArray().getShape() : parameter.getShape();
+    }
+
+    private static SortedMap<String, Parameter> byName(
+            Block block, Predicate<Parameter> ready, String fault) {
         SortedMap<String, Parameter> parameters = new TreeMap<>();
         Set<String> seen = new HashSet<>();
         for (Pair<String, Parameter> pair : block.getParameters()) {
-            requireInitialized(pair.getKey(), pair.getValue());
+            if (!ready.test(pair.getValue())) {
+                throw new IllegalStateException(
+                        "Parameter %s %s; call trainer.initialize(..) or block.initialize(..) first"
+                                .formatted(pair.getKey(), fault));
+            }
             if (seen.add(pair.getValue().getId())
                     && parameters.put(pair.getKey(), pair.getValue()) != null) {
                 throw new IllegalStateException(
@@ -37,16 +58,6 @@ final class BlockParameters {
             }
         }
         return parameters;
-    }
-
-    private static void requireInitialized(String name, Parameter parameter) {
-        if (!parameter.isInitialized()) {
-            throw new IllegalStateException(
-                    "Parameter "
-                            + name
-                            + " is not initialized; call trainer.initialize(..) or"
-                            + " block.initialize(..) first");
-        }
     }
 
     /** Returns the parameters that are trained. Those that are frozen have no gradient. */
@@ -67,9 +78,9 @@ final class BlockParameters {
         Device[] devices = trainer.getDevices();
         if (devices.length != 1) {
             throw new IllegalStateException(
-                    "Gradients outside trainer.step() need a trainer with one device, this one has "
-                            + devices.length
-                            + "; set one with DefaultTrainingConfig.optDevices(..)");
+                    ("Gradients outside trainer.step() need a trainer with one device, this one"
+                                    + " has %s; set one with DefaultTrainingConfig.optDevices(..)")
+                            .formatted(devices.length));
         }
         Map<String, Parameter> parameters = trainable(trainer.getModel().getBlock());
         if (parameters.isEmpty()) {
@@ -83,13 +94,9 @@ final class BlockParameters {
         Device actual = parameter.getArray().getDevice();
         if (!actual.equals(device)) {
             throw new IllegalStateException(
-                    "Parameter "
-                            + name
-                            + " lies on "
-                            + actual
-                            + ", but the trainer works on a copy of it on "
-                            + device
-                            + ", which it does not show; create the model on that device");
+                    ("Parameter %s lies on %s, but the trainer works on a copy of it on %s, which"
+                                    + " it does not show; create the model on that device")
+                            .formatted(name, actual, device));
         }
     }
 }

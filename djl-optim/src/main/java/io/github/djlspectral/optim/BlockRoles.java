@@ -2,12 +2,21 @@ package io.github.djlspectral.optim;
 
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
+import ai.djl.nn.ParallelBlock;
 import ai.djl.nn.Parameter;
+import ai.djl.nn.SequentialBlock;
+import ai.djl.nn.SymbolBlock;
+import ai.djl.nn.convolutional.Convolution;
+import ai.djl.nn.convolutional.Deconvolution;
 import ai.djl.nn.core.AbstractEmbedding;
 import ai.djl.nn.core.Linear;
+import ai.djl.nn.core.LinearCollection;
 import io.github.djlspectral.optim.ParameterRouting.Route;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Pattern;
 
 /** What the parameters of a block are for, by the rules of {@link ParameterRouting}. */
@@ -21,61 +30,132 @@ final class BlockRoles {
     private static final Pattern HEAD =
             Pattern.compile(PART + "(?:lm_head|head|classifier)[._][^._]+$");
 
-    private final Map<String, Block> owners;
-    private final Block lastLinear;
+    private static final List<Class<?>> LAYERS =
+            List.of(
+                    Linear.class,
+                    LinearCollection.class,
+                    Convolution.class,
+                    Deconvolution.class,
+                    SymbolBlock.class);
 
-    private BlockRoles(Map<String, Block> owners, Block lastLinear) {
-        this.owners = owners;
-        this.lastLinear = lastLinear;
-    }
+    // What holds each parameter, and the end of its name: the names of its holder and its own.
+    private final Map<String, Block> owners = new HashMap<>();
+    private final Map<String, String> ends = new HashMap<>();
+    private final Set<Parameter> heads = new HashSet<>();
 
-    static BlockRoles of(Block block) {
-        Map<String, Block> owners = new HashMap<>();
-        return new BlockRoles(owners, visit(block, owners, null));
-    }
-
-    /** Notes the owner of each parameter, depth first, and returns the last Linear so far. */
-    private static Block visit(Block block, Map<String, Block> owners, Block lastLinear) {
-        Block last = block instanceof Linear ? block : lastLinear;
-        block.getDirectParameters().values().forEach(p -> owners.put(p.getId(), block));
-        for (Block child : block.getChildren().values()) {
-            last = visit(child, owners, last);
+    /** Reads the roles from a block whose parameters have shapes. */
+    BlockRoles(Block block) {
+        visit("", block);
+        for (Block layer : heads(block)) {
+            List<Parameter> matrices = matrices(layer);
+            heads.addAll(matrices.subList(Math.max(0, matrices.size() - 1), matrices.size()));
         }
-        return last;
+    }
+
+    /** Notes the owner of each parameter, the first one of those that are shared. */
+    private void visit(String name, Block block) {
+        block.getDirectParameters()
+                .forEach(
+                        pair -> {
+                            String id = pair.getValue().getId();
+                            if (owners.putIfAbsent(id, block) == null) {
+                                ends.put(id, end(name + "." + pair.getKey()));
+                            }
+                        });
+        block.getChildren().forEach(pair -> visit(pair.getKey(), pair.getValue()));
+    }
+
+    /** The last two parts of a name. */
+    private static String end(String name) {
+        return name.substring(1 + name.lastIndexOf('.', name.lastIndexOf('.') - 1));
+    }
+
+    /** The layers whose output is the block's output. */
+    private static Set<Block> heads(Block block) {
+        Set<Block> heads = new HashSet<>();
+        if (LAYERS.stream().anyMatch(layer -> layer.isInstance(block))) {
+            heads.add(block);
+        }
+        List<Block> children = block.getChildren().values();
+        if (block instanceof ParallelBlock) {
+            children.forEach(child -> heads.addAll(heads(child)));
+            return heads;
+        }
+        boolean sequential = block instanceof SequentialBlock;
+        int i = children.size() - 1;
+        for (boolean passed = false; i >= 0 && heads.isEmpty() && !passed; i--) {
+            heads.addAll(heads(children.get(i)));
+            passed = sequential && !matrices(children.get(i)).isEmpty();
+        }
+        for (; !sequential && i >= 0 && isBeside(children.get(i), children.get(i + 1)); i--) {
+            heads.add(children.get(i));
+        }
+        return heads;
+    }
+
+    /** The weights with a spectrum, in the block's order. */
+    private static List<Parameter> matrices(Block block) {
+        return block.getParameters().values().stream()
+                .filter(p -> p.getType() == Parameter.Type.WEIGHT)
+                .filter(p -> shapeToFallBack(BlockParameters.shape(p)) == null)
+                .toList();
+    }
+
+    /** Whether the layer cannot feed the next one. */
+    private static boolean isBeside(Block layer, Block next) {
+        return (next instanceof Linear || next instanceof Convolution)
+                && layer.getClass() == next.getClass()
+                && weight(layer).get(0) != weight(next).get(1);
+    }
+
+    private static Shape weight(Block layer) {
+        return BlockParameters.shape(layer.getDirectParameters().get("weight"));
     }
 
     Route route(String name, Parameter parameter) {
-        Shape shape = parameter.getShape();
         String reason = reasonToFallBack(name, parameter, owners.get(parameter.getId()));
         if (reason != null) {
             return new Route(name, parameter, false, reason);
         }
-        return new Route(
-                name, parameter, true, shape.dimension() > 2 ? "convolution" : "hidden matrix");
+        boolean matrix = BlockParameters.shape(parameter).dimension() == 2;
+        return new Route(name, parameter, true, matrix ? "hidden matrix" : "convolution");
     }
 
     private String reasonToFallBack(String name, Parameter parameter, Block owner) {
         if (parameter.getType() != Parameter.Type.WEIGHT) {
             return "type " + parameter.getType();
         }
-        String shape = vector(parameter.getShape());
+        String shape = shapeToFallBack(BlockParameters.shape(parameter));
         if (shape != null) {
             return shape;
         }
-        if (owner instanceof AbstractEmbedding || EMBEDDING.matcher(name).find()) {
+        if (owner instanceof AbstractEmbedding
+                || EMBEDDING.matcher(ends.get(parameter.getId())).find()) {
             return "embedding";
         }
-        if (owner != null && owner == lastLinear) {
-            return "output head (last Linear)";
+        if (owner instanceof LinearCollection && BlockParameters.shape(parameter).dimension() > 2) {
+            return "stack of matrices";
+        }
+        if (heads.contains(parameter)) {
+            boolean script = owner instanceof SymbolBlock;
+            String last = script ? "matrix" : owner.getClass().getSimpleName();
+            return "output head (last " + last + ")";
         }
         return HEAD.matcher(name).find() ? "output head" : null;
     }
 
-    private static String vector(Shape shape) {
+    /** Why an array of this shape has no spectrum to speak of; null if it has. */
+    static String shapeToFallBack(Shape shape) {
         if (shape.dimension() < 2) {
             return shape.dimension() == 0 ? "scalar" : "vector";
         }
         long rows = shape.get(0);
-        return rows == 1 || rows == shape.size() ? "1 x n" : null;
+        if (shape.size() == 0) {
+            return "empty";
+        }
+        if (rows == 1) {
+            return "1 x n";
+        }
+        return rows == shape.size() ? "n x 1" : null;
     }
 }

@@ -1,5 +1,6 @@
 package io.github.djlspectral.optim;
 
+import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.util.Pair;
@@ -9,7 +10,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 
 /**
@@ -24,25 +27,37 @@ import java.util.regex.Pattern;
  *   <li>what {@link #withSpectral} and {@link #withFallback} said, the last one first;
  *   <li>types: only {@link ai.djl.nn.Parameter.Type#WEIGHT} can be spectral. Biases, gains and
  *       running statistics are not maps, and of type {@code OTHER} nothing is known;
- *   <li>shapes: scalars, vectors and 1 x n matrices (trailing dimensions flattened) fall back;
- *   <li>embeddings fall back: parameters of DJL's embedding blocks, and names that contain {@code
- *       embed} or have a part {@code wte} or {@code wpe};
- *   <li>the output head falls back: the last {@link ai.djl.nn.core.Linear} of the block in the
- *       order of its children, and blocks named {@code lm_head}, {@code head} or {@code
- *       classifier}. Say {@link #withSpectral} if the last Linear is not a head;
+ *   <li>shapes: scalars, vectors, 1 x n and n x 1 matrices (trailing dimensions flattened) and
+ *       arrays without elements fall back;
+ *   <li>embeddings fall back: parameters of an {@link ai.djl.nn.core.AbstractEmbedding}, and those
+ *       whose own name or that of the block that holds them contains {@code embed} or is {@code
+ *       wte} or {@code wpe}. In {@code embedding_tower.fc.weight} only {@code fc.weight} counts;
+ *   <li>stacks of matrices, the weights of a {@link ai.djl.nn.core.LinearCollection}, fall back;
+ *   <li>output heads fall back: blocks named {@code lm_head}, {@code head} or {@code classifier},
+ *       and the Linear, convolution or LinearCollection whose output is the block's: the last of a
+ *       {@link ai.djl.nn.SequentialBlock}, of every branch of a {@link ai.djl.nn.ParallelBlock} at
+ *       its end, and otherwise in the order of children, together with the layers of its class just
+ *       before it that cannot feed the next one, because the sizes differ; the last matrix of a
+ *       TorchScript block at the end. A sequence that ends with other matrices, as an LSTM's, has
+ *       no head;
  *   <li>all other matrices and convolutions are spectral.
  * </ol>
  *
+ * <p>Blocks do not tell what they do with their children: say {@link #withSpectral} where a network
+ * ends with a hidden layer, and {@link #withFallback} for a head that {@link #toTable} shows as
+ * hidden.
+ *
  * <p>A routing may be made before the block is initialized, as a training configuration is. It
- * reads the shapes on first use and keeps what it decided. Instances are immutable and thread-safe.
+ * reads the shapes on first use, and keeps what it decided once all parameters have arrays.
+ * Instances are immutable and thread-safe.
  */
 public final class ParameterRouting {
 
-    private final Block block;
+    private final Supplier<? extends Block> block;
     private final List<Choice> choices;
     private Map<String, Route> routes;
 
-    private ParameterRouting(Block block, List<Choice> choices) {
+    private ParameterRouting(Supplier<? extends Block> block, List<Choice> choices) {
         this.block = block;
         this.choices = List.copyOf(choices);
     }
@@ -54,12 +69,24 @@ public final class ParameterRouting {
      * @return the routing
      */
     public static ParameterRouting of(Block block) {
-        return new ParameterRouting(block, List.of());
+        Objects.requireNonNull(block, "block");
+        return of(() -> block);
     }
 
     /**
-     * Sends parameters to the spectral optimizer, by name. Those of rank 0 and 1 that match stay
-     * with the fallback.
+     * Routes the parameters of a block that is not there yet, such as {@code model::getBlock}.
+     *
+     * @param block gives the block that will be trained; asked at first use, which throws {@link
+     *     IllegalStateException} if it gives null
+     * @return the routing
+     */
+    public static ParameterRouting of(Supplier<? extends Block> block) {
+        return new ParameterRouting(Objects.requireNonNull(block, "block"), List.of());
+    }
+
+    /**
+     * Sends parameters to the spectral optimizer, by name. Those of rank 0 and 1, or without
+     * elements, that match stay with the fallback.
      *
      * @param nameRegex a regular expression to be found in the name path, such as {@code
      *     01Linear_weight} or {@code h.0.attn.c_attn.weight}
@@ -72,10 +99,11 @@ public final class ParameterRouting {
     }
 
     /**
-     * Sends parameters to the spectral optimizer, by predicate. Those of rank 0 and 1 stay with the
-     * fallback.
+     * Sends parameters to the spectral optimizer, by predicate. Those of rank 0 and 1, or without
+     * elements, stay with the fallback.
      *
-     * @param predicate tells by name path and parameter
+     * @param predicate tells by name path and parameter, whose {@code getShape()} is null in a
+     *     TorchScript block; its array has the shape
      * @return a routing with this exception
      */
     public ParameterRouting withSpectral(Predicate<Pair<String, Parameter>> predicate) {
@@ -117,10 +145,25 @@ public final class ParameterRouting {
      * @return whether it is spectral
      * @throws IllegalArgumentException if the block has no such parameter, or an exception matches
      *     none
-     * @throws IllegalStateException if the block is not initialized
+     * @throws IllegalStateException if the shape of a parameter is not known yet, or none of the
+     *     block's is spectral
      */
     public boolean isSpectral(String parameterId) {
-        return route(parameterId).spectral();
+        Map<String, Route> known = routes();
+        Route route = known.get(parameterId);
+        if (route == null) {
+            throw new IllegalArgumentException(
+                    ("Parameter %s is not one of the %s of the block that this routing was made of;"
+                                    + " make it of the block that is trained")
+                            .formatted(parameterId, known.size()));
+        }
+        if (!route.spectral() && known.values().stream().noneMatch(Route::spectral)) {
+            throw new IllegalStateException(
+                    "No parameter of the block is spectral; say withSpectral(..) for one of these,"
+                            + " or train with DecoupledAdamW alone:\n"
+                            + toTable());
+        }
+        return route.spectral();
     }
 
     /** The parameter with this id and its name path; null if the block has none. */
@@ -139,35 +182,23 @@ public final class ParameterRouting {
         return trained;
     }
 
-    private Route route(String parameterId) {
-        Route route = routes().get(parameterId);
-        if (route == null) {
-            throw new IllegalArgumentException(
-                    "Parameter "
-                            + parameterId
-                            + " is not one of the "
-                            + routes().size()
-                            + " of the block that this routing was made of; make it of the block"
-                            + " that is trained");
-        }
-        return route;
-    }
-
     private synchronized Map<String, Route> routes() {
-        if (routes == null) {
-            routes = resolve();
+        if (routes != null) {
+            return routes;
         }
-        return routes;
-    }
-
-    private Map<String, Route> resolve() {
-        Map<String, Parameter> parameters = BlockParameters.byName(block);
+        Block present = block.get();
+        if (present == null) {
+            throw new IllegalStateException(
+                    "The routing's supplier has no block yet; set the model's block first");
+        }
+        Map<String, Parameter> parameters = BlockParameters.shaped(present);
         choices.forEach(choice -> choice.requireMatch(parameters));
-        BlockRoles roles = BlockRoles.of(block);
+        BlockRoles roles = new BlockRoles(present);
         Map<String, Route> resolved = new LinkedHashMap<>();
-        parameters.forEach(
-                (name, parameter) ->
-                        resolved.put(parameter.getId(), decide(name, parameter, roles)));
+        parameters.forEach((name, p) -> resolved.put(p.getId(), decide(name, p, roles)));
+        if (parameters.values().stream().allMatch(Parameter::isInitialized)) {
+            routes = resolved;
+        }
         return resolved;
     }
 
@@ -187,38 +218,40 @@ public final class ParameterRouting {
      *
      * @return the table, lines ending in a line feed
      * @throws IllegalArgumentException if an exception matches no parameter
-     * @throws IllegalStateException if the block is not initialized
+     * @throws IllegalStateException if the shape of a parameter is not known yet
      */
     public String toTable() {
         Collection<Route> rows = routes().values();
         List<String[]> cells = new ArrayList<>();
         cells.add(new String[] {"parameter", "shape", "elements", "route", "reason"});
-        rows.forEach(row -> cells.add(row.cells()));
+        for (Route row : rows) {
+            String shape = BlockParameters.shape(row.parameter()).toString();
+            cells.add(cells(row.name(), shape, row.elements(), row.label(), row.reason()));
+        }
         for (String route : new String[] {Route.SPECTRAL, Route.FALLBACK, Route.FROZEN}) {
             List<Route> part = rows.stream().filter(row -> row.label().equals(route)).toList();
             long elements = part.stream().mapToLong(Route::elements).sum();
-            cells.add(
-                    new String[] {
-                        "total",
-                        "",
-                        String.format(Locale.ROOT, "%,d", elements),
-                        route,
-                        part.size() + " arrays"
-                    });
+            cells.add(cells("total", "", elements, route, part.size() + " arrays"));
         }
         return align(cells);
     }
 
+    private static String[] cells(
+            String name, String shape, long elements, String route, String reason) {
+        String count = String.format(Locale.ROOT, "%,d", elements);
+        return new String[] {name, shape, count, route, reason};
+    }
+
     private static String align(List<String[]> rows) {
-        int[] widths = new int[rows.get(0).length];
+        Integer[] widths = {0, 0, 0, 0, 0};
         for (String[] row : rows) {
             for (int i = 0; i < widths.length; i++) {
                 widths[i] = Math.max(widths[i], row[i].length());
             }
         }
         String format =
-                "%-" + widths[0] + "s  %-" + widths[1] + "s  %" + widths[2] + "s  %-" + widths[3]
-                        + "s  %s\n";
+                String.format(
+                        Locale.ROOT, "%%-%ds  %%-%ds  %%%ds  %%-%ds  %%s\n", (Object[]) widths);
         StringBuilder table = new StringBuilder();
         for (String[] row : rows) {
             table.append(String.format(Locale.ROOT, format, (Object[]) row));
@@ -242,17 +275,7 @@ public final class ParameterRouting {
         }
 
         long elements() {
-            return parameter.getShape().size();
-        }
-
-        String[] cells() {
-            return new String[] {
-                name,
-                parameter.getShape().toString(),
-                String.format(Locale.ROOT, "%,d", elements()),
-                label(),
-                reason
-            };
+            return BlockParameters.shape(parameter).size();
         }
     }
 
@@ -266,11 +289,12 @@ public final class ParameterRouting {
         }
 
         static Choice byPredicate(Predicate<Pair<String, Parameter>> predicate, boolean spectral) {
-            return new Choice(null, predicate, spectral);
+            return new Choice(null, Objects.requireNonNull(predicate, "predicate"), spectral);
         }
 
         boolean holds(Pair<String, Parameter> named) {
-            boolean possible = !spectral || named.getValue().getShape().dimension() >= 2;
+            Shape shape = BlockParameters.shape(named.getValue());
+            boolean possible = !spectral || shape.dimension() >= 2 && shape.size() > 0;
             return possible && predicate.test(named);
         }
 
@@ -284,12 +308,11 @@ public final class ParameterRouting {
                             .anyMatch(e -> holds(new Pair<>(e.getKey(), e.getValue())));
             if (!found) {
                 throw new IllegalArgumentException(
-                        "No parameter"
-                                + (spectral ? " of rank 2 or more" : "")
-                                + " has a name that matches "
-                                + pattern
-                                + "; the names are "
-                                + parameters.keySet());
+                        "No parameter%s has a name that matches %s; the names are %s"
+                                .formatted(
+                                        spectral ? " of rank 2 or more" : "",
+                                        pattern,
+                                        parameters.keySet()));
             }
         }
     }

@@ -20,9 +20,13 @@ import ai.djl.nn.core.Linear;
 import ai.djl.nn.norm.BatchNorm;
 import ai.djl.nn.transformer.BertBlock;
 import ai.djl.training.ParameterStore;
+import ai.djl.util.Pair;
 import ai.djl.util.PairList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -248,16 +252,63 @@ class ParameterRoutingTest {
     }
 
     @Test
-    void isMadeBeforeTheBlockIsInitializedAndUsedAfter() {
-        Flat block = new Flat().weight("h.w", 8, 8);
+    void isMadeBeforeTheBlockHasShapesAndUsedAfter() {
+        SequentialBlock block =
+                new SequentialBlock()
+                        .add(Linear.builder().setUnits(4).build())
+                        .add(Linear.builder().setUnits(3).build());
         ParameterRouting routing = ParameterRouting.of(block);
-        String id = block.getParameters().get(0).getValue().getId();
+        String id = block.getParameters().get("01Linear_weight").getId();
         assertThatThrownBy(() -> routing.isSpectral(id))
                 .isInstanceOf(IllegalStateException.class)
-                .hasMessageContaining("Parameter h.w is not initialized");
-        initialized(block, new Shape(1));
+                .hasMessageContaining("Parameter 01Linear_weight has no shape yet");
+        initialized(block, new Shape(1, 5));
         assertThat(routing.isSpectral(id)).isTrue();
-        assertThat(routing.find(id).name()).isEqualTo("h.w");
+        assertThat(routing.find(id).name()).isEqualTo("01Linear_weight");
+    }
+
+    @Test
+    void showsWhatBlocksWithShapesWillDoAndReadsThemAgainWhenTheyHaveArrays() {
+        Flat block = new Flat().weight("h.w", 8, 8);
+        ParameterRouting routing = ParameterRouting.of(block);
+        assertThat(routing.toTable()).containsPattern("h.w +\\(8, 8\\) +64 +spectral");
+        block.getParameters().get(0).getValue().setShape(new Shape(1, 8));
+        assertThat(initialized(block, new Shape(1)).getParameters().size()).isEqualTo(1);
+        assertThat(routing.toTable()).containsPattern("h.w +\\(1, 8\\) +8 +fallback  1 x n");
+    }
+
+    @Test
+    void asksASupplierAtFirstUseAndRefusesNothing() {
+        AtomicReference<Block> model = new AtomicReference<>();
+        ParameterRouting routing = ParameterRouting.of(model::get).withFallback("h\\.w");
+        assertThatThrownBy(routing::toTable)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("no block yet");
+        model.set(new Flat().weight("h.w", 8, 8));
+        assertThat(routing.toTable()).contains("as asked");
+
+        assertThatThrownBy(() -> ParameterRouting.of((Block) null)).hasMessage("block");
+        Supplier<Block> none = null;
+        assertThatThrownBy(() -> ParameterRouting.of(none)).hasMessage("block");
+        Predicate<Pair<String, Parameter>> nothing = null;
+        assertThatThrownBy(() -> routing.withSpectral(nothing)).hasMessage("predicate");
+    }
+
+    @Test
+    void refusesToTrainABlockWithoutAnySpectralParameter() {
+        Flat block =
+                initialized(new Flat().weight("a", 1, 9).weight("head.weight", 3, 9), new Shape(1));
+        ParameterRouting routing = ParameterRouting.of(block);
+        String id = block.getParameters().get("a").getId();
+        assertThatThrownBy(() -> routing.isSpectral(id))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContainingAll(
+                        "No parameter of the block is spectral",
+                        "withSpectral(..)",
+                        "DecoupledAdamW",
+                        "head.weight  (3, 9)");
+        assertThat(routing.toTable()).contains("output head");
+        assertThat(routing.withSpectral("head").isSpectral(id)).isFalse();
     }
 
     @Test

@@ -49,8 +49,13 @@ enum DeepOptimizer {
             T builder, double rate, double adamRate, Block block, int steps) {
         return builder.optLearningRateTracker(ClassifierOptimizer.schedule(rate, steps))
                 .optWeightDecays(0)
-                .optRouting(ParameterRouting.of(block))
+                .optRouting(routing(block))
                 .optFallback(adam(adamRate, steps));
+    }
+
+    /** The embedding is a linear map of pixels, below a block of that name. */
+    static ParameterRouting routing(Block network) {
+        return ParameterRouting.of(network).withFallback("^\\d+embedding");
     }
 
     private static DecoupledAdamW adam(double rate, int steps) {

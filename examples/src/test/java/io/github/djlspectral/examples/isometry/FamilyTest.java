@@ -89,7 +89,7 @@ class FamilyTest {
     void matricesOfLayersAreSpectral(Family family) {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             DeepNetwork network = network(family, manager);
-            ParameterRouting routing = ParameterRouting.of(network);
+            ParameterRouting routing = DeepOptimizer.routing(network);
             assertThat(network.getParameters())
                     .filteredOn(pair -> routing.isSpectral(pair.getValue().getId()))
                     .hasSizeGreaterThanOrEqualTo(DEPTH)
