@@ -3,12 +3,9 @@ package io.github.djlspectral.optim;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.ParameterTracker;
 import ai.djl.training.tracker.Tracker;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Objects;
 
 /**
@@ -23,26 +20,23 @@ import java.util.Objects;
  *
  * <p>in one native call per parameter, which also zeroes the gradient, on any thread, inside or
  * outside a gradient collector. Everything that is not a hidden matrix goes to a fallback
- * optimizer: {@link ParameterRouting} decides by name and block; without one, by shape: arrays of
- * rank 2 or more whose longer side is at most {@value #MAX_ASPECT} times the shorter one (trailing
- * dimensions flattened) are hidden matrices. Only a routing can tell an embedding or an output head
- * that is not so elongated.
+ * optimizer: {@link ParameterRouting} decides by name and block. An optimizer that is also a
+ * listener of the trainer, see {@link #attachTo}, finds the block by itself; otherwise {@link
+ * Builder#optRouting} gives it. If neither is done, shapes decide: arrays of rank 2 or more,
+ * neither 1 x n nor n x 1, whose longer side is at most {@value #MAX_ASPECT} times the shorter one
+ * (trailing dimensions flattened) are taken for hidden matrices. Then embeddings and output heads
+ * that are not so elongated, stacks of matrices, and gains and biases of rank 2, as of a LayerNorm
+ * over two axes, are among them.
  *
  * <p>A gradient that contains NaN or infinity is an error before the weight or the momentum
  * changes. A gradient of zeros moves nothing but by momentum and decay.
  */
-public abstract class SpectralOptimizer extends StatefulOptimizer {
-
-    /** Without a routing, the largest ratio of a hidden matrix's sides. */
-    static final int MAX_ASPECT = 16;
+public abstract class SpectralOptimizer extends RoutedOptimizer {
 
     private final SpectralMap map;
     private final Tracker momentum;
     private final boolean nesterov;
     private final UpdateScale updateScale;
-    private final ParameterRouting routing;
-    private final Optimizer fallback;
-    private final boolean ownsFallback;
     private final UpdateObserver observer;
 
     SpectralOptimizer(Builder<?> builder, SpectralMap map) {
@@ -51,23 +45,7 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
         momentum = builder.momentum;
         nesterov = builder.nesterov;
         updateScale = builder.updateScale;
-        routing = builder.routing;
-        ownsFallback = builder.fallback == null;
-        fallback = ownsFallback ? defaultFallback(builder) : builder.fallback;
         observer = builder.observer;
-    }
-
-    /** AdamW under the same options, so that whoever sets one need not know of two groups. */
-    private DecoupledAdamW defaultFallback(Builder<?> builder) {
-        DecoupledAdamW.Builder adamW =
-                DecoupledAdamW.builder()
-                        .optLearningRateTracker(builder.learningRate())
-                        .optWeightDecays(getWeightDecay())
-                        .setRescaleGrad(rescaleGrad)
-                        .optClipGrad(clipGrad)
-                        .optBeginNumUpdate(builder.beginNumUpdate);
-        adamW.rateRatio = updateScale.fallbackRatio();
-        return adamW.build();
     }
 
     /**
@@ -95,16 +73,6 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
      */
     public final SpectralMap getMap() {
         return map;
-    }
-
-    /**
-     * Returns the optimizer of all other parameters. {@link #close} closes it only if it is the
-     * default one.
-     *
-     * @return the fallback
-     */
-    public final Optimizer getFallback() {
-        return fallback;
     }
 
     @Override
@@ -174,18 +142,6 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
         return draw;
     }
 
-    private boolean isSpectral(String parameterId, Shape shape) {
-        if (routing != null) {
-            return routing.isSpectral(parameterId);
-        }
-        if (shape.dimension() < 2) {
-            return false;
-        }
-        long rows = shape.get(0);
-        long columns = shape.size() / rows;
-        return Math.max(rows, columns) <= MAX_ASPECT * Math.min(rows, columns);
-    }
-
     private static double requireMomentum(Update update, float momentum, int step) {
         if (!(momentum >= -ROUNDING && momentum < 1)) {
             throw new IllegalStateException(
@@ -195,52 +151,8 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
     }
 
     @Override
-    Optimizer owner(String parameterId, Shape shape) {
-        if (isSpectral(parameterId, shape)) {
-            return this;
-        }
-        return fallback instanceof StatefulOptimizer next
-                ? next.owner(parameterId, shape)
-                : fallback;
-    }
-
-    @Override
-    ParameterRouting routing() {
-        return routing == null && fallback instanceof StatefulOptimizer next
-                ? next.routing()
-                : routing;
-    }
-
-    @Override
     String[] stateNames() {
         return new String[] {"momentum"};
-    }
-
-    @Override
-    List<StatefulOptimizer> parts() {
-        List<StatefulOptimizer> parts = new ArrayList<>(super.parts());
-        parts.addAll(OptimizerState.stateful(fallback).parts());
-        return parts;
-    }
-
-    @Override
-    void requireOpen() {
-        super.requireOpen();
-        if (fallback instanceof StatefulOptimizer next) {
-            next.requireOpen();
-        }
-    }
-
-    /**
-     * Frees the momentum, and closes the default fallback; one that was given is the giver's to
-     * close.
-     */
-    @Override
-    public void close() {
-        super.close();
-        if (ownsFallback) {
-            ((StatefulOptimizer) fallback).close();
-        }
     }
 
     /**
@@ -256,9 +168,9 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
 
         private Tracker momentum = Tracker.fixed(0.95f);
         private boolean nesterov = true;
-        private UpdateScale updateScale = UpdateScale.SPECTRAL;
-        private ParameterRouting routing;
-        private Optimizer fallback;
+        UpdateScale updateScale = UpdateScale.SPECTRAL;
+        ParameterRouting routing;
+        Optimizer fallback;
         private UpdateObserver observer;
 
         Builder() {}
@@ -317,10 +229,12 @@ public abstract class SpectralOptimizer extends StatefulOptimizer {
         }
 
         /**
-         * Sets which parameters are hidden matrices. Default: by shape. With a routing, a trainer's
+         * Sets which parameters are hidden matrices. Default: the rules of {@link ParameterRouting}
+         * for the block of the trainer that this listens to, see {@link
+         * SpectralOptimizer#attachTo}; by shape, if it listens to none. With a routing, a trainer's
          * step is made whole or not at all, see {@link #update}.
          *
-         * @param routing the routing, made from the block that is trained
+         * @param routing the routing, made of the block that is trained
          * @return this builder
          */
         public T optRouting(ParameterRouting routing) {

@@ -44,12 +44,17 @@ final class TinyTraining implements AutoCloseable {
 
     /** Trains a model with this network, of which a routing may have been made. */
     TinyTraining(Model model, Optimizer optimizer, Device... devices) {
+        this(
+                model,
+                new DefaultTrainingConfig(Loss.l2Loss())
+                        .optOptimizer(optimizer)
+                        .optDevices(devices.length == 0 ? cpu() : devices));
+    }
+
+    /** Trains under a configuration whose loss fits. */
+    TinyTraining(Model model, DefaultTrainingConfig config) {
         this.model = model;
-        trainer =
-                model.newTrainer(
-                        new DefaultTrainingConfig(Loss.l2Loss())
-                                .optOptimizer(optimizer)
-                                .optDevices(devices.length == 0 ? cpu() : devices));
+        trainer = model.newTrainer(config);
         model.getBlock().initialize(model.getNDManager(), DataType.FLOAT32, new Shape(1, INPUTS));
         fill(model.getBlock());
     }
@@ -71,7 +76,7 @@ final class TinyTraining implements AutoCloseable {
     private static void fill(Block block) {
         Random random = new Random(7);
         for (Parameter parameter : BlockParameters.byName(block).values()) {
-            float[] values = new float[(int) parameter.getShape().size()];
+            float[] values = new float[(int) parameter.getArray().size()];
             for (int i = 0; i < values.length; i++) {
                 values[i] = (float) random.nextGaussian();
             }
