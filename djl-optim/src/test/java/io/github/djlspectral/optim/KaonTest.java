@@ -207,6 +207,14 @@ class KaonTest {
     }
 
     @Test
+    void anIntervalMayBeOnePoint() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDArray mapped = SpectralMap.randomSpectrum(2, 2, 5).apply(manager.eye(3));
+            assertThat(Oracle.relativeDistance(mapped, manager.eye(3).mul(2))).isLessThan(1e-6);
+        }
+    }
+
+    @Test
     void nullDirectionsStayZero() {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             NDArray input = Oracle.withSpectrum(manager, 40, 50, new double[] {3, 2, 1});

@@ -195,6 +195,24 @@ class PowerMapTest {
         }
     }
 
+    /**
+     * Without a floor: 5e-6 of the largest is above the rounding of float32, a null direction not.
+     */
+    @Test
+    void onlyRoundingCountsAsNull() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDArray input = Oracle.withSpectrum(manager, 40, 50, new double[] {1, 5e-6});
+            double[] s = Oracle.singularValues(SpectralMap.power(0.5).apply(input));
+            assertThat(s[1] / s[0]).isCloseTo(1, within(1e-2));
+            assertThat(s[2]).isLessThan(1e-6);
+            // the geometric mean of a spectrum with a null direction is zero, not its rounding
+            Shape tall = new Shape(40, 2);
+            NDArray factor = manager.randomNormal(0, 1, tall, DataType.FLOAT64);
+            NDArray deficient = factor.matMul(factor.transpose());
+            assertThat(SpectralMap.power(1).apply(deficient).abs().max().getDouble()).isZero();
+        }
+    }
+
     /** Over the rank only, null directions do not count: as for the matrix without them. */
     @ParameterizedTest
     @ValueSource(doubles = {0.25, 2.0 / 3, 1})
