@@ -11,6 +11,7 @@ import ai.djl.nn.convolutional.Deconvolution;
 import ai.djl.nn.core.AbstractEmbedding;
 import ai.djl.nn.core.Linear;
 import ai.djl.nn.core.LinearCollection;
+import ai.djl.util.Pair;
 import io.github.djlspectral.optim.ParameterRouting.Route;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -39,8 +40,7 @@ final class BlockRoles {
                     SymbolBlock.class);
 
     // What holds each parameter, and the end of its name: the names of its holder and its own.
-    private final Map<String, Block> owners = new HashMap<>();
-    private final Map<String, String> ends = new HashMap<>();
+    private final Map<String, Pair<Block, String>> owners = new HashMap<>();
     private final Set<Parameter> heads = new HashSet<>();
 
     /** Reads the roles from a block whose parameters have shapes. */
@@ -54,20 +54,12 @@ final class BlockRoles {
 
     /** Notes the owner of each parameter, the first one of those that are shared. */
     private void visit(String name, Block block) {
-        block.getDirectParameters()
-                .forEach(
-                        pair -> {
-                            String id = pair.getValue().getId();
-                            if (owners.putIfAbsent(id, block) == null) {
-                                ends.put(id, end(name + "." + pair.getKey()));
-                            }
-                        });
+        for (Pair<String, Parameter> pair : block.getDirectParameters()) {
+            String path = name + "." + pair.getKey();
+            String end = path.substring(1 + path.lastIndexOf('.', path.lastIndexOf('.') - 1));
+            owners.putIfAbsent(pair.getValue().getId(), new Pair<>(block, end));
+        }
         block.getChildren().forEach(pair -> visit(pair.getKey(), pair.getValue()));
-    }
-
-    /** The last two parts of a name. */
-    private static String end(String name) {
-        return name.substring(1 + name.lastIndexOf('.', name.lastIndexOf('.') - 1));
     }
 
     /** The layers whose output is the block's output. */
@@ -113,7 +105,7 @@ final class BlockRoles {
     }
 
     Route route(String name, Parameter parameter) {
-        String reason = reasonToFallBack(name, parameter, owners.get(parameter.getId()));
+        String reason = reasonToFallBack(name, parameter);
         if (reason != null) {
             return new Route(name, parameter, false, reason);
         }
@@ -121,7 +113,7 @@ final class BlockRoles {
         return new Route(name, parameter, true, matrix ? "hidden matrix" : "convolution");
     }
 
-    private String reasonToFallBack(String name, Parameter parameter, Block owner) {
+    private String reasonToFallBack(String name, Parameter parameter) {
         if (parameter.getType() != Parameter.Type.WEIGHT) {
             return "type " + parameter.getType();
         }
@@ -129,8 +121,9 @@ final class BlockRoles {
         if (shape != null) {
             return shape;
         }
-        if (owner instanceof AbstractEmbedding
-                || EMBEDDING.matcher(ends.get(parameter.getId())).find()) {
+        Block owner = owners.get(parameter.getId()).getKey();
+        String end = owners.get(parameter.getId()).getValue();
+        if (owner instanceof AbstractEmbedding || EMBEDDING.matcher(end).find()) {
             return "embedding";
         }
         if (owner instanceof LinearCollection && BlockParameters.shape(parameter).dimension() > 2) {

@@ -14,6 +14,7 @@ import java.util.Objects;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * Decides which parameters of a block are hidden matrices, for a {@link SpectralOptimizer}, and
@@ -43,9 +44,8 @@ import java.util.regex.Pattern;
  *   <li>all other matrices and convolutions are spectral.
  * </ol>
  *
- * <p>Blocks do not tell what they do with their children: say {@link #withSpectral} where a network
- * ends with a hidden layer, and {@link #withFallback} for a head that {@link #toTable} shows as
- * hidden.
+ * <p>Blocks do not tell what they do with their children: overrule what {@link #toTable} gets
+ * wrong.
  *
  * <p>A routing may be made before the block is initialized, as a training configuration is. It
  * reads the shapes on first use, and keeps what it decided once all parameters have arrays.
@@ -174,11 +174,8 @@ public final class ParameterRouting {
     /** The parameters that are trained now, by name path. */
     Map<String, Parameter> trained() {
         Map<String, Parameter> trained = new LinkedHashMap<>();
-        for (Route route : routes().values()) {
-            if (route.parameter().requiresGradient()) {
-                trained.put(route.name(), route.parameter());
-            }
-        }
+        routes().values().forEach(route -> trained.put(route.name(), route.parameter()));
+        trained.values().removeIf(parameter -> !parameter.requiresGradient());
         return trained;
     }
 
@@ -222,41 +219,32 @@ public final class ParameterRouting {
      */
     public String toTable() {
         Collection<Route> rows = routes().values();
-        List<String[]> cells = new ArrayList<>();
-        cells.add(new String[] {"parameter", "shape", "elements", "route", "reason"});
+        List<String[]> table = new ArrayList<>();
+        table.add(new String[] {"parameter", "shape", "elements", "route", "reason"});
         for (Route row : rows) {
             String shape = BlockParameters.shape(row.parameter()).toString();
-            cells.add(cells(row.name(), shape, row.elements(), row.label(), row.reason()));
+            table.add(cells(row.name(), shape, row.elements(), row.label(), row.reason()));
         }
         for (String route : new String[] {Route.SPECTRAL, Route.FALLBACK, Route.FROZEN}) {
             List<Route> part = rows.stream().filter(row -> row.label().equals(route)).toList();
             long elements = part.stream().mapToLong(Route::elements).sum();
-            cells.add(cells("total", "", elements, route, part.size() + " arrays"));
+            table.add(cells("total", "", elements, route, part.size() + " arrays"));
         }
-        return align(cells);
+        Object[] widths = new Object[4];
+        for (int i = 0; i < widths.length; i++) {
+            int column = i;
+            widths[i] = table.stream().mapToInt(row -> row[column].length()).max().getAsInt();
+        }
+        String format = String.format(Locale.ROOT, "%%-%ds  %%-%ds  %%%ds  %%-%ds  %%s\n", widths);
+        return table.stream()
+                .map(row -> String.format(Locale.ROOT, format, (Object[]) row))
+                .collect(Collectors.joining());
     }
 
     private static String[] cells(
             String name, String shape, long elements, String route, String reason) {
         String count = String.format(Locale.ROOT, "%,d", elements);
         return new String[] {name, shape, count, route, reason};
-    }
-
-    private static String align(List<String[]> rows) {
-        Integer[] widths = {0, 0, 0, 0, 0};
-        for (String[] row : rows) {
-            for (int i = 0; i < widths.length; i++) {
-                widths[i] = Math.max(widths[i], row[i].length());
-            }
-        }
-        String format =
-                String.format(
-                        Locale.ROOT, "%%-%ds  %%-%ds  %%%ds  %%-%ds  %%s\n", (Object[]) widths);
-        StringBuilder table = new StringBuilder();
-        for (String[] row : rows) {
-            table.append(String.format(Locale.ROOT, format, (Object[]) row));
-        }
-        return table.toString();
     }
 
     /** Where one parameter goes, and why. */
