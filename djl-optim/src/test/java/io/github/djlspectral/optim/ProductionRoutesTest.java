@@ -12,10 +12,8 @@ import ai.djl.ndarray.types.Shape;
 import io.github.djlspectral.optim.Freon.Normalization;
 import io.github.djlspectral.optim.Freon.Route;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalDouble;
-import java.util.Random;
 import java.util.function.DoubleUnaryOperator;
 import java.util.function.ToDoubleFunction;
 import java.util.function.UnaryOperator;
@@ -45,115 +43,12 @@ class ProductionRoutesTest {
     private record Computation(
             String name, Kernel kernel, UnaryOperator<double[]> images, double[] tolerances) {}
 
-    /** {@code U diag(s) V^T}, s descending. */
-    private record Factored(NDArray u, double[] s, NDArray v) {
-
-        static Factored of(NDManager manager, int rows, int columns, double[] s) {
-            return new Factored(
-                    basis(manager, rows, s.length), s, basis(manager, columns, s.length));
-        }
-
-        /** Orthonormal columns: those of the sine transform, reflected. */
-        private static NDArray basis(NDManager manager, int n, int k) {
-            double[] normal = new Random(n).doubles(n, -1, 1).toArray();
-            double square = DoubleStream.of(normal).map(x -> x * x).sum();
-            double[][] a = new double[n][k];
-            for (int j = 0; j < k; j++) {
-                double along = 0;
-                for (int i = 0; i < n; i++) {
-                    double angle = Math.PI * (i + 1) * (j + 1) / (n + 1);
-                    a[i][j] = Math.sqrt(2.0 / (n + 1)) * Math.sin(angle);
-                    along += normal[i] * a[i][j];
-                }
-                for (int i = 0; i < n; i++) {
-                    a[i][j] -= 2 * along / square * normal[i];
-                }
-            }
-            return manager.create(PlainMatrix.flat(a), new Shape(n, k));
-        }
-
-        NDArray with(double[] spectrum) {
-            return u.mul(u.getManager().create(spectrum)).matMul(v.transpose());
-        }
-    }
-
-    private static double sum(double[] s, DoubleUnaryOperator f) {
-        return DoubleStream.of(s).map(f).sum();
-    }
-
     private static UnaryOperator<double[]> each(
             ToDoubleFunction<double[]> norm, DoubleUnaryOperator image) {
         return s -> {
             double size = norm.applyAsDouble(s);
             return DoubleStream.of(s).map(x -> image.applyAsDouble(x / size)).toArray();
         };
-    }
-
-    private static double frobenius(double[] s) {
-        return Math.sqrt(sum(s, x -> x * x));
-    }
-
-    /** The bound of the polar maps: the fourth root of the squared Frobenius norm of G G^T. */
-    private static double gramNorm(double[] s) {
-        return Math.pow(sum(s, x -> x * x * x * x), 0.25);
-    }
-
-    private static double quintics(double[] flat, double s) {
-        for (int i = 0; i < flat.length; i += 3) {
-            s *= flat[i] + s * s * (flat[i + 1] + s * s * flat[i + 2]);
-        }
-        return s;
-    }
-
-    /** The square is (w + v / (a + d))^2 a, from a = s^2. */
-    private static double halley(double[] flat, double s) {
-        for (int i = 0; i < flat.length; i += 3) {
-            s *= flat[i] + flat[i + 1] / (s * s + flat[i + 2]);
-        }
-        return s;
-    }
-
-    private static double chaos(int iterations, double s) {
-        for (int i = 0; i < iterations; i++) {
-            s *= 4.1 * (1 - s * s) * (1 - s * s);
-        }
-        return s / 1.175;
-    }
-
-    /** As {@link Freon} documents it; eps is relative to the sum of squares. */
-    private static double[] power(double[] s, double c, double eps, Normalization kind) {
-        double size = frobenius(s);
-        double q = 2 - 2 * c;
-        double[] images = new double[s.length];
-        double total = 0;
-        double mean = 0;
-        double energy = 0;
-        double rank = 0;
-        for (int i = 0; i < s.length; i++) {
-            double x = s[i] / size;
-            double l = x * x + eps;
-            images[i] = x == 0 ? 0 : x * Math.pow(l, -c);
-            energy += images[i] * images[i];
-            double weight = x == 0 ? 0 : x * x / l;
-            rank += weight;
-            weight = kind == Normalization.SCHATTEN ? 1 : weight;
-            total += weight;
-            mean += weight == 0 ? 0 : weight * (q == 0 ? Math.log(l) : Math.pow(l, q / 2));
-        }
-        mean /= total;
-        double norm = q == 0 ? Math.exp(mean / 2) : Math.pow(mean, 1 / q);
-        double mu =
-                kind == Normalization.MUON_RMS
-                        ? Math.sqrt(rank / energy)
-                        : Math.pow(norm, 2 * c - 1);
-        return DoubleStream.of(images).map(x -> mu * x).toArray();
-    }
-
-    private static double[] truncated(double[] s, int dropped) {
-        double[] images = s.clone();
-        Arrays.fill(images, 0, dropped, 0);
-        double scale = Math.sqrt(s.length) / frobenius(images);
-        return DoubleStream.of(images).map(x -> scale * x).toArray();
     }
 
     private static double[] zeroWhere(double[] s, double[] images) {
@@ -185,14 +80,14 @@ class ProductionRoutesTest {
                         new Computation(
                                 "halley",
                                 kernel,
-                                each(ProductionRoutesTest::gramNorm, s -> halley(flat, s)),
+                                each(ClosedForms::gramNorm, s -> ClosedForms.halley(flat, s)),
                                 iterated));
             } else if (flat.length > 0) {
                 all.add(
                         new Computation(
                                 "polar polynomial",
                                 kernel,
-                                each(ProductionRoutesTest::gramNorm, s -> quintics(flat, s)),
+                                each(ClosedForms::gramNorm, s -> ClosedForms.quintics(flat, s)),
                                 iterated));
             }
         }
@@ -201,7 +96,7 @@ class ProductionRoutesTest {
                 new Computation(
                         "newtonSchulz",
                         kernel(SpectralMap.newtonSchulz(), shape, DataType.FLOAT32, Device.cpu()),
-                        each(ProductionRoutesTest::frobenius, s -> quintics(reference, s)),
+                        each(ClosedForms::frobenius, s -> ClosedForms.quintics(reference, s)),
                         iterated));
         for (int iterations : new int[] {1, 5}) {
             double growth = Math.pow(4.1, iterations); // of an error, at most
@@ -213,7 +108,7 @@ class ProductionRoutesTest {
                                     shape,
                                     DataType.FLOAT32,
                                     Device.cpu()),
-                            each(ProductionRoutesTest::frobenius, s -> chaos(iterations, s)),
+                            each(ClosedForms::frobenius, s -> ClosedForms.chaos(iterations, s)),
                             new double[] {5e-6 * growth, 1e-12 * growth}));
         }
         for (double fraction : large ? new double[] {0.05} : new double[] {0, 0.05, 0.5}) {
@@ -226,7 +121,7 @@ class ProductionRoutesTest {
                                     shape,
                                     DataType.FLOAT32,
                                     Device.cpu()),
-                            s -> truncated(s, dropped),
+                            s -> ClosedForms.truncated(s, dropped),
                             exact));
         }
         Kernel drawn =
@@ -263,7 +158,7 @@ class ProductionRoutesTest {
                                     map.kernel(
                                             Kernel.Target.of(shape, DataType.FLOAT32, Device.cpu()),
                                             0),
-                                    s -> power(s, c, eps, kind),
+                                    s -> ClosedForms.power(s, c, eps, kind),
                                     // 464 at s = 0 for c = 2/3, 10,000 for c = 1, times 1e-8
                                     new double[] {
                                         c > 0.5 ? 5e-5 : 2e-6,
@@ -295,7 +190,8 @@ class ProductionRoutesTest {
         int k = Math.min(rows, columns);
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             for (int rank : k > 2 ? new int[] {k, (k + 1) / 2 + 1} : new int[] {k}) {
-                Factored known = Factored.of(manager, rows, columns, spectrum(k, rank));
+                ClosedForms.Factored known =
+                        ClosedForms.Factored.of(manager, rows, columns, spectrum(k, rank));
                 NDArray g = known.with(known.s());
                 NDArray rounded = g.toType(DataType.FLOAT32, false);
                 for (Computation computation : computations(shape)) {
@@ -329,14 +225,14 @@ class ProductionRoutesTest {
     @ValueSource(ints = {256, 257, 300})
     void theRationalRouteCrossesBlocks(int k) {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            Factored known = Factored.of(manager, k, k, spectrum(k, k));
+            ClosedForms.Factored known = ClosedForms.Factored.of(manager, k, k, spectrum(k, k));
             Kernel kernel =
                     kernel(SpectralMap.polar(), new Shape(k, k), DataType.FLOAT32, Device.cpu());
-            double size = gramNorm(known.s());
+            double size = ClosedForms.gramNorm(known.s());
             NDArray expected =
                     known.with(
                             DoubleStream.of(known.s())
-                                    .map(x -> halley(kernel.coefficients(), x / size))
+                                    .map(x -> ClosedForms.halley(kernel.coefficients(), x / size))
                                     .toArray());
             NDArray actual = mapped(known.with(known.s()), kernel);
             assertThat(Oracle.relativeDistance(actual, expected)).isLessThan(1e-12);
@@ -356,8 +252,12 @@ class ProductionRoutesTest {
         for (int i = 0; i <= 3000; i++) {
             double s = Math.pow(10, -i / 500.0);
             double low = s < least ? 0 : 0.98 - 1e-9;
-            assertThat(halley(rational, s)).as("rational, s = %s", s).isBetween(low, 1.02 + 1e-9);
-            assertThat(quintics(polynomial, s)).as("s = %s", s).isBetween(low, 1.02 + 1e-9);
+            assertThat(ClosedForms.halley(rational, s))
+                    .as("rational, s = %s", s)
+                    .isBetween(low, 1.02 + 1e-9);
+            assertThat(ClosedForms.quintics(polynomial, s))
+                    .as("s = %s", s)
+                    .isBetween(low, 1.02 + 1e-9);
         }
     }
 
@@ -367,7 +267,7 @@ class ProductionRoutesTest {
     void theScaleDoesNotMatter(double scale) {
         Shape shape = new Shape(40, 33);
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            Factored known = Factored.of(manager, 40, 33, spectrum(33, 33));
+            ClosedForms.Factored known = ClosedForms.Factored.of(manager, 40, 33, spectrum(33, 33));
             NDArray g = known.with(known.s()).mul(scale).toType(DataType.FLOAT32, false);
             for (Computation computation : computations(shape)) {
                 NDArray expected = known.with(computation.images().apply(known.s()));
