@@ -5,11 +5,13 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicBoolean;
 import javax.imageio.ImageIO;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.BitmapEncoder.BitmapFormat;
 import org.knowm.xchart.internal.chartpart.Chart;
+import org.knowm.xchart.style.AxesChartStyler;
 
 /** Files with pictures. Results are never lost because a machine cannot draw. */
 public final class Picture {
@@ -78,6 +80,7 @@ public final class Picture {
      * @throws UncheckedIOException if it cannot be written
      */
     public static void save(Chart<?, ?> chart, Path path) {
+        writeNumbersAlike(chart);
         draw(path, () -> BitmapEncoder.saveBitmap(chart, path.toString(), BitmapFormat.PNG));
     }
 
@@ -91,6 +94,7 @@ public final class Picture {
      * @throws UncheckedIOException if it cannot be written
      */
     public static void save(List<? extends Chart<?, ?>> charts, int rows, int columns, Path path) {
+        charts.forEach(Picture::writeNumbersAlike);
         draw(
                 path,
                 () ->
@@ -100,5 +104,12 @@ public final class Picture {
                                 columns,
                                 path.toString(),
                                 BitmapFormat.PNG));
+    }
+
+    /** In every language. */
+    private static void writeNumbersAlike(Chart<?, ?> chart) {
+        if (chart.getStyler() instanceof AxesChartStyler axes) {
+            axes.setLocale(Locale.ROOT);
+        }
     }
 }

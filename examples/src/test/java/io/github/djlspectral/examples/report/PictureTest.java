@@ -10,9 +10,11 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.knowm.xchart.QuickChart;
+import org.knowm.xchart.XYChart;
 
 class PictureTest {
 
@@ -40,6 +42,15 @@ class PictureTest {
     private static void withoutFonts(Path path, Error error) throws IOException {
         Files.createFile(path);
         throw error;
+    }
+
+    @Test
+    void axesHaveTheSameDigitsInEveryLanguage() {
+        double[] numbers = {1, 2};
+        XYChart chart = QuickChart.getChart("", "x", "y", "s", numbers, numbers);
+        Picture.save(chart, directory.resolve("a.png"));
+        assertThat(chart.getStyler().getLocale()).isEqualTo(Locale.ROOT);
+        assertThat(directory.resolve("a.png")).isNotEmptyFile();
     }
 
     @Test
