@@ -98,12 +98,11 @@ final class OrthogonalWeight {
      * orthonormal rows or columns. Called before each initialisation.
      */
     void keepOrthonormal() {
-        Parameter first = parameters.get(0);
-        Initializer given = first.getInitializer();
-        if (isDerived() || given instanceof OrthogonalInitializer || given instanceof Nearest) {
-            return;
+        Parameter matrix = parameters.get(parameters.size() - 1);
+        Initializer given = matrix.getInitializer();
+        if (!(given instanceof OrthogonalInitializer || given instanceof Nearest)) {
+            matrix.setInitializer(new Nearest(matrix.getName(), given));
         }
-        first.setInitializer(new Nearest(first.getName(), given));
     }
 
     /** The polar factor of what another initializer draws. */
@@ -209,16 +208,13 @@ final class OrthogonalWeight {
      * the weight moves again. Threads that predict wait for the first.
      */
     private synchronized NDArray retracted(NDArray weight, boolean training) {
-        Retraction known = retractions.computeIfAbsent(weight.getDevice(), d -> new Retraction());
+        Retraction known = retractions.get(weight.getDevice());
+        if (known == null || known.weight != weight) {
+            known = new Retraction(weight);
+            retractions.put(weight.getDevice(), known);
+        }
         double now = fingerprint(weight);
         if (now == known.orthonormal) {
-            return weight;
-        }
-        if (now == known.moved && !training) {
-            return known.nearest;
-        }
-        if (KERNELS.callBoolean(weight.getManager(), "is_orthonormal", weight, rounding(weight))) {
-            known.orthonormal = now;
             return weight;
         }
         String name = parameters.get(0).getName();
@@ -227,12 +223,21 @@ final class OrthogonalWeight {
             known.orthonormal = fingerprint(weight);
             return weight;
         }
+        if (now == known.moved) {
+            return known.nearest;
+        }
         known.moved = Double.NaN; // until there is a nearest one
         if (known.nearest == null) {
             known.nearest = weight.duplicate();
             NDScope.unregister(known.nearest); // a scope around the pass must not free it
         }
         requireNearest(name, weight, known.nearest);
+        if (fingerprint(known.nearest) == now) { // nothing to change
+            known.nearest.close();
+            known.nearest = null;
+            known.orthonormal = now;
+            return weight;
+        }
         known.moved = now;
         return known.nearest;
     }
@@ -243,6 +248,8 @@ final class OrthogonalWeight {
 
     /** What is known of a weight on a device; NaN is no fingerprint. */
     private static final class Retraction {
+        private final NDArray weight;
+
         /** The weight's when it was last seen orthonormal. */
         private double orthonormal = Double.NaN;
 
@@ -251,5 +258,9 @@ final class OrthogonalWeight {
 
         /** The orthonormal matrix nearest to that; it lives as long as the weight's manager. */
         private NDArray nearest;
+
+        private Retraction(NDArray weight) {
+            this.weight = weight;
+        }
     }
 }

@@ -40,17 +40,18 @@ public enum Parametrization {
      * it is brought back to the nearest matrix with orthonormal rows, or columns: by Newton-Schulz
      * steps, or by a singular value decomposition where those do not reach it; an exception says so
      * if there is no nearest one. Other passes, and whoever asks for W, get that matrix and leave
-     * the parameter as it is. To see whether W has moved costs a pass over its entries, to bring it
-     * back two products of matrices for each step, two or three at ordinary learning rates.
+     * the parameter, which is what a file holds, as it is. To see whether W has moved costs a pass
+     * over its entries, to bring it back two products of matrices for each step, two or three at
+     * ordinary learning rates.
      */
     RETRACTION,
 
     /**
      * W is orthonormal at the beginning, and free from then on.
      *
-     * <p>Here and above, {@code setInitializer(.., Parameter.Type.WEIGHT)} from outside makes W the
-     * orthonormal matrix nearest to what that initializer draws; kernels of convolutions that are
-     * parameters themselves keep their own initializer.
+     * <p>Here and above, an initializer that is set from outside makes W, or W_0, the orthonormal
+     * matrix nearest to what it draws; kernels of convolutions that are parameters themselves, and
+     * what a {@link PersistentFold} protects, keep their own.
      */
     INITIAL
 }

@@ -42,6 +42,7 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
 
     private final int width;
     private final Persistence persistence;
+    private final Initializer subspace;
     private final Parameter protectedRows;
     private final OrthogonalWeight fold;
     private final Parameter foldBias;
@@ -57,13 +58,13 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
         width = builder.width;
         persistence = builder.persistence;
         int k = builder.directions;
+        subspace = new SubspaceInitializer(builder.seed);
         protectedRows =
                 addParameter(
                         Parameter.builder()
                                 .setName("protected")
                                 .setType(Parameter.Type.OTHER)
                                 .optShape(new Shape(k, width))
-                                .optInitializer(new SubspaceInitializer(builder.seed))
                                 .optRequiresGrad(false)
                                 .build());
         fold = new OrthogonalWeight("fold_", builder.parametrization, k, k);
@@ -170,6 +171,7 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
     @Override
     protected void prepare(Shape[] inputShapes) {
         requireActivations(inputShapes[0]);
+        protectedRows.setInitializer(subspace); // whatever was set from outside
         fold.keepOrthonormal();
         if (lipschitz) {
             rest.keepOrthonormal();

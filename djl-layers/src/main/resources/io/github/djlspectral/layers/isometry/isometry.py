@@ -63,21 +63,20 @@ def off_identity(A: Tensor, order: float) -> float:
   identity = torch.eye(A.size(0), dtype=A.dtype, device=A.device)
   return float(torch.linalg_vector_norm(torch.sub(A, identity), order))
 
-# Newton-Schulz steps X <- (3 I - X X^T) X / 2 to the polar factor, and whether they have reached it. A
-# step takes an error e of X X^T, in a norm that bounds the spectral one, to at most e^2 for e below 1.
-# From further away X is scaled first, for the largest singular value must stay below sqrt 3; a small
-# one grows by half with each step.
+# Newton-Schulz steps X <- (3 I - X X^T) X / 2 to the polar factor, and whether they have reached it; none
+# if X is there within rounding. A step takes an error e of X X^T, in a norm that bounds the spectral one,
+# to at most e^2 for e below 1. From further away X is scaled first to singular values of at most 1, for
+# none may reach sqrt 3; a small one grows by half with each step.
 def newton_schulz(X: Tensor, tolerance: float) -> Tuple[Tensor, bool]:
   A = torch.mm(X, torch.t(X))
-  identity = torch.eye(A.size(0), dtype=A.dtype, device=A.device)
+  if __torch__.off_identity(A, inf) <= tolerance:
+    return X, True
   error = __torch__.off_identity(A, 2.)
-  if not error < 1.:
-    bound = float(torch.amax(torch.sum(torch.abs(A), [1])))
-    if not (bound > 0. and bound < inf):
-      return X, False
-    X = torch.div(X, bound ** 0.5)
-    A = torch.div(A, bound)
+  if error >= 1.:
+    X = torch.div(X, (1. + error) ** 0.5)
+    A = torch.mm(X, torch.t(X))
     error = __torch__.off_identity(A, 2.)
+  identity = torch.eye(A.size(0), dtype=A.dtype, device=A.device)
   for i in range(16):
     X = torch.mm(torch.sub(torch.mul(identity, 1.5), A, alpha=0.5), X)
     if error * error <= tolerance:
@@ -119,26 +118,20 @@ class Kernels(Module):
       W = torch.sub(base, torch.mm(torch.t(X), torch.mm(Ut, base)))
     return W
 
-  # A number that tells whether W has changed: a sum of its entries, each times another number from 1 to 9,
-  # in float64. A change of one unit in the last place of a float32 entry shows.
+  # A number that tells whether W has changed: the sum of its entries, each times another number from 1 to
+  # 260. A change of a few rounding errors shows.
   def fingerprint(self, W: Tensor) -> float:
-    r = torch.arange(W.size(0), dtype=7, device=W.device)
-    c = torch.arange(W.size(1), dtype=7, device=W.device)
-    r = torch.add(torch.sin(torch.mul(r, r)), 2.)
-    c = torch.add(torch.cos(torch.mul(c, c)), 2.)
-    return float(torch.dot(r, torch.mv(W.to(7), c)))
+    r = torch.logspace(0., 1.4142135623730951, W.size(0), dtype=7, device=W.device)
+    c = torch.logspace(0., 1., W.size(1), dtype=W.dtype, device=W.device)
+    return float(torch.dot(r, torch.mv(W, c).to(7)))
 
-  # Whether the rows of W, or the columns of a tall one, are orthonormal within rounding.
-  def is_orthonormal(self, W: Tensor, tolerance: float) -> bool:
-    X = __torch__.wide(W)
-    return __torch__.off_identity(torch.mm(X, torch.t(X)), inf) <= tolerance
-
-  # Makes target, which may be W, the nearest matrix with orthonormal rows, or columns: the polar factor.
-  # False if rounding hides which that is, as for a matrix of less than full rank, or W is not finite.
+  # Makes target, which may be W, the nearest matrix with orthonormal rows, or columns: the polar factor, or
+  # W itself if it is orthonormal within rounding. False if rounding hides which is nearest, as for a matrix
+  # of less than full rank, or W is not finite.
   def retract(self, W: Tensor, target: Tensor, tolerance: float) -> bool:
     X, converged = __torch__.newton_schulz(__torch__.wide(W), tolerance)
     if not converged:
-      if not torch.linalg_vector_norm(W.to(7)) < inf:
+      if not torch.linalg_vector_norm(W, inf) < inf:
         return False
       U, S, Vh = torch.linalg_svd(__torch__.wide(W).to(7), False)
       if float(torch.min(S)) <= tolerance * float(torch.max(S)):
