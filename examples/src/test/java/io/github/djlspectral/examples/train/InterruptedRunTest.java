@@ -107,6 +107,8 @@ class InterruptedRunTest {
                 process.waitFor(POLL_MILLISECONDS, TimeUnit.MILLISECONDS);
             }
             assertThat(process.waitFor()).isEqualTo(130);
+        } finally {
+            process.destroyForcibly();
         }
     }
 

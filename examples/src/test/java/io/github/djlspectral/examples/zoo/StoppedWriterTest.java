@@ -38,6 +38,8 @@ class StoppedWriterTest {
             assertThat(output.readLine()).isEqualTo("writing [a.tmp, b.part, folder]");
             process.destroy();
             process.waitFor();
+        } finally {
+            process.destroyForcibly();
         }
         try (Stream<Path> files = Files.list(directory)) {
             assertThat(files).isEmpty();
