@@ -11,13 +11,13 @@ import ai.djl.nn.convolutional.Deconvolution;
 import ai.djl.nn.core.AbstractEmbedding;
 import ai.djl.nn.core.Linear;
 import ai.djl.nn.core.LinearCollection;
+import ai.djl.nn.core.Multiplication;
 import ai.djl.util.Pair;
 import io.github.djlspectral.optim.ParameterRouting.Route;
+import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.regex.Pattern;
 
 /** What the parameters of a block are for, by the rules of {@link ParameterRouting}. */
@@ -41,15 +41,12 @@ final class BlockRoles {
 
     // What holds each parameter, and the end of its name: the names of its holder and its own.
     private final Map<String, Pair<Block, String>> owners = new HashMap<>();
-    private final Set<Parameter> heads = new HashSet<>();
+    private final List<Parameter> heads;
 
     /** Reads the roles from a block whose parameters have shapes. */
     BlockRoles(Block block) {
         visit("", block);
-        for (Block layer : heads(block)) {
-            List<Parameter> matrices = matrices(layer);
-            heads.addAll(matrices.subList(Math.max(0, matrices.size() - 1), matrices.size()));
-        }
+        heads = heads(block);
     }
 
     /** Notes the owner of each parameter, the first one of those that are shared. */
@@ -62,46 +59,68 @@ final class BlockRoles {
         block.getChildren().forEach(pair -> visit(pair.getKey(), pair.getValue()));
     }
 
-    /** The layers whose output is the block's output. */
-    private static Set<Block> heads(Block block) {
-        Set<Block> heads = new HashSet<>();
-        if (LAYERS.stream().anyMatch(layer -> layer.isInstance(block))) {
-            heads.add(block);
-        }
-        List<Block> children = block.getChildren().values();
+    /** The weights of the layers whose output is the block's output. */
+    private static List<Parameter> heads(Block block) {
+        List<Parameter> heads = new ArrayList<>();
+        List<Block> children = new ArrayList<>(block.getChildren().values());
+        children.removeIf(child -> weights(child).isEmpty());
         if (block instanceof ParallelBlock) {
             children.forEach(child -> heads.addAll(heads(child)));
-            return heads;
-        }
-        boolean sequential = block instanceof SequentialBlock;
-        int i = children.size() - 1;
-        for (boolean passed = false; i >= 0 && heads.isEmpty() && !passed; i--) {
-            heads.addAll(heads(children.get(i)));
-            passed = sequential && !matrices(children.get(i)).isEmpty();
-        }
-        for (; !sequential && i >= 0 && isBeside(children.get(i), children.get(i + 1)); i--) {
-            heads.add(children.get(i));
+        } else if (!children.isEmpty()) {
+            heads.addAll(heads(children.get(children.size() - 1)));
+            if (!(block instanceof SequentialBlock)) {
+                addUnread(children, heads);
+            }
+        } else if (LAYERS.stream().anyMatch(layer -> layer.isInstance(block))) {
+            List<Parameter> own = weights(block);
+            heads.addAll(own.subList(Math.max(0, own.size() - 1), own.size()));
         }
         return heads;
     }
 
-    /** The weights with a spectrum, in the block's order. */
-    private static List<Parameter> matrices(Block block) {
+    /**
+     * Adds the heads of earlier children, of a block that does not tell which child reads which.
+     */
+    private static void addUnread(List<Block> children, List<Parameter> heads) {
+        List<Parameter> later = new ArrayList<>();
+        List<Parameter> unread = new ArrayList<>();
+        for (int i = children.size() - 2; i >= 0; i--) {
+            later.addAll(weights(children.get(i + 1)));
+            List<Parameter> ends = heads(children.get(i));
+            ends.removeIf(weight -> later.stream().anyMatch(reader -> canRead(reader, weight)));
+            unread.addAll(ends);
+        }
+        int found;
+        do { // each may have others beside it
+            List<Parameter> beside = new ArrayList<>(unread);
+            beside.removeIf(w -> heads.stream().noneMatch(h -> isBeside(w, h)));
+            found = beside.size();
+            unread.removeAll(beside);
+            heads.addAll(beside);
+        } while (found > 0);
+    }
+
+    /** Whether a layer fits another's output: whole, in equal parts, or a convolution's flat. */
+    private static boolean canRead(Parameter reader, Parameter weight) {
+        Shape in = BlockParameters.shape(reader);
+        Shape out = BlockParameters.shape(weight);
+        boolean flat = in.dimension() == 2 && out.dimension() > 2;
+        return out.get(0) % in.get(1) == 0 || flat && in.get(1) % out.get(0) == 0;
+    }
+
+    private static boolean isBeside(Parameter weight, Parameter head) {
+        Shape one = BlockParameters.shape(weight);
+        Shape other = BlockParameters.shape(head);
+        return one.get(0) == other.get(0) || one.get(1) == other.get(1);
+    }
+
+    /** The weights of rank 2 or more, in the block's order. */
+    private static List<Parameter> weights(Block block) {
         return block.getParameters().values().stream()
                 .filter(p -> p.getType() == Parameter.Type.WEIGHT)
-                .filter(p -> shapeToFallBack(BlockParameters.shape(p)) == null)
+                .filter(p -> BlockParameters.shape(p).dimension() > 1)
+                .filter(p -> BlockParameters.shape(p).size() > 0)
                 .toList();
-    }
-
-    /** Whether the layer cannot feed the next one. */
-    private static boolean isBeside(Block layer, Block next) {
-        return (next instanceof Linear || next instanceof Convolution)
-                && layer.getClass() == next.getClass()
-                && weight(layer).get(0) != weight(next).get(1);
-    }
-
-    private static Shape weight(Block layer) {
-        return BlockParameters.shape(layer.getDirectParameters().get("weight"));
     }
 
     Route route(String name, Parameter parameter) {
@@ -126,7 +145,8 @@ final class BlockRoles {
         if (owner instanceof AbstractEmbedding || EMBEDDING.matcher(end).find()) {
             return "embedding";
         }
-        if (owner instanceof LinearCollection && BlockParameters.shape(parameter).dimension() > 2) {
+        boolean stack = owner instanceof LinearCollection || owner instanceof Multiplication;
+        if (stack && BlockParameters.shape(parameter).dimension() > 2) {
             return "stack of matrices";
         }
         if (heads.contains(parameter)) {

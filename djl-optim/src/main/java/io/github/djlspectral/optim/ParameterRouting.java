@@ -33,23 +33,26 @@ import java.util.stream.Collectors;
  *   <li>embeddings fall back: parameters of an {@link ai.djl.nn.core.AbstractEmbedding}, and those
  *       whose own name or that of the block that holds them contains {@code embed} or is {@code
  *       wte} or {@code wpe}. In {@code embedding_tower.fc.weight} only {@code fc.weight} counts;
- *   <li>stacks of matrices, the weights of a {@link ai.djl.nn.core.LinearCollection}, fall back;
+ *   <li>stacks of matrices or rows, the weights of a {@link ai.djl.nn.core.LinearCollection} or
+ *       {@link ai.djl.nn.core.Multiplication}, fall back;
  *   <li>output heads fall back: blocks named {@code lm_head}, {@code head} or {@code classifier},
- *       and the Linear, convolution or LinearCollection whose output is the block's: the last of a
- *       {@link ai.djl.nn.SequentialBlock}, of every branch of a {@link ai.djl.nn.ParallelBlock} at
- *       its end, and otherwise in the order of children, together with the layers of its class just
- *       before it that cannot feed the next one, because the sizes differ; the last matrix of a
- *       TorchScript block at the end. A sequence that ends with other matrices, as an LSTM's, has
- *       no head;
+ *       and the Linear, convolution or LinearCollection whose output is the block's: the last layer
+ *       with a matrix of a {@link ai.djl.nn.SequentialBlock}, of every branch of a {@link
+ *       ai.djl.nn.ParallelBlock} at its end, of the last child of any other block; the last matrix
+ *       of a TorchScript block at the end. Other blocks do not tell which of their children reads
+ *       which: an earlier child ends with a head too if no layer of a later one has inputs that its
+ *       outputs fit, as a whole, in equal parts or, of a convolution, flattened, and if it has as
+ *       many inputs or outputs as another head. A block that ends with other matrices, as an
+ *       LSTM's, has no head;
  *   <li>all other matrices and convolutions are spectral.
  * </ol>
  *
- * <p>Blocks do not tell what they do with their children: overrule what {@link #toTable} gets
- * wrong.
+ * <p>Overrule what {@link #toTable} gets wrong.
  *
  * <p>A routing may be made before the block is initialized, as a training configuration is. It
- * reads the shapes on first use, and keeps what it decided once all parameters have arrays.
- * Instances are immutable and thread-safe.
+ * reads the shapes on first use, and keeps what it decided once all parameters have arrays, until
+ * it is asked for a parameter that the block did not have, as a replaced head's. Instances are
+ * immutable and thread-safe.
  */
 public final class ParameterRouting {
 
@@ -149,7 +152,7 @@ public final class ParameterRouting {
      *     block's is spectral
      */
     public boolean isSpectral(String parameterId) {
-        Map<String, Route> known = routes();
+        Map<String, Route> known = routes(parameterId);
         Route route = known.get(parameterId);
         if (route == null) {
             throw new IllegalArgumentException(
@@ -168,29 +171,48 @@ public final class ParameterRouting {
 
     /** The parameter with this id and its name path; null if the block has none. */
     Route find(String parameterId) {
-        return routes().get(parameterId);
+        return routes(parameterId).get(parameterId);
+    }
+
+    private synchronized Map<String, Route> routes(String parameterId) {
+        if (routes != null && !routes.containsKey(parameterId)) {
+            routes = null; // a layer was added or replaced, or it is another block's
+        }
+        return routes();
     }
 
     /** The parameters that are trained now, by name path. */
     Map<String, Parameter> trained() {
-        Map<String, Parameter> trained = new LinkedHashMap<>();
-        routes().values().forEach(route -> trained.put(route.name(), route.parameter()));
-        trained.values().removeIf(parameter -> !parameter.requiresGradient());
-        return trained;
+        return BlockParameters.trainable(present());
+    }
+
+    /**
+     * Whether this routing leaves a parameter to the fallback that is spectral by the other one.
+     */
+    boolean leavesSpectral(ParameterRouting other) {
+        Map<String, Route> others = other.routes();
+        return routes().entrySet().stream()
+                .filter(entry -> !entry.getValue().spectral())
+                .map(entry -> others.get(entry.getKey()))
+                .anyMatch(route -> route != null && route.spectral());
+    }
+
+    private Block present() {
+        Block present = block.get();
+        if (present == null) {
+            throw new IllegalStateException(
+                    "The routing's supplier has no block yet; set the model's block first");
+        }
+        return present;
     }
 
     private synchronized Map<String, Route> routes() {
         if (routes != null) {
             return routes;
         }
-        Block present = block.get();
-        if (present == null) {
-            throw new IllegalStateException(
-                    "The routing's supplier has no block yet; set the model's block first");
-        }
-        Map<String, Parameter> parameters = BlockParameters.shaped(present);
+        Map<String, Parameter> parameters = BlockParameters.shaped(present());
         choices.forEach(choice -> choice.requireMatch(parameters));
-        BlockRoles roles = new BlockRoles(present);
+        BlockRoles roles = new BlockRoles(present());
         Map<String, Route> resolved = new LinkedHashMap<>();
         parameters.forEach((name, p) -> resolved.put(p.getId(), decide(name, p, roles)));
         if (parameters.values().stream().allMatch(Parameter::isInitialized)) {

@@ -118,12 +118,27 @@ abstract class RoutedOptimizer extends StatefulOptimizer implements TrainingList
 
     @Override
     Optimizer owner(String parameterId, Shape shape) {
+        if (fallback instanceof RoutedOptimizer next) {
+            requireWork(next);
+        }
         if (isSpectral(parameterId, shape)) {
             return this;
         }
         return fallback instanceof StatefulOptimizer next
                 ? next.owner(parameterId, shape)
                 : fallback;
+    }
+
+    /** A spectral fallback that nothing comes to would leave all to its own, silently. */
+    private void requireWork(RoutedOptimizer next) {
+        if (routing != null && next.routing != null && !routing.leavesSpectral(next.routing)) {
+            String mine = getClass().getSimpleName();
+            throw new IllegalStateException(
+                    ("%s, the fallback, has nothing to do: %s takes every matrix that is spectral"
+                                    + " by the fallback's routing; say withFallback(..) in the"
+                                    + " routing of %s or withSpectral(..) in the fallback's")
+                            .formatted(next.getClass().getSimpleName(), mine, mine));
+        }
     }
 
     @Override

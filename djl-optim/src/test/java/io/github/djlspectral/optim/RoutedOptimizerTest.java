@@ -100,6 +100,20 @@ class RoutedOptimizerTest {
     }
 
     @Test
+    void aSpectralFallbackWithNothingToDoIsRefusedAtTheFirstStep() {
+        try (TruncatedSgd inner = TruncatedSgd.builder().build();
+                Muon outer = Muon.builder().optFallback(inner).build();
+                TinyTraining training = new TinyTraining(model, outer.attachTo(config()))) {
+            var before = training.weights();
+            assertThatThrownBy(() -> training.train(1, 1))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContainingAll("TruncatedSgd, the fallback", "Muon takes every");
+            assertThat(owned(outer, model.getBlock())).isEmpty();
+            assertThat(training.weights()).usingRecursiveComparison().isEqualTo(before);
+        }
+    }
+
+    @Test
     void anotherModelIsRefusedByNameAndTheFirstGoesOn() {
         try (Muon muon = Muon.builder().build();
                 Model other = Model.newInstance("two", "PyTorch");
@@ -125,6 +139,23 @@ class RoutedOptimizerTest {
             block.add(Linear.builder().setUnits(TinyTraining.OUTPUTS).build());
             assertThat(trainedBy(muon)).contains(HIDDEN, "06Linear_weight");
             assertThat(owned(muon, block)).doesNotContain("07Linear_weight");
+        }
+    }
+
+    @Test
+    void aReplacedHeadIsKnownToARoutingThatWasGiven() {
+        ParameterRouting routing =
+                ParameterRouting.of(model.getBlock()).withFallback("01Linear_weight");
+        try (Muon muon = Muon.builder().optRouting(routing).build()) {
+            trainedBy(muon);
+            SequentialBlock block = (SequentialBlock) model.getBlock();
+            block.replaceLastBlock(Linear.builder().setUnits(TinyTraining.OUTPUTS).build());
+            assertThat(trainedBy(muon)).containsExactly(HIDDEN);
+            assertThat(owned((StatefulOptimizer) muon.getFallback(), block))
+                    .contains("06Linear_weight");
+            assertThatThrownBy(() -> routing.isSpectral("uid-0"))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("uid-0 is not one of the 8");
         }
     }
 

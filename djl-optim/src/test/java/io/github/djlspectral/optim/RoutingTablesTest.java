@@ -19,6 +19,7 @@ import ai.djl.nn.convolutional.Conv2d;
 import ai.djl.nn.core.AbstractEmbedding;
 import ai.djl.nn.core.Linear;
 import ai.djl.nn.core.LinearCollection;
+import ai.djl.nn.core.Multiplication;
 import ai.djl.nn.norm.BatchNorm;
 import ai.djl.nn.norm.LayerNorm;
 import ai.djl.nn.pooling.Pool;
@@ -256,6 +257,79 @@ class RoutingTablesTest {
                 .containsExactly("01body_01Conv2d_weight (3, 3, 3, 3) spectral: convolution");
     }
 
+    /** Three scales of a YOLO: outputs that are read no further, between layers that go on. */
+    @Test
+    void headsOnTheWayThroughABlockOfItsOwnKind() {
+        Block yolo =
+                new Custom()
+                        .add("body", new SequentialBlock().add(convolution(4, 3)))
+                        .add("output0", scale(6, 9))
+                        .add("smaller", convolution(4, 1))
+                        .add("output1", scale(8, 9))
+                        .add("smallest", convolution(4, 1))
+                        .add("output2", scale(4, 9));
+        assertThat(weights(yolo, new Shape(1, 4, 5, 5)).replace("Conv2d_weight", ""))
+                .isEqualTo(
+                        """
+                        01body_01 (4, 4, 3, 3) spectral: convolution
+                        02output0_01 (6, 4, 3, 3) spectral: convolution
+                        02output0_02 (9, 6, 1, 1) fallback: output head (last Conv2d)
+                        03smaller_weight (4, 4, 1, 1) spectral: convolution
+                        04output1_01 (8, 4, 3, 3) spectral: convolution
+                        04output1_02 (9, 8, 1, 1) fallback: output head (last Conv2d)
+                        05smallest_weight (4, 4, 1, 1) spectral: convolution
+                        06output2_01 (4, 4, 3, 3) spectral: convolution
+                        06output2_02 (9, 4, 1, 1) fallback: output head (last Conv2d)
+                        """);
+    }
+
+    private static Block scale(int filters, int outputs) {
+        return new SequentialBlock().add(convolution(filters, 3)).add(convolution(outputs, 1));
+    }
+
+    /** Queries, keys and values in one product, a gated layer, a filter that is flattened. */
+    @Test
+    void layersReadInPartsAreNoHeads() {
+        Block attention = new Custom().add("qkv", linear(15)).add("proj", linear(5));
+        assertThat(weights(attention, new Shape(1, 5)))
+                .contains("(15, 5) spectral: hidden matrix", "(5, 5) fallback: output head");
+        Block gated = new Custom().add("gate", linear(10)).add("down", linear(5));
+        assertThat(weights(gated, new Shape(1, 5))).contains("(10, 5) spectral: hidden matrix");
+        Block flattened =
+                new Custom()
+                        .add("filter", convolution(2, 3))
+                        .add(
+                                "fc",
+                                new SequentialBlock()
+                                        .add(Blocks.batchFlattenBlock())
+                                        .add(linear(2)));
+        assertThat(weights(flattened, new Shape(1, 3, 2, 2)))
+                .contains("(2, 3, 3, 3) spectral: convolution");
+    }
+
+    /** An agent's policy and a critic's single value. */
+    @Test
+    void aHeadWithOneOutput() {
+        Block block =
+                new Custom()
+                        .add("body", linear(5))
+                        .add("policy", linear(4))
+                        .add("value", linear(1));
+        assertThat(weights(block, new Shape(1, 5)))
+                .isEqualTo(
+                        """
+                        01body_weight (5, 5) spectral: hidden matrix
+                        02policy_weight (4, 5) fallback: output head (last Linear)
+                        03value_weight (1, 5) fallback: 1 x n
+                        """);
+        Block sequence = new SequentialBlock().add(linear(5)).add(linear(1));
+        assertThat(weights(sequence, new Shape(1, 5))).contains("(5, 5) spectral: hidden matrix");
+        try (Model model = ScriptedBody.load(5, 6, 1)) {
+            assertThat(rows(ParameterRouting.of(model.getBlock())))
+                    .contains("embedding_tower.0.weight (6, 5) frozen: hidden matrix");
+        }
+    }
+
     @Test
     void layersThatFeedEachOtherAreNotAllHeads() {
         Block square = new Custom().add("fc1", linear(5)).add("fc2", linear(5));
@@ -400,6 +474,9 @@ class RoutingTablesTest {
                         02Linear_weight (4, 3) spectral: hidden matrix
                         03Linear_weight (2, 4) fallback: output head (last Linear)
                         """);
+        Block gains = new SequentialBlock().add(Multiplication.builder().setUnits(3).build());
+        assertThat(weights(gains, new Shape(1, 5)))
+                .isEqualTo("01Multiplication_weight (3, 1, 5) fallback: stack of matrices\n");
         Block single = new SequentialBlock().add(LinearCollection.builder().setUnits(3).build());
         assertThat(weights(single, new Shape(1, 5)))
                 .contains("(5, 3) fallback: output head (last LinearCollection)");
