@@ -25,6 +25,7 @@ final class LocalData {
             return folder(name, path);
         }
         if (path.toString().endsWith(SHARD_SUFFIX)) {
+            requireNoVocabulary(path);
             return new Source.Shards(name, List.of(path), List.of());
         }
         return Source.Text.split(name, TextFile.read(path));
@@ -32,6 +33,7 @@ final class LocalData {
 
     private static Source folder(String name, Path folder) {
         List<Path> shards = shards(folder);
+        shards.forEach(LocalData::requireNoVocabulary);
         return shards.isEmpty() ? texts(name, folder) : split(name, folder, shards);
     }
 
@@ -40,6 +42,19 @@ final class LocalData {
             return files.filter(file -> file.toString().endsWith(SHARD_SUFFIX)).sorted().toList();
         } catch (IOException e) {
             throw new BadInputException("Cannot list the folder " + folder + " (" + e + ")", e);
+        }
+    }
+
+    private static void requireNoVocabulary(Path shard) {
+        Path vocabulary = shard.resolveSibling("meta.pkl");
+        if (Files.exists(vocabulary)) {
+            throw new BadInputException(
+                    shard
+                            + " has tokens of the vocabulary in nanoGPT's "
+                            + vocabulary
+                            + ", which is neither gpt2 nor bytes: give the text that they were made"
+                            + " of, with --tokenizer chars, or remove that file if it is not"
+                            + " theirs");
         }
     }
 

@@ -52,6 +52,7 @@ record ShardHeader(int bytes) {
         while (read >= 0 && header.hasRemaining()) {
             read = channel.read(header, header.position());
         }
+        LfsPointer.refuse(file, header.duplicate().flip());
         if (size >= Integer.BYTES && header.getInt(0) == MAGIC) {
             requireComplete(file, size, header);
             return new ShardHeader(BYTES);

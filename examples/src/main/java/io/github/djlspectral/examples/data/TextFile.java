@@ -46,6 +46,7 @@ final class TextFile {
         if (bytes.length == 0) {
             throw new BadInputException(origin + " is empty: give a text to learn from");
         }
+        LfsPointer.refuse(Path.of(origin), ByteBuffer.wrap(bytes));
         CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder();
         ByteBuffer in = ByteBuffer.wrap(bytes);
         CharBuffer out = CharBuffer.allocate(bytes.length);

@@ -2,6 +2,7 @@ package io.github.djlspectral.examples.hf;
 
 import ai.djl.ndarray.types.Shape;
 import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.LfsPointer;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -44,6 +45,8 @@ public final class SafetensorsFile implements TensorSource {
      */
     public static SafetensorsFile open(Path path) throws IOException {
         try (FileChannel channel = FileChannel.open(path)) {
+            int beginning = (int) Math.min(LfsPointer.LENGTH, channel.size());
+            LfsPointer.refuse(path, read(channel, 0, littleEndian(beginning)));
             SafetensorsHeader header = header(channel);
             header.check(channel.size());
             return new SafetensorsFile(path, header);
@@ -67,7 +70,13 @@ public final class SafetensorsFile implements TensorSource {
             return new SafetensorsHeader(Long.BYTES + length, SafetensorsParser.parse(text));
         } catch (IOException e) {
             throw new IllegalArgumentException(
-                    "its header is not JSON as the format has it (" + e.getMessage() + ")", e);
+                    text.limit() > 0 && text.get(text.limit() - 1) == 0
+                            ? "its header is padded with NUL bytes where the format has spaces:"
+                                    + " write it again with the safetensors library"
+                            : "its header is not JSON as the format has it ("
+                                    + e.getMessage()
+                                    + ")",
+                    e);
         }
     }
 

@@ -217,6 +217,44 @@ class CorpusLoaderTest {
     }
 
     @Test
+    void markInATextHasNoBytesWhenItSeparatesDocuments() throws IOException {
+        String text = "ab<|endoftext|>".repeat(200);
+        String data = file("a.txt", text);
+        try (Corpus plain = loader.load(data, Tokenization.GPT2);
+                Corpus separated = loader.load(data, Tokenization.of("gpt2-eot"))) {
+            assertThat(separated.bytesPerToken()).isEqualTo(1);
+            assertThat(separated.train().get(0).token(1)).isEqualTo(50256);
+            assertThat(plain.trainTokens()).isGreaterThan(separated.trainTokens());
+        }
+    }
+
+    @Test
+    void aVocabularyOfNanoGptIsNamed() throws IOException {
+        Path set = folder.resolve("set");
+        TokenShard.write(set.resolve("train.bin"), IntStream.range(0, 95).toArray());
+        Files.createFile(set.resolve("meta.pkl"));
+        for (Path path : List.of(set, set.resolve("train.bin"))) {
+            for (Tokenization tokenization : Tokenization.values()) {
+                assertThatThrownBy(() -> loader.load(path.toString(), tokenization))
+                        .isInstanceOf(BadInputException.class)
+                        .hasMessageContaining("vocabulary in nanoGPT's")
+                        .hasMessageContaining("meta.pkl");
+            }
+        }
+    }
+
+    @Test
+    void aPointerOfGitIsNoData() throws IOException {
+        String pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 11\n";
+        for (String name : List.of("train.bin", "train.txt")) {
+            Path file = Files.writeString(folder.resolve(name), pointer);
+            assertThatThrownBy(() -> loader.load(file.toString(), Tokenization.BYTES))
+                    .isInstanceOf(BadInputException.class)
+                    .hasMessageContaining(name + " is a Git LFS pointer");
+        }
+    }
+
+    @Test
     void shardsWithoutValidationGiveTheirLastTenth() {
         Path set = folder.resolve("set");
         TokenShard.write(set.resolve("a.bin"), IntStream.range(0, 95).toArray());

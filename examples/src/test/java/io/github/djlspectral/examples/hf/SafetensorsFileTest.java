@@ -132,6 +132,12 @@ class SafetensorsFileTest {
     }
 
     @Test
+    void saysThatAHeaderIsPaddedWrongly() throws IOException {
+        Files.write(path, header("{}\0\0\0\0\0\0").array());
+        refuses("padded with NUL bytes where the format has spaces");
+    }
+
+    @Test
     void refusesHeadersThatCannotBe() throws IOException {
         Files.write(path, new byte[] {1, 2, 3});
         refuses("ends early");
