@@ -1,17 +1,27 @@
 package io.github.djlspectral.examples.data;
 
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 
 /** The bytes of UTF-8 as tokens: any text, a vocabulary of 256. */
 public final class ByteTokenizer implements Tokenizer {
 
     private static final int VOCAB_SIZE = 256;
 
+    private final List<Integer> endOfText;
+
     /** Creates the tokenizer. */
-    public ByteTokenizer() {}
+    public ByteTokenizer() {
+        this(List.of());
+    }
+
+    ByteTokenizer(List<Integer> endOfText) {
+        this.endOfText = endOfText;
+    }
 
     @Override
     public int[] encode(String text) {
+        TokenizerJson.requireCharacters(text);
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
         int[] tokens = new int[bytes.length];
         for (int i = 0; i < bytes.length; i++) {
@@ -33,6 +43,11 @@ public final class ByteTokenizer implements Tokenizer {
     @Override
     public int vocabSize() {
         return VOCAB_SIZE;
+    }
+
+    @Override
+    public List<Integer> endOfText() {
+        return endOfText;
     }
 
     @Override

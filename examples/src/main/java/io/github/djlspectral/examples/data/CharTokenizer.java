@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.data;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 
 /**
@@ -11,8 +12,11 @@ public final class CharTokenizer implements Tokenizer {
 
     private final int[] alphabet;
 
-    private CharTokenizer(int[] alphabet) {
+    private final List<Integer> endOfText;
+
+    private CharTokenizer(int[] alphabet, List<Integer> endOfText) {
         this.alphabet = alphabet;
+        this.endOfText = endOfText;
     }
 
     /**
@@ -23,6 +27,10 @@ public final class CharTokenizer implements Tokenizer {
      * @throws BadInputException if the text is empty or has more than 65536 different characters
      */
     public static CharTokenizer of(String text) {
+        return of(text, List.of());
+    }
+
+    static CharTokenizer of(String text, List<Integer> endOfText) {
         int[] alphabet = text.codePoints().sorted().distinct().toArray();
         if (alphabet.length == 0) {
             throw new BadInputException(
@@ -36,7 +44,7 @@ public final class CharTokenizer implements Tokenizer {
                             + TokenShard.MAX_VOCAB_SIZE
                             + ": use the gpt2 or bytes tokenizer");
         }
-        return new CharTokenizer(alphabet);
+        return new CharTokenizer(alphabet, endOfText);
     }
 
     /** Returns every character of the vocabulary once, in the order of their tokens. */
@@ -78,6 +86,11 @@ public final class CharTokenizer implements Tokenizer {
     @Override
     public int vocabSize() {
         return alphabet.length;
+    }
+
+    @Override
+    public List<Integer> endOfText() {
+        return endOfText;
     }
 
     @Override

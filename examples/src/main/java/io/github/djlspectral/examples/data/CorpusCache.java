@@ -120,7 +120,11 @@ final class CorpusCache {
                 place);
         int[] train = tokenizer.encode(text.train());
         int[] validation = tokenizer.encode(text.validation());
-        int bytes = text.validation().getBytes(StandardCharsets.UTF_8).length;
+        String written =
+                tokenizer instanceof Gpt2Tokenizer gpt2 && gpt2.separated()
+                        ? text.validation().replace(Gpt2Tokenizer.END_OF_TEXT_MARK, "")
+                        : text.validation(); // the mark between documents stands for no bytes
+        int bytes = written.getBytes(StandardCharsets.UTF_8).length;
         Entry entry =
                 new Entry(train.length, validation.length, (double) bytes / validation.length);
         TokenShard.write(trainFile(place), train);

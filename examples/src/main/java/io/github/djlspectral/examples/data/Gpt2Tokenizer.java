@@ -10,21 +10,41 @@ import java.util.List;
 /** GPT-2's byte pair encoding: any text, a vocabulary of 50257. */
 public final class Gpt2Tokenizer implements Tokenizer {
 
-    /** The token that separates documents; {@link #encode} never produces it. */
+    /** The token that separates documents. */
     public static final int END_OF_TEXT = 50256;
+
+    /** What {@link #END_OF_TEXT} is written as. */
+    public static final String END_OF_TEXT_MARK = "<|endoftext|>";
+
+    static final List<Integer> ENDS = List.of(END_OF_TEXT);
 
     private static final int VOCAB_SIZE = END_OF_TEXT + 1;
     private static final int CHUNK_LENGTH = 1 << 18;
 
+    private final Tokenization tokenization;
+    private final List<Integer> endOfText;
+
     /** Creates the tokenizer. Its tables are read on first use. */
-    public Gpt2Tokenizer() {}
+    public Gpt2Tokenizer() {
+        this(Tokenization.GPT2, ENDS);
+    }
+
+    Gpt2Tokenizer(Tokenization tokenization, List<Integer> endOfText) {
+        this.tokenization = tokenization;
+        this.endOfText = endOfText;
+    }
 
     /** Encodes chunks in parallel; the result does not depend on where the chunks end. */
     @Override
     public int[] encode(String text) {
+        TokenizerJson.requireCharacters(text);
         List<int[]> chunks =
                 chunks(text).parallelStream()
-                        .map(chunk -> Tables.R50K.encodeOrdinary(chunk).toArray())
+                        .map(
+                                chunk ->
+                                        chunk.isEmpty()
+                                                ? new int[] {END_OF_TEXT}
+                                                : Tables.R50K.encodeOrdinary(chunk).toArray())
                         .toList();
         int[] tokens = new int[chunks.stream().mapToInt(chunk -> chunk.length).sum()];
         int end = 0;
@@ -35,8 +55,27 @@ public final class Gpt2Tokenizer implements Tokenizer {
         return tokens;
     }
 
-    private static List<String> chunks(String text) {
+    /** Returns what is encoded by itself; an empty string stands for the end of a document. */
+    private List<String> chunks(String text) {
         List<String> chunks = new ArrayList<>();
+        int start = 0;
+        int mark = separated() ? text.indexOf(END_OF_TEXT_MARK) : -1;
+        while (mark >= 0) {
+            addChunks(text.substring(start, mark), chunks);
+            chunks.add("");
+            start = mark + END_OF_TEXT_MARK.length();
+            mark = text.indexOf(END_OF_TEXT_MARK, start);
+        }
+        addChunks(text.substring(start), chunks);
+        return chunks;
+    }
+
+    /** Tells whether {@link #END_OF_TEXT_MARK} in a text is a token, not what it consists of. */
+    boolean separated() {
+        return tokenization == Tokenization.GPT2_EOT;
+    }
+
+    private static void addChunks(String text, List<String> chunks) {
         int start = 0;
         while (start < text.length()) {
             int end = start + Math.min(CHUNK_LENGTH, text.length() - start);
@@ -46,7 +85,6 @@ public final class Gpt2Tokenizer implements Tokenizer {
             chunks.add(text.substring(start, end));
             start = end;
         }
-        return chunks;
     }
 
     /**
@@ -88,8 +126,13 @@ public final class Gpt2Tokenizer implements Tokenizer {
     }
 
     @Override
+    public List<Integer> endOfText() {
+        return endOfText;
+    }
+
+    @Override
     public String name() {
-        return Tokenization.GPT2.toString();
+        return tokenization.toString();
     }
 
     /** Holds the encoding so that it is read once, and only when needed. */

@@ -64,11 +64,7 @@ final class ShardCorpus {
     private static double bytesPerToken(TokenShard shard, Tokenizer tokenizer) {
         int[] tokens = sample(shard);
         int[] text =
-                tokenizer instanceof Gpt2Tokenizer
-                        ? Arrays.stream(tokens)
-                                .filter(t -> t != Gpt2Tokenizer.END_OF_TEXT)
-                                .toArray()
-                        : tokens;
+                Arrays.stream(tokens).filter(t -> !tokenizer.endOfText().contains(t)).toArray();
         int bytes = tokenizer.decode(text).getBytes(StandardCharsets.UTF_8).length;
         return (double) bytes / tokens.length;
     }

@@ -1,17 +1,19 @@
 package io.github.djlspectral.examples.data;
 
 import java.nio.file.Path;
+import java.util.List;
 
 /** Turns text into token numbers and back. Implementations are immutable and thread-safe. */
 public sealed interface Tokenizer permits Gpt2Tokenizer, ByteTokenizer, CharTokenizer {
 
     /**
      * Encodes a text. Nothing in the text is special: {@code <|endoftext|>} is encoded as the
-     * characters it consists of.
+     * characters it consists of, unless the tokenizer is {@code gpt2-eot}.
      *
      * @param text any text
      * @return token numbers, each in [0, {@link #vocabSize})
-     * @throws BadInputException if the text has a character that the vocabulary lacks
+     * @throws BadInputException if the text has a character that the vocabulary lacks, or half a
+     *     surrogate pair
      */
     int[] encode(String text);
 
@@ -33,7 +35,25 @@ public sealed interface Tokenizer permits Gpt2Tokenizer, ByteTokenizer, CharToke
     int vocabSize();
 
     /**
-     * Returns the name of the way of tokenizing: {@code gpt2}, {@code bytes} or {@code chars}.
+     * Returns the tokens with which a text that is generated ends.
+     *
+     * @return token numbers; a padded model's may be at least {@link #vocabSize}
+     */
+    List<Integer> endOfText();
+
+    /**
+     * Returns this tokenizer with other tokens that end a text.
+     *
+     * @param tokens token numbers of the model
+     * @return the changed copy
+     */
+    default Tokenizer withEndOfText(List<Integer> tokens) {
+        return TokenizerJson.of(this).withEndOfText(tokens).tokenizer();
+    }
+
+    /**
+     * Returns the name of the way of tokenizing: {@code gpt2}, {@code gpt2-eot}, {@code bytes} or
+     * {@code chars}.
      *
      * @return the name, as {@link Tokenization#of} reads it
      */

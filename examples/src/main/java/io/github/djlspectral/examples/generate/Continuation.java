@@ -5,11 +5,13 @@ import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.KeyValueCache;
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.List;
 
 /** A sequence that is being continued: its tokens, its cache and its text. */
 final class Continuation {
 
     private final GenerationOptions options;
+    private final List<Integer> ends;
     private final Sampler sampler;
     private final TextStream stream;
     private final BitSet seen = new BitSet();
@@ -20,8 +22,9 @@ final class Continuation {
     private int cacheStart;
     private boolean stopped;
 
-    Continuation(int[] prompt, GenerationOptions options, TextStream stream) {
+    Continuation(int[] prompt, GenerationOptions options, List<Integer> ends, TextStream stream) {
         this.options = options;
+        this.ends = ends;
         this.stream = stream;
         sampler = new Sampler(options);
         promptLength = prompt.length;
@@ -77,7 +80,7 @@ final class Continuation {
         int token = sampler.next(logits, seen);
         seen.set(token);
         tokens[length++] = token;
-        stopped = !stream.accept(token);
+        stopped = ends.contains(token) || !stream.accept(token);
     }
 
     boolean finished() {

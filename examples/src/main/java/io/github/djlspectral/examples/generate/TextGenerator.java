@@ -18,6 +18,8 @@ import java.util.function.Consumer;
  * Continues texts with a GPT-2. Each sequence has a cache of its own, so that a new token costs the
  * computation of that token alone; sequences are computed together, whatever their lengths.
  *
+ * <p>A text ends before a token that the tokenizer says ends it, {@link Tokenizer#endOfText}.
+ *
  * <p>A text may be longer than the model's context: when the context is full, the model goes on
  * with the newest half of it, and so on each time.
  *
@@ -106,7 +108,11 @@ public final class TextGenerator {
         if (prompt.length == 0) {
             throw new BadInputException("The prompt is empty, but must have at least one token");
         }
-        return new Continuation(prompt, options, new TextStream(tokenizer, options.stops(), sink));
+        return new Continuation(
+                prompt,
+                options,
+                tokenizer.endOfText(),
+                new TextStream(tokenizer, options.stops(), sink));
     }
 
     private List<String> run(List<Continuation> all) {
@@ -145,6 +151,18 @@ public final class TextGenerator {
         }
     }
 
+    /** The model's vocabulary may be padded: what neither is text nor ends it is not drawn. */
+    private float[] drawable(float[] logits) {
+        List<Integer> ends = tokenizer.endOfText();
+        int text = tokenizer.vocabSize();
+        int drawn = Math.max(text, 1 + ends.stream().mapToInt(end -> end).max().orElse(0));
+        float[] drawable = Arrays.copyOf(logits, Math.min(drawn, logits.length));
+        for (int i = text; i < drawable.length; i++) {
+            drawable[i] = ends.contains(i) ? drawable[i] : Float.NEGATIVE_INFINITY;
+        }
+        return drawable;
+    }
+
     private void compute(List<Continuation> sequences, int[] tokens, NDManager session) {
         try (NDManager scratch = session.newSubManager()) {
             Shape shape = new Shape(sequences.size(), tokens.length / sequences.size());
@@ -157,11 +175,8 @@ public final class TextGenerator {
                             .toFloatArray();
             int row = model.getConfig().vocabSize();
             for (int i = 0; i < sequences.size(); i++) {
-                // The model's vocabulary may be padded: what cannot be decoded is not drawn.
                 int begin = i * row;
-                sequences
-                        .get(i)
-                        .accept(Arrays.copyOfRange(logits, begin, begin + tokenizer.vocabSize()));
+                sequences.get(i).accept(drawable(Arrays.copyOfRange(logits, begin, begin + row)));
             }
         }
     }

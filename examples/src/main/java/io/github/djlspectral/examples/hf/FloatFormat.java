@@ -19,6 +19,28 @@ public enum FloatFormat {
         }
     },
 
+    /** IEEE 754 double precision, rounded to single. */
+    F64(Double.BYTES, "float64") {
+        @Override
+        void decode(ByteBuffer bytes, float[] values, int from, int count) {
+            for (int i = 0; i < count; i++) {
+                double value = bytes.getDouble();
+                values[from + i] = (float) value;
+                if (Float.isInfinite(values[from + i]) && !Double.isInfinite(value)) {
+                    throw new BadInputException(
+                            value + " is too large for F32, in which models are computed");
+                }
+            }
+        }
+
+        @Override
+        void encode(float[] values, int from, int count, ByteBuffer bytes) {
+            for (int i = 0; i < count; i++) {
+                bytes.putDouble(values[from + i]);
+            }
+        }
+    },
+
     /** IEEE 754 half precision: 11 bits of precision, up to 65504. */
     F16(Short.BYTES, "float16") {
         @Override
@@ -85,7 +107,7 @@ public enum FloatFormat {
         return bytes;
     }
 
-    /** Reads numbers from the position of a little-endian buffer; they are exact in float32. */
+    /** Reads numbers from the position of a little-endian buffer; F64 is rounded to float32. */
     abstract void decode(ByteBuffer bytes, float[] values, int from, int count);
 
     /**

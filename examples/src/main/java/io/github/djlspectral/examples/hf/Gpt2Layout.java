@@ -25,14 +25,15 @@ final class Gpt2Layout {
     private static final Pattern TRANSPOSED =
             Pattern.compile(
                     "h\\.\\d+\\.(attn\\.c_attn|attn\\.c_proj|mlp\\.c_fc|mlp\\.c_proj)\\.weight");
+    private static final Pattern WRAPPED = Pattern.compile("^((_orig_mod|module|transformer)\\.)+");
     private static final Pattern BUFFER = Pattern.compile("h\\.\\d+\\.attn\\.(bias|masked_bias)");
     private static final int BLOCK = 32;
 
     private Gpt2Layout() {}
 
-    /** Returns a name without the prefix. */
+    /** Returns a name without prefixes, this layout's and those that PyTorch's wrappers add. */
     static String plain(String name) {
-        return name.startsWith(PREFIX) ? name.substring(PREFIX.length()) : name;
+        return WRAPPED.matcher(name).replaceFirst("");
     }
 
     /** Tells whether a plain name is that of a mask, which is no parameter. */

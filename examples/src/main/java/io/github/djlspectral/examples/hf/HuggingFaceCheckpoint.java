@@ -6,8 +6,10 @@ import io.github.djlspectral.layers.gpt.Gpt2Config;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * A GPT-2 as Hugging Face keeps it: {@code config.json}, {@code model.safetensors} or its shards,
@@ -17,7 +19,8 @@ import java.util.Set;
  * @param tokenizer its tokenizer
  * @param weights its parameters, named and laid out as in {@link
  *     io.github.djlspectral.layers.gpt.Gpt2}
- * @param unused the names of arrays in the files that are no parameters of the model
+ * @param unused what in the files is not used: names of arrays that are no parameters of the model,
+ *     tokens that no text is encoded to, values that the model does not have
  */
 public record HuggingFaceCheckpoint(
         Gpt2Config config, Tokenizer tokenizer, TensorSource weights, Set<String> unused) {
@@ -45,8 +48,13 @@ public record HuggingFaceCheckpoint(
                             + " has tie_word_embeddings false, but the checkpoint lacks "
                             + Gpt2Layout.HEAD);
         }
-        Tokenizer tokenizer = TokenizerFiles.read(directory, config.vocabSize());
-        return new HuggingFaceCheckpoint(config, tokenizer, weights, weights.unused());
+        Set<String> unused = new TreeSet<>(weights.unused());
+        unused.addAll(HuggingFaceConfig.unused(json));
+        Tokenizer tokenizer =
+                TokenizerFiles.read(directory, config.vocabSize(), unused)
+                        .withEndOfText(HuggingFaceConfig.endOfText(json, config.vocabSize()));
+        return new HuggingFaceCheckpoint(
+                config, tokenizer, weights, Collections.unmodifiableSet(unused));
     }
 
     /**

@@ -14,8 +14,12 @@ import io.github.djlspectral.layers.gpt.Gpt2Config;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /** The file {@code config.json} of a checkpoint. */
 final class HuggingFaceConfig {
@@ -40,6 +44,9 @@ final class HuggingFaceConfig {
                     "scale_attn_weights", List.of(new JsonPrimitive(true)),
                     "scale_attn_by_inverse_layer_idx", List.of(new JsonPrimitive(false)),
                     "add_cross_attention", List.of(new JsonPrimitive(false)));
+
+    private static final List<String> DROPOUTS = List.of("resid_pdrop", "embd_pdrop", "attn_pdrop");
+    private static final String END_OF_TEXT = "eos_token_id";
 
     private HuggingFaceConfig() {}
 
@@ -80,6 +87,49 @@ final class HuggingFaceConfig {
         return json.flag("tie_word_embeddings", true);
     }
 
+    /**
+     * Returns the tokens that end a text, as the Python library finds them: it asks config.json
+     * only where there is no generation_config.json, and takes GPT-2's own if nothing is said.
+     */
+    static List<Integer> endOfText(JsonFile json, int vocabSize) {
+        Path generation = json.path().resolveSibling("generation_config.json");
+        JsonFile file = Files.exists(generation) ? JsonFile.read(generation) : json;
+        JsonElement ends = file.object().get(END_OF_TEXT);
+        if (ends == null) {
+            boolean usual = file == json;
+            ends = usual ? new JsonPrimitive(Gpt2Tokenizer.END_OF_TEXT) : JsonNull.INSTANCE;
+        }
+        JsonArray all = new JsonArray();
+        if (ends.isJsonArray()) {
+            all = ends.getAsJsonArray();
+        } else if (!ends.isJsonNull()) {
+            all.add(ends);
+        }
+        List<Integer> tokens = new ArrayList<>();
+        for (JsonElement end : all) {
+            boolean number = end.isJsonPrimitive() && end.getAsJsonPrimitive().isNumber();
+            double token = number ? end.getAsDouble() : Double.NaN;
+            if (token != Math.rint(token)) {
+                throw file.unsupported(END_OF_TEXT, "a token, a list of tokens or null");
+            }
+            if (token >= 0 && token < vocabSize) { // others never come
+                tokens.add((int) token);
+            }
+        }
+        return tokens;
+    }
+
+    /** Describes what the file says and the model leaves out: it has one dropout instead of 3. */
+    static Set<String> unused(JsonFile json) {
+        Set<String> unused = new TreeSet<>();
+        for (String key : DROPOUTS) {
+            if (json.has(key) && (float) json.number(key) != dropout(json)) {
+                unused.add(key + " " + json.object().get(key));
+            }
+        }
+        return unused;
+    }
+
     /** The published files have three probabilities, all of them equal; we have one. */
     private static float dropout(JsonFile json) {
         double dropout = json.has("resid_pdrop") ? json.number("resid_pdrop") : 0;
@@ -92,24 +142,16 @@ final class HuggingFaceConfig {
                 !json.has(key) || values.contains(json.object().get(key)),
                 json,
                 key,
-                values.get(0));
+                values.stream().map(JsonElement::toString).collect(Collectors.joining(" or ")));
     }
 
     private static void require(boolean condition, JsonFile json, String key, Object supported) {
         if (!condition) {
-            throw new BadInputException(
-                    json.path()
-                            + " has "
-                            + key
-                            + " "
-                            + json.object().get(key)
-                            + ", but only "
-                            + supported
-                            + " is supported");
+            throw json.unsupported(key, supported);
         }
     }
 
-    /** Writes the file; among our tokenizers only GPT-2's has a token that ends a text. */
+    /** Writes the file. */
     static void write(Path path, Gpt2Config config, FloatFormat format, Tokenizer tokenizer)
             throws IOException {
         JsonObject json = new JsonObject();
@@ -125,19 +167,18 @@ final class HuggingFaceConfig {
         json.addProperty("n_embd", config.width());
         json.addProperty("activation_function", "gelu_new");
         json.addProperty("layer_norm_epsilon", EPSILON);
-        for (String dropout : List.of("resid_pdrop", "embd_pdrop", "attn_pdrop")) {
+        for (String dropout : DROPOUTS) {
             json.addProperty(dropout, config.dropout());
         }
         json.addProperty("tie_word_embeddings", true);
         if (!config.bias()) {
             json.addProperty(BIAS, false);
         }
-        JsonElement end =
-                tokenizer instanceof Gpt2Tokenizer
-                        ? new JsonPrimitive(Gpt2Tokenizer.END_OF_TEXT)
-                        : JsonNull.INSTANCE;
-        json.add("bos_token_id", end);
-        json.add("eos_token_id", end);
+        JsonArray ends = new JsonArray();
+        tokenizer.endOfText().forEach(ends::add);
+        JsonElement first = ends.isEmpty() ? JsonNull.INSTANCE : ends.get(0);
+        json.add("bos_token_id", first);
+        json.add(END_OF_TEXT, ends.size() > 1 ? ends : first);
         json.addProperty("torch_dtype", format.torchName());
         Files.writeString(path, GSON.toJson(json) + "\n");
     }

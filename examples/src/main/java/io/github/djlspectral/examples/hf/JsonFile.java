@@ -1,11 +1,15 @@
 package io.github.djlspectral.examples.hf;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.LfsPointer;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -25,7 +29,9 @@ record JsonFile(Path path, JsonObject object) {
      */
     static JsonFile read(Path path) {
         try {
-            JsonElement element = JsonParser.parseString(Files.readString(path));
+            String text = Files.readString(path);
+            LfsPointer.refuse(path, ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)));
+            JsonElement element = JsonParser.parseString(text);
             if (!element.isJsonObject()) {
                 throw new BadInputException(path + " holds no JSON object");
             }
@@ -39,6 +45,19 @@ record JsonFile(Path path, JsonObject object) {
         }
     }
 
+    /** Returns what says that a value cannot be obeyed. */
+    BadInputException unsupported(String key, Object supported) {
+        return new BadInputException(
+                path
+                        + " has "
+                        + key
+                        + " "
+                        + object.get(key)
+                        + ", but only "
+                        + supported
+                        + " is supported");
+    }
+
     boolean has(String key) {
         return object.has(key) && !object.get(key).isJsonNull();
     }
@@ -48,6 +67,30 @@ record JsonFile(Path path, JsonObject object) {
             throw new BadInputException(path + " lacks the object " + key);
         }
         return object.getAsJsonObject(key);
+    }
+
+    JsonArray requireArray(String key) {
+        if (!has(key) || !object.get(key).isJsonArray()) {
+            throw new BadInputException(path + " lacks the list " + key);
+        }
+        return object.getAsJsonArray(key);
+    }
+
+    String requireText(String key) {
+        if (!has(key) || !object.get(key).isJsonPrimitive()) {
+            throw new BadInputException(path + " lacks the text " + key + ": " + object);
+        }
+        return object.get(key).getAsString();
+    }
+
+    /** Returns the number of a token. */
+    int requireToken(String key) {
+        double value = has(key) ? number(key) : -1;
+        if (value < 0 || value > Integer.MAX_VALUE || value != Math.rint(value)) {
+            throw new BadInputException(
+                    path + " has " + key + " " + object.get(key) + ", which is no token's number");
+        }
+        return (int) value;
     }
 
     /** Returns a positive whole number. */

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.IntStream;
 
 /**
@@ -33,22 +34,33 @@ final class TokenizerFiles {
     /**
      * Reads the tokenizer of a checkpoint.
      *
-     * @param directory has vocab.json and merges.txt, or tokenizer.json
-     * @param vocabSize the model's number of tokens
-     * @throws BadInputException if files are missing or damaged, or the tokenizer is none of ours
+     * @param directory has tokenizer.json, or vocab.json and merges.txt
+     * @param vocabSize the model's number of tokens, which may be padded
+     * @param unused receives the tokens that no text is encoded to
+     * @throws BadInputException if files are missing or damaged, the tokenizer is none of ours, or
+     *     the files ask for something that would make other tokens
      */
-    static Tokenizer read(Path directory, int vocabSize) {
+    static Tokenizer read(Path directory, int vocabSize, Set<String> unused) {
+        Map<String, Integer> added = TokenizerSteps.added(directory);
         Vocabulary vocabulary = vocabulary(directory);
-        if (vocabulary.tokens().size() != vocabSize) {
+        added.remove(Gpt2Tokenizer.END_OF_TEXT_MARK, Gpt2Tokenizer.END_OF_TEXT);
+        vocabulary.tokens().entrySet().removeAll(added.entrySet());
+        added.forEach((token, number) -> unused.add("token " + token + " (" + number + ")"));
+        Tokenizer tokenizer = tokenizer(directory, vocabulary);
+        if (tokenizer.vocabSize() > vocabSize) {
             throw new BadInputException(
                     "The tokenizer in "
                             + directory
                             + " has "
-                            + vocabulary.tokens().size()
+                            + tokenizer.vocabSize()
                             + " tokens, but the model "
                             + vocabSize
-                            + "; tokens added or left over are not supported");
+                            + ": they do not belong together");
         }
+        return tokenizer;
+    }
+
+    private static Tokenizer tokenizer(Path directory, Vocabulary vocabulary) {
         if (isGpt2(vocabulary)) {
             return new Gpt2Tokenizer();
         }
@@ -69,16 +81,14 @@ final class TokenizerFiles {
                         + " and characters in ascending order are");
     }
 
+    /** The Python library prefers the single file too. */
     private static Vocabulary vocabulary(Path directory) {
-        Path single = directory.resolve(VOCABULARY);
-        if (Files.exists(single)) {
-            return new Vocabulary(
-                    numbers(JsonFile.read(single).object(), single),
-                    merges(directory.resolve(MERGES)),
-                    true);
-        }
         Path json = directory.resolve(TOKENIZER);
-        if (!Files.exists(json)) {
+        if (Files.exists(json)) {
+            return vocabulary(JsonFile.read(json));
+        }
+        Path single = directory.resolve(VOCABULARY);
+        if (!Files.exists(single)) {
             throw new BadInputException(
                     directory
                             + " has no tokenizer: neither "
@@ -88,7 +98,10 @@ final class TokenizerFiles {
                             + " nor "
                             + TOKENIZER);
         }
-        return vocabulary(JsonFile.read(json));
+        return new Vocabulary(
+                numbers(JsonFile.read(single).object(), single),
+                merges(directory.resolve(MERGES)),
+                true);
     }
 
     private static Vocabulary vocabulary(JsonFile json) {
@@ -104,7 +117,7 @@ final class TokenizerFiles {
         for (JsonElement merge : array) {
             pairs.add(pair(merge, json.path()));
         }
-        return new Vocabulary(tokens, pairs, json.has("pre_tokenizer"));
+        return new Vocabulary(tokens, pairs, TokenizerSteps.byteLevel(json, !pairs.isEmpty()));
     }
 
     /** Older files have "a b", newer ones ["a", "b"]. */

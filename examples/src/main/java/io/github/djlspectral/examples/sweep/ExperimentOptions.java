@@ -5,7 +5,6 @@ import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.data.Tokenization;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -51,7 +50,6 @@ final class ExperimentOptions {
     /** Loads the data that options of {@code train} name. */
     static Corpus load(TrainArguments arguments, CorpusLoader loader) {
         Map<String, String> options = arguments.values();
-        String tokenizer = options.get("--tokenizer").toUpperCase(Locale.ROOT);
-        return loader.load(options.get("--data"), Tokenization.valueOf(tokenizer));
+        return loader.load(options.get("--data"), Tokenization.of(options.get("--tokenizer")));
     }
 }

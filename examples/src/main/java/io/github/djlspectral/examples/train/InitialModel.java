@@ -2,6 +2,8 @@ package io.github.djlspectral.examples.train;
 
 import ai.djl.nn.Block;
 import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.Gpt2Tokenizer;
+import io.github.djlspectral.examples.data.Tokenization;
 import io.github.djlspectral.examples.data.Tokenizer;
 import io.github.djlspectral.examples.hf.HuggingFaceCheckpoint;
 import io.github.djlspectral.examples.hf.TensorSource;
@@ -59,7 +61,15 @@ record InitialModel(Path path, Gpt2Config shape, Tokenizer tokenizer, TensorSour
                 "--heads=" + shape.heads(),
                 "--width=" + shape.width(),
                 "--context=" + shape.contextLength(),
+                "--vocab-size=" + shape.vocabSize(),
                 shape.bias() ? "--bias" : "--no-bias");
+    }
+
+    /** Returns the tokenizer for texts to train on: GPT-2's may find documents in them. */
+    Tokenizer tokenizer(TrainingOptions options) {
+        return options.tokenizer == Tokenization.GPT2_EOT && tokenizer instanceof Gpt2Tokenizer
+                ? Tokenization.GPT2_EOT.tokenizerFor("").withEndOfText(tokenizer.endOfText())
+                : tokenizer;
     }
 
     /**
@@ -68,7 +78,8 @@ record InitialModel(Path path, Gpt2Config shape, Tokenizer tokenizer, TensorSour
      * @throws BadInputException naming the option
      */
     void require(TrainingOptions options) {
-        require("--tokenizer", options.tokenizer.toString(), tokenizer.name());
+        require("--tokenizer", options.tokenizer.toString(), tokenizer(options).name());
+        require("--vocab-size", options.vocabSize, shape.vocabSize());
         require("--layers", options.layers, shape.layers());
         require("--heads", options.heads, shape.heads());
         require("--width", options.width, shape.width());

@@ -25,6 +25,7 @@ public final class TrainingOptions {
     private static final int MOST_PASSES = 1 << 20;
     private static final int MOST_LAYERS = 10_000;
     private static final int LARGEST_WIDTH = 1 << 20;
+    private static final int LARGEST_VOCABULARY = 1 << 20;
     private static final int LONGEST_CONTEXT = 1 << 20;
 
     private static final Set<String> FREE_ON_RESUME =
@@ -69,6 +70,12 @@ public final class TrainingOptions {
 
     @Option(names = "--tokenizer", description = "One of ${COMPLETION-CANDIDATES}.")
     Tokenization tokenizer;
+
+    @Option(
+            names = "--vocab-size",
+            paramLabel = "<n>",
+            description = "The model's tokens; 0: as many as the tokenizer's. Default: 0.")
+    int vocabSize;
 
     @Option(names = "--layers", description = "Transformer layers.")
     int layers;
@@ -331,9 +338,15 @@ public final class TrainingOptions {
         return Path.of(out == null ? "runs/" + preset + "-" + optimizer : out);
     }
 
-    /** Returns the shape of the model for a vocabulary. */
-    Gpt2Config model(int vocabSize) {
-        return new Gpt2Config(vocabSize, context, layers, heads, width, (float) dropout, bias);
+    /** Returns the shape of the model for a tokenizer's number of tokens. */
+    Gpt2Config model(int tokens) {
+        require(
+                vocabSize == 0 || vocabSize >= tokens,
+                "--vocab-size",
+                vocabSize,
+                "0 or at least the tokenizer's " + tokens);
+        int vocabulary = Math.max(vocabSize, tokens);
+        return new Gpt2Config(vocabulary, context, layers, heads, width, (float) dropout, bias);
     }
 
     long tokensPerStep() {
@@ -359,6 +372,7 @@ public final class TrainingOptions {
     private void check() {
         between(1, MOST_LAYERS, "--layers", layers);
         atLeast(1, "--heads", heads);
+        between(0, LARGEST_VOCABULARY, "--vocab-size", vocabSize);
         between(1, LARGEST_WIDTH, "--width", width);
         between(1, LONGEST_CONTEXT, "--context", context);
         between(1, Integer.MAX_VALUE / context, "--batch", batch);

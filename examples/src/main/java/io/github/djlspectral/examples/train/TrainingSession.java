@@ -135,7 +135,7 @@ public final class TrainingSession {
         Tokenizer tokenizer =
                 options.resume
                         ? Tokenizer.load(directory.tokenizer())
-                        : InitialModel.open(Path.of(options.init)).tokenizer();
+                        : InitialModel.open(Path.of(options.init)).tokenizer(options);
         return loader.load(options.data, tokenizer);
     }
 

@@ -144,6 +144,37 @@ class TokenizerTest {
     }
 
     @Test
+    void separatesDocumentsOnRequestOnly() {
+        String text = "One.<|endoftext|>\n\nTwo<|endoftext|><|endoftext|>";
+        Tokenizer plain = new Gpt2Tokenizer();
+        Tokenizer separated = Tokenization.of("gpt2-eot").tokenizerFor("");
+        assertThat(plain.encode(text)).doesNotContain(50256);
+        assertThat(plain.decode(plain.encode(text))).isEqualTo(text);
+        int[] one = plain.encode("One.");
+        int[] two = plain.encode("\n\nTwo");
+        int[] expected = Arrays.copyOf(one, one.length + two.length + 3);
+        System.arraycopy(two, 0, expected, one.length + 1, two.length);
+        for (int end : new int[] {one.length, expected.length - 2, expected.length - 1}) {
+            expected[end] = 50256;
+        }
+        assertThat(separated.encode(text)).isEqualTo(expected);
+        assertThat(separated.decode(expected)).isEqualTo(text);
+        assertThat(separated.encode("<|endoftext")).isEqualTo(plain.encode("<|endoftext"));
+    }
+
+    @ParameterizedTest
+    @EnumSource(Tokenization.class)
+    void halfASurrogatePairIsRefused(Tokenization tokenization) {
+        Tokenizer tokenizer = tokenization.tokenizerFor("ab\ud83d\ude00");
+        tokenizer.encode("a\ud83d\ude00");
+        for (String text : new String[] {"ab\ud83d", "ab\ude00b", "ab\ude00\ud83d"}) {
+            assertThatThrownBy(() -> tokenizer.encode(text))
+                    .isInstanceOf(BadInputException.class)
+                    .hasMessageContaining("U+D");
+        }
+    }
+
+    @Test
     void whatIsNoTokenizerIsRefused(@TempDir Path folder) throws IOException {
         Path file = folder.resolve("tokenizer.json");
         assertThatThrownBy(() -> Tokenizer.load(file)).isInstanceOf(BadInputException.class);
@@ -160,6 +191,6 @@ class TokenizerTest {
         assertThat(Tokenization.of("GPT2")).isEqualTo(Tokenization.GPT2);
         assertThatThrownBy(() -> Tokenization.of("words"))
                 .isInstanceOf(BadInputException.class)
-                .hasMessageContaining("gpt2, bytes, chars");
+                .hasMessageContaining("gpt2, gpt2-eot, bytes, chars");
     }
 }

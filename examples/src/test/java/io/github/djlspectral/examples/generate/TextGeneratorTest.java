@@ -153,6 +153,38 @@ class TextGeneratorTest {
         new TextGenerator(padded, new ByteTokenizer(), manager).generate("a", options, piece -> {});
     }
 
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void aTextEndsBeforeATokenThatEndsIt(boolean several) {
+        GenerationOptions options =
+                GenerationOptions.builder().optTemperature(0).optMaxTokens(40).build();
+        String all = generator.generate("hello", options, piece -> {});
+        int end = LETTERS.encode(all)[20];
+        int first = all.indexOf(LETTERS.decode(new int[] {end}));
+        Tokenizer ending = LETTERS.withEndOfText(List.of(99, end));
+        TextGenerator other = new TextGenerator(model, ending, manager);
+        String text =
+                several
+                        ? other.generate(
+                                        List.of(
+                                                new GenerationRequest("a", options),
+                                                new GenerationRequest("hello", options)))
+                                .get(1)
+                        : other.generate("hello", options, piece -> {});
+        assertThat(text).isEqualTo(all.substring(0, first));
+    }
+
+    @Test
+    void aTokenThatOnlyThePaddedModelHasMayEndAText() {
+        Gpt2 padded = LivelyModel.create(manager, 300, CONTEXT);
+        Tokenizer ending = new ByteTokenizer().withEndOfText(List.of(257, 299));
+        GenerationOptions options =
+                GenerationOptions.builder().optTemperature(1000).optMaxTokens(9000).build();
+        int[] pieces = {0};
+        new TextGenerator(padded, ending, manager).generate("a", options, piece -> pieces[0]++);
+        assertThat(pieces[0]).isLessThan(8000);
+    }
+
     @Test
     void memoryIsFlat() {
         int before = manager.getManagedArrays().size();

@@ -43,7 +43,10 @@ class FloatFormatTest {
     }
 
     @ParameterizedTest
-    @EnumSource(value = FloatFormat.class, names = "F32", mode = EnumSource.Mode.EXCLUDE)
+    @EnumSource(
+            value = FloatFormat.class,
+            names = {"F32", "F64"},
+            mode = EnumSource.Mode.EXCLUDE)
     void writingGivesTheSameBitsAgain(FloatFormat format) {
         for (int bits = 0; bits < HALVES; bits++) {
             float value = decode(format, bits);
@@ -56,7 +59,10 @@ class FloatFormatTest {
 
     /** The middle between two neighbours goes to the even one, all else to the nearer one. */
     @ParameterizedTest
-    @EnumSource(value = FloatFormat.class, names = "F32", mode = EnumSource.Mode.EXCLUDE)
+    @EnumSource(
+            value = FloatFormat.class,
+            names = {"F32", "F64"},
+            mode = EnumSource.Mode.EXCLUDE)
     void roundsToTheNearestAndTiesToEven(FloatFormat format) {
         int largest = format == FloatFormat.F16 ? 0x7bff : 0x7f7f;
         for (int bits = 0; bits < largest; bits++) {
@@ -88,6 +94,21 @@ class FloatFormatTest {
         buffer.clear();
         FloatFormat.F32.encode(values, 0, 1, buffer);
         assertThat(buffer.flip().getInt()).isEqualTo(bits);
+    }
+
+    @Test
+    void doublePrecisionIsRoundedToSingle() {
+        double[] numbers = {0.1, -1e-300, 3.4028235e38, Double.NEGATIVE_INFINITY, Double.NaN};
+        ByteBuffer buffer = ByteBuffer.allocate(8 * 5).order(ByteOrder.LITTLE_ENDIAN);
+        buffer.asDoubleBuffer().put(numbers);
+        float[] values = new float[5];
+        FloatFormat.F64.decode(buffer, values, 0, 5);
+        assertThat(values)
+                .containsExactly(0.1f, -0f, Float.MAX_VALUE, Float.NEGATIVE_INFINITY, Float.NaN);
+        buffer.clear().putDouble(-1e39).clear();
+        assertThatThrownBy(() -> FloatFormat.F64.decode(buffer, values, 0, 1))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("-1.0E39 is too large for F32");
     }
 
     private static float decode(FloatFormat format, int bits) {

@@ -17,6 +17,8 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.Set;
+import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -27,6 +29,7 @@ class TokenizerFilesTest {
     private static final int GPT2 = 50257;
 
     @TempDir private Path directory;
+    private final Set<String> unused = new TreeSet<>();
 
     /** The checksums by which OpenAI's tiktoken knows encoder.json and vocab.bpe. */
     @ParameterizedTest
@@ -46,7 +49,7 @@ class TokenizerFilesTest {
     @Test
     void recognisesGpt2() throws IOException {
         TokenizerFilesWriter.write(directory, new Gpt2Tokenizer(), 1024);
-        assertThat(TokenizerFiles.read(directory, GPT2)).isInstanceOf(Gpt2Tokenizer.class);
+        assertThat(read(GPT2)).isInstanceOf(Gpt2Tokenizer.class);
         Path merges = directory.resolve("merges.txt");
         String all = Files.readString(merges);
         Files.writeString(merges, all.replace("\nh e\n", "\ne h\n"));
@@ -71,10 +74,13 @@ class TokenizerFilesTest {
         model.add("merges", merges);
         JsonObject json = new JsonObject();
         json.add("model", model);
-        json.add("pre_tokenizer", new JsonObject());
+        JsonObject words = new JsonObject();
+        words.addProperty("type", "ByteLevel");
+        words.addProperty("add_prefix_space", false);
+        json.add("pre_tokenizer", words);
         Path file = directory.resolve("tokenizer.json");
         Files.writeString(file, JsonUtils.GSON.toJson(json));
-        assertThat(TokenizerFiles.read(directory, GPT2)).isInstanceOf(Gpt2Tokenizer.class);
+        assertThat(read(GPT2)).isInstanceOf(Gpt2Tokenizer.class);
         json.remove("pre_tokenizer");
         Files.writeString(file, JsonUtils.GSON.toJson(json));
         refuses(GPT2, "is not supported");
@@ -83,23 +89,59 @@ class TokenizerFilesTest {
     @Test
     void recognisesBytes() throws IOException {
         TokenizerFilesWriter.write(directory, new ByteTokenizer(), 64);
-        assertThat(TokenizerFiles.read(directory, 256)).isInstanceOf(ByteTokenizer.class);
-        refuses(257, "has 256 tokens, but the model 257");
+        assertThat(read(256)).isInstanceOf(ByteTokenizer.class);
+        assertThat(read(257)).as("padded").isInstanceOf(ByteTokenizer.class);
+        refuses(255, "has 256 tokens, but the model 255");
     }
 
     @Test
     void recognisesCharacters() throws IOException {
         Tokenizer characters = CharTokenizer.of("\n \"<\\a\u00e9\u2028\ud83d\ude00");
         TokenizerFilesWriter.write(directory, characters, 64);
-        Tokenizer read = TokenizerFiles.read(directory, characters.vocabSize());
+        Tokenizer read = read(characters.vocabSize());
         assertThat(read).isInstanceOf(CharTokenizer.class);
         String text = "a\ud83d\ude00\u2028<\"";
         assertThat(read.encode(text)).isEqualTo(characters.encode(text));
         assertThat(read.decode(read.encode(text))).isEqualTo(text);
     }
 
+    /** What Hub checkpoints have: a padded vocabulary, and special tokens behind the usual ones. */
+    @Test
+    void tokensMayBeAddedToGpt2() throws IOException {
+        TokenizerFilesWriter.write(directory, new Gpt2Tokenizer(), 1024);
+        Path added = directory.resolve("added_tokens.json");
+        Files.writeString(added, "{\"[PAD]\": 50257, \"<|sep|>\": 50258}");
+        refuses(50304, "[PAD]");
+        Files.writeString(
+                directory.resolve("special_tokens_map.json"),
+                "{\"pad_token\": \"[PAD]\", \"sep_token\": {\"content\": \"<|sep|>\"}}");
+        assertThat(read(50304).encode("[PAD]")).isEqualTo(new Gpt2Tokenizer().encode("[PAD]"));
+        assertThat(unused).containsExactly("token <|sep|> (50258)", "token [PAD] (50257)");
+        refuses(50256, "has 50257 tokens, but the model 50256");
+        Files.writeString(added, "{}");
+        Files.writeString(
+                directory.resolve("tokenizer_config.json"),
+                "{\"added_tokens_decoder\": {\"50257\": {\"content\": \" the\"}}}");
+        refuses(50304, "the added token \" the\" (\"50257\"), which is looked for in every text");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"add_prefix_space", "add_bos_token", "add_eos_token", "do_lower_case"})
+    void settingsThatMakeOtherTokensAreRefused(String key) throws IOException {
+        TokenizerFilesWriter.write(directory, new ByteTokenizer(), 64);
+        Path settings = directory.resolve("tokenizer_config.json");
+        Files.writeString(settings, "{\"" + key + "\": true}");
+        refuses(256, "tokenizer_config.json has " + key + " true, but only false is supported");
+        Files.writeString(settings, "{\"" + key + "\": false}");
+        read(256);
+    }
+
+    private Tokenizer read(int vocabSize) {
+        return TokenizerFiles.read(directory, vocabSize, unused);
+    }
+
     private void refuses(int vocabSize, String message) {
-        assertThatThrownBy(() -> TokenizerFiles.read(directory, vocabSize))
+        assertThatThrownBy(() -> read(vocabSize))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining(message);
     }

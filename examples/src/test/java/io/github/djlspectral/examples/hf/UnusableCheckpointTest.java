@@ -1,16 +1,20 @@
 package io.github.djlspectral.examples.hf;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.types.Shape;
 import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.examples.data.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Checkpoints that cannot be used. */
 class UnusableCheckpointTest {
@@ -22,7 +26,7 @@ class UnusableCheckpointTest {
             delimiter = '|',
             value = {
                 "model_type\": \"gpt2           | model_type\": \"llama         | model_type \"llama\"",
-                "gelu_new                       | gelu                          | but only \"gelu_new\"",
+                "gelu_new                       | gelu                          | \"gelu\", but only \"gelu_new\" or",
                 "1e-05                          | 1e-06                         | layer_norm_epsilon",
                 "n_inner\": null                | n_inner\": 24                 | n_inner 24",
                 "n_head\": 3                    | n_head\": 5                   | n_embd 12",
@@ -64,6 +68,132 @@ class UnusableCheckpointTest {
         Path path = copy("f32");
         ReferenceCheckpoints.edit(path.resolve("tokenizer.json"), old, replacement);
         refuses(path, message);
+    }
+
+    /** Each would cut texts into other tokens than ours, or glue them together differently. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '\0',
+            value = {
+                "'normalizer':{'type':'NFC'}                       | normalizer {\"type\":\"NFC\"}",
+                "'normalizer':{'type':'Lowercase'}                 | normalizer",
+                "'normalizer':{'type':'Sequence','normalizers':[]} | normalizer",
+                "'pre_tokenizer':{'type':'Whitespace'}             | pre_tokenizer {\"type\":\"Whi",
+                "'pre_tokenizer':{'type':'Split','pattern':{}}     | pre_tokenizer",
+                "'pre_tokenizer':{'type':'Sequence'}               | pre_tokenizer",
+                "'pre_tokenizer':{}                                | pre_tokenizer {}",
+                "'pre_tokenizer':{'type':'ByteLevel'}              | add_prefix_space false",
+                "'pre_tokenizer':{'type':'ByteLevel','add_prefix_space':true} | _space false",
+                "'post_processor':{'type':'BertProcessing'}        | post_processor",
+                "'post_processor':{'type':'TemplateProcessing','single':"
+                        + "[{'SpecialToken':{'id':'<s>'}},{'Sequence':{}}]} | adds no token",
+                "'decoder':{'type':'WordPiece'}                    | null or Fuse is supported",
+                "'added_tokens':[{'id':2,'content':'!'}]           | added token \"!\" (2)",
+                "'added_tokens':[{'id':2,'special':true}]          | lacks the text content",
+                "'added_tokens':[{'content':'x','special':true}]   | no token's number",
+                "'added_tokens':[3]                                | added token 3",
+                "'added_tokens':3                                  | lacks the list added_tokens"
+            })
+    void refusesStepsThatMakeOtherTokens(String step, String message) throws IOException {
+        Path path = copy("f32");
+        Path file = path.resolve("tokenizer.json");
+        ReferenceCheckpoints.edit(file, "\"pre_tokenizer\": null, ", "");
+        ReferenceCheckpoints.edit(file, "\"model\"", step.replace('\'', '"') + ", \"model\"");
+        refuses(path, message);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "'type', 'Unigram'",
+        "'dropout', 0.1",
+        "'continuing_subword_prefix', '##'",
+        "'end_of_word_suffix', '</w>'",
+        "'byte_fallback', true",
+        "'ignore_merges', true"
+    })
+    void refusesOtherBytePairs(String key, String value) throws IOException {
+        String json = value.matches("[a-z0-9.]*") ? value : "\"" + value + "\"";
+        Path path = copy("f32");
+        ReferenceCheckpoints.edit(
+                path.resolve("tokenizer.json"),
+                "\"type\": \"BPE\"",
+                "\"" + key + "\": " + (key.equals("type") ? "\"Unigram\"" : json));
+        refuses(path, "tokenizer.json has " + key + " ");
+    }
+
+    @Test
+    void saysThatGitHasNotDownloadedAFile() throws IOException {
+        String pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n";
+        for (String file : List.of("tokenizer.json", "model.safetensors", "config.json")) {
+            Path path = ReferenceCheckpoints.copy("f32", directory.resolve(file));
+            Files.writeString(path.resolve(file), pointer);
+            refuses(path, file + " is a Git LFS pointer, not the file itself: run 'git lfs pull'");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"module.", "_orig_mod.", "module._orig_mod.transformer."})
+    void wrappersMayHavePutAPrefixBeforeNames(String prefix) throws IOException {
+        Path path = copy("f32");
+        FixedTensors tensors = ReferenceCheckpoints.tensors(path);
+        FixedTensors renamed = new FixedTensors();
+        for (String name : tensors.names()) {
+            renamed.put(prefix + name, tensors.shape(name), tensors.read(name));
+        }
+        TensorSource weights = HuggingFaceCheckpoint.open(path).weights();
+        float[] before = weights.read("h.1.mlp.c_fc.weight");
+        ReferenceCheckpoints.rewrite(path, renamed);
+        HuggingFaceCheckpoint read = HuggingFaceCheckpoint.open(path);
+        assertThat(read.weights().read("h.1.mlp.c_fc.weight")).isEqualTo(before);
+        assertThat(read.unused()).allMatch(name -> name.endsWith(".masked_bias"));
+    }
+
+    @Test
+    void saysWhichDropoutsItLeavesOut() throws IOException {
+        Path path = copy("bf16");
+        ReferenceCheckpoints.edit(
+                path.resolve("config.json"), "\"n_ctx\": 10", "\"attn_pdrop\": 0.3");
+        assertThat(HuggingFaceCheckpoint.open(path).unused())
+                .containsExactly("attn_pdrop 0.3", "score.weight");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '\0',
+            value = {
+                "                        |                            | ",
+                "\"eos_token_id\": 7     |                            | 7",
+                "\"eos_token_id\": 99    |                            | ",
+                "\"eos_token_id\": [3,4] |                            | 3,4",
+                "\"eos_token_id\": 7     | {\"eos_token_id\": 8}      | 8",
+                "\"eos_token_id\": 7     | {\"eos_token_id\": [1, 18]}| 1,18",
+                "\"eos_token_id\": 7     | {}                         | "
+            })
+    void findsWhatEndsAText(String config, String generation, String ends) throws IOException {
+        Path path = copy("bf16");
+        if (config != null) {
+            ReferenceCheckpoints.edit(path.resolve("config.json"), "\"n_ctx\": 10", config);
+        }
+        if (generation != null) {
+            Files.writeString(path.resolve("generation_config.json"), generation);
+        }
+        Tokenizer tokenizer = HuggingFaceCheckpoint.open(path).tokenizer();
+        assertThat(tokenizer.endOfText().stream().map(String::valueOf))
+                .containsExactly(ends == null ? new String[0] : ends.split(","));
+        tokenizer.save(directory.resolve("saved.json"));
+        assertThat(Tokenizer.load(directory.resolve("saved.json")).endOfText())
+                .isEqualTo(tokenizer.endOfText());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"\"end\"", "[\"end\"]", "1.5", "{}", "true"})
+    void refusesWhatCannotEndAText(String value) throws IOException {
+        Path path = copy("bf16");
+        ReferenceCheckpoints.edit(
+                path.resolve("config.json"), "\"n_ctx\": 10", "\"eos_token_id\": " + value);
+        refuses(path, "has eos_token_id " + value + ", but only");
     }
 
     @Test

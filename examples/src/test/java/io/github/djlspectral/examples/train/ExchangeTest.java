@@ -191,6 +191,24 @@ class ExchangeTest {
         assertThat(tuned).doesNotExist();
     }
 
+    /** As the Hub has them: rows for tokens that no tokenizer has. */
+    @Test
+    void aPaddedVocabularyStaysPadded() throws IOException {
+        train(run, "--steps=1", "--vocab-size=64");
+        ExportedRun.write(run, null, exported, FloatFormat.F64, stream());
+        Path tuned = directory.resolve("tuned");
+        tune(exported, tuned);
+        assertThat(RunConfig.read(tuned.resolve("config.json")).model().vocabSize()).isEqualTo(64);
+        assertThatThrownBy(() -> tune(exported, directory.resolve("x"), "--vocab-size=65"))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("--vocab-size is 65, but the model of --init");
+        assertThatThrownBy(() -> train(directory.resolve("x"), "--steps=1", "--vocab-size=3"))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining(
+                        "--vocab-size is 3, but must be 0 or at least the tokenizer's");
+        assertThat(directory.resolve("x")).doesNotExist();
+    }
+
     @Test
     void textOfOtherCharactersIsRefused() throws IOException {
         train(run, "--steps=1");
