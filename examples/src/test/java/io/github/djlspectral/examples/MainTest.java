@@ -78,7 +78,7 @@ class MainTest {
                 "import --from DIR/none --out DIR/r     | There is no checkpoint in",
                 "import --from DIR --out DIR/r          | config.json is missing",
                 "export --run DIR/none --out DIR/r      | There is no run in",
-                "export --run DIR/none --out DIR/r --dtype F64 | expected one of [F32, F16, BF16]",
+                "export --run DIR/none --out DIR/r --dtype F8 | expected one of [F32, F64, F16, BF16]",
                 "train --init DIR/none --out DIR/r      | There is no checkpoint in",
                 "random-features --steps 2 --out DIR/r  | --steps is 2, but must be",
                 "random-features --rows 2147483647 --out DIR/r | --rows is 2147483647, but must",
