@@ -226,7 +226,6 @@ final class OrthogonalWeight {
         if (now == known.moved) {
             return known.nearest;
         }
-        known.moved = Double.NaN; // until there is a nearest one
         if (known.nearest == null) {
             known.nearest = weight.duplicate();
             NDScope.unregister(known.nearest); // a scope around the pass must not free it

@@ -74,7 +74,7 @@ def newton_schulz(X: Tensor, tolerance: float) -> Tuple[Tensor, bool]:
   error = __torch__.off_identity(A, 2.)
   if error >= 1.:
     X = torch.div(X, (1. + error) ** 0.5)
-    A = torch.mm(X, torch.t(X))
+    A = torch.div(A, 1. + error)
     error = __torch__.off_identity(A, 2.)
   identity = torch.eye(A.size(0), dtype=A.dtype, device=A.device)
   for i in range(16):
@@ -119,11 +119,12 @@ class Kernels(Module):
     return W
 
   # A number that tells whether W has changed: the sum of its entries, each times another number from 1 to
-  # 260. A change of a few rounding errors shows.
+  # 260. A change of a few rounding errors shows. NaN, which is equal to nothing, if it overflows.
   def fingerprint(self, W: Tensor) -> float:
     r = torch.logspace(0., 1.4142135623730951, W.size(0), dtype=7, device=W.device)
     c = torch.logspace(0., 1., W.size(1), dtype=W.dtype, device=W.device)
-    return float(torch.dot(r, torch.mv(W, c).to(7)))
+    total = float(torch.dot(r, torch.mv(W, c).to(7)))
+    return total + 0. * total
 
   # Makes target, which may be W, the nearest matrix with orthonormal rows, or columns: the polar factor, or
   # W itself if it is orthonormal within rounding. False if rounding hides which is nearest, as for a matrix

@@ -142,6 +142,16 @@ class RetractionTest {
         assertThat(weight(linear).toType(DataType.FLOAT64, false)).isEqualTo(w);
     }
 
+    @Test
+    void hugeWeightsAreToldApart() {
+        OrthogonalLinear linear = linear(4, 4, DataType.FLOAT32);
+        NDArray identity = manager.eye(4);
+        for (NDArray nearest : List.of(identity, identity.flip(0), identity)) {
+            nearest.mul(3e38f).copyTo(weight(linear));
+            assertThat(linear.effectiveWeight(manager)).isEqualTo(nearest);
+        }
+    }
+
     /** The nearest matrix by Newton's iteration for the polar factor, (X + X^(-T)) / 2. */
     private static NDArray nearest(NDArray w) {
         NDArray x = w.toType(DataType.FLOAT64, true);
@@ -305,6 +315,20 @@ class RetractionTest {
         assertThat(pass(loaded, 12, false)).isEqualTo(pass(linear, 12, false));
         assertThat(pass(loaded, 12, true)).isEqualTo(pass(linear, 12, true));
         assertThat(weight(loaded)).isEqualTo(weight(linear));
+    }
+
+    @Test
+    void inferenceSeesEntriesChangePlaces() {
+        OrthogonalLinear linear = linear(5, 5, DataType.FLOAT64);
+        int arrays = weight(linear).getManager().getManagedArrays().size();
+        linear.effectiveWeight(manager).close();
+        assertThat(weight(linear).getManager().getManagedArrays()).hasSize(arrays); // no copy kept
+        NDArray w = manager.randomNormal(0, 1, new Shape(5, 5), DataType.FLOAT64);
+        for (NDArray m : List.of(w, w.transpose(), w.flip(0), w.flip(1), w.neg(), w)) {
+            m.copyTo(weight(linear));
+            NDArray error = linear.effectiveWeight(manager).sub(nearest(m));
+            assertThat(error.abs().max().getDouble()).isLessThan(1e-11);
+        }
     }
 
     private static Stream<Arguments> hopeless() {
