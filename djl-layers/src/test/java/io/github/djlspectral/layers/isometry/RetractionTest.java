@@ -99,6 +99,19 @@ class RetractionTest extends RetractionCase {
         assertThat(weight(linear).toType(DataType.FLOAT64, false)).isEqualTo(w);
     }
 
+    /** Where steps do not get there, float32 would lose as many digits as there are in 1e4. */
+    @Test
+    void nearlyFlatMatricesAreDecomposedInFloat64() {
+        NDArray s = manager.linspace(-4, 0, 12).toType(DataType.FLOAT64, false);
+        NDArray scales = manager.create(10.0).pow(s);
+        OrthogonalLinear linear = linear(12, 12, DataType.FLOAT32);
+        NDArray moved = orthonormal(12, 12).mul(scales).matMul(orthonormal(12, 12));
+        moved.toType(DataType.FLOAT32, false).copyTo(weight(linear));
+        NDArray expected = nearest(weight(linear));
+        NDArray w = linear.effectiveWeight(manager).toType(DataType.FLOAT64, false);
+        assertThat(w.sub(expected).abs().max().getDouble()).isLessThan(1e-7);
+    }
+
     @Test
     void hugeWeightsAreToldApart() {
         OrthogonalLinear linear = linear(4, 4, DataType.FLOAT32);
