@@ -28,6 +28,7 @@ import ai.djl.nn.recurrent.LSTM;
 import ai.djl.nn.transformer.BertBlock;
 import ai.djl.nn.transformer.TransformerEncoderBlock;
 import ai.djl.training.ParameterStore;
+import ai.djl.training.initializer.Initializer;
 import ai.djl.util.PairList;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
@@ -86,6 +87,20 @@ class RoutingTablesTest {
         @Override
         public boolean hasItem(String item) {
             return false;
+        }
+    }
+
+    /** A table of no columns. */
+    private static final class Empty extends Custom {
+
+        Empty() {
+            addParameter(
+                    Parameter.builder()
+                            .setName("none")
+                            .setType(Parameter.Type.WEIGHT)
+                            .optShape(new Shape(9, 0))
+                            .optInitializer(Initializer.ZEROS)
+                            .build());
         }
     }
 
@@ -281,6 +296,43 @@ class RoutingTablesTest {
                         06output2_01 (4, 4, 3, 3) spectral: convolution
                         06output2_02 (9, 4, 1, 1) fallback: output head (last Conv2d)
                         """);
+    }
+
+    /** The first has as many outputs as the second, and that as many inputs as the last. */
+    @Test
+    void headsAreFoundBesideEachOther() {
+        Block block =
+                new Custom()
+                        .add("first", scale(6, 10))
+                        .add("second", scale(8, 10))
+                        .add("last", scale(8, 16));
+        assertThat(weights(block, new Shape(1, 4, 5, 5)))
+                .contains("(10, 6, 1, 1) fallback", "(10, 8, 1, 1) fallback", "(16, 8, 1, 1) fall")
+                .contains("(6, 4, 3, 3) spectral", "(8, 4, 3, 3) spectral");
+    }
+
+    /**
+     * A code that the layers after the next read; what a sequence cuts; a child without elements.
+     */
+    @Test
+    void layersWhoseReaderIsNotTheNextAreNoHeads() {
+        Block code =
+                new Custom()
+                        .add("code", linear(9))
+                        .add("decoder", new SequentialBlock().add(linear(9)).add(linear(8)))
+                        .add("out", linear(7));
+        assertThat(weights(code, new Shape(1, 5)))
+                .contains("01code_weight (9, 5) spectral", "(7, 5) fallback: output head");
+        Block cut =
+                new SequentialBlock()
+                        .add(linear(6))
+                        .addSingleton(states -> states.get(":, :4"))
+                        .add(linear(6));
+        assertThat(weights(cut, new Shape(1, 5)))
+                .contains("(6, 5) spectral: hidden matrix", "(6, 4) fallback: output head");
+        Block empty = new Custom().add("a", linear(3)).add("b", new Empty()).add("c", linear(4));
+        assertThat(weights(empty, new Shape(1, 5)))
+                .contains("(3, 5) fallback: out", "(9, 0) fallback: empty", "(4, 5) fallback: out");
     }
 
     private static Block scale(int filters, int outputs) {
