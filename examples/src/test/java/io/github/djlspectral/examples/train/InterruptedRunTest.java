@@ -62,12 +62,11 @@ class InterruptedRunTest {
     @Test
     void aRunThatBeganWhereDigitsDifferContinues() throws IOException, InterruptedException {
         Path run = directory.resolve("run");
-        assertThat(start(run, "--steps=4").waitFor()).isZero();
         locale = List.of("-Duser.language=ar", "-Duser.country=EG");
+        assertThat(start(run, "--steps=4").waitFor()).isZero();
+        locale = List.of("-Duser.language=en", "-Duser.country=GB");
         assertThat(start(run, "--steps=8", "--resume").waitFor()).isZero();
-        locale = List.of("-Duser.language=en");
-        assertThat(start(run, "--steps=12", "--resume").waitFor()).isZero();
-        assertThat(log()).contains("continuing after step 4", "continuing after step 8");
+        assertThat(log()).contains("continuing after step 4");
         assertThat(Runs.checkpoint(run, 8)).isDirectory();
     }
 
