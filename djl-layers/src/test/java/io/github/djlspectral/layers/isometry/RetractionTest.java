@@ -190,12 +190,12 @@ class RetractionTest extends RetractionCase {
 
     @Test
     void inferenceSeesEntriesChangePlaces() {
-        OrthogonalLinear linear = linear(5, 5, DataType.FLOAT64);
+        OrthogonalLinear linear = linear(2, 2, DataType.FLOAT64);
         int arrays = weight(linear).getManager().getManagedArrays().size();
         linear.effectiveWeight(manager).close();
         assertThat(weight(linear).getManager().getManagedArrays()).hasSize(arrays); // no copy kept
-        NDArray w = manager.randomNormal(0, 1, new Shape(5, 5), DataType.FLOAT64);
-        for (NDArray m : List.of(w, w.transpose(), w.flip(0), w.flip(1), w.neg(), w)) {
+        NDArray w = manager.create(new double[] {1, -2, 5, 3}, new Shape(2, 2)); // sums are exact
+        for (NDArray m : List.of(w, w.transpose(), w, w.flip(0), w, w.flip(1), w, w.neg())) {
             m.copyTo(weight(linear));
             NDArray error = linear.effectiveWeight(manager).sub(nearest(m));
             assertThat(error.abs().max().getDouble()).isLessThan(1e-11);
