@@ -95,4 +95,23 @@ class ForeignInitializerTest extends ManagedTest {
             }
         }
     }
+
+    /** Otherwise a layer of Lipschitz constant 1 would stretch. */
+    @ParameterizedTest
+    @EnumSource(
+            value = Parametrization.class,
+            names = {"RETRACTION", "INITIAL"})
+    void theRestOfALipschitzFoldIsOrthonormalToo(Parametrization way) {
+        PersistentFold fold =
+                PersistentFold.builder()
+                        .setWidth(6)
+                        .setDirections(2)
+                        .optLipschitz(true)
+                        .optParametrization(way)
+                        .build();
+        fold.setInitializer(new NormalInitializer(0.3f), Parameter.Type.WEIGHT);
+        fold.initialize(manager, DataType.FLOAT32, new Shape(1, 6));
+        NDArray w = fold.getParameters().get("weight").getArray();
+        assertThat(IsometryCatalogue.offIdentity(w.matMul(w.transpose()))).isLessThan(3e-6);
+    }
 }
