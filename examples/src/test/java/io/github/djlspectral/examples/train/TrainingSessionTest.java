@@ -269,6 +269,26 @@ class TrainingSessionTest {
     }
 
     @Test
+    void aResumedRunMakesUpForWhatAStopLeftOut() throws IOException {
+        String[] options = {"--eval-every=4", "--sample-every=4"};
+        train(out, options);
+        Path stopped = directory.resolve("stopped");
+        train(stopped, options);
+        Runs.deleteCheckpoint(stopped, 12); // back to step 8, without its validation and sample
+        Path metrics = stopped.resolve("metrics.csv");
+        String rows = Files.readString(metrics);
+        String without = rows.replaceAll("(?m)^(8,[^,]*),[^,]+,", "$1,,");
+        assertThat(without).isNotEqualTo(rows);
+        Files.writeString(metrics, without);
+        Path samples = stopped.resolve("samples.txt");
+        String texts = Files.readString(samples);
+        Files.writeString(samples, texts.substring(0, texts.indexOf("===== step 8")));
+        train(stopped, "--resume", options[0], options[1]);
+        Runs.assertSame(out, stopped, 12);
+        assertThat(samples).hasContent(texts);
+    }
+
+    @Test
     void accumulationIsOneLargeBatch() {
         train(out, "--dropout=0", "--clip=0", "--steps=3");
         Path once = directory.resolve("once");
