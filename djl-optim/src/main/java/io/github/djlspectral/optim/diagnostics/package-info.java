@@ -1,2 +1,2 @@
-/** What an optimizer does to a matrix, and how well the update suits the loss around it. */
+/** What an optimizer does to a matrix: spectra of momentum and update. */
 package io.github.djlspectral.optim.diagnostics;

@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.djlspectral.examples.data.BadInputException;
-import io.github.djlspectral.optim.diagnostics.RandomFeatureModel;
+import io.github.djlspectral.examples.descent.RandomFeatureModel;
 import java.util.Random;
 
 /**

@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples.sweep;
 
-import io.github.djlspectral.optim.diagnostics.LocalDescent;
+import io.github.djlspectral.examples.descent.LocalDescent;
 
 /**
  * What one step would do.

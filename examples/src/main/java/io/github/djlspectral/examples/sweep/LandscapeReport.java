@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.sweep;
 
+import io.github.djlspectral.examples.descent.LocalDescent;
 import io.github.djlspectral.examples.report.Picture;
-import io.github.djlspectral.optim.diagnostics.LocalDescent;
 import java.awt.Color;
 import java.math.BigDecimal;
 import java.math.MathContext;

@@ -5,11 +5,12 @@ import ai.djl.ndarray.NDList;
 import ai.djl.nn.Parameter;
 import ai.djl.util.Pair;
 import ai.djl.util.PairList;
+import io.github.djlspectral.examples.descent.DescentProbe;
+import io.github.djlspectral.examples.descent.LocalDescent;
+import io.github.djlspectral.examples.descent.WeightCopy;
 import io.github.djlspectral.examples.train.TrainingRun;
 import io.github.djlspectral.optim.SpectralMap;
 import io.github.djlspectral.optim.UpdateScale;
-import io.github.djlspectral.optim.diagnostics.DescentProbe;
-import io.github.djlspectral.optim.diagnostics.LocalDescent;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -2,7 +2,7 @@ package io.github.djlspectral.examples.sweep;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.djlspectral.optim.diagnostics.LocalDescent;
+import io.github.djlspectral.examples.descent.LocalDescent;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;

@@ -1,4 +1,4 @@
-package io.github.djlspectral.optim.diagnostics;
+package io.github.djlspectral.examples.descent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;

@@ -1,8 +1,7 @@
-package io.github.djlspectral.optim.diagnostics;
+package io.github.djlspectral.examples.descent;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
-import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
@@ -62,17 +61,16 @@ public final class DescentProbe {
             Supplier<NDList> fullGradient,
             double step) {
         double batchSlope = LocalDescent.innerProduct(batchGradient, direction);
-        try (NDManager scratch = weights.get(0).getManager().newSubManager()) {
-            NDList origin = LocalDescent.KERNELS.call(scratch, "copies", weights);
+        try (WeightCopy origin = WeightCopy.of(weights)) {
             try {
                 double slope = slope(weights, direction, fullGradient);
-                move(scratch, weights, origin, direction, step);
+                origin.step(direction, -step);
                 double ahead = slope(weights, direction, fullGradient);
-                move(scratch, weights, origin, direction, -step);
+                origin.step(direction, step);
                 double behind = slope(weights, direction, fullGradient);
                 return new LocalDescent(slope, batchSlope, (ahead - behind) / (2 * step));
             } finally {
-                LocalDescent.KERNELS.call(scratch, "restore", weights, origin);
+                origin.restore();
             }
         }
     }
@@ -133,11 +131,6 @@ public final class DescentProbe {
 
     private static NDList take(NDList weights) {
         return LocalDescent.KERNELS.call(weights.get(0).getManager(), "take_gradients", weights);
-    }
-
-    private static void move(
-            NDManager manager, NDList weights, NDList origin, NDList direction, double step) {
-        LocalDescent.KERNELS.call(manager, "move", weights, origin, direction, step);
     }
 
     private static double slope(NDList weights, NDList direction, Supplier<NDList> fullGradient) {

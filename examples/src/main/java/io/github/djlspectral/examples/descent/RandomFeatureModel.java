@@ -1,4 +1,4 @@
-package io.github.djlspectral.optim.diagnostics;
+package io.github.djlspectral.examples.descent;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
