@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.engine.Engine;
 import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.generate.GenerationOptions;
@@ -90,7 +91,7 @@ class ExchangeTest {
             assertThat(saved.description()).contains("step 0", "other data (imported from");
             assertThat(saved.card())
                     .containsEntry("data", "trained elsewhere and imported")
-                    .containsEntry("djl", "0.35.1")
+                    .containsEntry("djl", Engine.getDjlVersion())
                     .doesNotContainKeys("optimizer", "learningRate", "steps");
             assertThatThrownBy(() -> saved.evaluate(null, 0, loader()))
                     .isInstanceOf(BadInputException.class)
