@@ -1,8 +1,8 @@
 package io.github.djlspectral.examples;
 
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.train.SavedRun;
+import io.github.djlspectral.text.BadInputException;
 import java.nio.file.Path;
 import java.util.Locale;
 import picocli.CommandLine.Command;

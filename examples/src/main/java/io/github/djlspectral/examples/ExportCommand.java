@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples;
 
-import io.github.djlspectral.examples.hf.FloatFormat;
 import io.github.djlspectral.examples.train.ExportedRun;
+import io.github.djlspectral.hf.FloatFormat;
 import java.nio.file.Path;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;

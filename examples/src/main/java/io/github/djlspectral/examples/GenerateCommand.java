@@ -1,10 +1,10 @@
 package io.github.djlspectral.examples;
 
-import io.github.djlspectral.examples.data.BadInputException;
-import io.github.djlspectral.examples.generate.GenerationOptions;
-import io.github.djlspectral.examples.generate.GenerationRequest;
-import io.github.djlspectral.examples.generate.TextGenerator;
 import io.github.djlspectral.examples.train.SavedRun;
+import io.github.djlspectral.generate.GenerationOptions;
+import io.github.djlspectral.generate.GenerationRequest;
+import io.github.djlspectral.generate.TextGenerator;
+import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;

@@ -1,10 +1,10 @@
 package io.github.djlspectral.examples.classify;
 
 import ai.djl.TrainingDivergedException;
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.Mnist;
 import io.github.djlspectral.examples.data.OptionCheck;
 import io.github.djlspectral.examples.report.Countdown;
+import io.github.djlspectral.text.BadInputException;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,8 +1,8 @@
 package io.github.djlspectral.examples.classify;
 
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.Mnist;
 import io.github.djlspectral.examples.data.OptionCheck;
+import io.github.djlspectral.text.BadInputException;
 import java.util.Locale;
 
 /**

@@ -1,9 +1,9 @@
 package io.github.djlspectral.examples.classify;
 
 import ai.djl.TrainingDivergedException;
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.ImageSet;
 import io.github.djlspectral.examples.report.Countdown;
+import io.github.djlspectral.text.BadInputException;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,5 +1,7 @@
 package io.github.djlspectral.examples.data;
 
+import io.github.djlspectral.text.TokenShard;
+import io.github.djlspectral.text.Tokenizer;
 import java.util.List;
 import java.util.Locale;
 

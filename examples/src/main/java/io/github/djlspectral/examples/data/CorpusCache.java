@@ -2,6 +2,12 @@ package io.github.djlspectral.examples.data;
 
 import com.google.gson.Gson;
 import com.google.gson.JsonParseException;
+import io.github.djlspectral.text.AtomicFile;
+import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.text.Gpt2Tokenizer;
+import io.github.djlspectral.text.TokenShard;
+import io.github.djlspectral.text.Tokenization;
+import io.github.djlspectral.text.Tokenizer;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -61,8 +67,7 @@ final class CorpusCache {
 
     private static String key(Source.Text text, Tokenizer tokenizer) {
         MessageDigest digest = FileCheck.newDigest("SHA-256");
-        for (String part :
-                List.of(TokenizerJson.toJson(tokenizer), text.train(), text.validation())) {
+        for (String part : List.of(tokenizer.toJson(), text.train(), text.validation())) {
             byte[] bytes = part.getBytes(StandardCharsets.UTF_8);
             // With its length, so that the parts' borders count.
             digest.update((bytes.length + ":").getBytes(StandardCharsets.UTF_8));
@@ -121,7 +126,7 @@ final class CorpusCache {
         int[] train = tokenizer.encode(text.train());
         int[] validation = tokenizer.encode(text.validation());
         String written =
-                tokenizer instanceof Gpt2Tokenizer gpt2 && gpt2.separated()
+                Tokenization.of(tokenizer.name()) == Tokenization.GPT2_EOT
                         ? text.validation().replace(Gpt2Tokenizer.END_OF_TEXT_MARK, "")
                         : text.validation(); // the mark between documents stands for no bytes
         int bytes = written.getBytes(StandardCharsets.UTF_8).length;

@@ -2,6 +2,9 @@ package io.github.djlspectral.examples.data;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.text.Tokenization;
+import io.github.djlspectral.text.Tokenizer;
 import java.io.PrintStream;
 import java.net.URI;
 import java.net.URISyntaxException;

@@ -1,5 +1,8 @@
 package io.github.djlspectral.examples.data;
 
+import io.github.djlspectral.text.AtomicFile;
+import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.zoo.Http;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintStream;

@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.data;
 
+import io.github.djlspectral.text.TokenShard;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -18,7 +19,7 @@ interface FileCheck {
     FileCheck ANY = file -> Optional.empty();
 
     /** Accepts token shards with llm.c's header, whose length is as it says. */
-    FileCheck TOKEN_SHARD = ShardHeader::problem;
+    FileCheck TOKEN_SHARD = TokenShard::problem;
 
     /** Says what is wrong with the file; empty if nothing is. */
     Optional<String> problem(Path file) throws IOException;

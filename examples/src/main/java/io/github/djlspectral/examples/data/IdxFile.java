@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.data;
 
+import io.github.djlspectral.text.BadInputException;
 import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.IOException;

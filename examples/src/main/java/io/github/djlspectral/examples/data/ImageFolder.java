@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.data;
 
+import io.github.djlspectral.text.BadInputException;
 import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.image.BufferedImage;

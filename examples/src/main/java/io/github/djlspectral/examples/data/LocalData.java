@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.data;
 
+import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

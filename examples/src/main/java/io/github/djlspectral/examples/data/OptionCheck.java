@@ -1,5 +1,7 @@
 package io.github.djlspectral.examples.data;
 
+import io.github.djlspectral.text.BadInputException;
+
 /** Checks values of options. */
 public final class OptionCheck {
 

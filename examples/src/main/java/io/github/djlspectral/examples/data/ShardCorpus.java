@@ -1,5 +1,8 @@
 package io.github.djlspectral.examples.data;
 
+import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.text.TokenShard;
+import io.github.djlspectral.text.Tokenizer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.features;
 
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.report.ResultFile;
+import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

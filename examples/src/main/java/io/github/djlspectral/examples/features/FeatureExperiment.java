@@ -1,8 +1,8 @@
 package io.github.djlspectral.examples.features;
 
 import ai.djl.ndarray.NDManager;
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.OptionCheck;
+import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;

@@ -3,8 +3,8 @@ package io.github.djlspectral.examples.features;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.descent.RandomFeatureModel;
+import io.github.djlspectral.text.BadInputException;
 import java.util.Random;
 
 /**

@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples.flow;
 
-import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.text.BadInputException;
 import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine.Command;

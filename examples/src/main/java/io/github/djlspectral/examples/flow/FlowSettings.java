@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples.flow;
 
-import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.text.BadInputException;
 import java.util.Locale;
 
 /**

@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.isometry;
 
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.OptionCheck;
+import io.github.djlspectral.text.BadInputException;
 
 /**
  * One training run, before it is done.

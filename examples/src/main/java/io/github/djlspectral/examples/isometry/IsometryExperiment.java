@@ -1,9 +1,9 @@
 package io.github.djlspectral.examples.isometry;
 
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.ImageData;
 import io.github.djlspectral.examples.data.ImageSet;
 import io.github.djlspectral.examples.data.OptionCheck;
+import io.github.djlspectral.text.BadInputException;
 import java.io.PrintStream;
 import java.util.List;
 import java.util.Locale;

@@ -1,8 +1,8 @@
 package io.github.djlspectral.examples.isometry;
 
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.OptionCheck;
 import io.github.djlspectral.layers.isometry.Parametrization;
+import io.github.djlspectral.text.BadInputException;
 import java.util.Locale;
 
 /**

@@ -2,7 +2,7 @@ package io.github.djlspectral.examples.sweep;
 
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
-import io.github.djlspectral.examples.data.Tokenization;
+import io.github.djlspectral.text.Tokenization;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

@@ -1,9 +1,9 @@
 package io.github.djlspectral.examples.sweep;
 
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.train.TrainingOptions;
 import io.github.djlspectral.examples.train.TrainingRun;
+import io.github.djlspectral.text.BadInputException;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.Comparator;

@@ -1,8 +1,8 @@
 package io.github.djlspectral.examples.sweep;
 
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.descent.LocalDescent;
 import io.github.djlspectral.examples.report.ResultFile;
+import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

@@ -1,9 +1,9 @@
 package io.github.djlspectral.examples.sweep;
 
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.report.ResultFile;
 import io.github.djlspectral.examples.train.RunOutcome;
 import io.github.djlspectral.examples.train.RunOutcome.State;
+import io.github.djlspectral.text.BadInputException;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.time.Duration;

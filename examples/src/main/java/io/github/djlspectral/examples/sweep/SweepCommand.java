@@ -1,8 +1,8 @@
 package io.github.djlspectral.examples.sweep;
 
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
+import io.github.djlspectral.text.BadInputException;
 import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine.Command;

@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.sweep;
 
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.train.TrainingOptions;
+import io.github.djlspectral.text.BadInputException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples.sweep;
 
-import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.text.BadInputException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

@@ -4,7 +4,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.util.Pair;
-import io.github.djlspectral.examples.hf.TensorSource;
+import io.github.djlspectral.hf.TensorSource;
 import java.util.Collections;
 import java.util.Map;
 import java.util.Set;

@@ -1,11 +1,11 @@
 package io.github.djlspectral.examples.train;
 
 import ai.djl.nn.Block;
-import io.github.djlspectral.examples.data.BadInputException;
-import io.github.djlspectral.examples.hf.TensorSource;
+import io.github.djlspectral.hf.TensorSource;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.optim.OptimizerState;
 import io.github.djlspectral.optim.StatefulOptimizer;
+import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;

@@ -2,8 +2,8 @@ package io.github.djlspectral.examples.train;
 
 import ai.djl.util.JsonUtils;
 import com.google.gson.JsonParseException;
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
+import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;

@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.train;
 
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.report.ResultFile;
+import io.github.djlspectral.text.BadInputException;
 import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -2,7 +2,7 @@ package io.github.djlspectral.examples.train;
 
 import ai.djl.Device;
 import ai.djl.engine.Engine;
-import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.text.BadInputException;
 
 /** Finds the device that {@code --device} names. */
 final class Devices {

@@ -1,9 +1,9 @@
 package io.github.djlspectral.examples.train;
 
 import io.github.djlspectral.examples.data.AtomicDirectory;
-import io.github.djlspectral.examples.data.BadInputException;
-import io.github.djlspectral.examples.hf.FloatFormat;
-import io.github.djlspectral.examples.hf.HuggingFaceCheckpoint;
+import io.github.djlspectral.hf.FloatFormat;
+import io.github.djlspectral.hf.HuggingFaceCheckpoint;
+import io.github.djlspectral.text.BadInputException;
 import java.io.PrintStream;
 import java.nio.file.Path;
 

@@ -1,8 +1,8 @@
 package io.github.djlspectral.examples.train;
 
 import io.github.djlspectral.examples.data.AtomicDirectory;
-import io.github.djlspectral.examples.data.BadInputException;
-import io.github.djlspectral.examples.hf.HuggingFaceCheckpoint;
+import io.github.djlspectral.hf.HuggingFaceCheckpoint;
+import io.github.djlspectral.text.BadInputException;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.Locale;

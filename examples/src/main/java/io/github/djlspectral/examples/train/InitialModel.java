@@ -1,13 +1,13 @@
 package io.github.djlspectral.examples.train;
 
 import ai.djl.nn.Block;
-import io.github.djlspectral.examples.data.BadInputException;
-import io.github.djlspectral.examples.data.Gpt2Tokenizer;
-import io.github.djlspectral.examples.data.Tokenization;
-import io.github.djlspectral.examples.data.Tokenizer;
-import io.github.djlspectral.examples.hf.HuggingFaceCheckpoint;
-import io.github.djlspectral.examples.hf.TensorSource;
+import io.github.djlspectral.hf.HuggingFaceCheckpoint;
+import io.github.djlspectral.hf.TensorSource;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
+import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.text.Gpt2Tokenizer;
+import io.github.djlspectral.text.Tokenization;
+import io.github.djlspectral.text.Tokenizer;
 import java.nio.file.Path;
 import java.util.List;
 

@@ -4,8 +4,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
-import io.github.djlspectral.examples.data.TokenBatch;
 import io.github.djlspectral.layers.gpt.Gpt2;
+import io.github.djlspectral.text.TokenBatch;
 
 /**
  * A GPT-2 on one device, without gradients: what validation and samples share.

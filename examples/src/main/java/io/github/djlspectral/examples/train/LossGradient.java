@@ -6,9 +6,9 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
-import io.github.djlspectral.examples.data.TokenBatch;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Backpropagation;
+import io.github.djlspectral.text.TokenBatch;
 import io.github.djlspectral.torch.GraphConstants;
 
 /**

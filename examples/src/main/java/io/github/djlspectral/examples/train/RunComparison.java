@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.train;
 
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.report.Picture;
+import io.github.djlspectral.text.BadInputException;
 import java.awt.Color;
 import java.io.IOException;
 import java.io.UncheckedIOException;

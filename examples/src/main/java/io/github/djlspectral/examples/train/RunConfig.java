@@ -4,12 +4,12 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import ai.djl.engine.Engine;
 import ai.djl.util.JsonUtils;
-import io.github.djlspectral.examples.data.AtomicFile;
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.Corpus;
-import io.github.djlspectral.examples.data.TokenShard;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.Precision;
+import io.github.djlspectral.text.AtomicFile;
+import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.text.TokenShard;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;

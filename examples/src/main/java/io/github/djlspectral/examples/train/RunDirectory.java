@@ -1,8 +1,8 @@
 package io.github.djlspectral.examples.train;
 
-import io.github.djlspectral.examples.data.BadInputException;
-import io.github.djlspectral.examples.data.FolderLock;
-import io.github.djlspectral.examples.data.Tokenizer;
+import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.text.FolderLock;
+import io.github.djlspectral.text.Tokenizer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

@@ -1,8 +1,8 @@
 package io.github.djlspectral.examples.train;
 
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.optim.diagnostics.Spectrum;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
+import io.github.djlspectral.text.BadInputException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,11 +1,11 @@
 package io.github.djlspectral.examples.train;
 
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.CorpusLoader;
-import io.github.djlspectral.examples.data.Tokenization;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.Precision;
 import io.github.djlspectral.optim.Freon;
+import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.text.Tokenization;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

@@ -10,9 +10,6 @@ import ai.djl.training.Trainer;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
 import io.github.djlspectral.examples.data.Corpus;
-import io.github.djlspectral.examples.data.SequentialBatches;
-import io.github.djlspectral.examples.data.TokenBatch;
-import io.github.djlspectral.examples.data.TokenBatches;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.optim.GradientClipping;
@@ -24,6 +21,9 @@ import io.github.djlspectral.optim.StatefulOptimizer;
 import io.github.djlspectral.optim.UpdateObserver;
 import io.github.djlspectral.optim.diagnostics.SpectrumRecorder;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
+import io.github.djlspectral.text.SequentialBatches;
+import io.github.djlspectral.text.TokenBatch;
+import io.github.djlspectral.text.TokenBatches;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -57,8 +57,8 @@ public final class TrainingRun implements AutoCloseable {
      * @param corpus the data; the caller closes it, after this
      * @param observer sees the updates of hidden matrices, instead of {@code --spectrum-every}
      * @return the run, before its first step
-     * @throws io.github.djlspectral.examples.data.BadInputException if there is no such device or
-     *     the data is too short
+     * @throws io.github.djlspectral.text.BadInputException if there is no such device or the data
+     *     is too short
      */
     public static TrainingRun observed(
             TrainingOptions options, Corpus corpus, UpdateObserver observer) {

@@ -1,15 +1,15 @@
 package io.github.djlspectral.examples.train;
 
 import ai.djl.TrainingDivergedException;
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
-import io.github.djlspectral.examples.data.FolderLock;
-import io.github.djlspectral.examples.data.TokenShard;
-import io.github.djlspectral.examples.data.Tokenizer;
-import io.github.djlspectral.examples.generate.GenerationOptions;
-import io.github.djlspectral.examples.generate.TextGenerator;
+import io.github.djlspectral.generate.GenerationOptions;
+import io.github.djlspectral.generate.TextGenerator;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
+import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.text.FolderLock;
+import io.github.djlspectral.text.TokenShard;
+import io.github.djlspectral.text.Tokenizer;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -70,7 +70,7 @@ public final class TrainingSession {
      * @param loader finds the data
      * @param out receives the progress
      * @throws BadInputException if an option or a file of the run is at fault
-     * @throws io.github.djlspectral.examples.data.BadInputException if the data is
+     * @throws io.github.djlspectral.text.BadInputException if the data is
      * @throws java.io.UncheckedIOException if a file cannot be read or written
      * @throws TrainingDivergedException if the loss or a gradient is not finite, more often than
      *     {@code --skip-nonfinite}; {@code diverged.txt} in the run's directory then says so too

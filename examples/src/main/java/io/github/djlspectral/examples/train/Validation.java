@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.train;
 
-import io.github.djlspectral.examples.data.SequentialBatches;
-import io.github.djlspectral.examples.data.TokenBatch;
+import io.github.djlspectral.text.SequentialBatches;
+import io.github.djlspectral.text.TokenBatch;
 import java.util.function.BooleanSupplier;
 
 /** The mean loss over batches that are spread evenly over a validation split. */

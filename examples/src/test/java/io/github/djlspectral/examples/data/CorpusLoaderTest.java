@@ -4,6 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.text.ByteTokenizer;
+import io.github.djlspectral.text.CharTokenizer;
+import io.github.djlspectral.text.Gpt2Tokenizer;
+import io.github.djlspectral.text.TokenShard;
+import io.github.djlspectral.text.Tokenization;
+import io.github.djlspectral.text.Tokenizer;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;

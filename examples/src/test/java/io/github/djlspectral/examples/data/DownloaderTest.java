@@ -3,6 +3,9 @@ package io.github.djlspectral.examples.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.text.TokenShard;
+import io.github.djlspectral.zoo.Http;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;

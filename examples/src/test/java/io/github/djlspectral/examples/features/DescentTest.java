@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.within;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
 import ai.djl.ndarray.NDManager;
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.optim.SpectralMap;
+import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -3,11 +3,11 @@ package io.github.djlspectral.examples.isometry;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.IdxWriter;
 import io.github.djlspectral.examples.data.ImageData;
 import io.github.djlspectral.examples.data.ImageSet;
 import io.github.djlspectral.layers.isometry.Parametrization;
+import io.github.djlspectral.text.BadInputException;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

@@ -5,12 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.engine.Engine;
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.CorpusLoader;
-import io.github.djlspectral.examples.generate.GenerationOptions;
-import io.github.djlspectral.examples.hf.FloatFormat;
-import io.github.djlspectral.examples.hf.ReferenceCheckpoints;
-import io.github.djlspectral.examples.hf.SafetensorsFile;
+import io.github.djlspectral.generate.GenerationOptions;
+import io.github.djlspectral.hf.FloatFormat;
+import io.github.djlspectral.hf.ReferenceCheckpoints;
+import io.github.djlspectral.hf.SafetensorsFile;
+import io.github.djlspectral.text.BadInputException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;

@@ -3,9 +3,9 @@ package io.github.djlspectral.examples.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.optim.diagnostics.Spectrum;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
+import io.github.djlspectral.text.BadInputException;
 import java.awt.Color;
 import java.awt.image.BufferedImage;
 import java.io.IOException;

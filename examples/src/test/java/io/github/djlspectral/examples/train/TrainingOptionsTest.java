@@ -3,9 +3,9 @@ package io.github.djlspectral.examples.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.djlspectral.examples.data.BadInputException;
-import io.github.djlspectral.examples.data.Tokenization;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
+import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.text.Tokenization;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -6,12 +6,12 @@ import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.TrainingDivergedException;
 import ai.djl.engine.Engine;
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.data.CorpusLoader;
-import io.github.djlspectral.examples.data.FolderLock;
-import io.github.djlspectral.examples.generate.GenerationOptions;
-import io.github.djlspectral.examples.hf.FloatFormat;
+import io.github.djlspectral.generate.GenerationOptions;
+import io.github.djlspectral.hf.FloatFormat;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
+import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.text.FolderLock;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;

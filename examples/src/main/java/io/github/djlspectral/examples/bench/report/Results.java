@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.bench.report;
 
 import io.github.djlspectral.examples.bench.Suite;
-import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.text.BadInputException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -2,8 +2,8 @@ package io.github.djlspectral.examples.bench.report;
 
 import ai.djl.util.JsonUtils;
 import com.google.gson.JsonParseException;
-import io.github.djlspectral.examples.data.BadInputException;
 import io.github.djlspectral.examples.report.ResultFile;
+import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;

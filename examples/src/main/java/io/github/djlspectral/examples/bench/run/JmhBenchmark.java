@@ -2,7 +2,7 @@ package io.github.djlspectral.examples.bench.run;
 
 import io.github.djlspectral.examples.bench.report.Key;
 import io.github.djlspectral.examples.bench.report.Round;
-import io.github.djlspectral.examples.data.BadInputException;
+import io.github.djlspectral.text.BadInputException;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;

@@ -1,0 +1,88 @@
+package io.github.djlspectral.generate;
+
+import ai.djl.Model;
+import ai.djl.ndarray.NDList;
+import ai.djl.translate.Translator;
+import ai.djl.translate.TranslatorContext;
+import io.github.djlspectral.layers.gpt.Gpt2;
+import io.github.djlspectral.text.Tokenizer;
+import java.util.List;
+
+/**
+ * Text in, continued text out, for a DJL {@link Model} whose block is a {@link Gpt2}:
+ *
+ * <pre>{@code
+ * try (Predictor<String, String> predictor = model.newPredictor(translator)) {
+ *     String newText = predictor.predict("Once upon a time");
+ * }
+ * }</pre>
+ *
+ * <p>The prompts of a {@code batchPredict} are continued together. Nothing is left in memory after
+ * a prediction. The translator is immutable: predictors of several threads may share it and the
+ * model, one predictor per thread.
+ */
+public final class GenerationTranslator implements Translator<String, String> {
+
+    private static final String PROMPTS = GenerationTranslator.class.getName();
+
+    private final Tokenizer tokenizer;
+    private final GenerationOptions options;
+
+    /**
+     * Creates a translator.
+     *
+     * @param tokenizer the tokenizer of the texts that the model was trained on
+     * @param options how to continue a text
+     */
+    public GenerationTranslator(Tokenizer tokenizer, GenerationOptions options) {
+        this.tokenizer = tokenizer;
+        this.options = options;
+    }
+
+    /**
+     * Fails unless the model can generate.
+     *
+     * @param ctx the predictor's
+     * @throws IllegalArgumentException if the model's block is no GPT-2
+     */
+    @Override
+    public void prepare(TranslatorContext ctx) {
+        if (!(ctx.getBlock() instanceof Gpt2)) {
+            throw new IllegalArgumentException(
+                    "GenerationTranslator needs a model whose block is a Gpt2, but that of "
+                            + ctx.getModel().getName()
+                            + " is a "
+                            + ctx.getBlock().getClass().getName());
+        }
+    }
+
+    /** Hands the prompt on to {@link #processOutput}: generating takes many passes, not one. */
+    @Override
+    public NDList processInput(TranslatorContext ctx, String prompt) {
+        return batchProcessInput(ctx, List.of(prompt));
+    }
+
+    /** Hands the prompts on to {@link #batchProcessOutput}: generating takes many passes. */
+    @Override
+    public NDList batchProcessInput(TranslatorContext ctx, List<String> prompts) {
+        ctx.setAttachment(PROMPTS, prompts);
+        return new NDList(); // the predictor then leaves the block alone
+    }
+
+    @Override
+    public String processOutput(TranslatorContext ctx, NDList list) {
+        return batchProcessOutput(ctx, list).get(0);
+    }
+
+    @Override
+    @SuppressWarnings("unchecked")
+    public List<String> batchProcessOutput(TranslatorContext ctx, NDList list) {
+        List<String> prompts = (List<String>) ctx.getAttachment(PROMPTS);
+        Gpt2 model = (Gpt2) ctx.getBlock();
+        return new TextGenerator(model, tokenizer, ctx.getNDManager())
+                .generate(
+                        prompts.stream()
+                                .map(prompt -> new GenerationRequest(prompt, options))
+                                .toList());
+    }
+}

@@ -1,0 +1,33 @@
+package io.github.djlspectral.text;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+
+/** What Git has in the place of a large file that was not downloaded with a repository. */
+public final class LfsPointer {
+
+    private static final ByteBuffer BEGINNING =
+            StandardCharsets.US_ASCII.encode("version https://git-lfs.github.com/");
+
+    /** The number of a file's bytes that are enough to tell. */
+    public static final int LENGTH = BEGINNING.limit();
+
+    private LfsPointer() {}
+
+    /**
+     * Fails if a file is a pointer.
+     *
+     * @param file the file, for the message
+     * @param bytes its beginning, from the buffer's first byte to its limit
+     * @throws BadInputException if it is
+     */
+    public static void refuse(Path file, ByteBuffer bytes) {
+        if (bytes.limit() >= LENGTH && bytes.slice(0, LENGTH).equals(BEGINNING)) {
+            throw new BadInputException(
+                    file
+                            + " is a Git LFS pointer, not the file itself: run 'git lfs pull' in"
+                            + " its repository, or download the file");
+        }
+    }
+}

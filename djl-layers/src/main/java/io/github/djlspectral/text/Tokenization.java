@@ -1,0 +1,66 @@
+package io.github.djlspectral.text;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+
+/** A way of cutting text into tokens, before a text is known. */
+public enum Tokenization {
+    /** GPT-2's byte pair encoding, 50257 tokens. */
+    GPT2,
+    /** The same, but {@code <|endoftext|>} in a text is the token that separates documents. */
+    GPT2_EOT,
+    /** The 256 bytes of UTF-8. */
+    BYTES,
+    /** The characters (code points) that occur in the text. */
+    CHARS;
+
+    /**
+     * Reads the name of a tokenization.
+     *
+     * @param name {@code gpt2}, {@code gpt2-eot}, {@code bytes} or {@code chars}, in any case
+     * @return the tokenization
+     * @throws BadInputException if there is none of that name
+     */
+    public static Tokenization of(String name) {
+        return Arrays.stream(values())
+                .filter(tokenization -> tokenization.toString().equalsIgnoreCase(name))
+                .findFirst()
+                .orElseThrow(
+                        () ->
+                                new BadInputException(
+                                        "Unknown tokenizer '" + name + "'; use one of " + names()));
+    }
+
+    /**
+     * Returns the tokenizer for a text.
+     *
+     * @param text the whole text, training and validation; only {@link #CHARS} reads it
+     * @return a tokenizer that can encode the text
+     * @throws BadInputException if the text has no character, or too many different ones
+     */
+    public Tokenizer tokenizerFor(String text) {
+        return tokenizerFor(
+                text, this == GPT2 || this == GPT2_EOT ? Gpt2Tokenizer.ENDS : List.of());
+    }
+
+    Tokenizer tokenizerFor(String text, List<Integer> endOfText) {
+        return switch (this) {
+            case GPT2, GPT2_EOT -> new Gpt2Tokenizer(this, endOfText);
+            case BYTES -> new ByteTokenizer(endOfText);
+            case CHARS -> CharTokenizer.of(text, endOfText);
+        };
+    }
+
+    @Override
+    public String toString() {
+        return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+
+    private static String names() {
+        return Arrays.stream(values())
+                .map(Tokenization::toString)
+                .collect(Collectors.joining(", "));
+    }
+}

@@ -1,0 +1,2 @@
+/** Tokenizers, token shards and batches of them. */
+package io.github.djlspectral.text;

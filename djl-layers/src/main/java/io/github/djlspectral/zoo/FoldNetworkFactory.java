@@ -1,0 +1,88 @@
+package io.github.djlspectral.zoo;
+
+import ai.djl.Model;
+import ai.djl.nn.Block;
+import ai.djl.nn.BlockFactory;
+import ai.djl.nn.SequentialBlock;
+import io.github.djlspectral.layers.isometry.AbsFold;
+import io.github.djlspectral.layers.isometry.Parametrization;
+import io.github.djlspectral.layers.isometry.ResidualFold;
+import io.github.djlspectral.layers.isometry.TwoSlopeFold;
+import io.github.djlspectral.text.BadInputException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Builds a stack of equal folds, layers with an orthogonal Jacobian, from the arguments in a
+ * model's metadata: {@code fold} (residual, abs or twoSlope), {@code width}, {@code depth}, {@code
+ * parametrization} (a {@link Parametrization}), {@code rows} unless it is the width (not for abs),
+ * and {@code slopeBelow} and {@code slopeAbove} for twoSlope. Published models name this class and
+ * its arguments, so these names stay.
+ */
+public final class FoldNetworkFactory implements BlockFactory {
+
+    private static final long serialVersionUID = 1L;
+
+    /** Creates the factory; DJL does it. */
+    public FoldNetworkFactory() {}
+
+    /**
+     * {@inheritDoc}
+     *
+     * @throws BadInputException if an argument is missing or not of its kind
+     * @throws IllegalArgumentException if an argument is out of its range
+     */
+    @Override
+    public Block newBlock(Model model, Path modelPath, Map<String, ?> arguments) {
+        Arguments values = new Arguments(arguments);
+        int rows = values.integer("rows", values.integer("width"));
+        values.requireFile(
+                modelPath, (double) values.integer("depth") * rows * values.integer("width"));
+        SequentialBlock network = new SequentialBlock();
+        for (int i = 0; i < values.integer("depth"); i++) {
+            network.add(fold(values));
+        }
+        return network;
+    }
+
+    private static Block fold(Arguments values) {
+        int width = values.integer("width");
+        int rows = values.integer("rows", width);
+        Parametrization way = parametrization(values.text("parametrization"));
+        return switch (values.text("fold")) {
+            case "residual" ->
+                    ResidualFold.builder()
+                            .setWidth(width)
+                            .optRows(rows)
+                            .optParametrization(way)
+                            .build();
+            case "abs" -> AbsFold.builder().setWidth(width).optParametrization(way).build();
+            case "twoSlope" ->
+                    TwoSlopeFold.builder()
+                            .setWidth(width)
+                            .optRows(rows)
+                            .setSlopes(values.real("slopeBelow"), values.real("slopeAbove"))
+                            .optParametrization(way)
+                            .build();
+            default ->
+                    throw new BadInputException(
+                            "fold is "
+                                    + values.text("fold")
+                                    + ", but must be residual, abs or twoSlope");
+        };
+    }
+
+    private static Parametrization parametrization(String name) {
+        for (Parametrization way : Parametrization.values()) {
+            if (way.name().equals(name)) {
+                return way;
+            }
+        }
+        throw new BadInputException(
+                "parametrization is "
+                        + name
+                        + ", but must be one of "
+                        + List.of(Parametrization.values()));
+    }
+}

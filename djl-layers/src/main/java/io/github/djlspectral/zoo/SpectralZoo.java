@@ -1,0 +1,125 @@
+package io.github.djlspectral.zoo;
+
+import ai.djl.repository.MRL;
+import ai.djl.repository.Repository;
+import ai.djl.repository.zoo.ModelLoader;
+import ai.djl.repository.zoo.ModelZoo;
+import ai.djl.util.Utils;
+import java.util.Collection;
+import java.util.List;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A model zoo in a repository that {@link Publisher} writes. The one that DJL finds by itself is at
+ * the place that the system property {@value #PROPERTY} or the environment variable {@value
+ * #VARIABLE} names, a folder or an http address, and has the models of the group {@value #GROUP}.
+ * Any other is made with {@link #at} and given to {@code Criteria.Builder.optModelZoo}.
+ *
+ * <p>Without a filter the newest version is loaded; {@code optFilter("version", "0.1.0")} names
+ * one, and any other entry of the training card selects likewise. Each search reads the repository
+ * anew; files are fetched once, checked, and kept in DJL's cache.
+ */
+public final class SpectralZoo extends ModelZoo {
+
+    /** The group that this project's models are published in. */
+    public static final String GROUP = "io.github.djlspectral";
+
+    /** The system property that says where the zoo is; it wins over the variable. */
+    public static final String PROPERTY = "djlspectral.zoo";
+
+    /** The environment variable that says where the zoo is. */
+    public static final String VARIABLE = "DJL_SPECTRAL_ZOO";
+
+    static final String ENGINE = "PyTorch";
+
+    private static final Logger LOGGER = LoggerFactory.getLogger(SpectralZoo.class);
+
+    private final String group;
+    private final String location;
+
+    private SpectralZoo(String group, String location) {
+        this.group = group;
+        this.location = location;
+    }
+
+    /** Returns the zoo at the configured place, which is looked up when models are searched. */
+    static SpectralZoo configured() {
+        return new SpectralZoo(GROUP, null);
+    }
+
+    /**
+     * Returns this project's models in a repository.
+     *
+     * @param location a folder, or an address of the scheme file, http or https
+     * @return the zoo; nothing is read yet
+     * @throws IllegalArgumentException if the location is neither
+     */
+    public static SpectralZoo at(String location) {
+        return at(location, GROUP);
+    }
+
+    /**
+     * Returns a group's models in a repository.
+     *
+     * @param location a folder, or an address of the scheme file, http or https
+     * @param group the group that the models were published in
+     * @return the zoo; nothing is read yet
+     * @throws IllegalArgumentException if the location is neither
+     */
+    public static SpectralZoo at(String location, String group) {
+        return new SpectralZoo(group, Location.of(location).toString());
+    }
+
+    @Override
+    public String getGroupId() {
+        return group;
+    }
+
+    @Override
+    public Set<String> getSupportedEngines() {
+        return Set.of(ENGINE);
+    }
+
+    /**
+     * Reads which models there are.
+     *
+     * @return a loader for each; none if no place is configured
+     * @throws java.io.UncheckedIOException if the repository cannot be read
+     * @throws IllegalArgumentException if the configured place is neither a folder nor an address
+     */
+    @Override
+    public Collection<ModelLoader> getModelLoaders() {
+        String place = location == null ? configuredPlace() : location;
+        if (place == null) {
+            LOGGER.warn(
+                    "The model zoo {} is empty: say where it is with -D{}=.. or {}=..",
+                    group,
+                    PROPERTY,
+                    VARIABLE);
+            return List.of();
+        }
+        Repository repository = new StaticRepository(group, Location.of(place));
+        return repository.getResources().stream()
+                .filter(mrl -> mrl.getGroupId().equals(group))
+                .map(SpectralZoo::loader)
+                .toList();
+    }
+
+    private static ModelLoader loader(MRL mrl) {
+        return new ArtifactLoader(mrl);
+    }
+
+    @Override
+    public ModelLoader getModelLoader(String name) {
+        return getModelLoaders().stream()
+                .filter(loader -> loader.getArtifactId().equals(name))
+                .findFirst()
+                .orElse(null);
+    }
+
+    private static String configuredPlace() {
+        return System.getProperty(PROPERTY, Utils.getenv(VARIABLE));
+    }
+}

@@ -1,0 +1,71 @@
+package io.github.djlspectral.zoo;
+
+import ai.djl.Model;
+import ai.djl.ndarray.NDList;
+import ai.djl.translate.NoopTranslator;
+import ai.djl.translate.TranslateException;
+import ai.djl.translate.Translator;
+import ai.djl.translate.TranslatorFactory;
+import ai.djl.util.Pair;
+import io.github.djlspectral.generate.GenerationOptions;
+import io.github.djlspectral.generate.GenerationTranslator;
+import io.github.djlspectral.text.Tokenizer;
+import java.lang.reflect.Type;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Makes the translators of a published GPT-2: from text to the text that follows, and from tokens,
+ * int64 [B, T], to logits [B, T, V]. The former reads these arguments, all optional, which {@link
+ * GenerationOptions} describes: {@code maxTokens}, {@code temperature}, {@code topK}, {@code topP},
+ * {@code repetitionPenalty}, {@code stops} (a string or a list of them) and {@code seed}. Published
+ * models name this class, so its name stays.
+ */
+public final class TextTranslatorFactory implements TranslatorFactory {
+
+    /** The file that a model's tokenizer is published in. */
+    public static final String TOKENIZER = "tokenizer.json";
+
+    /** Creates the factory; DJL does it. */
+    public TextTranslatorFactory() {}
+
+    @Override
+    public Set<Pair<Type, Type>> getSupportedTypes() {
+        return Set.of(
+                new Pair<>(String.class, String.class), new Pair<>(NDList.class, NDList.class));
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @throws io.github.djlspectral.text.BadInputException if an argument is out of its range, or
+     *     the tokenizer is missing or damaged
+     */
+    @Override
+    @SuppressWarnings("unchecked") // the types are compared first
+    public <I, O> Translator<I, O> newInstance(
+            Class<I> input, Class<O> output, Model model, Map<String, ?> arguments)
+            throws TranslateException {
+        if (!isSupported(input, output)) {
+            throw new TranslateException("Cannot turn " + input + " into " + output);
+        }
+        if (input == NDList.class) {
+            return (Translator<I, O>) new NoopTranslator();
+        }
+        Tokenizer tokenizer = Tokenizer.load(model.getModelPath().resolve(TOKENIZER));
+        return (Translator<I, O>) new GenerationTranslator(tokenizer, options(arguments));
+    }
+
+    private static GenerationOptions options(Map<String, ?> arguments) {
+        Arguments values = new Arguments(arguments);
+        GenerationOptions usual = GenerationOptions.builder().build();
+        return new GenerationOptions(
+                values.integer("maxTokens", usual.maxTokens()),
+                values.real("temperature", usual.temperature()),
+                values.integer("topK", usual.topK()),
+                values.real("topP", usual.topP()),
+                values.real("repetitionPenalty", usual.repetitionPenalty()),
+                values.texts("stops"),
+                values.number("seed", usual.seed()));
+    }
+}

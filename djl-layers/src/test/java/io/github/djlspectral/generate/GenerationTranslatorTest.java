@@ -1,0 +1,116 @@
+package io.github.djlspectral.generate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import ai.djl.Model;
+import ai.djl.inference.Predictor;
+import ai.djl.nn.Blocks;
+import ai.djl.translate.TranslateException;
+import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.text.ByteTokenizer;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class GenerationTranslatorTest {
+
+    private static final int PREDICTIONS = 100;
+    private static final int THREADS = 4;
+
+    private final GenerationTranslator translator =
+            new GenerationTranslator(
+                    new ByteTokenizer(),
+                    GenerationOptions.builder().optMaxTokens(12).optTemperature(1).build());
+    private Model model;
+
+    @BeforeEach
+    void open() {
+        model = Model.newInstance("gpt2", "PyTorch");
+        model.setBlock(LivelyModel.create(model.getNDManager(), 256, 16));
+    }
+
+    @AfterEach
+    void close() {
+        model.close();
+    }
+
+    @Test
+    void severalThreadsGetTheAnswersOfOneAndLeaveNothing()
+            throws TranslateException, InterruptedException, ExecutionException {
+        List<String> expected = predictions();
+        assertThat(new HashSet<>(expected)).hasSizeGreaterThan(PREDICTIONS / 2);
+        int before = model.getNDManager().getManagedArrays().size();
+        ExecutorService threads = Executors.newFixedThreadPool(THREADS);
+        try {
+            List<Future<List<String>>> results = new ArrayList<>();
+            for (int i = 0; i < THREADS; i++) {
+                results.add(threads.submit(this::predictions));
+            }
+            for (Future<List<String>> result : results) {
+                assertThat(result.get()).isEqualTo(expected);
+            }
+        } finally {
+            threads.shutdown();
+        }
+        assertThat(model.getNDManager().getManagedArrays()).hasSize(before);
+    }
+
+    private List<String> predictions() throws TranslateException {
+        List<String> texts = new ArrayList<>();
+        try (Predictor<String, String> predictor = model.newPredictor(translator)) {
+            for (int i = 0; i < PREDICTIONS; i++) {
+                texts.add(predictor.predict("prompt " + i));
+            }
+        }
+        return texts;
+    }
+
+    @Test
+    void memoryIsFlatWhileAPredictorIsOpen() throws TranslateException {
+        try (Predictor<String, String> predictor = model.newPredictor(translator)) {
+            predictor.predict("a");
+            int before = model.getNDManager().getManagedArrays().size();
+            for (int i = 0; i < 10; i++) {
+                predictor.predict("a");
+            }
+            assertThat(model.getNDManager().getManagedArrays()).hasSize(before);
+        }
+    }
+
+    @Test
+    void aBatchGivesWhatEachPromptGivesAlone() throws TranslateException {
+        List<String> prompts = List.of("a", "some more", "a", "words, more than the context has");
+        try (Predictor<String, String> predictor = model.newPredictor(translator)) {
+            List<String> alone = new ArrayList<>();
+            for (String prompt : prompts) {
+                alone.add(predictor.predict(prompt));
+            }
+            assertThat(predictor.batchPredict(prompts)).isEqualTo(alone);
+        }
+    }
+
+    @Test
+    void badInputIsNamed() {
+        try (Predictor<String, String> predictor = model.newPredictor(translator)) {
+            assertThatThrownBy(() -> predictor.predict(""))
+                    .isInstanceOf(TranslateException.class)
+                    .hasCauseInstanceOf(BadInputException.class)
+                    .hasMessageContaining("prompt is empty");
+        }
+        try (Model other = Model.newInstance("other", "PyTorch")) {
+            other.setBlock(Blocks.identityBlock());
+            try (Predictor<String, String> predictor = other.newPredictor(translator)) {
+                assertThatThrownBy(() -> predictor.predict("a"))
+                        .hasMessageContaining("needs a model whose block is a Gpt2");
+            }
+        }
+    }
+}

@@ -1,0 +1,216 @@
+package io.github.djlspectral.generate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.training.ParameterStore;
+import io.github.djlspectral.layers.gpt.Gpt2;
+import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.text.ByteTokenizer;
+import io.github.djlspectral.text.CharTokenizer;
+import io.github.djlspectral.text.Tokenizer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class TextGeneratorTest {
+
+    private static final int CONTEXT = 12;
+    private static final Tokenizer LETTERS = CharTokenizer.of("abcdefghijklmnopqrstuvwxyz .");
+
+    private NDManager manager;
+    private Gpt2 model;
+    private TextGenerator generator;
+
+    @BeforeEach
+    void open() {
+        manager = NDManager.newBaseManager("PyTorch");
+        model = LivelyModel.create(manager, LETTERS.vocabSize(), CONTEXT);
+        generator = new TextGenerator(model, LETTERS, manager);
+    }
+
+    @AfterEach
+    void close() {
+        manager.close();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"a", "hello", "twelve chars", "a prompt that is longer than the context"})
+    void greedyTokensAreThoseOfRecomputationBeyondTheContextToo(String prompt) {
+        GenerationOptions greedy =
+                GenerationOptions.builder().optTemperature(0).optMaxTokens(40).build();
+        String text = generator.generate(prompt, greedy, piece -> {});
+        assertThat(text).hasSize(40).isEqualTo(recomputed(prompt, 40));
+        assertThat(text.chars().distinct().count()).isGreaterThan(3);
+    }
+
+    private String recomputed(String prompt, int count) {
+        ParameterStore store = new ParameterStore(manager, false);
+        int[] tokens = LETTERS.encode(prompt);
+        int start = tokens.length;
+        int windowStart = 0;
+        // A prompt beyond the context is read as if it had been generated.
+        for (int length = 1; length < start + count; length++) {
+            if (length - windowStart > CONTEXT) {
+                windowStart = length - CONTEXT / 2;
+            }
+            if (length < start) {
+                continue;
+            }
+            long[] window = Arrays.stream(tokens, windowStart, length).asLongStream().toArray();
+            NDArray input = manager.create(window, new Shape(1, window.length));
+            NDArray logits = model.forward(store, new NDList(input), false).singletonOrThrow();
+            tokens = Arrays.copyOf(tokens, length + 1);
+            tokens[length] = (int) logits.get(0).get(window.length - 1).argMax().getLong();
+        }
+        return LETTERS.decode(Arrays.copyOfRange(tokens, start, tokens.length));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, 4", "2, 4", "3, 7", "1024, 1000", "1024, 5000", "4, 100", "5, 100"})
+    void theWindowIsAtMostTheContextAndAtLeastHalf(int context, int length) {
+        int start = Continuation.windowStart(length, context);
+        assertThat(length - start).isBetween(Math.min(length, Math.max(1, context / 2)), context);
+    }
+
+    @Test
+    void aTextDoesNotDependOnWhatIsGeneratedWithIt() {
+        List<GenerationRequest> requests = new ArrayList<>();
+        for (int i = 0; i < 20; i++) {
+            GenerationOptions options =
+                    GenerationOptions.builder()
+                            .optMaxTokens(5 + 3 * i % 23)
+                            .optTemperature(i % 4 * 0.5)
+                            .optTopK(i % 3 * 5)
+                            .optTopP(1 - i % 5 * 0.1)
+                            .optRepetitionPenalty(1 + i % 2 * 0.3)
+                            .optStops(i % 6 == 0 ? List.of("e") : List.of())
+                            .optSeed(i)
+                            .build();
+            requests.add(
+                    new GenerationRequest("a prompt of letters".substring(0, 1 + i % 17), options));
+        }
+        List<String> alone = new ArrayList<>();
+        for (GenerationRequest request : requests) {
+            alone.add(generator.generate(request.prompt(), request.options(), piece -> {}));
+        }
+        assertThat(generator.generate(requests)).isEqualTo(alone);
+        assertThat(alone).doesNotHaveDuplicates();
+    }
+
+    @Test
+    void theSeedDeterminesTheText() {
+        GenerationOptions options = GenerationOptions.builder().optMaxTokens(30).build();
+        String text = generator.generate("a", options, piece -> {});
+        assertThat(generator.generate("a", options, piece -> {})).isEqualTo(text);
+        assertThat(generator.generate("a", options.withSeed(2), piece -> {})).isNotEqualTo(text);
+    }
+
+    @Test
+    void theTextEndsBeforeAStopAndIsWhatTheSinkGot() {
+        GenerationOptions options = GenerationOptions.builder().optMaxTokens(40).build();
+        String all = generator.generate("a", options, piece -> {});
+        String stop = all.substring(20, 23);
+        GenerationOptions stopping =
+                GenerationOptions.builder().optMaxTokens(40).optStops(List.of(stop)).build();
+        StringBuilder streamed = new StringBuilder();
+        String text = generator.generate("a", stopping, streamed::append);
+        assertThat(text)
+                .isEqualTo(all.substring(0, all.indexOf(stop)))
+                .isEqualTo(streamed.toString());
+    }
+
+    @Test
+    void aRepetitionPenaltyCountsThePrompt() {
+        String prompt = "abcdefghijklm";
+        GenerationOptions options =
+                GenerationOptions.builder()
+                        .optTemperature(0)
+                        .optMaxTokens(10)
+                        .optRepetitionPenalty(1e6)
+                        .build();
+        String text = generator.generate(prompt, options, piece -> {});
+        // Seen tokens have scores of nearly 0 at best: any other with a positive one is preferred.
+        assertThat(prompt).doesNotContain(text.substring(0, 1));
+    }
+
+    @Test
+    void tokensThatTheTokenizerLacksAreNeverDrawn() {
+        Gpt2 padded = LivelyModel.create(manager, 300, CONTEXT);
+        GenerationOptions options =
+                GenerationOptions.builder().optTemperature(1000).optMaxTokens(300).build();
+        new TextGenerator(padded, new ByteTokenizer(), manager).generate("a", options, piece -> {});
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void aTextEndsBeforeATokenThatEndsIt(boolean several) {
+        GenerationOptions options =
+                GenerationOptions.builder().optTemperature(0).optMaxTokens(40).build();
+        String all = generator.generate("hello", options, piece -> {});
+        int end = LETTERS.encode(all)[20];
+        int first = all.indexOf(LETTERS.decode(new int[] {end}));
+        Tokenizer ending = LETTERS.withEndOfText(List.of(99, end));
+        TextGenerator other = new TextGenerator(model, ending, manager);
+        String text =
+                several
+                        ? other.generate(
+                                        List.of(
+                                                new GenerationRequest("a", options),
+                                                new GenerationRequest("hello", options)))
+                                .get(1)
+                        : other.generate("hello", options, piece -> {});
+        assertThat(text).isEqualTo(all.substring(0, first));
+    }
+
+    @Test
+    void aTokenThatOnlyThePaddedModelHasMayEndAText() {
+        Gpt2 padded = LivelyModel.create(manager, 300, CONTEXT);
+        Tokenizer ending = new ByteTokenizer().withEndOfText(List.of(257, 299));
+        GenerationOptions options =
+                GenerationOptions.builder().optTemperature(1000).optMaxTokens(9000).build();
+        int[] pieces = {0};
+        new TextGenerator(padded, ending, manager).generate("a", options, piece -> pieces[0]++);
+        assertThat(pieces[0]).isLessThan(8000);
+    }
+
+    @Test
+    void memoryIsFlat() {
+        int before = manager.getManagedArrays().size();
+        GenerationOptions options = GenerationOptions.builder().optMaxTokens(30).build();
+        generator.generate("a", options, piece -> {});
+        assertThat(manager.getManagedArrays()).hasSize(before);
+        assertThatThrownBy(
+                        () ->
+                                generator.generate(
+                                        "a",
+                                        options,
+                                        piece -> {
+                                            throw new IllegalStateException("full");
+                                        }))
+                .hasMessage("full");
+        assertThat(manager.getManagedArrays()).hasSize(before);
+    }
+
+    @Test
+    void badInputIsNamed() {
+        GenerationOptions options = GenerationOptions.builder().build();
+        assertThatThrownBy(() -> generator.generate("", options, piece -> {}))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("prompt is empty");
+        assertThatThrownBy(() -> new TextGenerator(model, new ByteTokenizer(), manager))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("256 tokens, but the model only 28");
+    }
+}

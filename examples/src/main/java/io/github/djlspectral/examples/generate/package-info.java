@@ -1,2 +1,0 @@
-/** Text from a trained GPT-2: sampling, stop strings, streams, batches, and a DJL translator. */
-package io.github.djlspectral.examples.generate;

@@ -1,2 +1,0 @@
-/** Checkpoints in the Hugging Face layout: safetensors, {@code config.json}, tokenizer files. */
-package io.github.djlspectral.examples.hf;
