@@ -52,9 +52,8 @@ public final class DecoupledAdamW extends StatefulOptimizer {
     }
 
     /**
-     * Creates a builder: learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-8, weight decay 0.01.
-     *
-     * @return a new builder
+     * {@return a new builder: learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-8, weight decay
+     * 0.01}
      */
     public static Builder builder() {
         return new Builder();

@@ -79,11 +79,7 @@ public final class Freon extends SpectralOptimizer {
         super(builder, builder.map());
     }
 
-    /**
-     * Returns a builder.
-     *
-     * @return a new builder with exponent 2/3
-     */
+    /** {@return a new builder with exponent 2/3} */
     public static Builder builder() {
         return new Builder();
     }

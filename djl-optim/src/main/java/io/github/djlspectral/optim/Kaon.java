@@ -50,11 +50,7 @@ public final class Kaon extends SpectralOptimizer {
         return steps;
     }
 
-    /**
-     * Returns a builder.
-     *
-     * @return a new builder for the chaotic map
-     */
+    /** {@return a new builder for the chaotic map} */
     public static Builder builder() {
         return new Builder();
     }

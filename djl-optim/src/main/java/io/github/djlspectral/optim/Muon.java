@@ -20,11 +20,7 @@ public final class Muon extends SpectralOptimizer {
         super(builder, builder.map);
     }
 
-    /**
-     * Returns a builder.
-     *
-     * @return a new builder with the reference's defaults and an accurate polar map
-     */
+    /** {@return a new builder with the reference's defaults and an accurate polar map} */
     public static Builder builder() {
         return new Builder();
     }

@@ -41,10 +41,8 @@ abstract class RoutedOptimizer extends StatefulOptimizer implements TrainingList
     }
 
     /**
-     * Returns the optimizer of all other parameters. {@link #close} closes it only if it is the
+     * {@return the optimizer of all other parameters} {@link #close} closes it only if it is the
      * default one.
-     *
-     * @return the fallback
      */
     public final Optimizer getFallback() {
         return fallback;

@@ -19,11 +19,7 @@ public final class TruncatedSgd extends SpectralOptimizer {
         super(builder, SpectralMap.truncated(builder.fraction));
     }
 
-    /**
-     * Returns a builder.
-     *
-     * @return a new builder
-     */
+    /** {@return a new builder} */
     public static Builder builder() {
         return new Builder();
     }

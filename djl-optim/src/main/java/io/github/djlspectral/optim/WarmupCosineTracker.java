@@ -19,11 +19,7 @@ public final class WarmupCosineTracker extends WarmupTracker {
         super(builder);
     }
 
-    /**
-     * Creates a builder.
-     *
-     * @return a new builder
-     */
+    /** {@return a new builder} */
     public static Builder builder() {
         return new Builder();
     }

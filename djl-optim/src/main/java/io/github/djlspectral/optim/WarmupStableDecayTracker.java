@@ -23,11 +23,7 @@ public final class WarmupStableDecayTracker extends WarmupTracker {
         decaySteps = builder.decaySteps;
     }
 
-    /**
-     * Creates a builder.
-     *
-     * @return a new builder
-     */
+    /** {@return a new builder} */
     public static Builder builder() {
         return new Builder();
     }

@@ -22,10 +22,9 @@ abstract class WarmupTracker implements Tracker {
     }
 
     /**
-     * Returns the value at a step.
+     * {@return the value at a step}
      *
      * @param numUpdate the step; optimizers count 1, 2, ..
-     * @return the value
      */
     @Override
     public final float getNewValue(int numUpdate) {

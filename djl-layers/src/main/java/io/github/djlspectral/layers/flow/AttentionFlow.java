@@ -1,5 +1,9 @@
 package io.github.djlspectral.layers.flow;
 
+import static io.github.djlspectral.layers.Require.require;
+import static io.github.djlspectral.layers.Require.requireAtLeast;
+import static io.github.djlspectral.layers.Require.requirePositive;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.DataType;
@@ -71,11 +75,7 @@ public final class AttentionFlow extends SelfDescribingBlock {
         }
     }
 
-    /**
-     * Returns a builder.
-     *
-     * @return a new builder
-     */
+    /** {@return a new builder} */
     public static Builder builder() {
         return new Builder();
     }
@@ -156,25 +156,20 @@ public final class AttentionFlow extends SelfDescribingBlock {
 
     private void requireTokens(NDArray tokens) {
         Shape shape = tokens.getShape();
-        if (shape.dimension() != 3 || shape.get(2) != dimension || shape.get(1) == 0) {
-            throw new IllegalArgumentException(
-                    "Tokens must be [batch, n, %s], n at least 1, were %s"
-                            .formatted(dimension, shape));
-        }
+        boolean legal = shape.dimension() == 3 && shape.get(2) == dimension && shape.get(1) > 0;
+        require(legal, "Tokens must be [batch, n, %s], n at least 1, were %s", dimension, shape);
         DataType type = tokens.getDataType();
-        if (type != DataType.FLOAT32 && type != DataType.FLOAT64) {
-            throw new IllegalArgumentException("Tokens must be float32 or float64, were " + type);
-        }
+        legal = type == DataType.FLOAT32 || type == DataType.FLOAT64;
+        require(legal, "Tokens must be float32 or float64, were %s", type);
         if (shape.get(0) == 0) {
             return;
         }
         double off = FlowKernels.NATIVE.callDouble(tokens.getManager(), "off_sphere", tokens);
-        if (!(off <= UNIT_TOLERANCE)) {
-            throw new IllegalArgumentException(
-                    "Every token must be finite and have length 1, one is off by "
-                            + off
-                            + ": divide each by its length first");
-        }
+        require(
+                off <= UNIT_TOLERANCE,
+                "Every token must be finite and have length 1, one is off by %s: divide each by its"
+                        + " length first",
+                off);
     }
 
     @Override
@@ -269,11 +264,11 @@ public final class AttentionFlow extends SelfDescribingBlock {
          *     range
          */
         public AttentionFlow build() {
-            FlowKernels.requireAtLeast(2, "The dimension", dimension);
-            FlowKernels.requireAtLeast(1, "The number of heads", heads);
-            FlowKernels.requireAtLeast(1, "The number of steps", steps);
-            FlowKernels.requirePositive("The step size", stepSize);
-            FlowKernels.requirePositive("The temperature", temperature);
+            requireAtLeast(2, "The dimension", dimension);
+            requireAtLeast(1, "The number of heads", heads);
+            requireAtLeast(1, "The number of steps", steps);
+            requirePositive("The step size", stepSize);
+            requirePositive("The temperature", temperature);
             return new AttentionFlow(this);
         }
     }

@@ -1,5 +1,7 @@
 package io.github.djlspectral.layers.flow;
 
+import static io.github.djlspectral.layers.Require.require;
+
 import java.util.Objects;
 
 /**
@@ -13,13 +15,12 @@ public final class Drift {
     public interface Target {
 
         /**
-         * Returns the target of a head.
+         * {@return the target of a head, d x d, symmetric and finite}
          *
          * @param head the head, from 0
          * @param heads the number of heads
          * @param dimension d
          * @param time the time, from 0
-         * @return the target, d x d, symmetric and finite
          */
         double[][] at(int head, int heads, int dimension, double time);
     }
@@ -34,59 +35,45 @@ public final class Drift {
         this.target = target;
     }
 
-    /**
-     * Returns the drift of the Ornstein-Uhlenbeck process, {@code I - D}.
-     *
-     * @return the drift
-     */
+    /** {@return the drift of the Ornstein-Uhlenbeck process, {@code I - D}} */
     public static Drift ornsteinUhlenbeck() {
         return new Drift("ou", 1, (head, heads, d, time) -> diagonal(d));
     }
 
     /**
-     * Returns {@code target_h(t) - D} with the rotating targets of arXiv:2605.18870, whose phase
-     * advances by 2 pi / H from head to head. For d of 4 and more: {@code 2 + 1.5 cos(t + 2 pi i /
+     * {@return {@code target_h(t) - D} with the rotating targets of arXiv:2605.18870, whose phase
+     * advances by 2 pi / H from head to head} For d of 4 and more: {@code 2 + 1.5 cos(t + 2 pi i /
      * d)} on the diagonal and {@code sin(2 t + 2 pi p / P)} at the p-th of the P pairs beside it.
-     *
-     * @return the drift
      */
     public static Drift oscillating() {
         return new Drift("oscillating", 1, Drift::rotating);
     }
 
-    /**
-     * Returns no drift: weights move by noise only, or stay.
-     *
-     * @return the drift
-     */
+    /** {@return no drift: weights move by noise only, or stay} */
     public static Drift frozen() {
         return new Drift("frozen", 0, (head, heads, d, time) -> diagonal(d));
     }
 
     /**
-     * Returns a drift of one's own.
+     * {@return a drift of one's own}
      *
      * @param rate the speed of relaxation, finite and at least 0
      * @param target what each head is drawn to
-     * @return the drift
      * @throws IllegalArgumentException if the rate is out of range or NaN
      */
     public static Drift towards(double rate, Target target) {
-        if (!(rate >= 0 && rate < Double.POSITIVE_INFINITY)) {
-            throw new IllegalArgumentException(
-                    "The rate must be finite and at least 0, was " + rate);
-        }
+        boolean legal = rate >= 0 && rate < Double.POSITIVE_INFINITY;
+        require(legal, "The rate must be finite and at least 0, was %s", rate);
         return new Drift("towards", rate, Objects.requireNonNull(target, "target"));
     }
 
     /**
-     * Returns what a head is drawn to.
+     * {@return what a head is drawn to, d x d; the identity if nothing draws}
      *
      * @param head the head, from 0 to {@code heads - 1}
      * @param heads the number of heads
      * @param dimension d
      * @param time the time
-     * @return the target, d x d; the identity if nothing draws
      */
     public double[][] target(int head, int heads, int dimension, double time) {
         return target.at(head, heads, dimension, time);
@@ -117,12 +104,8 @@ public final class Drift {
                 legal = Double.isFinite(matrix[i][j]) && matrix[i][j] == matrix[j][i];
             }
         }
-        if (!legal) {
-            throw new IllegalArgumentException(
-                    ("The target of head %s at time %s must be a finite, symmetric %s x "
-                                    + "%s matrix")
-                            .formatted(head, time, d, d));
-        }
+        String rule = "The target of head %s at time %s must be a finite, symmetric %s x %s matrix";
+        require(legal, rule, head, time, d, d);
     }
 
     private static double[][] diagonal(int d) {

@@ -1,5 +1,7 @@
 package io.github.djlspectral.layers.flow;
 
+import static io.github.djlspectral.layers.Require.require;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
@@ -15,68 +17,40 @@ final class FlowKernels {
 
     private FlowKernels() {}
 
-    /**
-     * Requires unit vectors [n, d].
-     *
-     * @throws IllegalArgumentException if the shape is another or a token is not of length 1
-     */
+    /** Requires unit vectors [n, d]. */
     static void requireTokens(NDArray tokens) {
         Shape shape = tokens.getShape();
-        if (shape.dimension() != 2 || shape.get(0) < 1 || shape.get(1) < 2) {
-            throw new IllegalArgumentException(
-                    "Tokens must be [n, d] with n at least 1 and d at least 2, were " + shape);
-        }
+        boolean legal = shape.dimension() == 2 && shape.get(0) >= 1 && shape.get(1) >= 2;
+        require(legal, "Tokens must be [n, d] with n at least 1 and d at least 2, were %s", shape);
         try (NDArray exact = tokens.toType(DataType.FLOAT64, true);
                 NDArray lengths = exact.norm(new int[] {1})) {
             double[] values = lengths.toDoubleArray();
             for (int i = 0; i < values.length; i++) {
-                if (!(Math.abs(values[i] - 1) <= UNIT_TOLERANCE)) {
-                    throw new IllegalArgumentException(
-                            "Token " + i + " must have length 1, has " + values[i]);
-                }
+                boolean unit = Math.abs(values[i] - 1) <= UNIT_TOLERANCE;
+                require(unit, "Token %s must have length 1, has %s", i, values[i]);
             }
         }
     }
 
-    /**
-     * Requires finite symmetric matrices [heads, d, d].
-     *
-     * @throws IllegalArgumentException naming what is wrong
-     */
-    static void requireWeights(NDArray weights, long dimension) {
+    /** Requires finite symmetric matrices [heads, d, d]. */
+    static void requireWeights(NDArray weights, long d) {
         Shape shape = weights.getShape();
-        if (shape.dimension() != 3
-                || shape.get(0) < 1
-                || shape.get(1) != dimension
-                || shape.get(2) != dimension) {
-            throw new IllegalArgumentException(
-                    "Weights must be [heads, %s, %s] with at least one head, were %s"
-                            .formatted(dimension, dimension, shape));
-        }
+        boolean legal = shape.dimension() == 3 && shape.get(0) >= 1;
+        require(
+                legal && shape.slice(1).equals(new Shape(d, d)),
+                "Weights must be [heads, %s, %s] with at least one head, were %s",
+                d,
+                d,
+                shape);
         try (NDArray exact = weights.toType(DataType.FLOAT64, true);
                 NDArray transposed = exact.transpose(0, 2, 1);
                 NDArray difference = exact.sub(transposed);
                 NDArray magnitude = difference.abs();
                 NDArray largest = magnitude.max()) {
-            double asymmetry = largest.getDouble();
-            if (!(asymmetry <= UNIT_TOLERANCE)) { // NaN too
-                throw new IllegalArgumentException(
-                        "Weights must be finite and symmetric, differ from their transpose by "
-                                + asymmetry);
-            }
-        }
-    }
-
-    static void requirePositive(String what, double value) {
-        if (!(value > 0 && value < Double.POSITIVE_INFINITY)) {
-            throw new IllegalArgumentException(what + " must be positive and finite, was " + value);
-        }
-    }
-
-    static void requireAtLeast(int least, String what, int value) {
-        if (value < least) {
-            throw new IllegalArgumentException(
-                    what + " must be at least " + least + ", was " + value);
+            require(
+                    largest.getDouble() <= UNIT_TOLERANCE, // NaN is not
+                    "Weights must be finite and symmetric, differ from their transpose by %s",
+                    largest.getDouble());
         }
     }
 }

@@ -1,10 +1,14 @@
 package io.github.djlspectral.layers.flow;
 
+import static io.github.djlspectral.layers.Require.require;
+import static io.github.djlspectral.layers.Require.requirePositive;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -42,24 +46,20 @@ public record FlowPath(
      */
     public static FlowPath of(List<NDArray> tokens, List<NDArray> weights, double stepSize) {
         int steps = weights.size();
-        if (steps < 1 || tokens.size() != steps + 1) {
-            throw new IllegalArgumentException(
-                    ("A path of L steps, L at least 1, has L + 1 arrays of tokens and L "
-                                    + "of weights, got %s and %s")
-                            .formatted(tokens.size(), steps));
-        }
-        FlowKernels.requirePositive("The step size", stepSize);
+        require(
+                steps >= 1 && tokens.size() == steps + 1,
+                "A path of L steps, L at least 1, has L + 1 arrays of tokens and L of weights, got"
+                        + " %s and %s",
+                tokens.size(),
+                steps);
+        requirePositive("The step size", stepSize);
         Shape shape = tokens.get(0).getShape();
         for (NDArray state : tokens) {
             FlowKernels.requireTokens(state);
-            if (!state.getShape().equals(shape)) {
-                throw new IllegalArgumentException(
-                        "Tokens must have one shape, got " + shape + " and " + state.getShape());
-            }
+            boolean same = state.getShape().equals(shape);
+            require(same, "Tokens must have one shape, got %s and %s", shape, state.getShape());
         }
-        for (NDArray matrix : weights) {
-            FlowKernels.requireWeights(matrix, shape.get(1));
-        }
+        weights.forEach(matrix -> FlowKernels.requireWeights(matrix, shape.get(1)));
         return measured(tokens, weights, stepSize);
     }
 
@@ -99,18 +99,10 @@ public record FlowPath(
     }
 
     private static double[] column(double[][] rows, int index) {
-        double[] column = new double[rows.length];
-        for (int i = 0; i < rows.length; i++) {
-            column[i] = rows[i][index];
-        }
-        return column;
+        return Arrays.stream(rows).mapToDouble(row -> row[index]).toArray();
     }
 
-    /**
-     * Returns how far the balance is from holding: O(step size).
-     *
-     * @return {@code energy_k - energy_0 - (weightWork_k - dissipated_k)}
-     */
+    /** {@return {@code energy_k - energy_0 - (weightWork_k - dissipated_k)}, O(step size)} */
     public double[] residual() {
         double[] residual = new double[energy.length];
         for (int k = 0; k < residual.length; k++) {
@@ -130,9 +122,7 @@ public record FlowPath(
      */
     public static int clusterCount(NDArray tokens, double angle) {
         FlowKernels.requireTokens(tokens);
-        if (!(angle > 0 && angle < Math.PI)) {
-            throw new IllegalArgumentException("The angle must be in (0, pi), was " + angle);
-        }
+        require(angle > 0 && angle < Math.PI, "The angle must be in (0, pi), was %s", angle);
         int n = (int) tokens.getShape().get(0);
         double[] cosines;
         try (NDArray exact = tokens.toType(DataType.FLOAT64, true);

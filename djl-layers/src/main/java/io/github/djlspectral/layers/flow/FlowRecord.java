@@ -36,20 +36,16 @@ public record FlowRecord(
         NDArray weights) {
 
     /**
-     * Returns how far the identity of energy and dissipation is from holding, with the exact
-     * dissipation: O(step size).
-     *
-     * @return {@code E_t - E_0 - (energyDrift - dissipationIntegral + martingale)} at each time
+     * {@return {@code E_t - E_0 - (energyDrift - dissipationIntegral + martingale)} at each time:
+     * how far the identity of energy and dissipation is from holding, O(step size)}
      */
     public double[] residual() {
         return residual(dissipationIntegral);
     }
 
     /**
-     * Returns the same with the published slope in place of the dissipation: for more than one head
-     * it does not vanish with the step size.
-     *
-     * @return {@code E_t - E_0 - (energyDrift - slopeIntegral + martingale)} at each time
+     * {@return the same with the published slope in place of the dissipation} For more than one
+     * head it does not vanish with the step size.
      */
     public double[] slopeResidual() {
         return residual(slopeIntegral);
@@ -64,11 +60,7 @@ public record FlowRecord(
         return residual;
     }
 
-    /**
-     * Returns the slope's average over time.
-     *
-     * @return the last integral of the slope by the last time
-     */
+    /** {@return the slope's average over time} */
     public double meanSlope() {
         int last = time.length - 1;
         return slopeIntegral[last] / time[last];

@@ -1,12 +1,13 @@
 package io.github.djlspectral.layers.flow;
 
+import static io.github.djlspectral.layers.Require.require;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 
@@ -18,6 +19,8 @@ final class FlowRun {
     private static final int STEPS_PER_CALL = 64;
     // of increments or targets that are made at a time, unless one step takes more
     private static final int NUMBERS_PER_CALL = 1 << 22;
+    private static final int MEASURES = 3;
+    private static final int INTEGRALS = 4;
 
     private final FlowSimulator simulator;
 
@@ -28,7 +31,12 @@ final class FlowRun {
     private final double stepSize;
     private final int stepsPerCall;
     private final SplittableRandom[] randoms;
-    private final List<RecordedPath> recorded = new ArrayList<>();
+    private final double[] times;
+    // of each path and time: energy, slope, dissipation; the integrals of slope, dissipation and
+    // energy drift, and the martingale
+    private final double[][][] measures;
+    private final double[][] tokens; // of each path
+    private int recorded;
     private NDArray x;
     private NDArray d;
     private NDArray sums;
@@ -47,13 +55,15 @@ final class FlowRun {
         requireArray("the weights of all paths", matrices, paths);
         requireArray("the tokens of all paths", n * dimension, paths);
         requireArray("the recorded tokens of a path", n * dimension, records);
+        times = new double[(int) records];
+        measures = new double[paths][MEASURES + INTEGRALS][times.length];
+        tokens = new double[paths][(int) (records * n * dimension)];
         stepsPerCall =
                 (int) Math.max(1, Math.min(STEPS_PER_CALL, NUMBERS_PER_CALL / (matrices * paths)));
         randoms = new SplittableRandom[paths];
         SplittableRandom seeds = new SplittableRandom(simulator.seed);
         for (int p = 0; p < paths; p++) {
             randoms[p] = new SplittableRandom(seeds.nextLong());
-            recorded.add(new RecordedPath());
         }
         x = repeated(simulator.tokens);
         d = repeated(simulator.weights);
@@ -61,12 +71,13 @@ final class FlowRun {
     }
 
     private static void requireArray(String what, long numbers, long times) {
-        if (numbers > Integer.MAX_VALUE / times) {
-            throw new IllegalArgumentException(
-                    "A run can hold 2^31 - 1 numbers of a kind, but %s are %s x %s: simulate fewer"
-                                    .formatted(what, numbers, times)
-                            + " paths at a time, or record less often");
-        }
+        require(
+                numbers <= Integer.MAX_VALUE / times,
+                "A run can hold 2^31 - 1 numbers of a kind, but %s are %s x %s: simulate fewer"
+                        + " paths at a time, or record less often",
+                what,
+                numbers,
+                times);
     }
 
     private NDArray repeated(NDArray array) {
@@ -93,9 +104,20 @@ final class FlowRun {
         }
         List<FlowRecord> records = new ArrayList<>();
         for (int p = 0; p < paths; p++) {
-            records.add(recorded.get(p).toRecord(simulator.tokens.getManager(), d.get(p)));
+            records.add(toRecord(p));
         }
         return records;
+    }
+
+    private FlowRecord toRecord(int p) {
+        NDManager manager = simulator.tokens.getManager();
+        Shape shape = new Shape(times.length).addAll(simulator.tokens.getShape());
+        double[][] m = measures[p];
+        NDArray path = manager.create(tokens[p], shape);
+        NDArray weights = d.get(p);
+        weights.attach(manager);
+        return new FlowRecord(
+                times.clone(), m[0], m[1], m[2], m[5], m[3], m[4], m[6], path, weights);
     }
 
     private void advance(int step, int count) {
@@ -164,20 +186,24 @@ final class FlowRun {
     }
 
     private void record(int step) {
-        try (NDArray measures =
-                FlowKernels.NATIVE.call(scratch, "measure", x, d).singletonOrThrow()) {
-            double[] now = measures.toDoubleArray();
-            double[] integrals = sums.toDoubleArray();
+        try (NDList measured = FlowKernels.NATIVE.call(scratch, "measure", x, d)) {
+            times[recorded] = step * stepSize;
+            write(measured.singletonOrThrow(), 0, MEASURES);
+            write(sums, MEASURES, INTEGRALS);
             double[] positions = x.toDoubleArray();
             int size = positions.length / paths;
             for (int p = 0; p < paths; p++) {
-                recorded.get(p)
-                        .add(
-                                step * stepSize,
-                                Arrays.copyOfRange(now, 3 * p, 3 * p + 3),
-                                Arrays.copyOfRange(integrals, 4 * p, 4 * p + 4),
-                                Arrays.copyOfRange(positions, p * size, (p + 1) * size));
+                System.arraycopy(positions, p * size, tokens[p], recorded * size, size);
             }
+            recorded++;
+        }
+    }
+
+    /** Writes so many numbers of each path. */
+    private void write(NDArray values, int first, int count) {
+        double[] all = values.toDoubleArray();
+        for (int i = 0; i < all.length; i++) {
+            measures[i / count][first + i % count][recorded] = all[i];
         }
     }
 }

@@ -1,5 +1,9 @@
 package io.github.djlspectral.layers.flow;
 
+import static io.github.djlspectral.layers.Require.require;
+import static io.github.djlspectral.layers.Require.requireAtLeast;
+import static io.github.djlspectral.layers.Require.requirePositive;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -47,11 +51,7 @@ public final class FlowSimulator {
         progress = builder.progress;
     }
 
-    /**
-     * Returns a builder.
-     *
-     * @return a new builder
-     */
+    /** {@return a new builder} */
     public static Builder builder() {
         return new Builder();
     }
@@ -77,11 +77,9 @@ public final class FlowSimulator {
      *     2^31 numbers or more
      */
     public List<FlowRecord> runPaths(int paths) {
-        if (paths < 1 || paths > 1 && increments != null) {
-            throw new IllegalArgumentException(
-                    "The number of paths must be at least 1, and 1 with given increments, was "
-                            + paths);
-        }
+        boolean legal = paths == 1 || paths > 1 && increments == null;
+        String rule = "The number of paths must be at least 1, and 1 with given increments, was %s";
+        require(legal, rule, paths);
         try (NDManager scratch = tokens.getManager().newSubManager()) {
             return new FlowRun(this, scratch, paths).records();
         }
@@ -227,13 +225,12 @@ public final class FlowSimulator {
             FlowKernels.requireWeights(
                     Objects.requireNonNull(weights, "weights"), tokens.getShape().get(1));
             Objects.requireNonNull(drift, "drift");
-            FlowKernels.requirePositive("The step size", stepSize);
-            FlowKernels.requireAtLeast(1, "The number of steps", steps);
-            FlowKernels.requireAtLeast(1, "The number of steps between records", recordEvery);
-            if (!(noiseVariance >= 0 && noiseVariance < Double.POSITIVE_INFINITY)) {
-                throw new IllegalArgumentException(
-                        "The noise variance must be finite and at least 0, was " + noiseVariance);
-            }
+            requirePositive("The step size", stepSize);
+            requireAtLeast(1, "The number of steps", steps);
+            requireAtLeast(1, "The number of steps between records", recordEvery);
+            boolean legal = noiseVariance >= 0 && noiseVariance < Double.POSITIVE_INFINITY;
+            String rule = "The noise variance must be finite and at least 0, was %s";
+            require(legal, rule, noiseVariance);
             if (increments != null) {
                 requireIncrements();
             }
@@ -243,11 +240,9 @@ public final class FlowSimulator {
         private void requireIncrements() {
             Shape one = weights.getShape();
             Shape all = new Shape(steps).addAll(one);
-            if (!increments.getShape().equals(all)) {
-                throw new IllegalArgumentException(
-                        "Increments must be %s for %s steps of weights %s, were %s"
-                                .formatted(all, steps, one, increments.getShape()));
-            }
+            Shape given = increments.getShape();
+            String rule = "Increments must be %s for %s steps of weights %s, were %s";
+            require(given.equals(all), rule, all, steps, one, given);
             try (NDArray flat = increments.reshape(-1, one.get(1), one.get(2))) {
                 FlowKernels.requireWeights(flat, one.get(1));
             }

@@ -1,5 +1,7 @@
 package io.github.djlspectral.layers.gpt;
 
+import static io.github.djlspectral.layers.Require.require;
+
 import ai.djl.Device;
 import ai.djl.MalformedModelException;
 import ai.djl.ndarray.NDArray;
@@ -64,20 +66,12 @@ public final class Gpt2 extends SelfDescribingBlock {
         precision = builder.precision;
     }
 
-    /**
-     * Creates a builder.
-     *
-     * @return a builder that lacks the configuration
-     */
+    /** {@return a new builder, which lacks the configuration} */
     public static Builder builder() {
         return new Builder();
     }
 
-    /**
-     * Returns the model's shape.
-     *
-     * @return the configuration
-     */
+    /** {@return the model's shape} */
     public Gpt2Config getConfig() {
         return config;
     }
@@ -103,11 +97,11 @@ public final class Gpt2 extends SelfDescribingBlock {
     }
 
     /**
-     * Creates the memory of a sequence that is to be continued token by token with {@link #next}.
+     * {@return the memory, empty, of a sequence that is to be continued token by token with {@link
+     * #next}; the caller closes it}
      *
      * @param manager the manager to whose device and lifetime the memory is bound
      * @param capacity the most tokens it can hold; in [1, context length]
-     * @return an empty cache; the caller closes it
      * @throws IllegalArgumentException if the capacity is out of its range
      * @throws ai.djl.nn.UninitializedParameterException if the model is not initialised
      */
@@ -139,7 +133,9 @@ public final class Gpt2 extends SelfDescribingBlock {
         long[] lengths = caches.stream().mapToLong(KeyValueCache::length).toArray();
         NDManager manager = tokens.getManager();
         NDArray logits =
-                Gpt2Kernels.of(config, false, format(manager).withoutRounding())
+                format(manager)
+                        .withoutRounding()
+                        .kernels(config, false)
                         .call(manager, "decode", tokens, values, memory, lengths)
                         .singletonOrThrow();
         caches.forEach(cache -> cache.grow((int) tokens.getShape().get(1)));
@@ -202,7 +198,8 @@ public final class Gpt2 extends SelfDescribingBlock {
 
     private NDArray call(boolean training, String function, NDArray input, Object... others) {
         NDManager manager = input.getManager();
-        return Gpt2Kernels.of(config, training, format(manager))
+        return format(manager)
+                .kernels(config, training)
                 .forward(training, manager, function, input, others)
                 .singletonOrThrow();
     }
@@ -239,17 +236,15 @@ public final class Gpt2 extends SelfDescribingBlock {
         String stored = is.readUTF();
         if (!stored.equals(own)) {
             throw new MalformedModelException(
-                    ("The parameters are those of %s, but this block is %s; build it "
-                                    + "with the configuration it was trained with")
+                    "The parameters are those of %s, but this block is %s: build it as it was saved"
                             .formatted(stored, own));
         }
     }
 
     @Override
     public Shape[] getOutputShapes(Shape[] inputShapes) {
-        return new Shape[] {
-            inputShapes.length == 2 ? new Shape() : inputShapes[0].add(config.vocabSize())
-        };
+        boolean loss = inputShapes.length == 2;
+        return new Shape[] {loss ? new Shape() : inputShapes[0].add(config.vocabSize())};
     }
 
     /** Builds a {@link Gpt2}. */
@@ -289,9 +284,7 @@ public final class Gpt2 extends SelfDescribingBlock {
          * @throws IllegalArgumentException if the configuration was not set
          */
         public Gpt2 build() {
-            if (config == null) {
-                throw new IllegalArgumentException("Gpt2 needs a configuration: setConfig(..)");
-            }
+            require(config != null, "Gpt2 needs a configuration: setConfig(..)");
             return new Gpt2(this);
         }
     }

@@ -1,5 +1,7 @@
 package io.github.djlspectral.layers.gpt;
 
+import static io.github.djlspectral.layers.Require.require;
+
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
@@ -62,14 +64,9 @@ public final class Gpt2Backpropagation implements AutoCloseable {
         requireSupported(model, manager.getDevice());
         this.model = model;
         ProductFormat format = ProductFormat.of(model.precision(), manager.getDevice());
-        workspace =
-                new Gpt2Workspace(
-                        model.getConfig(),
-                        batchSize,
-                        length,
-                        format == ProductFormat.ROUNDED,
-                        mostLogits);
-        kernels = Gpt2Kernels.backpropagation(model.getConfig(), format);
+        boolean rounded = format == ProductFormat.ROUNDED;
+        workspace = new Gpt2Workspace(model.getConfig(), batchSize, length, rounded, mostLogits);
+        kernels = format.backpropagation(model.getConfig());
         this.manager = manager.newSubManager();
         memory = new NDList();
         for (Shape shape : workspace.shapes()) {
@@ -79,14 +76,13 @@ public final class Gpt2Backpropagation implements AutoCloseable {
     }
 
     /**
-     * Returns whether a model's gradient can be computed in this way: on a CPU, without dropout, if
-     * all of its parameters are initialised and to be trained, and products are not of bfloat16
-     * numbers. On a CPU they are only where that is faster or chosen, see {@link
+     * {@return whether a model's gradient can be computed in this way: on a CPU, without dropout,
+     * if all of its parameters are initialised and to be trained, and products are not of bfloat16
+     * numbers} On a CPU they are only where that is faster or chosen, see {@link
      * Precision#BFLOAT16}.
      *
      * @param model the model
      * @param device where it is to be trained
-     * @return whether the constructor accepts them
      */
     public static boolean supports(Gpt2 model, Device device) {
         return obstacle(model, device) == null;
@@ -94,10 +90,8 @@ public final class Gpt2Backpropagation implements AutoCloseable {
 
     private static void requireSupported(Gpt2 model, Device device) {
         String obstacle = obstacle(model, device);
-        if (obstacle != null) {
-            throw new IllegalArgumentException(
-                    "Gpt2Backpropagation " + obstacle + "; use a GradientCollector");
-        }
+        String fault = "Gpt2Backpropagation %s; use a GradientCollector";
+        require(obstacle == null, fault, obstacle);
     }
 
     private static String obstacle(Gpt2 model, Device device) {
@@ -113,9 +107,8 @@ public final class Gpt2Backpropagation implements AutoCloseable {
                 return "needs all parameters to be trained, but " + name + " is frozen";
             }
             if (!parameter.isInitialized() || !parameter.getArray().hasGradient()) {
-                return "needs parameters with gradients, but "
-                        + name
-                        + " has none: initialize the model, also after loadParameters";
+                String fault = "needs parameters with gradients, but %s has none: initialize the";
+                return (fault + " model, also after loadParameters").formatted(name);
             }
         }
         if (ProductFormat.of(model.precision(), device) == ProductFormat.BFLOAT16) {
@@ -125,10 +118,10 @@ public final class Gpt2Backpropagation implements AutoCloseable {
     }
 
     /**
-     * Returns the bytes that the constructor allocates: for L layers, width C, H heads, vocabulary
+     * {@return the bytes that the constructor allocates: for L layers, width C, H heads, vocabulary
      * V and N = batchSize length rows, {@code N ((16 L + 8) C + L (H + 4) + 2)} numbers, and logits
      * of as many rows, at most N, as make 52 million numbers, but at least one, so that chunks are
-     * equal. If operands are rounded to bfloat16, also {@code 2 N C + max(V, 4 C) C}. Next to it a
+     * equal} If operands are rounded to bfloat16, also {@code 2 N C + max(V, 4 C) C}. Next to it a
      * pass takes some 4 N C numbers for a moment at a time.
      *
      * @param config the shape of the model
@@ -136,7 +129,6 @@ public final class Gpt2Backpropagation implements AutoCloseable {
      * @param type the type of its weights
      * @param batchSize the most sequences in a batch, at least 1
      * @param length the most tokens in a sequence, in [1, context length]
-     * @return the bytes
      * @throws IllegalArgumentException if a number is out of its range
      */
     public static long bytes(

@@ -1,5 +1,8 @@
 package io.github.djlspectral.layers.gpt;
 
+import static io.github.djlspectral.layers.Require.require;
+import static io.github.djlspectral.layers.Require.requireAtLeast;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
@@ -15,7 +18,8 @@ import ai.djl.ndarray.types.Shape;
  *     times as wide
  * @param dropout the probability with which training drops an element of the embeddings, the
  *     attention weights and the output of each half layer; in [0, 1). A probability above 0 makes
- *     attention on a CPU slower, as the fused kernel there has no dropout
+ *     attention on a CPU slower, as the fused kernel there has no dropout; 0.1 in the published
+ *     models
  * @param bias whether matrices and normalisations have biases, as the published models do
  */
 public record Gpt2Config(
@@ -26,10 +30,6 @@ public record Gpt2Config(
         int width,
         float dropout,
         boolean bias) {
-
-    private static final int PUBLISHED_VOCAB_SIZE = 50257;
-    private static final int PUBLISHED_CONTEXT_LENGTH = 1024;
-    private static final float PUBLISHED_DROPOUT = 0.1f;
 
     /**
      * Checks the ranges.
@@ -44,72 +44,44 @@ public record Gpt2Config(
      * @throws IllegalArgumentException if a component is out of its range
      */
     public Gpt2Config {
-        requirePositive("vocabSize", vocabSize);
-        requirePositive("contextLength", contextLength);
-        requirePositive("layers", layers);
-        requirePositive("heads", heads);
-        requirePositive("width", width);
-        if (width % heads != 0) {
-            throw new IllegalArgumentException(
-                    "width must be a multiple of heads, got width " + width + ", heads " + heads);
-        }
-        if (!(dropout >= 0 && dropout < 1)) {
-            throw new IllegalArgumentException("dropout must be in [0, 1), got " + dropout);
-        }
+        requireAtLeast(1, "vocabSize", vocabSize);
+        requireAtLeast(1, "contextLength", contextLength);
+        requireAtLeast(1, "layers", layers);
+        requireAtLeast(1, "heads", heads);
+        requireAtLeast(1, "width", width);
+        String rule = "width must be a multiple of heads, got width %s, heads %s";
+        require(width % heads == 0, rule, width, heads);
+        require(dropout >= 0 && dropout < 1, "dropout must be in [0, 1), got %s", dropout);
     }
 
-    /**
-     * The published model with 124 million parameters: 12 layers, 12 heads, width 768.
-     *
-     * @return the configuration, with the published dropout of 0.1
-     */
+    /** {@return the published model of 124 million parameters: 12 layers, 12 heads, width 768} */
     public static Gpt2Config gpt2Small() {
         return published(12, 12, 768);
     }
 
-    /**
-     * The published model with 355 million parameters: 24 layers, 16 heads, width 1024.
-     *
-     * @return the configuration, with the published dropout of 0.1
-     */
+    /** {@return the published model of 355 million parameters: 24 layers, 16 heads, width 1024} */
     public static Gpt2Config gpt2Medium() {
         return published(24, 16, 1024);
     }
 
-    /**
-     * The published model with 774 million parameters: 36 layers, 20 heads, width 1280.
-     *
-     * @return the configuration, with the published dropout of 0.1
-     */
+    /** {@return the published model of 774 million parameters: 36 layers, 20 heads, width 1280} */
     public static Gpt2Config gpt2Large() {
         return published(36, 20, 1280);
     }
 
-    /**
-     * The published model with 1558 million parameters: 48 layers, 25 heads, width 1600.
-     *
-     * @return the configuration, with the published dropout of 0.1
-     */
+    /** {@return the published model of 1558 million parameters: 48 layers, 25 heads, width 1600} */
     public static Gpt2Config gpt2Xl() {
         return published(48, 25, 1600);
     }
 
     private static Gpt2Config published(int layers, int heads, int width) {
-        return new Gpt2Config(
-                PUBLISHED_VOCAB_SIZE,
-                PUBLISHED_CONTEXT_LENGTH,
-                layers,
-                heads,
-                width,
-                PUBLISHED_DROPOUT,
-                true);
+        return new Gpt2Config(50257, 1024, layers, heads, width, 0.1f, true);
     }
 
     /**
-     * Returns this configuration with another dropout.
+     * {@return this configuration with another dropout}
      *
      * @param dropout the probability, in [0, 1)
-     * @return the changed copy
      * @throws IllegalArgumentException if the probability is out of its range
      */
     public Gpt2Config withDropout(float dropout) {
@@ -120,38 +92,30 @@ public record Gpt2Config(
     void checkBatch(NDArray tokens, NDArray targets) {
         checkTokens("tokens", tokens);
         checkTokens("targets", targets);
-        if (!tokens.getShape().equals(targets.getShape())) {
-            throw new IllegalArgumentException(
-                    "tokens and targets must have one shape, got %s and %s"
-                            .formatted(tokens.getShape(), targets.getShape()));
-        }
+        Shape shape = tokens.getShape();
+        require(
+                shape.equals(targets.getShape()),
+                "tokens and targets must have one shape, got %s and %s",
+                shape,
+                targets.getShape());
     }
 
     /** Fails unless these are tokens that the model can take: int64 [B, T]. */
     void checkTokens(String name, NDArray tokens) {
         Shape shape = tokens.getShape();
-        if (tokens.getDataType() != DataType.INT64 || shape.dimension() != 2 || shape.size() == 0) {
-            throw new IllegalArgumentException(
-                    "%s must be int64 [batch, length], not empty, got %s %s"
-                            .formatted(name, tokens.getDataType(), shape));
-        }
-        if (shape.get(1) > contextLength) {
-            throw new IllegalArgumentException(
-                    "%s: at most contextLength = %s tokens per sequence, got %s"
-                            .formatted(name, contextLength, shape.get(1)));
-        }
+        DataType type = tokens.getDataType();
+        require(
+                type == DataType.INT64 && shape.dimension() == 2 && shape.size() > 0,
+                "%s must be int64 [batch, length], not empty, got %s %s",
+                name,
+                type,
+                shape);
+        String rule = "%s: at most contextLength = %s tokens per sequence, got %s";
+        require(shape.get(1) <= contextLength, rule, name, contextLength, shape.get(1));
         // An index out of range aborts the process on a GPU.
         for (long token : tokens.toLongArray()) {
-            if (token < 0 || token >= vocabSize) {
-                throw new IllegalArgumentException(
-                        name + " must be in [0, " + vocabSize + "), got " + token);
-            }
-        }
-    }
-
-    private static void requirePositive(String name, int value) {
-        if (value < 1) {
-            throw new IllegalArgumentException(name + " must be at least 1, got " + value);
+            boolean legal = token >= 0 && token < vocabSize;
+            require(legal, "%s must be in [0, %s), got %s", name, vocabSize, token);
         }
     }
 }

@@ -84,12 +84,8 @@ final class Gpt2Parameters {
             List<Parameter> list, String name, long outputs, long inputs, float deviation) {
         list.add(matrix(name, outputs, inputs, deviation));
         if (config.bias()) {
-            list.add(
-                    parameter(
-                            name + ".bias",
-                            Parameter.Type.BIAS,
-                            Initializer.ZEROS,
-                            new Shape(outputs)));
+            Shape shape = new Shape(outputs);
+            list.add(parameter(name + ".bias", Parameter.Type.BIAS, Initializer.ZEROS, shape));
         }
     }
 
@@ -98,11 +94,9 @@ final class Gpt2Parameters {
     }
 
     private static Parameter matrix(String name, long outputs, long inputs, float deviation) {
-        return parameter(
-                name + ".weight",
-                Parameter.Type.WEIGHT,
-                new NormalInitializer(deviation),
-                new Shape(outputs, inputs));
+        Initializer normal = new NormalInitializer(deviation);
+        Shape shape = new Shape(outputs, inputs);
+        return parameter(name + ".weight", Parameter.Type.WEIGHT, normal, shape);
     }
 
     private static Parameter parameter(

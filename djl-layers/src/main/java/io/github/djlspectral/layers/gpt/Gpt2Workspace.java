@@ -1,5 +1,8 @@
 package io.github.djlspectral.layers.gpt;
 
+import static io.github.djlspectral.layers.Require.require;
+import static io.github.djlspectral.layers.Require.requireAtLeast;
+
 import ai.djl.ndarray.types.Shape;
 import java.util.List;
 
@@ -19,14 +22,10 @@ record Gpt2Workspace(
     static final int MOST_LOGITS = 52_000_000;
 
     Gpt2Workspace {
-        if (batchSize < 1) {
-            throw new IllegalArgumentException("batchSize must be at least 1, got " + batchSize);
-        }
-        if (length < 1 || length > config.contextLength()) {
-            throw new IllegalArgumentException(
-                    "length must be in [1, contextLength = %s], got %s"
-                            .formatted(config.contextLength(), length));
-        }
+        requireAtLeast(1, "batchSize", batchSize);
+        int most = config.contextLength();
+        String rule = "length must be in [1, contextLength = %s], got %s";
+        require(length >= 1 && length <= most, rule, most, length);
     }
 
     /** The shapes of the arrays, in the order in which the native function takes them. */
@@ -53,11 +52,9 @@ record Gpt2Workspace(
     }
 
     void checkRoom(Shape tokens) {
-        if (tokens.get(0) > batchSize || tokens.get(1) > length) {
-            throw new IllegalArgumentException(
-                    "the workspace is for at most (%s, %s) tokens, got %s"
-                            .formatted(batchSize, length, tokens));
-        }
+        boolean fits = tokens.get(0) <= batchSize && tokens.get(1) <= length;
+        String rule = "the workspace is for at most (%s, %s) tokens, got %s";
+        require(fits, rule, batchSize, length, tokens);
     }
 
     private long rows() {

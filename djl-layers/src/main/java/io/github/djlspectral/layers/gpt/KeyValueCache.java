@@ -1,5 +1,7 @@
 package io.github.djlspectral.layers.gpt;
 
+import static io.github.djlspectral.layers.Require.require;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
@@ -24,11 +26,9 @@ public final class KeyValueCache implements AutoCloseable {
     private int length;
 
     KeyValueCache(NDManager manager, Gpt2Config config, int capacity, DataType type) {
-        if (capacity < 1 || capacity > config.contextLength()) {
-            throw new IllegalArgumentException(
-                    "capacity must be in [1, contextLength = %s], got %s"
-                            .formatted(config.contextLength(), capacity));
-        }
+        int most = config.contextLength();
+        String rule = "capacity must be in [1, contextLength = %s], got %s";
+        require(capacity >= 1 && capacity <= most, rule, most, capacity);
         this.config = config;
         this.capacity = capacity;
         int headWidth = config.width() / config.heads();
@@ -37,20 +37,12 @@ public final class KeyValueCache implements AutoCloseable {
         NDScope.unregister(array); // a scope around one step of a sequence must not free it
     }
 
-    /**
-     * Returns the number of tokens that the cache holds.
-     *
-     * @return in [0, {@link #capacity}]
-     */
+    /** {@return the number of tokens that the cache holds, in [0, {@link #capacity}]} */
     public int length() {
         return length;
     }
 
-    /**
-     * Returns the number of tokens that the cache can hold.
-     *
-     * @return at least 1
-     */
+    /** {@return the number of tokens that the cache can hold, at least 1} */
     public int capacity() {
         return capacity;
     }
@@ -76,25 +68,20 @@ public final class KeyValueCache implements AutoCloseable {
 
     /** Fails unless each of the caches can take its row of tokens [B, t]. */
     static void checkRoom(List<KeyValueCache> caches, Gpt2Config config, Shape tokens) {
-        if (caches.size() != tokens.get(0)) {
-            throw new IllegalArgumentException(
-                    "each sequence needs a cache, got tokens %s and %s caches"
-                            .formatted(tokens, caches.size()));
-        }
-        if (new HashSet<>(caches).size() < caches.size()) {
-            throw new IllegalArgumentException("each sequence needs a cache of its own");
-        }
+        int count = caches.size();
+        String one = "each sequence needs a cache, got tokens %s and %s caches";
+        require(count == tokens.get(0), one, tokens, count);
+        require(new HashSet<>(caches).size() == count, "each sequence needs a cache of its own");
         for (KeyValueCache cache : caches) {
-            if (!cache.config.equals(config)) {
-                throw new IllegalArgumentException(
-                        "the cache is for " + cache.config + ", but the model is " + config);
-            }
-            if (cache.length + tokens.get(1) > cache.capacity) {
-                throw new IllegalArgumentException(
-                        ("the cache holds %s of at most %s tokens, which leaves no room for "
-                                        + "%s more: clear it and give it the tokens to look back on")
-                                .formatted(cache.length, cache.capacity, tokens.get(1)));
-            }
+            boolean same = cache.config.equals(config);
+            require(same, "the cache is for %s, but the model is %s", cache.config, config);
+            require(
+                    cache.length + tokens.get(1) <= cache.capacity,
+                    "the cache holds %s of at most %s tokens, which leaves no room for %s more:"
+                            + " clear it and give it the tokens to look back on",
+                    cache.length,
+                    cache.capacity,
+                    tokens.get(1));
         }
     }
 }

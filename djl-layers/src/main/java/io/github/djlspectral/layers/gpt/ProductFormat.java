@@ -7,7 +7,9 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.Shape;
 import io.github.djlspectral.torch.TorchScript;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** How matrix products are computed; the ordinal is {@code $BFLOAT16} in {@code common.py}. */
 enum ProductFormat {
@@ -26,7 +28,34 @@ enum ProductFormat {
     // Where bfloat16 is hardly faster, its conversions and the rounding of results do not pay.
     private static final double WORTHWHILE = 1.2;
 
+    private static final Map<List<?>, TorchScript> COMPILED = new ConcurrentHashMap<>();
+
     private static ProductFormat faster;
+
+    /** Returns the functions of {@code gpt2.py}, with dropout in training if it is not 0. */
+    TorchScript kernels(Gpt2Config config, boolean training) {
+        return compiled("gpt2.py", config, training && config.dropout() != 0);
+    }
+
+    /** Returns the functions of {@code backpropagation.py}. */
+    TorchScript backpropagation(Gpt2Config config) {
+        return compiled("backpropagation.py", config, false);
+    }
+
+    /** Compiles once for all models that have the constants in common. */
+    private TorchScript compiled(String resource, Gpt2Config config, boolean dropout) {
+        int heads = config.heads();
+        int drop = dropout ? 1 : 0;
+        int bias = config.bias() ? 1 : 0;
+        Map<String, Number> constants =
+                Map.of("HEADS", heads, "DROPOUT", drop, "BIAS", bias, "BFLOAT16", ordinal());
+        return COMPILED.computeIfAbsent(
+                List.of(resource, constants), key -> script(resource, constants));
+    }
+
+    private static TorchScript script(String resource, Map<String, Number> constants) {
+        return TorchScript.ofResources(ProductFormat.class, constants, "common.py", resource);
+    }
 
     static ProductFormat of(Precision precision, Device device) {
         if (precision == Precision.FLOAT32) {
@@ -71,8 +100,8 @@ enum ProductFormat {
 
     /** Compares the best of a few products of each kind, of 5 ms or so, in turns. */
     private static ProductFormat measure() {
-        TorchScript single = product(EXACT);
-        TorchScript half = product(BFLOAT16);
+        TorchScript single = script("product.py", Map.of("BFLOAT16", EXACT.ordinal()));
+        TorchScript half = script("product.py", Map.of("BFLOAT16", BFLOAT16.ordinal()));
         try (NDManager manager = Engine.getEngine("PyTorch").newBaseManager(Device.cpu());
                 NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
@@ -86,14 +115,6 @@ enum ProductFormat {
             }
             return halfTime * WORTHWHILE < singleTime ? BFLOAT16 : ROUNDED;
         }
-    }
-
-    private static TorchScript product(ProductFormat format) {
-        return TorchScript.ofResources(
-                ProductFormat.class,
-                Map.of("BFLOAT16", format.ordinal()),
-                "common.py",
-                "product.py");
     }
 
     private static long nanoseconds(TorchScript script, NDArray a, NDArray b) {

@@ -16,11 +16,7 @@ public final class AbsFold extends Fold {
         super(builder, builder.width());
     }
 
-    /**
-     * Returns a builder.
-     *
-     * @return a new builder
-     */
+    /** {@return a new builder} */
     public static Builder builder() {
         return new Builder();
     }

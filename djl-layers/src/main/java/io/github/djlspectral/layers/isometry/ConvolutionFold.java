@@ -48,11 +48,7 @@ public final class ConvolutionFold extends KernelLayer {
         kernels = OrthogonalKernel.kernels(stride);
     }
 
-    /**
-     * Returns a builder.
-     *
-     * @return a new builder
-     */
+    /** {@return a new builder} */
     public static Builder builder() {
         return new Builder();
     }

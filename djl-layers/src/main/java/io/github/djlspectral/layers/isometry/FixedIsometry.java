@@ -154,10 +154,9 @@ public final class FixedIsometry extends FixedLayer {
     }
 
     /**
-     * Returns the layer that keeps the first p coordinates.
+     * {@return the layer that keeps the first p coordinates}
      *
      * @param width p, at least 1
-     * @return the layer
      * @throws IllegalArgumentException if the width is less than 1
      */
     public static FixedIsometry truncation(int width) {

@@ -52,11 +52,7 @@ public final class IsometryListener extends TrainingListenerAdapter {
         csv = builder.csv;
     }
 
-    /**
-     * Returns a builder.
-     *
-     * @return a new builder
-     */
+    /** {@return a new builder} */
     public static Builder builder() {
         return new Builder();
     }

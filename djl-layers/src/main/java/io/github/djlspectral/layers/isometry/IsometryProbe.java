@@ -29,11 +29,7 @@ public final class IsometryProbe {
         seed = builder.seed;
     }
 
-    /**
-     * Returns a builder.
-     *
-     * @return a new builder
-     */
+    /** {@return a new builder} */
     public static Builder builder() {
         return new Builder();
     }

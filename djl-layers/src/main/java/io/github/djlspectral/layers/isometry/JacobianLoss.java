@@ -63,15 +63,14 @@ public final class JacobianLoss extends Loss {
     }
 
     /**
-     * Returns {@code lambda E (|J^T u| / |u| - 1)^2}, u standard normal: zero where all singular
-     * values are 1, for fewer outputs than inputs too. Cost: a forward pass, a backward pass, and a
+     * {@return {@code lambda E (|J^T u| / |u| - 1)^2}, u standard normal: zero where all singular
+     * values are 1, for fewer outputs than inputs too} Cost: a forward pass, a backward pass, and a
      * backward pass through both.
      *
      * @param block the network [B, ..] to [B, ..], which treats rows independently; twice
      *     differentiable to autograd
      * @param lambda the factor, finite and not negative
      * @param seed of the directions
-     * @return the loss
      * @throws IllegalArgumentException if lambda is out of range
      */
     public static JacobianLoss backward(Block block, float lambda, long seed) {
@@ -79,15 +78,14 @@ public final class JacobianLoss extends Loss {
     }
 
     /**
-     * Returns {@code lambda E |J^T J v - v|^2}, v standard normal, an unbiased estimate of {@code
-     * lambda |J^T J - I|_F^2}, which is at least n - p for n inputs and fewer outputs p. Its
+     * {@return {@code lambda E |J^T J v - v|^2}, v standard normal, an unbiased estimate of {@code
+     * lambda |J^T J - I|_F^2}, which is at least n - p for n inputs and fewer outputs p} Its
      * standard deviation is about half its value for one point. Cost: as {@link #backward} and two
      * backward passes more, each with a graph.
      *
      * @param block as for {@link #backward}
      * @param lambda the factor, finite and not negative
      * @param seed of the directions
-     * @return the loss
      * @throws IllegalArgumentException if lambda is out of range
      */
     public static JacobianLoss gram(Block block, float lambda, long seed) {
@@ -95,8 +93,8 @@ public final class JacobianLoss extends Loss {
     }
 
     /**
-     * Returns {@code lambda E (|F(x + s) - F(x)| / |s| - 1)^2}, s of fixed length in a uniformly
-     * random direction: without derivatives of second order. Where no kink lies between, it is
+     * {@return {@code lambda E (|F(x + s) - F(x)| / |s| - 1)^2}, s of fixed length in a uniformly
+     * random direction: without derivatives of second order} Where no kink lies between, it is
      * exactly {@code (|J s| / |s| - 1)^2}. Cost: a forward pass over twice the batch and its
      * backward pass. The ratio is wrong by the rounding error of F by |s|.
      *
@@ -104,7 +102,6 @@ public final class JacobianLoss extends Loss {
      * @param distance |s|, positive and finite, in the units of the inputs
      * @param lambda the factor, finite and not negative
      * @param seed of the directions
-     * @return the loss
      * @throws IllegalArgumentException if lambda or the distance is out of range
      */
     public static JacobianLoss finiteDifference(

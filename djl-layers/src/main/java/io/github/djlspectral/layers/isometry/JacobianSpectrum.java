@@ -108,14 +108,13 @@ public final class JacobianSpectrum {
     }
 
     /**
-     * Returns the extreme singular values at one point without forming the Jacobian, by the
+     * {@return the extreme singular values at one point without forming the Jacobian, by the
      * bidiagonalization of Golub and Kahan ("Calculating the singular values and pseudo-inverse of
-     * a matrix", 1965) with full reorthogonalization. At most min(n, p) or 300 steps.
+     * a matrix", 1965) with full reorthogonalization} At most min(n, p) or 300 steps.
      *
      * @param block as for {@link #singularValues}; twice differentiable to autograd
      * @param manager the manager whose device is used
      * @param input the point
-     * @return the extremes
      * @throws IllegalArgumentException if the input is a scalar or not finite
      * @see #extremes(Block, NDManager, NDArray, int, long)
      */
@@ -124,7 +123,7 @@ public final class JacobianSpectrum {
     }
 
     /**
-     * Returns the extreme singular values at one point, after at most so many steps. It stops when
+     * {@return the extreme singular values at one point, after at most so many steps} It stops when
      * the residuals of both fall below 4e-6 (float32) or 1e-12 (float64) of the largest: at once if
      * the Jacobian is orthogonal. The largest takes few steps. The smallest takes up to min(n, p)
      * where small singular values lie close together relative to the largest, as those of a random
@@ -138,7 +137,6 @@ public final class JacobianSpectrum {
      * @param input the point
      * @param maxSteps the most steps, at least 1; min(n, p) always suffice
      * @param seed of the random start
-     * @return the extremes
      * @throws IllegalArgumentException if the input is a scalar or not finite or {@code maxSteps}
      *     less than 1
      */

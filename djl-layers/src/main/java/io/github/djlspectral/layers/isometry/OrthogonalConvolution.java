@@ -40,11 +40,7 @@ public final class OrthogonalConvolution extends KernelLayer {
                         b.parametrization(), b.filters(), b.channels(), b.size());
     }
 
-    /**
-     * Returns a builder.
-     *
-     * @return a new builder
-     */
+    /** {@return a new builder} */
     public static Builder builder() {
         return new Builder();
     }

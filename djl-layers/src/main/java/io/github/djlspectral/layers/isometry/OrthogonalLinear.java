@@ -41,11 +41,7 @@ public final class OrthogonalLinear extends SelfDescribingBlock implements Isome
                 .build();
     }
 
-    /**
-     * Returns a builder.
-     *
-     * @return a new builder
-     */
+    /** {@return a new builder} */
     public static Builder builder() {
         return new Builder();
     }

@@ -50,12 +50,11 @@ public final class OrthogonalityLoss extends Loss {
     }
 
     /**
-     * Returns {@code lambda sum |W W^T - I|_F^2}, for a tall W {@code |W^T W - I|_F^2}. Its
+     * {@return {@code lambda sum |W W^T - I|_F^2}, for a tall W {@code |W^T W - I|_F^2}} Its
      * gradient is {@code 4 lambda (W W^T - I) W}.
      *
      * @param weights matrices [m, n], initialised when the loss is evaluated
      * @param lambda the factor, finite and not negative
-     * @return the loss
      * @throws IllegalArgumentException if there are no weights, one is known not to be a matrix, or
      *     lambda is out of range
      */
@@ -64,15 +63,14 @@ public final class OrthogonalityLoss extends Loss {
     }
 
     /**
-     * Returns {@code lambda sum |K * K - delta|_F^2}, the correlations at all shifts of the output
-     * channels with each other, or of the input channels if there are fewer. On an image of N
+     * {@return {@code lambda sum |K * K - delta|_F^2}, the correlations at all shifts of the output
+     * channels with each other, or of the input channels if there are fewer} On an image of N
      * positions that wraps around, larger than two kernels, N times this is {@code |J J^T - I|_F^2}
      * for the Jacobian J of the convolution, stride 1. Wang, Chen, Chakraborty and Yu, "Orthogonal
      * convolutional neural networks", CVPR 2020.
      *
      * @param kernels [m, c, h, w], initialised when the loss is evaluated
      * @param lambda the factor, finite and not negative
-     * @return the loss
      * @throws IllegalArgumentException if there are no kernels, one is known not to have four
      *     dimensions, or lambda is out of range
      */

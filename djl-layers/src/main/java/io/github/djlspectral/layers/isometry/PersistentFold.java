@@ -85,11 +85,7 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
         return weight;
     }
 
-    /**
-     * Returns a builder.
-     *
-     * @return a new builder
-     */
+    /** {@return a new builder} */
     public static Builder builder() {
         return new Builder();
     }

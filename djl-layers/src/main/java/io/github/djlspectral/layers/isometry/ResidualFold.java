@@ -13,11 +13,7 @@ public final class ResidualFold extends Fold {
         super(builder, builder.rows());
     }
 
-    /**
-     * Returns a builder.
-     *
-     * @return a new builder
-     */
+    /** {@return a new builder} */
     public static Builder builder() {
         return new Builder();
     }

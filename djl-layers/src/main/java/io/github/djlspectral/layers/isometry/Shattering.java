@@ -120,13 +120,12 @@ public final class Shattering {
     }
 
     /**
-     * Returns {@code |F(x) - F(y)| / |x - y|} over all pairs of the batch: a network that brings
-     * points together loses what tells them apart. Cost: a forward pass.
+     * {@return {@code |F(x) - F(y)| / |x - y|} over all pairs of the batch: a network that brings
+     * points together loses what tells them apart} Cost: a forward pass.
      *
      * @param block an initialised block [B, ..] to [B, ..]
      * @param manager the manager whose device is used
      * @param inputs two points or more, [B, ..], no two the same
-     * @return the ratios
      * @throws IllegalArgumentException if there are fewer than two points
      */
     public static Spread distanceRatio(Block block, NDManager manager, NDArray inputs) {

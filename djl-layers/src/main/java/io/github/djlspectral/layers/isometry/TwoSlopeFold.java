@@ -22,11 +22,7 @@ public final class TwoSlopeFold extends Fold {
         super(builder, builder.rows());
     }
 
-    /**
-     * Returns a builder.
-     *
-     * @return a new builder
-     */
+    /** {@return a new builder} */
     public static Builder builder() {
         return new Builder();
     }

@@ -235,7 +235,7 @@ class Gpt2BackpropagationTest extends Gpt2Fixture {
                 .withMessageContaining("wpe.weight is frozen");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new Gpt2Backpropagation(model, manager, 0, 1))
-                .withMessage("batchSize must be at least 1, got 0");
+                .withMessage("batchSize must be at least 1, was 0");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new Gpt2Backpropagation(model, manager, 1, 17))
                 .withMessage("length must be in [1, contextLength = 16], got 17");

@@ -135,8 +135,8 @@ class Gpt2NumericsTest extends Gpt2Fixture {
         for (Parameter parameter : shapes.layers().get(0)) {
             layer.add(manager.randomNormal(0, 0.1f, parameter.getShape(), DataType.FLOAT32));
         }
-        TorchScript exact = Gpt2Kernels.of(config, true, ProductFormat.EXACT);
-        TorchScript rounded = Gpt2Kernels.of(config, true, format);
+        TorchScript exact = ProductFormat.EXACT.kernels(config, true);
+        TorchScript rounded = format.kernels(config, true);
         for (boolean gradient : new boolean[] {false, true}) {
             NDArray expected = run(exact, gradient, x, layer).sub(x);
             NDArray actual = run(rounded, gradient, x, layer).sub(x);
@@ -169,18 +169,18 @@ class Gpt2NumericsTest extends Gpt2Fixture {
 
     @Test
     void noProbabilityIsCompiledForItself() {
-        TorchScript first = Gpt2Kernels.of(DROPPING.withDropout(0.1f), true, ProductFormat.EXACT);
-        assertThat(Gpt2Kernels.of(DROPPING.withDropout(0.2f), true, ProductFormat.EXACT))
-                .isSameAs(first);
-        assertThat(Gpt2Kernels.of(DROPPING, false, ProductFormat.EXACT))
+        TorchScript first = ProductFormat.EXACT.kernels(DROPPING.withDropout(0.1f), true);
+        assertThat(ProductFormat.EXACT.kernels(DROPPING.withDropout(0.2f), true)).isSameAs(first);
+        assertThat(ProductFormat.EXACT.kernels(DROPPING, false))
                 .isNotSameAs(first)
-                .isSameAs(Gpt2Kernels.of(DROPPING.withDropout(0), true, ProductFormat.EXACT));
+                .isSameAs(ProductFormat.EXACT.kernels(DROPPING.withDropout(0), true));
     }
 
     @Test
     void dropoutOfTheEmbeddingDropsItsShareAndScalesTheRest() {
         NDArray x =
-                Gpt2Kernels.of(DROPPING, true, ProductFormat.EXACT)
+                ProductFormat.EXACT
+                        .kernels(DROPPING, true)
                         .callWithGradient(
                                 manager,
                                 "embed",
@@ -238,7 +238,8 @@ class Gpt2NumericsTest extends Gpt2Fixture {
     private NDArray runLayer(NDList parameters) {
         engine.setRandomSeed(5);
         parameters.add(manager.create(0.25));
-        return Gpt2Kernels.of(DROPPING, true, ProductFormat.EXACT)
+        return ProductFormat.EXACT
+                .kernels(DROPPING, true)
                 .callWithGradient(
                         manager, "layer", manager.zeros(new Shape(4, 64, 1024)), parameters)
                 .singletonOrThrow();

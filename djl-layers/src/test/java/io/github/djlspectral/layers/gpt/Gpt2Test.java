@@ -231,7 +231,7 @@ class Gpt2Test extends Gpt2Fixture {
     void badConfigurationIsNamed() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new Gpt2Config(0, 1, 1, 1, 1, 0, true))
-                .withMessage("vocabSize must be at least 1, got 0");
+                .withMessage("vocabSize must be at least 1, was 0");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new Gpt2Config(1, 1, 1, 3, 4, 0, true))
                 .withMessage("width must be a multiple of heads, got width 4, heads 3");

@@ -70,7 +70,7 @@ public record InverseRoot(int root, double lower, List<Step> steps, double error
     }
 
     /**
-     * Returns the composition with the fewest steps, at least one, that is at least this accurate.
+     * {@return the composition with the fewest steps, at least one, that is at least this accurate}
      * Four or five steps reach 1e-10 from lower = 1e-14 for every root from 2 to 12. Any positive
      * lower is served; a matrix in double precision has no eigenvalues below about 1e-16 of its
      * largest that mean anything.
@@ -78,7 +78,6 @@ public record InverseRoot(int root, double lower, List<Step> steps, double error
      * @param root the root b, at least 2
      * @param lower the left end of the interval, in (0, 1) and not subnormal
      * @param tolerance the largest {@code |1 - x C(x)^b|} allowed, in [1e-16, 1)
-     * @return the composition
      * @throws IllegalArgumentException if an argument is out of its range
      */
     public static InverseRoot within(int root, double lower, double tolerance) {

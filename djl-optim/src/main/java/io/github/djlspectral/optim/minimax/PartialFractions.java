@@ -39,13 +39,12 @@ public record PartialFractions(
     private static final double LEAST_ERROR = 6e-14; // below, rounding hides the alternation
 
     /**
-     * Returns the best approximation of {@code x^(-exponent)} with a number of terms. Takes less
+     * {@return the best approximation of {@code x^(-exponent)} with a number of terms} Takes less
      * than a millisecond up to nine terms and a few for thirty, once compiled.
      *
      * @param exponent the exponent c, in [0.001, 0.999]
      * @param lower the left end of the interval, in [1e-16, 0.01]
      * @param terms the number of poles, at least 1 and not so many that the error is below 6e-14
-     * @return the approximation
      * @throws IllegalArgumentException if an argument is out of its range
      * @throws ArithmeticException if the exchange does not level the error; not seen in 100,000
      *     random problems in this range
@@ -67,13 +66,12 @@ public record PartialFractions(
     }
 
     /**
-     * Returns the best approximation of {@code x^(-exponent)} with the fewest terms that is at
-     * least this accurate.
+     * {@return the best approximation of {@code x^(-exponent)} with the fewest terms that is at
+     * least this accurate}
      *
      * @param exponent the exponent c, in [0.001, 0.999]
      * @param lower the left end of the interval, in [1e-16, 0.01]
      * @param tolerance the largest relative error allowed, in [1e-12, 1)
-     * @return the approximation
      * @throws IllegalArgumentException if an argument is out of its range
      * @throws ArithmeticException if the exchange does not level the error; not seen in 100,000
      *     random problems in this range
@@ -97,12 +95,11 @@ public record PartialFractions(
     }
 
     /**
-     * Returns the best approximation of {@code x^(-1/2)} with the fewest terms that is at least
-     * this accurate.
+     * {@return the best approximation of {@code x^(-1/2)} with the fewest terms that is at least
+     * this accurate}
      *
      * @param lower the left end of the interval, in [1e-16, 0.01]
      * @param tolerance the largest relative error allowed, in [1e-12, 1)
-     * @return the approximation
      * @throws IllegalArgumentException if an argument is out of its range
      * @throws ArithmeticException if the exchange does not level the error
      */

@@ -21,11 +21,10 @@ public record PolarExpress(double lower, List<double[]> steps, double error) {
     private static final double NARROW = 1e-5;
 
     /**
-     * Returns the composition with the fewest steps that is at least this accurate.
+     * {@return the composition with the fewest steps that is at least this accurate}
      *
      * @param lower the left end of the interval, in (0, 1)
      * @param tolerance the largest error allowed, in (0, 1)
-     * @return the composition
      * @throws IllegalArgumentException if an argument is out of its range
      */
     public static PolarExpress within(double lower, double tolerance) {
