@@ -1,0 +1,159 @@
+package io.github.djlspectral.io;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class AtomicFilesTest {
+
+    @TempDir private Path directory;
+
+    @Test
+    void appearsWhenItIsComplete() {
+        Path target = directory.resolve("parent/target");
+        AtomicFiles.createFolder(
+                target,
+                partial -> {
+                    Files.createDirectory(partial.resolve("inner"));
+                    Files.writeString(partial.resolve("inner/file"), "text");
+                    assertThat(target).doesNotExist();
+                });
+        assertThat(target.resolve("inner/file")).hasContent("text");
+        assertThat(target.getParent()).isDirectoryNotContaining("glob:**.tmp");
+    }
+
+    @Test
+    void aFailureLeavesNothing() {
+        Path target = directory.resolve("target");
+        assertThatThrownBy(
+                        () ->
+                                AtomicFiles.createFolder(
+                                        target,
+                                        partial -> {
+                                            Files.writeString(partial.resolve("file"), "half");
+                                            throw new IOException("No space left on device");
+                                        }))
+                .isInstanceOf(UncheckedIOException.class)
+                .hasMessageContaining("No space left on device");
+        assertThat(directory).isEmptyDirectory();
+    }
+
+    @Test
+    void keepsWhatIsThere() throws IOException {
+        Files.writeString(directory.resolve("target"), "mine");
+        assertThatThrownBy(
+                        () -> AtomicFiles.createFolder(directory.resolve("target"), partial -> {}))
+                .isInstanceOf(UncheckedIOException.class)
+                .hasMessageContaining("already exists");
+        assertThat(directory.resolve("target")).hasContent("mine");
+    }
+
+    @Test
+    void replacesAFolderAndWhatACrashHasLeft() throws IOException {
+        Path folder = directory.resolve("step");
+        Path left = Files.createDirectory(directory.resolve("step.tmp"));
+        Files.writeString(left.resolve("left"), "");
+        Files.createDirectory(folder);
+        Files.writeString(folder.resolve("old"), "");
+        assertThatThrownBy(() -> AtomicFiles.replaceFolder(folder, partial -> fail("no space")))
+                .hasMessageContaining("Cannot write " + folder)
+                .hasRootCauseMessage("no space");
+        assertThat(folder.resolve("old")).exists();
+        AtomicFiles.replaceFolder(
+                folder, partial -> Files.writeString(partial.resolve("new"), "text"));
+        assertThat(directory.toFile().list()).containsExactly("step");
+        assertThat(folder.toFile().list()).containsExactly("new");
+    }
+
+    private static void fail(String message) throws IOException {
+        throw new IOException(message);
+    }
+
+    @Test
+    void replacesAFileOrLeavesItAsItWas() {
+        Path file = directory.resolve("parent/file");
+        AtomicFiles.write(file, "first\u00e9");
+        assertThatThrownBy(
+                        () ->
+                                AtomicFiles.write(
+                                        file,
+                                        channel -> {
+                                            channel.write(ByteBuffer.allocate(9));
+                                            fail("No space left on device");
+                                        }))
+                .isInstanceOf(UncheckedIOException.class)
+                .hasMessageContaining("Cannot write " + file)
+                .hasMessageContaining("No space left on device");
+        assertThat(file).hasContent("first\u00e9");
+        AtomicFiles.write(file, "second");
+        assertThat(file).hasContent("second");
+        assertThat(file.getParent().toFile().list()).containsExactly("file");
+        assertThatThrownBy(() -> AtomicFiles.write(file.resolve("below"), ""))
+                .isInstanceOf(UncheckedIOException.class)
+                .hasMessageContaining("Cannot write " + file.resolve("below"));
+    }
+
+    @Test
+    void aFolderHasOneWriter() {
+        try (AtomicFiles.Lock lock = AtomicFiles.lock(directory)) {
+            assertThat(lock).isNotNull();
+            assertThatThrownBy(() -> AtomicFiles.lock(directory))
+                    .isInstanceOf(UncheckedIOException.class)
+                    .hasMessageContaining("Something else is writing to " + directory);
+        }
+        AtomicFiles.lock(directory).close();
+        assertThatThrownBy(() -> AtomicFiles.lock(directory.resolve("no")))
+                .hasMessageContaining("Cannot lock " + directory.resolve("no"));
+    }
+
+    @Test
+    void aProcessThatIsEndedMeanwhileLeavesNothing() throws IOException, InterruptedException {
+        String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+        String target = directory.resolve("target").toString();
+        Process process =
+                new ProcessBuilder(
+                                java,
+                                "-cp",
+                                System.getProperty("java.class.path"),
+                                Endless.class.getName(),
+                                target)
+                        .redirectError(ProcessBuilder.Redirect.INHERIT)
+                        .start();
+        assertThat(process.getInputStream().read()).isEqualTo('!'); // it has written a file
+        process.destroy(); // SIGTERM, which the JVM handles as it does Ctrl-C
+        process.waitFor();
+        assertThat(directory).isEmptyDirectory();
+    }
+
+    /** Writes a folder and a file for ever. */
+    static final class Endless {
+
+        private Endless() {}
+
+        public static void main(String[] arguments) {
+            AtomicFiles.createFolder(
+                    Path.of(arguments[0]),
+                    partial ->
+                            AtomicFiles.write(
+                                    partial.resolveSibling("other"),
+                                    channel -> {
+                                        Files.writeString(partial.resolve("file"), "half");
+                                        System.out.print('!');
+                                        System.out.flush();
+                                        try {
+                                            new CountDownLatch(1).await();
+                                        } catch (InterruptedException e) {
+                                            throw new IOException(e);
+                                        }
+                                    }));
+        }
+    }
+}
