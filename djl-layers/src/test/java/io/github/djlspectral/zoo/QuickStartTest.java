@@ -28,17 +28,19 @@ class QuickStartTest {
     }
 
     private static String generate(String url) throws Exception {
+        // snippet: load
         Criteria<String, String> criteria =
                 Criteria.builder()
                         .setTypes(String.class, String.class)
-                        .optModelZoo(SpectralZoo.at(url)) // or -Ddjlspectral.zoo=<url>
+                        .optModelZoo(SpectralZoo.at(url)) // or a folder, or -Ddjlspectral.zoo=<url>
                         .optGroupId("io.github.djlspectral")
                         .optArtifactId("gpt2") // the newest version
                         .optArgument("maxTokens", 40)
                         .build();
         try (ZooModel<String, String> model = criteria.loadModel();
-                Predictor<String, String> predictor = model.newPredictor()) {
+                Predictor<String, String> predictor = model.newPredictor()) { // one per thread
             return predictor.predict("public static boolean isEmpty(");
         }
+        // end
     }
 }
