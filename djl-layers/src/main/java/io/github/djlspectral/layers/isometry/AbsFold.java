@@ -13,7 +13,7 @@ import ai.djl.nn.SequentialBlock;
 public final class AbsFold extends Fold {
 
     private AbsFold(Builder builder) {
-        super(builder, builder.width());
+        super(builder, builder.width);
     }
 
     /** {@return a new builder} */
@@ -50,13 +50,8 @@ public final class AbsFold extends Fold {
          * @throws IllegalArgumentException if the width is not set or a value is out of range
          */
         public AbsFold build() {
-            check(width());
+            check(width);
             return new AbsFold(this);
-        }
-
-        @Override
-        Builder self() {
-            return this;
         }
     }
 }

@@ -73,19 +73,13 @@ final class Bidiagonalization {
         double[] found;
         try (NDArray d = linear.manager().create(array(diagonal));
                 NDArray a = linear.manager().create(array(above), new Shape(above.size()));
-                NDArray both =
-                        Linearization.KERNELS
-                                .call(linear.manager(), "bidiagonal", d, a)
-                                .singletonOrThrow()) {
+                NDArray both = Linearization.call(linear.manager(), "bidiagonal", d, a)) {
             found = both.toDoubleArray();
         }
         // of the triplet i: beta times the last entry of the left vector
-        return new Extremes(
-                found[0],
-                beta * Math.abs(found[k]),
-                found[k - 1],
-                beta * Math.abs(found[2 * k - 1]),
-                k);
+        double first = beta * Math.abs(found[k]);
+        double last = beta * Math.abs(found[2 * k - 1]);
+        return new Extremes(found[0], first, found[k - 1], last, k);
     }
 
     private boolean isKnown(Extremes found) {

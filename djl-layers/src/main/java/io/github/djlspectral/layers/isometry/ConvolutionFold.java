@@ -1,5 +1,8 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+import static io.github.djlspectral.layers.Require.requireAtLeast;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
@@ -11,6 +14,7 @@ import ai.djl.nn.Blocks;
 import ai.djl.nn.LambdaBlock;
 import ai.djl.nn.ParallelBlock;
 import ai.djl.nn.SequentialBlock;
+import ai.djl.nn.convolutional.Conv2d;
 import io.github.djlspectral.torch.TorchScript;
 import java.util.List;
 
@@ -36,25 +40,15 @@ public final class ConvolutionFold extends KernelLayer {
     private final int stride;
     private final TorchScript kernels;
 
-    private ConvolutionFold(Builder builder) {
-        super(
-                builder,
-                OrthogonalKernel.circular(
-                        builder.parametrization(),
-                        builder.filters(),
-                        builder.channels(),
-                        builder.size()));
-        stride = builder.stride();
+    private ConvolutionFold(Builder b) {
+        super(b, OrthogonalKernel.circular(b.parametrization, b.filters, b.channels, b.size));
+        stride = b.stride;
         kernels = OrthogonalKernel.kernels(stride);
     }
 
     /** {@return a new builder} */
     public static Builder builder() {
         return new Builder();
-    }
-
-    int stride() {
-        return stride;
     }
 
     @Override
@@ -65,6 +59,15 @@ public final class ConvolutionFold extends KernelLayer {
     @Override
     Shape output(Shape image) {
         return image;
+    }
+
+    /** {@code K x + b}. */
+    NDArray heights(NDArray x, NDManager scratch) {
+        NDArray k = effectiveKernel(scratch);
+        Shape strides = new Shape(stride, stride);
+        Shape one = new Shape(1, 1);
+        return Conv2d.conv2d(x, k, effectiveBias(scratch), strides, new Shape(0, 0), one, 1)
+                .singletonOrThrow();
     }
 
     /**
@@ -83,11 +86,11 @@ public final class ConvolutionFold extends KernelLayer {
         if (stride > 1) {
             branch.add(LambdaBlock.singleton(z -> spread(z, stride), "spread"));
         }
-        branch.add(conv2d(mirrored(manager), null, 1, size() - 1));
+        branch.add(conv2d(mirrored(manager), null, 1, size - 1));
         ParallelBlock plain = new ParallelBlock(ConvolutionFold::sum);
         plain.add(Blocks.identityBlock());
         plain.add(branch);
-        Shape image = new Shape(1, channels(), size(), size());
+        Shape image = new Shape(1, channels, size, size);
         plain.initialize(manager, kernel.getDataType(), image);
         return plain;
     }
@@ -137,11 +140,8 @@ public final class ConvolutionFold extends KernelLayer {
          * @throws IllegalArgumentException if it is less than 1
          */
         public Builder optFilters(int filters) {
-            if (filters < 1) {
-                throw new IllegalArgumentException(
-                        "The number of filters must be at least 1, was " + filters);
-            }
-            filters(filters);
+            requireAtLeast(1, "The number of filters", filters);
+            this.filters = filters;
             return this;
         }
 
@@ -153,22 +153,14 @@ public final class ConvolutionFold extends KernelLayer {
          *     range
          */
         public ConvolutionFold build() {
-            if (filters() == 0) {
-                filters(channels());
+            if (filters == 0) {
+                filters = channels;
             }
             check();
-            if (filters() > channels()) {
-                throw new IllegalArgumentException(
-                        ("The number of filters must be in [1, %s], as more cannot be "
-                                        + "orthonormal, was %s")
-                                .formatted(channels(), filters()));
-            }
+            String rule =
+                    "The number of filters must be in [1, %s], more are not orthonormal, was %s";
+            require(filters <= channels, rule, channels, filters);
             return new ConvolutionFold(this);
-        }
-
-        @Override
-        Builder self() {
-            return this;
         }
     }
 }

@@ -1,12 +1,16 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+import static io.github.djlspectral.layers.Require.requireAtLeast;
+import static io.github.djlspectral.torch.GraphConstants.times;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Activation;
 import ai.djl.nn.pooling.Pool;
-import io.github.djlspectral.torch.GraphConstants;
+import java.util.function.BiFunction;
 import java.util.function.UnaryOperator;
 
 /**
@@ -31,155 +35,122 @@ public final class FixedImageIsometry extends FixedLayer {
     }
 
     /**
-     * Returns the layer that makes each s x s patch a pixel, its numbers by channel, row and
-     * column: a permutation.
+     * {@return the layer to [B, c s^2, H/s, W/s] that makes each s x s patch a pixel, its numbers
+     * by channel, row and column: a permutation}
      *
      * @param size s, at least 2; height and width must be multiples
-     * @return the layer, to [B, c s^2, H/s, W/s]
      * @throws IllegalArgumentException if the size is less than 2
      */
     public static FixedImageIsometry spaceToDepth(int size) {
-        requireAtLeastTwo("The side of a patch", size);
+        requireAtLeast(2, "The side of a patch", size);
         UnaryOperator<Shape> outputs = s -> shape(s, s.get(1) * size * size, size);
-        return new FixedImageIsometry(
-                "spaceToDepth(" + size + ")",
-                1,
-                size,
-                outputs,
+        UnaryOperator<NDArray> map =
                 x -> {
                     Shape s = x.getShape();
-                    Shape patches =
-                            new Shape(
-                                    s.get(0),
-                                    s.get(1),
-                                    s.get(2) / size,
-                                    size,
-                                    s.get(3) / size,
-                                    size);
-                    return x.reshape(patches).transpose(0, 1, 3, 5, 2, 4).reshape(outputs.apply(s));
-                });
+                    long rows = s.get(2) / size;
+                    long columns = s.get(3) / size;
+                    return x.reshape(s.get(0), s.get(1), rows, size, columns, size)
+                            .transpose(0, 1, 3, 5, 2, 4)
+                            .reshape(outputs.apply(s));
+                };
+        return new FixedImageIsometry("spaceToDepth(" + size + ")", 1, size, outputs, map);
     }
 
     /**
-     * Returns the inverse of {@link #spaceToDepth}.
+     * {@return the inverse of {@link #spaceToDepth}, to [B, c / s^2, H s, W s]}
      *
      * @param size s, at least 2; the number of channels must be a multiple of s^2
-     * @return the layer, to [B, c / s^2, H s, W s]
      * @throws IllegalArgumentException if the size is less than 2
      */
     public static FixedImageIsometry depthToSpace(int size) {
-        requireAtLeastTwo("The side of a patch", size);
+        requireAtLeast(2, "The side of a patch", size);
         int square = Math.multiplyExact(size, size);
         UnaryOperator<Shape> outputs =
                 s -> new Shape(s.get(0), s.get(1) / square, s.get(2) * size, s.get(3) * size);
-        return new FixedImageIsometry(
-                "depthToSpace(" + size + ")",
-                square,
-                1,
-                outputs,
+        UnaryOperator<NDArray> map =
                 x -> {
                     Shape s = x.getShape();
-                    Shape patches =
-                            new Shape(s.get(0), s.get(1) / square, size, size, s.get(2), s.get(3));
-                    return x.reshape(patches).transpose(0, 1, 4, 2, 5, 3).reshape(outputs.apply(s));
-                });
+                    return x.reshape(s.get(0), s.get(1) / square, size, size, s.get(2), s.get(3))
+                            .transpose(0, 1, 4, 2, 5, 3)
+                            .reshape(outputs.apply(s));
+                };
+        return new FixedImageIsometry("depthToSpace(" + size + ")", square, 1, outputs, map);
     }
 
     /**
-     * Returns maximum pooling over disjoint s x s windows; overlapping ones would not be isometric.
+     * {@return maximum pooling over disjoint s x s windows, to [B, c, H/s, W/s]} Overlapping ones
+     * would not be isometric.
      *
      * @param size s, at least 2; height and width must be multiples
-     * @return the layer, to [B, c, H/s, W/s]
      * @throws IllegalArgumentException if the size is less than 2
      */
     public static FixedImageIsometry maxPooling(int size) {
-        requireAtLeastTwo("The side of a window", size);
-        Shape window = new Shape(size, size);
-        return new FixedImageIsometry(
-                "maxPooling(" + size + ")",
-                1,
-                size,
-                s -> shape(s, s.get(1), size),
-                x -> Pool.maxPool2d(x, window, window, new Shape(0, 0), false));
+        Shape none = new Shape(0, 0);
+        return pooling("maxPooling", size, (x, s) -> Pool.maxPool2d(x, s, s, none, false));
     }
 
     /**
-     * Returns scaled average pooling: each disjoint s x s window becomes its sum by s.
+     * {@return scaled average pooling, to [B, c, H/s, W/s]: each disjoint s x s window becomes its
+     * sum by s}
      *
      * @param size s, at least 2; height and width must be multiples
-     * @return the layer, to [B, c, H/s, W/s]
      * @throws IllegalArgumentException if the size is less than 2
      */
     public static FixedImageIsometry scaledPooling(int size) {
-        requireAtLeastTwo("The side of a window", size);
+        Shape none = new Shape(0, 0);
+        BiFunction<NDArray, Shape, NDArray> map =
+                (x, s) -> times(Pool.avgPool2d(x, s, s, none, false, true), size);
+        return pooling("scaledPooling", size, map);
+    }
+
+    private static FixedImageIsometry pooling(
+            String name, int size, BiFunction<NDArray, Shape, NDArray> map) {
+        requireAtLeast(2, "The side of a window", size);
+        UnaryOperator<Shape> outputs = s -> shape(s, s.get(1), size);
         Shape window = new Shape(size, size);
         return new FixedImageIsometry(
-                "scaledPooling(" + size + ")",
-                1,
-                size,
-                s -> shape(s, s.get(1), size),
-                x ->
-                        GraphConstants.times(
-                                Pool.avgPool2d(x, window, window, new Shape(0, 0), false, true),
-                                size));
+                name + "(" + size + ")", 1, size, outputs, x -> map.apply(x, window));
     }
 
     /**
-     * Returns scaled global average pooling: each channel becomes its sum by sqrt(H W).
-     *
-     * @return the layer, to [B, c]
+     * {@return scaled global average pooling, to [B, c]: each channel becomes its sum by sqrt(H W)}
      */
     public static FixedImageIsometry scaledGlobalPooling() {
-        return new FixedImageIsometry(
-                "scaledGlobalPooling",
-                1,
-                1,
-                s -> s.slice(0, 2),
-                x ->
-                        GraphConstants.times(
-                                x.sum(new int[] {2, 3}),
-                                1 / Math.sqrt(x.getShape().slice(2).size())));
+        UnaryOperator<NDArray> map =
+                x -> {
+                    double scale = 1 / Math.sqrt(x.getShape().slice(2).size());
+                    return times(x.sum(new int[] {2, 3}), scale);
+                };
+        return new FixedImageIsometry("scaledGlobalPooling", 1, 1, s -> s.slice(0, 2), map);
     }
 
     /**
-     * Returns the absolute value. After an {@link OrthogonalConvolution} it folds half of space
+     * {@return the absolute value} After an {@link OrthogonalConvolution} it folds half of space
      * along each direction, which deep networks do not train with; see {@link #shiftedAbs}.
-     *
-     * @return the layer, of the same shape
      */
     public static FixedImageIsometry abs() {
-        return new FixedImageIsometry("abs", 1, 1, UnaryOperator.identity(), FixedLayer::absolute);
+        return new FixedImageIsometry("abs", 1, 1, s -> s, FixedLayer::absolute);
     }
 
     /**
-     * Returns {@code |z + t| - t}: the identity above -t, so that a large t folds little.
+     * {@return {@code |z + t| - t}: the identity above -t, so that a large t folds little}
      *
      * @param shift t, finite
-     * @return the layer, of the same shape
      * @throws IllegalArgumentException if the shift is not finite
      */
     public static FixedImageIsometry shiftedAbs(float shift) {
         requireFinite("The shift", shift);
-        return new FixedImageIsometry(
-                "shiftedAbs(" + shift + ")",
-                1,
-                1,
-                UnaryOperator.identity(),
-                x -> absolute(x.add(shift)).sub(shift));
+        UnaryOperator<NDArray> map = x -> absolute(x.add(shift)).sub(shift);
+        return new FixedImageIsometry("shiftedAbs(" + shift + ")", 1, 1, s -> s, map);
     }
 
     /**
-     * Returns MaxMin: the channels 2i and 2i + 1 become their larger and their smaller value. Anil,
-     * Lucas and Grosse, "Sorting out Lipschitz function approximation", ICML 2019.
-     *
-     * @return the layer, of the same shape; the number of channels must be even
+     * {@return MaxMin: of an even number of channels, 2i and 2i + 1 become their larger and their
+     * smaller value} Anil, Lucas and Grosse, "Sorting out Lipschitz function approximation", ICML
+     * 2019.
      */
     public static FixedImageIsometry maxMin() {
-        return new FixedImageIsometry(
-                "maxMin",
-                2,
-                1,
-                UnaryOperator.identity(),
+        UnaryOperator<NDArray> map =
                 x -> {
                     Shape s = x.getShape();
                     NDArray pairs = x.reshape(s.get(0), s.get(1) / 2, 2, s.get(2), s.get(3));
@@ -189,23 +160,19 @@ public final class FixedImageIsometry extends FixedLayer {
                     NDArray rise = Activation.relu(second.sub(first));
                     NDList sorted = new NDList(first.add(rise), second.sub(rise));
                     return NDArrays.stack(sorted, 2).reshape(s);
-                });
+                };
+        return new FixedImageIsometry("maxMin", 2, 1, s -> s, map);
     }
 
     /**
-     * Returns the concatenated ReLU, relu(x) and then relu(-x) as more channels. Shang et al.,
-     * "Understanding and improving convolutional neural networks via concatenated rectified linear
-     * units", ICML 2016.
-     *
-     * @return the layer, to [B, 2c, H, W]
+     * {@return the concatenated ReLU, to [B, 2c, H, W]: relu(x) and then relu(-x) as more channels}
+     * Shang et al., "Understanding and improving convolutional neural networks via concatenated
+     * rectified linear units", ICML 2016.
      */
     public static FixedImageIsometry concatenatedRelu() {
+        UnaryOperator<Shape> outputs = s -> shape(s, 2 * s.get(1), 1);
         return new FixedImageIsometry(
-                "concatenatedRelu",
-                1,
-                1,
-                s -> shape(s, 2 * s.get(1), 1),
-                FixedLayer::concatenatedRelu);
+                "concatenatedRelu", 1, 1, outputs, FixedLayer::concatenatedRelu);
     }
 
     private static Shape shape(Shape image, long channels, long divisor) {
@@ -214,18 +181,16 @@ public final class FixedImageIsometry extends FixedLayer {
 
     @Override
     void check(Shape shape) {
-        if (shape.dimension() != 4
-                || !isMultiple(shape.get(1), channelMultiple)
-                || !isMultiple(shape.get(2), sideMultiple)
-                || !isMultiple(shape.get(3), sideMultiple)) {
-            throw new IllegalArgumentException(
-                    ("%s takes images [batch, channels, height, width], channels a "
-                                    + "positive multiple of %s, height and width of %s, got %s")
-                            .formatted(name, channelMultiple, sideMultiple, shape));
-        }
-    }
-
-    private static boolean isMultiple(long value, int of) {
-        return value > 0 && value % of == 0;
+        require(
+                shape.dimension() == 4
+                        && isMultiple(shape.get(1), channelMultiple)
+                        && isMultiple(shape.get(2), sideMultiple)
+                        && isMultiple(shape.get(3), sideMultiple),
+                "%s takes images [batch, channels, height, width], channels a positive multiple of"
+                        + " %s, height and width of %s, got %s",
+                name,
+                channelMultiple,
+                sideMultiple,
+                shape);
     }
 }

@@ -1,11 +1,15 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+import static io.github.djlspectral.layers.Require.requireAtLeast;
+import static io.github.djlspectral.layers.Require.requirePositive;
+import static io.github.djlspectral.torch.GraphConstants.times;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Activation;
-import io.github.djlspectral.torch.GraphConstants;
 import java.util.function.IntUnaryOperator;
 import java.util.function.UnaryOperator;
 
@@ -28,126 +32,96 @@ public final class FixedIsometry extends FixedLayer {
     }
 
     /**
-     * Returns GroupSort: each group of neighbours is sorted, ascending. Anil, Lucas and Grosse,
-     * "Sorting out Lipschitz function approximation", ICML 2019.
+     * {@return GroupSort, p = n: each group of neighbours is sorted, ascending} Anil, Lucas and
+     * Grosse, "Sorting out Lipschitz function approximation", ICML 2019.
      *
      * @param size the size of a group, at least 2; the width must be a multiple
-     * @return the layer, p = n
      * @throws IllegalArgumentException if the size is less than 2
      */
     public static FixedIsometry groupSort(int size) {
-        requireAtLeastTwo("The size of a group", size);
-        return new FixedIsometry(
-                "groupSort(" + size + ")",
-                size,
-                n -> n,
-                x -> grouped(x, size).sort(2).reshape(x.getShape()));
+        requireAtLeast(2, "The size of a group", size);
+        UnaryOperator<NDArray> map = x -> grouped(x, size).sort(2).reshape(x.getShape());
+        return new FixedIsometry("groupSort(" + size + ")", size, n -> n, map);
     }
 
     /**
-     * Returns AbsSort: each pair (x, y) of neighbours becomes (max(|x|, |y|), min(|x|, |y|)), four
-     * folds in a plane, more than there are dimensions.
-     *
-     * @return the layer, p = n; the width must be even
+     * {@return AbsSort, p = n, an even number: each pair (x, y) of neighbours becomes (max(|x|,
+     * |y|), min(|x|, |y|))} Four folds in a plane, more than there are dimensions.
      */
     public static FixedIsometry absSort() {
-        return new FixedIsometry(
-                "absSort",
-                2,
-                n -> n,
-                x -> {
-                    NDArray descending = absolute(grouped(x, 2)).neg().sort(2).neg();
-                    return descending.reshape(x.getShape());
-                });
+        UnaryOperator<NDArray> map =
+                x -> absolute(grouped(x, 2)).neg().sort(2).neg().reshape(x.getShape());
+        return new FixedIsometry("absSort", 2, n -> n, map);
     }
 
     /**
-     * Returns the absolute value of each coordinate: half of space is folded along each, so use few
-     * in a row; {@link #shiftedAbs} folds less.
-     *
-     * @return the layer, p = n
+     * {@return the absolute value of each coordinate, p = n} Half of space is folded along each, so
+     * use few in a row; {@link #shiftedAbs} folds less.
      */
     public static FixedIsometry abs() {
-        return elementwise("abs", FixedLayer::absolute);
+        return new FixedIsometry("abs", 1, n -> n, FixedLayer::absolute);
     }
 
     /**
-     * Returns {@code |z + s| - s}: the identity above -s, a reflection below.
+     * {@return {@code |z + s| - s}, p = n: the identity above -s, a reflection below}
      *
      * @param shift s, finite; about 2 pre-activations' standard deviations, or more, fold little
-     * @return the layer, p = n
      * @throws IllegalArgumentException if the shift is not finite
      */
     public static FixedIsometry shiftedAbs(double shift) {
         requireFinite("The shift", shift);
-        return elementwise("shiftedAbs(" + shift + ")", x -> absolute(x.add(shift)).sub(shift));
+        UnaryOperator<NDArray> map = x -> absolute(x.add(shift)).sub(shift);
+        return new FixedIsometry("shiftedAbs(" + shift + ")", 1, n -> n, map);
     }
 
     /**
-     * Returns a triangle wave of slopes 1 and -1: z for {@code |z| < period / 4}, and period.
+     * {@return a triangle wave of slopes 1 and -1, p = n: z for {@code |z| < period / 4}, and
+     * period}
      *
      * @param period finite, above 0
-     * @return the layer, p = n
      * @throws IllegalArgumentException if the period is not finite or not above 0
      */
     public static FixedIsometry sawtooth(double period) {
-        requireFinite("The period", period);
-        if (period <= 0) {
-            throw new IllegalArgumentException("The period must be above 0, was " + period);
-        }
+        requirePositive("The period", period);
         double quarter = period / 4;
-        return elementwise(
-                "sawtooth(" + period + ")",
+        UnaryOperator<NDArray> map =
                 x -> {
                     NDArray shifted = x.add(quarter);
                     NDArray waves = shifted.stopGradient().div(period).round().mul(period);
                     return absolute(shifted.sub(waves)).sub(quarter);
-                });
-    }
-
-    private static FixedIsometry elementwise(String name, UnaryOperator<NDArray> map) {
-        return new FixedIsometry(name, 1, n -> n, map);
+                };
+        return new FixedIsometry("sawtooth(" + period + ")", 1, n -> n, map);
     }
 
     /**
-     * Returns the Householder activation: each pair z of neighbours with {@code n . z > 0}, {@code
-     * n = (sin(t/2), -cos(t/2))}, is reflected to {@code (I - 2 n n^T) z}. At t = pi/2 it sorts the
-     * pair. Singla, Singla and Feizi, "Improved deterministic l2 robustness", ICLR 2022. {@link
-     * HouseholderActivation} learns its angles.
+     * {@return the Householder activation, p = n, an even number: each pair z of neighbours with
+     * {@code n . z > 0}, {@code n = (sin(t/2), -cos(t/2))}, is reflected to {@code (I - 2 n n^T)
+     * z}} At t = pi/2 it sorts the pair. Singla, Singla and Feizi, "Improved deterministic l2
+     * robustness", ICLR 2022. {@link HouseholderActivation} learns its angles.
      *
      * @param angle t in radians, finite
-     * @return the layer, p = n; the width must be even
      * @throws IllegalArgumentException if the angle is not finite
      */
     public static FixedIsometry householder(double angle) {
         requireFinite("The angle", angle);
         double sine = Math.sin(angle / 2);
         double cosine = Math.cos(angle / 2);
-        return new FixedIsometry(
-                "householder(" + angle + ")",
-                2,
-                n -> n,
+        UnaryOperator<NDArray> map =
                 x -> {
                     NDArray pairs = grouped(x, 2);
                     NDArray first = pairs.get(":, :, 0");
                     NDArray second = pairs.get(":, :, 1");
-                    NDArray height =
-                            Activation.relu(
-                                    GraphConstants.times(first, sine)
-                                            .sub(GraphConstants.times(second, cosine)));
-                    NDList reflected =
-                            new NDList(
-                                    first.sub(GraphConstants.times(height, 2 * sine)),
-                                    second.add(GraphConstants.times(height, 2 * cosine)));
-                    return NDArrays.stack(reflected, 2).reshape(x.getShape());
-                });
+                    NDArray height = Activation.relu(times(first, sine).sub(times(second, cosine)));
+                    NDArray u = first.sub(times(height, 2 * sine));
+                    NDArray v = second.add(times(height, 2 * cosine));
+                    return NDArrays.stack(new NDList(u, v), 2).reshape(x.getShape());
+                };
+        return new FixedIsometry("householder(" + angle + ")", 2, n -> n, map);
     }
 
     /**
-     * Returns the concatenated ReLU, (relu(x), relu(-x)). Shang et al., "Understanding and
+     * {@return the concatenated ReLU, (relu(x), relu(-x)), p = 2n} Shang et al., "Understanding and
      * improving convolutional neural networks via concatenated rectified linear units", ICML 2016.
-     *
-     * @return the layer, p = 2n
      */
     public static FixedIsometry concatenatedRelu() {
         return new FixedIsometry("concatenatedRelu", 1, n -> 2 * n, FixedLayer::concatenatedRelu);
@@ -160,55 +134,40 @@ public final class FixedIsometry extends FixedLayer {
      * @throws IllegalArgumentException if the width is less than 1
      */
     public static FixedIsometry truncation(int width) {
-        if (width < 1) {
-            throw new IllegalArgumentException("The width must be at least 1, was " + width);
-        }
-        return new FixedIsometry(
-                "truncation(" + width + ")",
-                1,
+        requireAtLeast(1, "The width", width);
+        String name = "truncation(" + width + ")";
+        IntUnaryOperator outputs =
                 n -> {
-                    if (n < width) {
-                        throw new IllegalArgumentException(
-                                "truncation(%s) needs a width of at least that, got %s"
-                                        .formatted(width, n));
-                    }
+                    require(n >= width, "%s needs a width of at least that, got %s", name, n);
                     return width;
-                },
-                x -> x.get(":, :" + width));
+                };
+        return new FixedIsometry(name, 1, outputs, x -> x.get(":, :" + width));
     }
 
     /**
-     * Returns scaled average pooling: each group of k neighbours becomes its sum by sqrt(k).
+     * {@return scaled average pooling, p = n / k: each group of k neighbours becomes its sum by
+     * sqrt(k)}
      *
      * @param size k, at least 2; the width must be a multiple
-     * @return the layer, p = n / k
      * @throws IllegalArgumentException if the size is less than 2
      */
     public static FixedIsometry scaledPooling(int size) {
-        requireAtLeastTwo("The size of a group", size);
-        return new FixedIsometry(
-                "scaledPooling(" + size + ")",
-                size,
-                n -> n / size,
-                x ->
-                        GraphConstants.times(
-                                grouped(x, size).sum(new int[] {2}), 1 / Math.sqrt(size)));
+        requireAtLeast(2, "The size of a group", size);
+        UnaryOperator<NDArray> map =
+                x -> times(grouped(x, size).sum(new int[] {2}), 1 / Math.sqrt(size));
+        return new FixedIsometry("scaledPooling(" + size + ")", size, n -> n / size, map);
     }
 
     /**
-     * Returns maximum pooling over groups of neighbours.
+     * {@return maximum pooling over groups of neighbours, p = n / size}
      *
      * @param size the size of a group, at least 2; the width must be a multiple
-     * @return the layer, p = n / size
      * @throws IllegalArgumentException if the size is less than 2
      */
     public static FixedIsometry maxPooling(int size) {
-        requireAtLeastTwo("The size of a group", size);
-        return new FixedIsometry(
-                "maxPooling(" + size + ")",
-                size,
-                n -> n / size,
-                x -> grouped(x, size).topK(1, 2).get(0).squeeze(2));
+        requireAtLeast(2, "The size of a group", size);
+        UnaryOperator<NDArray> map = x -> grouped(x, size).topK(1, 2).get(0).squeeze(2);
+        return new FixedIsometry("maxPooling(" + size + ")", size, n -> n / size, map);
     }
 
     private static NDArray grouped(NDArray x, int size) {
@@ -218,10 +177,11 @@ public final class FixedIsometry extends FixedLayer {
 
     @Override
     void check(Shape shape) {
-        if (shape.dimension() != 2 || shape.get(1) < 1 || shape.get(1) % multiple != 0) {
-            throw new IllegalArgumentException(
-                    "%s takes activations [batch, n], n a positive multiple of %s, got %s"
-                            .formatted(name, multiple, shape));
-        }
+        require(
+                shape.dimension() == 2 && isMultiple(shape.get(1), multiple),
+                "%s takes activations [batch, n], n a positive multiple of %s, got %s",
+                name,
+                multiple,
+                shape);
     }
 }

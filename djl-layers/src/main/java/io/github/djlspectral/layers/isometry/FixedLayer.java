@@ -1,5 +1,7 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -29,16 +31,12 @@ abstract class FixedLayer extends SelfDescribingBlock implements IsometricLayer 
     /** Throws an IllegalArgumentException if the layer cannot take such an input. */
     abstract void check(Shape input);
 
-    static void requireAtLeastTwo(String what, int value) {
-        if (value < 2) {
-            throw new IllegalArgumentException(what + " must be at least 2, was " + value);
-        }
+    static void requireFinite(String what, double value) {
+        require(Double.isFinite(value), "%s must be finite, was %s", what, value);
     }
 
-    static void requireFinite(String what, double value) {
-        if (!Double.isFinite(value)) {
-            throw new IllegalArgumentException(what + " must be finite, was " + value);
-        }
+    static boolean isMultiple(long value, int of) {
+        return value > 0 && value % of == 0;
     }
 
     /** |x| with the slope 1 at 0, where that of {@link NDArray#abs} is 0. */

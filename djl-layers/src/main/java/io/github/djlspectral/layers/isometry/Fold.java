@@ -1,5 +1,8 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+import static io.github.djlspectral.layers.Require.requireAtLeast;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -26,9 +29,9 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
     private final Parameter bias;
 
     Fold(Builder<?> builder, int rows) {
-        super("parametrization", builder.parametrization());
+        super("parametrization", builder.parametrization);
         width = builder.width;
-        weight = new OrthogonalWeight(builder.parametrization(), rows, width);
+        weight = new OrthogonalWeight("", builder.parametrization, rows, width);
         weight.parameters().forEach(this::addParameter);
         bias = addParameter(builder.bias(rows));
     }
@@ -41,7 +44,7 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
 
     @Override
     protected void prepare(Shape[] inputShapes) {
-        requireActivations(inputShapes[0]);
+        requireActivations(inputShapes[0], width);
         weight.keepOrthonormal();
     }
 
@@ -52,7 +55,7 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
             boolean training,
             PairList<String, Object> params) {
         NDArray x = inputs.singletonOrThrow();
-        requireActivations(x.getShape());
+        requireActivations(x.getShape(), width);
         NDArray b = parameterStore.getValue(bias, x.getDevice(), training);
         if (weight.isBetterImplicit(x.getShape().get(0))) {
             NDList factors = weight.factors(parameterStore, x, training);
@@ -62,9 +65,7 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
         try {
             return call(function(), x, new NDList(w), b, training);
         } finally {
-            if (weight.isDerived()) {
-                w.close();
-            }
+            weight.release(w);
         }
     }
 
@@ -76,10 +77,10 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
     }
 
     /**
-     * Returns the effective matrix W, for inference, inspection or another framework.
+     * {@return a copy of the effective matrix W [m, n], orthonormal rows, for inference, inspection
+     * or another framework}
      *
      * @param manager the manager of the result
-     * @return W [m, n], orthonormal rows; a copy
      */
     public NDArray effectiveWeight(NDManager manager) {
         return weight.copy(manager);
@@ -93,11 +94,9 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
     /** The same function by plain layers; may change the arrays and take them over. */
     abstract Block plain(NDArray w, NDArray b);
 
-    private void requireActivations(Shape shape) {
-        if (shape.dimension() != 2 || shape.get(1) != width) {
-            throw new IllegalArgumentException(
-                    "Activations must be [batch, " + width + "], were " + shape);
-        }
+    static void requireActivations(Shape shape, long width) {
+        boolean legal = shape.dimension() == 2 && shape.get(1) == width;
+        require(legal, "Activations must be [batch, %s], were %s", width, shape);
     }
 
     @Override
@@ -112,14 +111,10 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
      */
     public abstract static class Builder<T extends Builder<T>> extends LayerBuilder<T> {
 
-        private int width;
+        int width;
 
         Builder(float bias) {
             super(bias);
-        }
-
-        int width() {
-            return width;
         }
 
         /**
@@ -134,15 +129,9 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
         }
 
         final void check(int rows) {
-            if (width < 1) {
-                throw new IllegalArgumentException("The width must be at least 1, was " + width);
-            }
-            if (rows < 1 || rows > width) {
-                throw new IllegalArgumentException(
-                        ("The number of rows must be in [1, %s], as more cannot be "
-                                        + "orthonormal, was %s")
-                                .formatted(width, rows));
-            }
+            requireAtLeast(1, "The width", width);
+            String rule = "The number of rows must be in [1, %s], more are not orthonormal, was %s";
+            require(rows >= 1 && rows <= width, rule, width, rows);
             checkBias();
         }
     }
@@ -161,7 +150,7 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
         }
 
         final int rows() {
-            return rows == 0 ? width() : rows;
+            return rows == 0 ? width : rows;
         }
 
         /**
@@ -172,10 +161,7 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
          * @throws IllegalArgumentException if it is less than 1
          */
         public T optRows(int rows) {
-            if (rows < 1) {
-                throw new IllegalArgumentException(
-                        "The number of rows must be at least 1, was " + rows);
-            }
+            requireAtLeast(1, "The number of rows", rows);
             this.rows = rows;
             return self();
         }

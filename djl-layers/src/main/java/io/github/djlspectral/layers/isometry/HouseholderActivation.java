@@ -1,5 +1,7 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -51,19 +53,15 @@ public final class HouseholderActivation extends SelfDescribingBlock implements 
         NDArray x = inputs.singletonOrThrow();
         NDArray t = parameterStore.getValue(angles, x.getDevice(), training);
         requireActivations(x.getShape());
-        if (x.getShape().get(1) != 2 * t.size()) {
-            throw new IllegalArgumentException(
-                    "Activations must be [batch, " + 2 * t.size() + "], were " + x.getShape());
-        }
+        Fold.requireActivations(x.getShape(), 2 * t.size());
         return OrthogonalWeight.KERNELS.forward(
                 training, x.getManager(), "householder_activation", x, t);
     }
 
     private static void requireActivations(Shape shape) {
-        if (shape.dimension() != 2 || shape.get(1) < 1 || shape.get(1) % 2 != 0) {
-            throw new IllegalArgumentException(
-                    "HouseholderActivation takes activations [batch, n], n even, got " + shape);
-        }
+        boolean legal = shape.dimension() == 2 && FixedLayer.isMultiple(shape.get(1), 2);
+        String rule = "HouseholderActivation takes activations [batch, n], n even, got %s";
+        require(legal, rule, shape);
     }
 
     /** {@code x - 2 N^T relu(N x)}, a row of N for each pair: dense, for want of a sparse layer. */

@@ -1,5 +1,7 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.requireAtLeast;
+
 import ai.djl.metric.Metrics;
 import ai.djl.nn.Block;
 import ai.djl.training.Trainer;
@@ -12,6 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Measures a network every few batches of its training with an {@link IsometryProbe}, and changes
@@ -76,12 +79,10 @@ public final class IsometryListener extends TrainingListenerAdapter {
     }
 
     private void record(Block block, Metrics metrics) {
-        Entry entry = new Entry(batches, probe.measure(block));
-        entries.add(entry);
+        IsometryMeasurement found = probe.measure(block);
+        entries.add(new Entry(batches, found));
         if (metrics != null) {
-            entry.measurement()
-                    .values()
-                    .forEach((name, value) -> metrics.addMetric(PREFIX + name, value));
+            found.values().forEach((name, value) -> metrics.addMetric(PREFIX + name, value));
         }
         if (csv != null) {
             write();
@@ -89,27 +90,21 @@ public final class IsometryListener extends TrainingListenerAdapter {
     }
 
     private void write() {
-        StringBuilder table = new StringBuilder("batch,");
-        table.append(String.join(",", entries.get(0).measurement().values().keySet()));
+        List<String> lines = new ArrayList<>();
+        lines.add("batch," + String.join(",", entries.get(0).measurement().values().keySet()));
         for (Entry entry : entries) {
-            table.append('\n').append(entry.batch()).append(',');
-            table.append(
-                    entry.measurement().values().values().stream()
-                            .map(value -> Double.toString(value))
-                            .collect(Collectors.joining(",")));
+            Stream<String> numbers =
+                    entry.measurement().values().values().stream().map(String::valueOf);
+            lines.add(entry.batch() + "," + numbers.collect(Collectors.joining(",")));
         }
         try {
-            Files.writeString(csv, table.append('\n'));
+            Files.writeString(csv, String.join("\n", lines) + "\n");
         } catch (IOException e) {
             throw new UncheckedIOException("Cannot write the table " + csv, e);
         }
     }
 
-    /**
-     * Returns what was measured so far.
-     *
-     * @return an immutable copy, in order
-     */
+    /** {@return what was measured so far, in order: an immutable copy} */
     public List<Entry> entries() {
         return List.copyOf(entries);
     }
@@ -166,9 +161,7 @@ public final class IsometryListener extends TrainingListenerAdapter {
          */
         public IsometryListener build() {
             Objects.requireNonNull(probe, "probe");
-            if (every < 1) {
-                throw new IllegalArgumentException("every must be at least 1, was " + every);
-            }
+            requireAtLeast(1, "every", every);
             return new IsometryListener(this);
         }
     }

@@ -24,33 +24,14 @@ public record IsometryMeasurement(
         Spread distanceRatio) {
 
     /**
-     * Copies the list.
-     *
-     * @param largest the largest singular value
-     * @param smallest the smallest singular value
-     * @param deviation the deviations
-     * @param layers the layers
-     * @param jacobianCosine the cosines
-     * @param distanceRatio the ratios
-     */
-    public IsometryMeasurement {
-        layers = List.copyOf(layers);
-    }
-
-    /**
-     * Returns the ratio {@code |J^T g| / |g|} of the whole network, as at its first layer.
-     *
-     * @return the ratios over the points, or NaN for a block whose layers are not known
+     * {@return the ratios {@code |J^T g| / |g|} of the whole network, as at its first layer, over
+     * the points; NaN for a block whose layers are not known}
      */
     public Spread gradientRatio() {
         return layers.isEmpty() ? Spread.of(Double.NaN) : layers.get(0).gradientRatio();
     }
 
-    /**
-     * Returns the mean fold rate of the layers that are folds.
-     *
-     * @return in [0, 1], or NaN if there are none
-     */
+    /** {@return the mean fold rate of the layers that are folds, in [0, 1]; NaN if none are} */
     public double foldRate() {
         return layers.stream()
                 .map(LayerProfile::foldRate)
@@ -60,11 +41,7 @@ public record IsometryMeasurement(
                 .orElse(Double.NaN);
     }
 
-    /**
-     * Returns the summary in numbers, by name, in a fixed order: the columns of a table.
-     *
-     * @return numbers by name
-     */
+    /** {@return the summary in numbers, by name, in a fixed order: the columns of a table} */
     public Map<String, Double> values() {
         Map<String, Double> values = new LinkedHashMap<>();
         values.put("singular_value_max", largest);

@@ -1,7 +1,10 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.SequentialBlock;
 import java.util.List;
@@ -48,11 +51,7 @@ public final class IsometryProbe {
 
     private IsometryMeasurement measure(Block block, NDManager scratch) {
         NDArray jacobian = JacobianSpectrum.jacobian(block, scratch, first(scratch));
-        Spread values =
-                Spread.of(
-                        Linearization.KERNELS
-                                .call(scratch, "singular_values", jacobian)
-                                .singletonOrThrow());
+        Spread values = Spread.of(Linearization.call(scratch, "singular_values", jacobian));
         List<LayerProfile> layers =
                 block instanceof SequentialBlock network
                         ? LayerProfile.of(network, scratch, inputs, seed)
@@ -135,13 +134,10 @@ public final class IsometryProbe {
          *     is out of range
          */
         public IsometryProbe build() {
-            if (inputs == null
-                    || inputs.getShape().dimension() < 2
-                    || inputs.getShape().get(0) < 2) {
-                throw new IllegalArgumentException(
-                        "The inputs must be two points or more, [B, ..], were "
-                                + (inputs == null ? "not set" : inputs.getShape()));
-            }
+            Shape shape = inputs == null ? new Shape() : inputs.getShape();
+            boolean legal = shape.dimension() >= 2 && shape.get(0) >= 2;
+            String rule = "The inputs must be two points or more, [B, ..], were %s";
+            require(legal, rule, inputs == null ? "not set" : shape);
             Shattering.check(perturbation, probes);
             return new IsometryProbe(this);
         }

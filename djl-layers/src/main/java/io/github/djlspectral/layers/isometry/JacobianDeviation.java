@@ -1,6 +1,9 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.Shape;
 
 /**
  * How far a Jacobian J [p, n] is from the kinds of isometry, each the largest magnitude of an
@@ -22,14 +25,9 @@ public record JacobianDeviation(double columns, double rows, double partial) {
      * @throws IllegalArgumentException if it is not a matrix
      */
     public static JacobianDeviation of(NDArray jacobian) {
-        if (jacobian.getShape().dimension() != 2) {
-            throw new IllegalArgumentException(
-                    "A Jacobian must be [p, n], was " + jacobian.getShape());
-        }
-        try (NDArray found =
-                Linearization.KERNELS
-                        .call(jacobian.getManager(), "deviations", jacobian)
-                        .singletonOrThrow()) {
+        Shape shape = jacobian.getShape();
+        require(shape.dimension() == 2, "A Jacobian must be [p, n], was %s", shape);
+        try (NDArray found = Linearization.call(jacobian.getManager(), "deviations", jacobian)) {
             double[] values = found.toDoubleArray();
             return new JacobianDeviation(values[0], values[1], values[2]);
         }

@@ -1,5 +1,8 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.requireAtLeast;
+import static io.github.djlspectral.layers.Require.requirePositive;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -51,10 +54,7 @@ public final class JacobianLoss extends Loss {
 
     private JacobianLoss(Quantity quantity, Block block, double distance, float lambda, long seed) {
         super("JacobianLoss");
-        if (!(Float.isFinite(lambda) && lambda >= 0)) {
-            throw new IllegalArgumentException(
-                    "lambda must be finite and not negative, was " + lambda);
-        }
+        OrthogonalityLoss.requireFactor(lambda);
         this.quantity = quantity;
         this.block = block;
         this.distance = distance;
@@ -106,10 +106,7 @@ public final class JacobianLoss extends Loss {
      */
     public static JacobianLoss finiteDifference(
             Block block, double distance, float lambda, long seed) {
-        if (!(distance > 0 && distance < Double.POSITIVE_INFINITY)) {
-            throw new IllegalArgumentException(
-                    "The distance must be positive and finite, was " + distance);
-        }
+        requirePositive("The distance", distance);
         return new JacobianLoss(Quantity.DIFFERENCE, block, distance, lambda, seed);
     }
 
@@ -136,9 +133,7 @@ public final class JacobianLoss extends Loss {
         try (NDManager scratch = manager.newSubManager()) {
             NDArray penalties = penalties(scratch, inputs, normals, true);
             NDArray factor = GraphConstants.of(scratch, inputs.getDataType(), lambda);
-            return Linearization.KERNELS
-                    .callWithGradient(manager, "mean_times", penalties, factor)
-                    .singletonOrThrow();
+            return Linearization.graph(manager, "mean_times", penalties, factor);
         }
     }
 
@@ -153,9 +148,7 @@ public final class JacobianLoss extends Loss {
      * @throws IllegalArgumentException if there are fewer than 2 draws
      */
     public Estimate estimate(NDArray inputs, int draws, long seed) {
-        if (draws < 2) {
-            throw new IllegalArgumentException("draws must be at least 2, was " + draws);
-        }
+        requireAtLeast(2, "draws", draws);
         SeededNormals own = new SeededNormals(seed);
         double sum = 0;
         double squares = 0;
@@ -181,14 +174,8 @@ public final class JacobianLoss extends Loss {
         Linearization linear = Linearization.of(block, scratch, inputs, training);
         Shape shape = (backward ? linear.outputs() : linear.inputs()).getShape();
         NDArray direction = directions.next(scratch, shape, inputs);
-        return Linearization.KERNELS
-                .callWithGradient(
-                        scratch,
-                        backward ? "backward_penalty" : "gram_penalty",
-                        linear.outputs(),
-                        linear.inputs(),
-                        direction)
-                .singletonOrThrow();
+        String penalty = backward ? "backward_penalty" : "gram_penalty";
+        return Linearization.graph(scratch, penalty, linear.outputs(), linear.inputs(), direction);
     }
 
     private NDArray differences(
@@ -206,12 +193,9 @@ public final class JacobianLoss extends Loss {
         return TorchScript.withAutograd(
                 true,
                 () -> {
-                    NDArray y =
-                            block.forward(store, new NDList(x.concat(moved, 0)), training)
-                                    .singletonOrThrow();
-                    return Linearization.KERNELS
-                            .callWithGradient(scratch, "difference_penalty", y, taken)
-                            .singletonOrThrow();
+                    NDList y = block.forward(store, new NDList(x.concat(moved, 0)), training);
+                    return Linearization.graph(
+                            scratch, "difference_penalty", y.singletonOrThrow(), taken);
                 });
     }
 }

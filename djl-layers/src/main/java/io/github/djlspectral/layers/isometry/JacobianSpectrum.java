@@ -1,5 +1,8 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+import static io.github.djlspectral.layers.Require.requireAtLeast;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
@@ -41,33 +44,29 @@ public final class JacobianSpectrum {
             int steps) {}
 
     /**
-     * Returns all singular values of d output / d input at one point. Cost: {@link #jacobian}, and
-     * a singular value decomposition.
+     * {@return the min(n, p) singular values of d output / d input at one point, descending; all
+     * NaN if an entry of the Jacobian is NaN or infinite} Cost: {@link #jacobian}, and a singular
+     * value decomposition.
      *
      * @param block an initialised block [B, ..] to [B, ..]
      * @param manager the manager of the result
      * @param input the point, without a batch dimension, float32 or float64 as the block's
      *     parameters
-     * @return the min(n, p) singular values, descending; all NaN if an entry of the Jacobian is NaN
-     *     or infinite
      * @throws IllegalArgumentException if the input is a scalar or not finite
      */
     public static NDArray singularValues(Block block, NDManager manager, NDArray input) {
         try (NDArray jacobian = jacobian(block, manager, input)) {
-            return Linearization.KERNELS
-                    .call(manager, "singular_values", jacobian)
-                    .singletonOrThrow();
+            return Linearization.call(manager, "singular_values", jacobian);
         }
     }
 
     /**
-     * Returns d output / d input at one point. Cost: p forward and backward passes of one point,
-     * {@value #ROWS_AT_ONCE} at once.
+     * {@return the Jacobian [p, n], d output / d input at one point} Cost: p forward and backward
+     * passes of one point, {@value #ROWS_AT_ONCE} at once.
      *
      * @param block as for {@link #singularValues}
      * @param manager the manager of the result
      * @param input the point
-     * @return the Jacobian, [p, n]
      * @throws IllegalArgumentException if the input is a scalar or not finite
      */
     public static NDArray jacobian(Block block, NDManager manager, NDArray input) {
@@ -142,9 +141,7 @@ public final class JacobianSpectrum {
      */
     public static Extremes extremes(
             Block block, NDManager manager, NDArray input, int maxSteps, long seed) {
-        if (maxSteps < 1) {
-            throw new IllegalArgumentException("maxSteps must be at least 1, was " + maxSteps);
-        }
+        requireAtLeast(1, "maxSteps", maxSteps);
         try (NDManager scratch = manager.newSubManager();
                 Linearization linear =
                         Linearization.of(block, scratch, point(scratch, input), false)) {
@@ -155,14 +152,12 @@ public final class JacobianSpectrum {
 
     /** The point as a batch of one. */
     private static NDArray point(NDManager scratch, NDArray input) {
-        if (input.getShape().dimension() < 1) {
-            throw new IllegalArgumentException("The input must be one point [n] or [..], was ()");
-        }
+        boolean scalar = input.getShape().dimension() < 1;
+        require(!scalar, "The input must be one point [n] or [..], was ()");
         NDArray point = input.duplicate();
         point.attach(scratch);
-        if (!Double.isFinite(point.toType(DataType.FLOAT64, true).sum().getDouble())) {
-            throw new IllegalArgumentException("The input must be finite, but is not");
-        }
+        double sum = point.toType(DataType.FLOAT64, true).sum().getDouble();
+        require(Double.isFinite(sum), "The input must be finite, but is not");
         return point.expandDims(0);
     }
 

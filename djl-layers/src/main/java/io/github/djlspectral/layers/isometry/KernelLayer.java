@@ -1,5 +1,8 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+import static io.github.djlspectral.layers.Require.requireAtLeast;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -16,14 +19,14 @@ import io.github.djlspectral.layers.SelfDescribingBlock;
  */
 public abstract class KernelLayer extends SelfDescribingBlock implements IsometricLayer {
 
-    private final int channels;
-    private final int size;
+    final int channels;
+    final int size;
     private final OrthogonalKernel kernel;
     private final Parameter bias;
 
     KernelLayer(Builder<?> builder, OrthogonalKernel kernel) {
         super(
-                "parametrization", builder.parametrization(),
+                "parametrization", builder.parametrization,
                 "channels", builder.channels,
                 "filters", builder.filters,
                 "kernel", builder.size,
@@ -60,9 +63,7 @@ public abstract class KernelLayer extends SelfDescribingBlock implements Isometr
         try {
             return apply(x, k, b, training);
         } finally {
-            if (kernel.isDerived()) {
-                k.close();
-            }
+            kernel.release(k);
         }
     }
 
@@ -75,34 +76,23 @@ public abstract class KernelLayer extends SelfDescribingBlock implements Isometr
     @Override
     public final Shape[] getOutputShapes(Shape[] inputShapes) {
         Shape image = inputShapes[0];
-        if (image.dimension() != 4 || image.get(1) != channels) {
-            throw new IllegalArgumentException(
-                    "Images must be [batch, " + channels + ", height, width], were " + image);
-        }
-        if (image.get(2) < size || image.get(3) < size) {
-            throw new IllegalArgumentException(
-                    "The kernel, %s x %s, must not be larger than the image, which is %s x %s"
-                            .formatted(size, size, image.get(2), image.get(3)));
-        }
+        boolean legal = image.dimension() == 4 && image.get(1) == channels;
+        require(legal, "Images must be [batch, %s, height, width], were %s", channels, image);
+        long rows = image.get(2);
+        long columns = image.get(3);
+        String rule = "The kernel, %s x %s, must not be larger than the image, which is %s x %s";
+        require(rows >= size && columns >= size, rule, size, size, rows, columns);
         return new Shape[] {output(image)};
     }
 
     /**
-     * Returns the effective kernel, for inference, inspection or another framework.
+     * {@return a copy of the effective kernel, as of {@link Conv2d}: [filters, channels, k, k], for
+     * inference, inspection or another framework}
      *
      * @param manager the manager of the result
-     * @return the kernel, as of {@link Conv2d}: [filters, channels, k, k]; a copy
      */
     public NDArray effectiveKernel(NDManager manager) {
         return kernel.copy(manager);
-    }
-
-    final int channels() {
-        return channels;
-    }
-
-    final int size() {
-        return size;
     }
 
     final NDArray effectiveBias(NDManager manager) {
@@ -135,33 +125,13 @@ public abstract class KernelLayer extends SelfDescribingBlock implements Isometr
      */
     public abstract static class Builder<T extends Builder<T>> extends LayerBuilder<T> {
 
-        private int channels;
-        private int filters;
-        private int size;
-        private int stride = 1;
+        int channels;
+        int filters;
+        int size;
+        int stride = 1;
 
         Builder(float bias) {
             super(bias);
-        }
-
-        final int channels() {
-            return channels;
-        }
-
-        final int filters() {
-            return filters;
-        }
-
-        final void filters(int filters) {
-            this.filters = filters;
-        }
-
-        final int size() {
-            return size;
-        }
-
-        final int stride() {
-            return stride;
         }
 
         /**
@@ -199,18 +169,11 @@ public abstract class KernelLayer extends SelfDescribingBlock implements Isometr
         }
 
         final void check() {
-            requirePositive("number of channels", channels);
-            requirePositive("number of filters", filters);
-            requirePositive("size of the kernel", size);
-            requirePositive("stride", stride);
+            requireAtLeast(1, "The number of channels", channels);
+            requireAtLeast(1, "The number of filters", filters);
+            requireAtLeast(1, "The size of the kernel", size);
+            requireAtLeast(1, "The stride", stride);
             checkBias();
-        }
-
-        private static void requirePositive(String what, int value) {
-            if (value < 1) {
-                throw new IllegalArgumentException(
-                        "The " + what + " must be at least 1, was " + value);
-            }
         }
     }
 }

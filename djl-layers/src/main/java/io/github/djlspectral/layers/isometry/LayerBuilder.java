@@ -1,5 +1,7 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.initializer.ConstantInitializer;
@@ -12,17 +14,16 @@ import java.util.Objects;
  */
 abstract class LayerBuilder<T extends LayerBuilder<T>> {
 
-    private Parametrization parametrization = Parametrization.RETRACTION;
+    Parametrization parametrization = Parametrization.RETRACTION;
     private float bias;
 
     LayerBuilder(float bias) {
         this.bias = bias;
     }
 
-    abstract T self();
-
-    final Parametrization parametrization() {
-        return parametrization;
+    @SuppressWarnings("unchecked") // T is the class of this
+    final T self() {
+        return (T) this;
     }
 
     /** Makes the bias, one for each row or filter. */
@@ -62,8 +63,6 @@ abstract class LayerBuilder<T extends LayerBuilder<T>> {
     }
 
     final void checkBias() {
-        if (!Float.isFinite(bias)) {
-            throw new IllegalArgumentException("The bias must be finite, was " + bias);
-        }
+        require(Float.isFinite(bias), "The bias must be finite, was %s", bias);
     }
 }

@@ -1,8 +1,12 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.training.ParameterStore;
@@ -60,11 +64,10 @@ public record LayerProfile(String name, Spread gradientRatio, OptionalDouble fol
             SequentialBlock network, NDManager manager, NDArray inputs, NDArray outputGradient) {
         try (NDManager scratch = manager.newSubManager()) {
             Run run = Run.of(network, scratch, inputs);
-            if (!outputGradient.getShape().equals(run.output.getShape())) {
-                throw new IllegalArgumentException(
-                        "The gradient must have the output's shape %s, has %s"
-                                .formatted(run.output.getShape(), outputGradient.getShape()));
-            }
+            Shape shape = run.output.getShape();
+            Shape given = outputGradient.getShape();
+            String rule = "The gradient must have the output's shape %s, has %s";
+            require(given.equals(shape), rule, shape, given);
             return run.profiles(outputGradient);
         }
     }
@@ -75,9 +78,7 @@ public record LayerProfile(String name, Spread gradientRatio, OptionalDouble fol
         static Run of(SequentialBlock network, NDManager scratch, NDArray points) {
             List<Layer> layers = new ArrayList<>();
             flatten("", network, layers);
-            if (layers.isEmpty()) {
-                throw new IllegalArgumentException("The network has no layers");
-            }
+            require(!layers.isEmpty(), "The network has no layers");
             ParameterStore store = new ParameterStore(scratch, false);
             NDList inputs = new NDList(Linearization.leaf(scratch, points));
             return TorchScript.withAutograd(
@@ -105,16 +106,37 @@ public record LayerProfile(String name, Spread gradientRatio, OptionalDouble fol
 
         List<LayerProfile> profiles(NDArray gradient) {
             NDArray ratios =
-                    Linearization.KERNELS
-                            .callWithGradient(scratch, "gradient_ratios", output, inputs, gradient)
-                            .singletonOrThrow();
+                    Linearization.graph(scratch, "gradient_ratios", output, inputs, gradient);
             List<LayerProfile> profiles = new ArrayList<>();
             for (int i = 0; i < layers.size(); i++) {
                 Layer layer = layers.get(i);
-                OptionalDouble rate = FoldRate.of(layer.block, inputs.get(i));
+                OptionalDouble rate = foldRate(layer.block, inputs.get(i));
                 profiles.add(new LayerProfile(layer.name, Spread.of(ratios.get(i)), rate));
             }
             return List.copyOf(profiles);
         }
+    }
+
+    /** Returns the share of hyperplanes times points on their reflected side; empty if no fold. */
+    private static OptionalDouble foldRate(Block layer, NDArray input) {
+        try (NDManager scratch = input.getManager().newSubManager()) {
+            NDArray x = input.stopGradient();
+            x.attach(scratch);
+            if (layer instanceof Fold fold) {
+                NDArray w = fold.effectiveWeight(scratch);
+                NDArray b = fold.getParameters().get("bias").getArray();
+                NDArray heights = x.matMul(w.transpose()).add(b);
+                // the others keep the side of the positive slope
+                return share(fold instanceof ResidualFold ? heights.gt(0) : heights.lt(0));
+            }
+            if (layer instanceof ConvolutionFold fold) {
+                return share(fold.heights(x, scratch).gt(0));
+            }
+            return OptionalDouble.empty();
+        }
+    }
+
+    private static OptionalDouble share(NDArray reflected) {
+        return OptionalDouble.of(reflected.toType(DataType.FLOAT64, false).mean().getDouble());
     }
 }

@@ -1,5 +1,7 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -44,6 +46,16 @@ final class Linearization implements AutoCloseable {
         }
     }
 
+    /** The one result of a native function, without a graph. */
+    static NDArray call(NDManager manager, String function, Object... arguments) {
+        return KERNELS.call(manager, function, arguments).singletonOrThrow();
+    }
+
+    /** The one result of a native function, with a graph. */
+    static NDArray graph(NDManager manager, String function, Object... arguments) {
+        return KERNELS.callWithGradient(manager, function, arguments).singletonOrThrow();
+    }
+
     /** A copy in the manager that a graph can begin at. */
     static NDArray leaf(NDManager manager, NDArray inputs) {
         NDArray leaf = inputs.duplicate();
@@ -54,13 +66,12 @@ final class Linearization implements AutoCloseable {
 
     static NDArray forward(Block block, ParameterStore store, NDList input, boolean training) {
         NDArray output = block.forward(store, input, training).singletonOrThrow();
-        if (KERNELS.callBoolean(output.getManager(), "is_inference", output)) {
-            throw new IllegalArgumentException(
-                    ("In evaluation mode %s records no graph, as imported TorchScript "
-                                    + "does not. If it has neither dropout nor batch normalisation, "
-                                    + "measure a LambdaBlock that calls it with training true.")
-                            .formatted(block.getClass().getSimpleName()));
-        }
+        require(
+                !KERNELS.callBoolean(output.getManager(), "is_inference", output),
+                "In evaluation mode %s records no graph, as imported TorchScript does not. If it has"
+                        + " neither dropout nor batch normalisation, measure a LambdaBlock that"
+                        + " calls it with training true.",
+                block.getClass().getSimpleName());
         return output;
     }
 
@@ -90,7 +101,7 @@ final class Linearization implements AutoCloseable {
     }
 
     private NDArray product(NDArray of, NDArray by, NDArray vector) {
-        return KERNELS.callWithGradient(scratch, "vjp", of, by, vector).singletonOrThrow();
+        return graph(scratch, "vjp", of, by, vector);
     }
 
     @Override

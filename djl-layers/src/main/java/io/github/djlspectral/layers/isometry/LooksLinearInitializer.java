@@ -1,5 +1,7 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -17,22 +19,10 @@ public final class LooksLinearInitializer implements Initializer {
     /** Creates the initializer. */
     public LooksLinearInitializer() {}
 
-    /**
-     * Makes the matrix.
-     *
-     * @param manager the manager of the result
-     * @param shape [p, 2n]
-     * @param type float32 or float64
-     * @return the matrix
-     * @throws IllegalArgumentException if the shape is not that of a matrix with an even number of
-     *     columns
-     */
     @Override
     public NDArray initialize(NDManager manager, Shape shape, DataType type) {
-        if (shape.dimension() != 2 || shape.get(1) < 2 || shape.get(1) % 2 != 0) {
-            throw new IllegalArgumentException(
-                    "A weight that looks linear must be [p, 2n], was " + shape);
-        }
+        boolean legal = shape.dimension() == 2 && FixedLayer.isMultiple(shape.get(1), 2);
+        require(legal, "A weight that looks linear must be [p, 2n], was %s", shape);
         Shape half = new Shape(shape.get(0), shape.get(1) / 2);
         try (NDArray h = new OrthogonalInitializer().initialize(manager, half, type);
                 NDArray negative = h.neg()) {

@@ -1,5 +1,7 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
@@ -29,15 +31,13 @@ public final class OrthogonalConvolution extends KernelLayer {
     private OrthogonalConvolution(Builder builder, boolean patches) {
         super(builder, kernel(builder, patches));
         this.patches = patches;
-        filters = builder.filters();
+        filters = builder.filters;
     }
 
     private static OrthogonalKernel kernel(Builder b, boolean patches) {
         return patches
-                ? OrthogonalKernel.ofPatches(
-                        b.parametrization(), b.filters(), b.channels(), b.size())
-                : OrthogonalKernel.circular(
-                        b.parametrization(), b.filters(), b.channels(), b.size());
+                ? OrthogonalKernel.ofPatches(b.parametrization, b.filters, b.channels, b.size)
+                : OrthogonalKernel.circular(b.parametrization, b.filters, b.channels, b.size);
     }
 
     /** {@return a new builder} */
@@ -59,12 +59,9 @@ public final class OrthogonalConvolution extends KernelLayer {
         if (!patches) {
             return new Shape(image.get(0), filters, rows, columns);
         }
-        if (rows % size() != 0 || columns % size() != 0) {
-            throw new IllegalArgumentException(
-                    "The sides of the image must be multiples of the stride %s, were %s x %s"
-                            .formatted(size(), rows, columns));
-        }
-        return new Shape(image.get(0), filters, rows / size(), columns / size());
+        String rule = "The sides of the image must be multiples of the stride %s, were %s x %s";
+        require(rows % size == 0 && columns % size == 0, rule, size, rows, columns);
+        return new Shape(image.get(0), filters, rows / size, columns / size);
     }
 
     /**
@@ -76,13 +73,13 @@ public final class OrthogonalConvolution extends KernelLayer {
     @Override
     public Block toPlain(NDManager manager) {
         NDArray kernel = effectiveKernel(manager);
-        int k = size();
+        int k = size;
         SequentialBlock plain = new SequentialBlock();
         if (!patches && k > 1) {
             plain.add(LambdaBlock.singleton(x -> continued(continued(x, 2, k), 3, k), "torus"));
         }
         plain.add(conv2d(kernel, effectiveBias(manager), patches ? k : 1, 0));
-        plain.initialize(manager, kernel.getDataType(), new Shape(1, channels(), k, k));
+        plain.initialize(manager, kernel.getDataType(), new Shape(1, channels, k, k));
         return plain;
     }
 
@@ -107,7 +104,7 @@ public final class OrthogonalConvolution extends KernelLayer {
          * @return this builder
          */
         public Builder setFilters(int filters) {
-            filters(filters);
+            this.filters = filters;
             return this;
         }
 
@@ -120,17 +117,9 @@ public final class OrthogonalConvolution extends KernelLayer {
          */
         public OrthogonalConvolution build() {
             check();
-            if (stride() != 1 && stride() != size()) {
-                throw new IllegalArgumentException(
-                        "The stride must be 1 or the size of the kernel, %s, was %s"
-                                .formatted(size(), stride()));
-            }
-            return new OrthogonalConvolution(this, stride() == size());
-        }
-
-        @Override
-        Builder self() {
-            return this;
+            String rule = "The stride must be 1 or the size of the kernel, %s, was %s";
+            require(stride == 1 || stride == size, rule, size, stride);
+            return new OrthogonalConvolution(this, stride == size);
         }
     }
 }

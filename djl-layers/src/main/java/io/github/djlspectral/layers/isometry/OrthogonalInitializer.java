@@ -18,15 +18,6 @@ public final class OrthogonalInitializer implements Initializer {
     /** Creates the initializer. */
     public OrthogonalInitializer() {}
 
-    /**
-     * Makes the matrix.
-     *
-     * @param manager the manager of the result
-     * @param shape rank 2 or more
-     * @param type float32 or float64
-     * @return the matrix
-     * @throws IllegalArgumentException if the rank is less than 2
-     */
     @Override
     public NDArray initialize(NDManager manager, Shape shape, DataType type) {
         try (NDManager scratch = manager.newSubManager()) {

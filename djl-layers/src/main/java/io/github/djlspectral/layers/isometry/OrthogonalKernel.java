@@ -1,5 +1,7 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -43,12 +45,11 @@ final class OrthogonalKernel {
     static OrthogonalKernel circular(
             Parametrization parametrization, int filters, int channels, int size) {
         int larger = Math.max(filters, channels);
-        if (larger == 1 && size > 1) {
-            throw new IllegalArgumentException(
-                    ("An orthogonal kernel of size %s for 1 channel can only shift the "
-                                    + "image: set the kernel to 1, or take space to depth first")
-                            .formatted(size));
-        }
+        require(
+                larger > 1 || size == 1,
+                "An orthogonal kernel of size %s for 1 channel can only shift the image: set the"
+                        + " kernel to 1, or take space to depth first",
+                size);
         OrthogonalKernel kernel = new OrthogonalKernel(new Shape(filters, channels, size, size));
         if (parametrization == Parametrization.INITIAL) {
             return kernel.free(circular(Parametrization.RETRACTION, filters, channels, size));
@@ -69,18 +70,16 @@ final class OrthogonalKernel {
             return kernel.free(ofPatches(Parametrization.RETRACTION, filters, channels, size));
         }
         int entries = channels * size * size;
-        kernel.add(
-                "patch_", parametrization, Math.min(filters, entries), Math.max(filters, entries));
+        int larger = Math.max(filters, entries);
+        kernel.add("patch_", parametrization, Math.min(filters, entries), larger);
         return kernel;
     }
 
     /** The native functions at a stride. */
     static TorchScript kernels(int stride) {
+        Class<?> here = OrthogonalKernel.class;
         return KERNELS.computeIfAbsent(
-                stride,
-                s ->
-                        TorchScript.ofResources(
-                                OrthogonalKernel.class, Map.of("STRIDE", s), "convolution.py"));
+                stride, s -> TorchScript.ofResources(here, Map.of("STRIDE", s), "convolution.py"));
     }
 
     private void add(String prefix, Parametrization parametrization, int rows, int columns) {
@@ -124,10 +123,7 @@ final class OrthogonalKernel {
         return parameters;
     }
 
-    /**
-     * Returns the kernel on a device, with a graph if training. The caller closes it if {@link
-     * #isDerived}, else it is the parameter's own.
-     */
+    /** Returns the kernel on a device, with a graph if training; the caller releases it. */
     NDArray value(ParameterStore store, NDArray activation, boolean training) {
         if (!isDerived()) {
             return store.getValue(parameters.get(0), activation.getDevice(), training);
@@ -138,9 +134,7 @@ final class OrthogonalKernel {
         }
         NDArray kernel = call(activation.getManager(), weights, training);
         for (int i = 0; i < factors.size(); i++) {
-            if (factors.get(i).isDerived()) {
-                weights.get(i).close();
-            }
+            factors.get(i).release(weights.get(i));
         }
         if (kernel.getShape().equals(shape)) {
             return kernel;
@@ -158,8 +152,15 @@ final class OrthogonalKernel {
     }
 
     /** Tells whether {@link #value} makes a new array each time. */
-    boolean isDerived() {
+    private boolean isDerived() {
         return !factors.isEmpty();
+    }
+
+    /** Closes what {@link #value} has returned, unless it is the parameter's own. */
+    void release(NDArray value) {
+        if (isDerived()) {
+            value.close();
+        }
     }
 
     /** Returns a copy of the kernel. */
@@ -170,9 +171,7 @@ final class OrthogonalKernel {
             NDArray value = value(store, like, false);
             NDArray copy = value.duplicate(); // one of size 1 has its parameter's memory
             copy.attach(manager);
-            if (isDerived()) {
-                value.close();
-            }
+            release(value);
             return copy;
         }
     }

@@ -1,5 +1,8 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+import static io.github.djlspectral.layers.Require.requireAtLeast;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -30,15 +33,7 @@ public final class OrthogonalLinear extends SelfDescribingBlock implements Isome
         units = builder.units;
         weight = new OrthogonalWeight("", builder.parametrization);
         weight.parameters().forEach(this::addParameter);
-        bias = builder.bias ? addParameter(bias(units)) : null;
-    }
-
-    private static Parameter bias(int units) {
-        return Parameter.builder()
-                .setName("bias")
-                .setType(Parameter.Type.BIAS)
-                .optShape(new Shape(units))
-                .build();
+        bias = builder.bias ? addParameter(LayerBuilder.bias("bias", units, 0)) : null;
     }
 
     /** {@return a new builder} */
@@ -64,32 +59,24 @@ public final class OrthogonalLinear extends SelfDescribingBlock implements Isome
         NDArray b = parameterStore.getValue(bias, x.getDevice(), training);
         NDArray q = weight.value(parameterStore, x, training);
         try {
-            if (x.getShape().get(1) != q.getShape().get(1)) {
-                throw new IllegalArgumentException(
-                        "Activations must be [batch, %s], were %s"
-                                .formatted(q.getShape().get(1), x.getShape()));
-            }
+            Fold.requireActivations(x.getShape(), q.getShape().get(1));
             NDList parameters = b == null ? new NDList(q) : new NDList(q, b);
             return OrthogonalWeight.KERNELS.forward(
                     training, x.getManager(), "linear", x, parameters);
         } finally {
-            if (weight.isDerived()) {
-                q.close();
-            }
+            weight.release(q);
         }
     }
 
     private static void requireActivations(Shape shape) {
-        if (shape.dimension() != 2) {
-            throw new IllegalArgumentException("Activations must be [batch, n], were " + shape);
-        }
+        require(shape.dimension() == 2, "Activations must be [batch, n], were %s", shape);
     }
 
     /**
-     * Returns the effective matrix Q, for inference, inspection or another framework.
+     * {@return a copy of the effective matrix Q [p, n], for inference, inspection or another
+     * framework}
      *
      * @param manager the manager of the result
-     * @return Q [p, n]; a copy
      */
     public NDArray effectiveWeight(NDManager manager) {
         return weight.copy(manager);
@@ -156,10 +143,7 @@ public final class OrthogonalLinear extends SelfDescribingBlock implements Isome
          * @throws IllegalArgumentException if the number of units is not set or less than 1
          */
         public OrthogonalLinear build() {
-            if (units < 1) {
-                throw new IllegalArgumentException(
-                        "The number of units must be at least 1, was " + units);
-            }
+            requireAtLeast(1, "The number of units", units);
             return new OrthogonalLinear(this);
         }
     }

@@ -9,7 +9,6 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
-import ai.djl.training.initializer.ConstantInitializer;
 import ai.djl.training.initializer.Initializer;
 import ai.djl.training.initializer.NormalInitializer;
 import io.github.djlspectral.torch.TorchScript;
@@ -35,10 +34,6 @@ final class OrthogonalWeight {
     private final List<Parameter> parameters;
     private final Map<Device, Retraction> retractions = new HashMap<>();
 
-    OrthogonalWeight(Parametrization parametrization, int rows, int columns) {
-        this("", parametrization, rows, columns);
-    }
-
     /** The prefix keeps the names of several weights of one block apart. */
     OrthogonalWeight(String prefix, Parametrization parametrization, int rows, int columns) {
         this(prefix, parametrization);
@@ -50,33 +45,19 @@ final class OrthogonalWeight {
         this.parametrization = parametrization;
         Parameter.Builder weight = Parameter.builder().optInitializer(new OrthogonalInitializer());
         Parameter.Builder free = Parameter.builder().setType(Parameter.Type.OTHER);
-        parameters =
-                switch (parametrization) {
-                    case RETRACTION, INITIAL ->
-                            List.of(
-                                    weight.setName(prefix + "weight")
-                                            .setType(Parameter.Type.WEIGHT)
-                                            .build());
-                    case CAYLEY, EXPONENTIAL ->
-                            List.of(
-                                    free.setName(prefix + "skew")
-                                            .optInitializer(new ConstantInitializer(0))
-                                            .build(),
-                                    base(weight, prefix));
-                    case HOUSEHOLDER ->
-                            List.of(
-                                    free.setName(prefix + "reflectors")
-                                            .optInitializer(new NormalInitializer(1))
-                                            .build(),
-                                    base(weight, prefix));
-                };
-    }
-
-    private static Parameter base(Parameter.Builder weight, String prefix) {
-        return weight.setName(prefix + "base")
-                .setType(Parameter.Type.OTHER)
-                .optRequiresGrad(false)
-                .build();
+        if (parametrization == Parametrization.RETRACTION
+                || parametrization == Parametrization.INITIAL) {
+            weight.setName(prefix + "weight").setType(Parameter.Type.WEIGHT);
+            parameters = List.of(weight.build());
+            return;
+        }
+        if (parametrization == Parametrization.HOUSEHOLDER) {
+            free.setName(prefix + "reflectors").optInitializer(new NormalInitializer(1));
+        } else {
+            free.setName(prefix + "skew").optInitializer(Initializer.ZEROS);
+        }
+        weight.setName(prefix + "base").setType(Parameter.Type.OTHER).optRequiresGrad(false);
+        parameters = List.of(free.build(), weight.build());
     }
 
     /** Sets the shape, once, before initialisation. */
@@ -140,8 +121,8 @@ final class OrthogonalWeight {
     }
 
     /**
-     * Returns the matrix on a device, with a graph if training. The caller closes it if {@link
-     * #isDerived}, else it is kept here. Only training changes a parameter.
+     * Returns the matrix on a device, with a graph if training. The caller releases it. Only
+     * training changes a parameter.
      */
     NDArray value(ParameterStore store, NDArray activation, boolean training) {
         if (isDerived()) {
@@ -184,8 +165,15 @@ final class OrthogonalWeight {
     }
 
     /** Tells whether {@link #value} makes a new array each time. */
-    boolean isDerived() {
+    private boolean isDerived() {
         return parameters.size() > 1;
+    }
+
+    /** Closes what {@link #value} has returned, unless it is kept here. */
+    void release(NDArray value) {
+        if (isDerived()) {
+            value.close();
+        }
     }
 
     /** Returns a copy of the matrix as it is, without a graph. */
@@ -195,9 +183,7 @@ final class OrthogonalWeight {
             NDArray value = value(new ParameterStore(manager, false), like, false);
             NDArray copy = value.duplicate();
             copy.attach(manager);
-            if (isDerived()) {
-                value.close();
-            }
+            release(value);
             return copy;
         }
     }
@@ -248,14 +234,11 @@ final class OrthogonalWeight {
     /** What is known of a weight on a device; NaN is no fingerprint. */
     private static final class Retraction {
         private final NDArray weight;
-
-        /** The weight's when it was last seen orthonormal. */
+        // the weight's when it was last seen orthonormal
         private double orthonormal = Double.NaN;
-
-        /** The weight's when inference last saw it when it was not. */
+        // the weight's when inference last saw it when it was not
         private double moved = Double.NaN;
-
-        /** The orthonormal matrix nearest to that; it lives as long as the weight's manager. */
+        // the orthonormal matrix nearest to that; it lives as long as the weight's manager
         private NDArray nearest;
 
         private Retraction(NDArray weight) {

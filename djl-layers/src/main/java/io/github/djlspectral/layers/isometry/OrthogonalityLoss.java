@@ -1,5 +1,7 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -32,21 +34,19 @@ public final class OrthogonalityLoss extends Loss {
         this.function = function;
         this.weights = List.copyOf(weights);
         this.lambda = lambda;
-        if (weights.isEmpty()) {
-            throw new IllegalArgumentException("There are no weights");
-        }
-        if (!(Float.isFinite(lambda) && lambda >= 0)) {
-            throw new IllegalArgumentException(
-                    "lambda must be finite and not negative, was " + lambda);
-        }
+        require(!weights.isEmpty(), "There are no weights");
+        requireFactor(lambda);
         for (Parameter weight : weights) {
             Shape shape = weight.getShape();
-            if (shape != null && shape.dimension() != rank) {
-                throw new IllegalArgumentException(
-                        "Weight %s must have %s dimensions, was %s"
-                                .formatted(weight.getName(), rank, shape));
-            }
+            boolean legal = shape == null || shape.dimension() == rank;
+            String rule = "Weight %s must have %s dimensions, was %s";
+            require(legal, rule, weight.getName(), rank, shape);
         }
+    }
+
+    static void requireFactor(float lambda) {
+        boolean legal = Float.isFinite(lambda) && lambda >= 0;
+        require(legal, "lambda must be finite and not negative, was %s", lambda);
     }
 
     /**
@@ -108,9 +108,7 @@ public final class OrthogonalityLoss extends Loss {
             arrays.add(weight.getArray());
         }
         try (NDArray factor = GraphConstants.of(manager, arrays.get(0).getDataType(), lambda)) {
-            return Linearization.KERNELS
-                    .callWithGradient(manager, function, arrays, factor)
-                    .singletonOrThrow();
+            return Linearization.graph(manager, function, arrays, factor);
         }
     }
 }

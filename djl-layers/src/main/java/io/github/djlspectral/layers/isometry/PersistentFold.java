@@ -1,8 +1,12 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+import static io.github.djlspectral.layers.Require.requireAtLeast;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Activation;
 import ai.djl.nn.Block;
@@ -13,7 +17,10 @@ import ai.djl.training.initializer.Initializer;
 import ai.djl.training.initializer.XavierInitializer;
 import ai.djl.util.PairList;
 import io.github.djlspectral.layers.SelfDescribingBlock;
+import io.github.djlspectral.optim.SpectralMap;
+import java.util.Arrays;
 import java.util.Objects;
+import java.util.Random;
 
 /**
  * A layer [B, n] to [B, n] that is isometric on a subspace S of k dimensions and an ordinary ReLU
@@ -58,7 +65,7 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
         width = builder.width;
         persistence = builder.persistence;
         int k = builder.directions;
-        subspace = new SubspaceInitializer(builder.seed);
+        subspace = new Subspace(builder.seed);
         protectedRows =
                 addParameter(
                         Parameter.builder()
@@ -71,18 +78,13 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
         fold.parameters().forEach(this::addParameter);
         foldBias = addParameter(LayerBuilder.bias("fold_bias", k, FOLD_BIAS));
         lipschitz = builder.lipschitz;
-        rest =
-                lipschitz
-                        ? new OrthogonalWeight("", builder.parametrization, width, width)
-                        : free(width);
+        Parametrization free = Parametrization.INITIAL;
+        rest = new OrthogonalWeight("", lipschitz ? builder.parametrization : free, width, width);
+        if (!lipschitz) {
+            rest.parameters().get(0).setInitializer(HE);
+        }
         rest.parameters().forEach(this::addParameter);
         bias = addParameter(LayerBuilder.bias("bias", width, 0));
-    }
-
-    private static OrthogonalWeight free(int width) {
-        OrthogonalWeight weight = new OrthogonalWeight("", Parametrization.INITIAL, width, width);
-        weight.parameters().get(0).setInitializer(HE);
-        return weight;
     }
 
     /** {@return a new builder} */
@@ -97,7 +99,7 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
             boolean training,
             PairList<String, Object> params) {
         NDArray x = inputs.singletonOrThrow();
-        requireActivations(x.getShape());
+        Fold.requireActivations(x.getShape(), width);
         if (training && protectedRows.requiresGradient()) {
             protectedRows.freeze(true); // the trainer of a loaded model thaws all parameters
         }
@@ -111,20 +113,15 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
             return OrthogonalWeight.KERNELS.forward(
                     training, x.getManager(), function, x, rows, folding, f, w, b);
         } finally {
-            if (fold.isDerived()) {
-                folding.close();
-            }
-            if (rest.isDerived()) {
-                w.close();
-            }
+            fold.release(folding);
+            rest.release(w);
         }
     }
 
     /**
-     * Returns the protected directions.
+     * {@return a copy of the protected directions B [k, n], orthonormal rows}
      *
      * @param manager the manager of the result
-     * @return B [k, n], orthonormal rows; a copy
      */
     public NDArray protectedDirections(NDManager manager) {
         return PlainLayers.copy(protectedRows, manager);
@@ -166,7 +163,7 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
 
     @Override
     protected void prepare(Shape[] inputShapes) {
-        requireActivations(inputShapes[0]);
+        Fold.requireActivations(inputShapes[0], width);
         protectedRows.setInitializer(subspace); // whatever was set from outside
         fold.keepOrthonormal();
         if (lipschitz) {
@@ -174,16 +171,27 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
         }
     }
 
-    private void requireActivations(Shape shape) {
-        if (shape.dimension() != 2 || shape.get(1) != width) {
-            throw new IllegalArgumentException(
-                    "Activations must be [batch, " + width + "], were " + shape);
-        }
-    }
-
     @Override
     public Shape[] getOutputShapes(Shape[] inputShapes) {
         return new Shape[] {inputShapes[0]};
+    }
+
+    /** Orthonormal rows [k, n], Haar, that depend on the seed alone: all layers get the same. */
+    private record Subspace(long seed) implements Initializer {
+
+        @Override
+        public NDArray initialize(NDManager manager, Shape shape, DataType type) {
+            Random random = new Random(seed);
+            double[] gaussian = new double[Math.toIntExact(shape.size())];
+            Arrays.setAll(gaussian, i -> random.nextGaussian());
+            try (NDArray start = manager.create(gaussian, shape);
+                    NDArray polar = SpectralMap.polar().apply(start);
+                    NDArray rows = polar.toType(type, true)) {
+                NDArray copy = rows.duplicate(); // what a map returns cannot enter autograd
+                copy.attach(manager);
+                return copy;
+            }
+        }
     }
 
     /** Builds a {@link PersistentFold}. */
@@ -275,18 +283,12 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
          *     or another coupling than block-diagonal is to be 1-Lipschitz
          */
         public PersistentFold build() {
-            if (width < 1) {
-                throw new IllegalArgumentException("The width must be at least 1, was " + width);
-            }
-            if (directions < 1 || directions > width) {
-                throw new IllegalArgumentException(
-                        "The number of protected directions must be in [1, %s], was %s"
-                                .formatted(width, directions));
-            }
-            if (lipschitz && persistence != Persistence.BLOCK_DIAGONAL) {
-                throw new IllegalArgumentException(
-                        "Only the block-diagonal form can be 1-Lipschitz, not " + persistence);
-            }
+            requireAtLeast(1, "The width", width);
+            boolean legal = directions >= 1 && directions <= width;
+            String rule = "The number of protected directions must be in [1, %s], was %s";
+            require(legal, rule, width, directions);
+            legal = !lipschitz || persistence == Persistence.BLOCK_DIAGONAL;
+            require(legal, "Only the block-diagonal form can be 1-Lipschitz, not %s", persistence);
             return new PersistentFold(this);
         }
     }

@@ -1,5 +1,7 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -46,12 +48,10 @@ public final class PlainLayers {
         if (block instanceof SequentialBlock sequence) {
             return ofSequence(sequence, manager);
         }
-        if (containsIsometric(block)) {
-            throw new IllegalArgumentException(
-                    "Only sequential blocks can be taken apart, but there are isometric layers in "
-                            + "a "
-                            + block.getClass().getName());
-        }
+        require(
+                !containsIsometric(block),
+                "Only sequential blocks can be taken apart, but there are isometric layers in a %s",
+                block.getClass().getName());
         return block;
     }
 
@@ -62,10 +62,8 @@ public final class PlainLayers {
             plain.add(of(child, manager));
         }
         List<Parameter> parameters = sequence.getParameters().values();
-        DataType type =
-                parameters.isEmpty()
-                        ? DataType.FLOAT32
-                        : parameters.get(0).getArray().getDataType();
+        boolean none = parameters.isEmpty();
+        DataType type = none ? DataType.FLOAT32 : parameters.get(0).getArray().getDataType();
         plain.initialize(manager, type, sequence.getInputShapes());
         return plain;
     }
@@ -108,16 +106,14 @@ public final class PlainLayers {
 
     /** The sum of two branches of the same input [.., n]. */
     static Block sum(Block first, Block second, NDArray like, long n) {
-        ParallelBlock sum =
-                new ParallelBlock(
-                        branches ->
-                                new NDList(
-                                        branches.get(0)
-                                                .singletonOrThrow()
-                                                .add(branches.get(1).singletonOrThrow())),
-                        List.of(first, second));
+        ParallelBlock sum = new ParallelBlock(PlainLayers::sum, List.of(first, second));
         sum.initialize(like.getManager(), like.getDataType(), new Shape(1, n));
         return sum;
+    }
+
+    private static NDList sum(List<NDList> branches) {
+        NDArray first = branches.get(0).singletonOrThrow();
+        return new NDList(first.add(branches.get(1).singletonOrThrow()));
     }
 
     /** x + branch(x). */

@@ -46,10 +46,5 @@ public final class ResidualFold extends Fold {
             check(rows());
             return new ResidualFold(this);
         }
-
-        @Override
-        Builder self() {
-            return this;
-        }
     }
 }

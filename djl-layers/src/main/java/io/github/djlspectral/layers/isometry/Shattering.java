@@ -1,8 +1,11 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+import static io.github.djlspectral.layers.Require.requireAtLeast;
+import static io.github.djlspectral.layers.Require.requirePositive;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import java.util.Arrays;
@@ -20,12 +23,12 @@ public final class Shattering {
     private Shattering() {}
 
     /**
-     * Returns the cosine between the Jacobians at each point x and at {@code x + eps |x| v}, v a
-     * random unit vector, as vectors of all their entries: 1 inside one affine piece, 0 for
-     * unrelated ones. It is estimated from products with random vectors, for square Jacobians with
-     * a standard deviation of about sqrt(2 / (probes n)) at each point; with as many probes as
-     * there are outputs, it is exact. It is NaN where a Jacobian is zero. Cost: two forward passes,
-     * and two backward passes for each probe.
+     * {@return the cosines over the batch, between the Jacobians at each point x and at {@code x +
+     * eps |x| v}, v a random unit vector, as vectors of all their entries: 1 inside one affine
+     * piece, 0 for unrelated ones} They are estimated from products with random vectors, for square
+     * Jacobians with a standard deviation of about sqrt(2 / (probes n)) at each point; with as many
+     * probes as there are outputs, they are exact. They are NaN where a Jacobian is zero. Cost: two
+     * forward passes, and two backward passes for each probe.
      *
      * @param block an initialised block [B, ..] to [B, ..] that treats rows independently
      * @param manager the manager whose device is used
@@ -33,7 +36,6 @@ public final class Shattering {
      * @param perturbation eps, positive and finite
      * @param probes the number of products, at least 1
      * @param seed of v and the probes
-     * @return the cosines over the batch
      * @throws IllegalArgumentException if the perturbation or the number of probes is out of range
      */
     public static Spread jacobianCosine(
@@ -55,13 +57,8 @@ public final class Shattering {
     }
 
     static void check(double perturbation, int probes) {
-        if (!(perturbation > 0 && perturbation < Double.POSITIVE_INFINITY)) {
-            throw new IllegalArgumentException(
-                    "The perturbation must be positive and finite, was " + perturbation);
-        }
-        if (probes < 1) {
-            throw new IllegalArgumentException("probes must be at least 1, was " + probes);
-        }
+        requirePositive("The perturbation", perturbation);
+        requireAtLeast(1, "probes", probes);
     }
 
     private static NDArray moved(
@@ -103,7 +100,7 @@ public final class Shattering {
     private static NDArray products(NDManager scratch, NDArray a, NDArray b) {
         try (a;
                 b) {
-            return Linearization.KERNELS.call(scratch, "products", a, b).singletonOrThrow();
+            return Linearization.call(scratch, "products", a, b);
         }
     }
 
@@ -129,17 +126,14 @@ public final class Shattering {
      * @throws IllegalArgumentException if there are fewer than two points
      */
     public static Spread distanceRatio(Block block, NDManager manager, NDArray inputs) {
-        if (inputs.getShape().dimension() < 2 || inputs.getShape().get(0) < 2) {
-            throw new IllegalArgumentException(
-                    "Distances need two points or more, [B, ..], got " + inputs.getShape());
-        }
+        Shape shape = inputs.getShape();
+        boolean legal = shape.dimension() >= 2 && shape.get(0) >= 2;
+        require(legal, "Distances need two points or more, [B, ..], got %s", shape);
         try (NDManager scratch = manager.newSubManager();
                 Linearization linear = Linearization.of(block, scratch, inputs, false)) {
-            NDArray ratios =
-                    Linearization.KERNELS
-                            .call(scratch, "distance_ratios", linear.outputs(), linear.inputs())
-                            .singletonOrThrow();
-            return Spread.of(ratios.toType(DataType.FLOAT64, false));
+            return Spread.of(
+                    Linearization.call(
+                            scratch, "distance_ratios", linear.outputs(), linear.inputs()));
         }
     }
 }

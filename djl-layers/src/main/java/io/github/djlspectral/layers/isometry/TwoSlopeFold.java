@@ -1,5 +1,7 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.nn.Block;
 
@@ -73,16 +75,10 @@ public final class TwoSlopeFold extends Fold {
          */
         public TwoSlopeFold build() {
             check(rows());
-            if (!(Double.isFinite(above - below) && above != below)) {
-                throw new IllegalArgumentException(
-                        "The slopes must be finite and different, were " + below + " and " + above);
-            }
+            boolean legal = Double.isFinite(above - below) && above != below;
+            String rule = "The slopes must be finite and different, were %s and %s";
+            require(legal, rule, below, above);
             return new TwoSlopeFold(this);
-        }
-
-        @Override
-        Builder self() {
-            return this;
         }
     }
 }

@@ -277,8 +277,8 @@ class IsometryTest {
                 List.of(
                         "shift must be finite, was NaN",
                         "angle must be finite, was Infinity",
-                        "period must be finite, was NaN",
-                        "above 0, was 0.0",
+                        "period must be positive and finite, was NaN",
+                        "positive and finite, was 0.0",
                         "units must be at least 1, was 0");
         IntStream.range(0, calls.size())
                 .forEach(

@@ -213,7 +213,7 @@ class KernelLayerTest {
                         "channels must be at least 1, was 0",
                                 () -> ConvolutionFold.builder().setKernel(3).build(),
                         "size of the kernel must be at least 1, was 0", () -> fold(4, 0).build(),
-                        "filters must be in [1, 4], as more cannot be orthonormal, was 5",
+                        "filters must be in [1, 4], more are not orthonormal, was 5",
                                 () -> fold(4, 3).optFilters(5).build(),
                         "filters must be at least 1, was 0", () -> fold(4, 3).optFilters(0),
                         "filters must be at least 1, was -1", () -> linear(4, -1, 3).build(),
