@@ -3,67 +3,83 @@ package io.github.djlspectral.zoo;
 import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.math.BigDecimal;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.stream.Stream;
 
 /**
  * What a model's metadata and a search's criteria say to its factories. From JSON all numbers
  * arrive as {@code Double}; from a program as anything that prints as a number.
- *
- * @param values the arguments by name
  */
-record Arguments(Map<String, ?> values) {
+final class Arguments {
 
-    int integer(String name) {
-        return Math.toIntExact(wholeNumber(name, require(name)));
-    }
+    private final Map<String, Object> values;
 
-    int integer(String name, int otherwise) {
-        return values.containsKey(name) ? integer(name) : otherwise;
-    }
-
-    long number(String name, long otherwise) {
-        return values.containsKey(name) ? wholeNumber(name, require(name)) : otherwise;
-    }
-
-    double real(String name) {
-        return real(name, require(name));
-    }
-
-    double real(String name, double otherwise) {
-        return values.containsKey(name) ? real(name) : otherwise;
-    }
-
-    boolean flag(String name) {
-        String text = require(name);
-        if (!text.equals("true") && !text.equals("false")) {
-            throw new BadInputException(name + " is " + text + ", but must be true or false");
-        }
-        return text.equals("true");
-    }
-
-    boolean flag(String name, boolean otherwise) {
-        return values.containsKey(name) ? flag(name) : otherwise;
-    }
-
-    /** Returns the strings of a list, or one string alone; none without the argument. */
-    List<String> texts(String name) {
-        Object value = values.get(name);
-        if (value == null) {
-            return List.of();
-        }
-        return value instanceof Collection<?> all
-                ? all.stream().map(String::valueOf).toList()
-                : List.of(value.toString());
+    /** Takes the arguments by name, and the values of those that may be missing. */
+    Arguments(Map<String, ?> given, Map<String, ?> defaults) {
+        values = new HashMap<>(defaults);
+        values.putAll(given);
     }
 
     String text(String name) {
-        return require(name);
+        Object value = values.get(name);
+        BadInputException.unless(value != null, "The model's metadata lack the argument %s", name);
+        return value.toString();
+    }
+
+    /** Returns the strings of a list, or one string alone. */
+    List<String> texts(String name) {
+        return values.get(name) instanceof Collection<?> all
+                ? all.stream().map(String::valueOf).toList()
+                : List.of(text(name));
+    }
+
+    boolean flag(String name) {
+        String text = text(name);
+        boolean legal = text.equals("true") || text.equals("false");
+        BadInputException.unless(legal, "%s is %s, but must be true or false", name, text);
+        return text.equals("true");
+    }
+
+    double real(String name) {
+        return number(name, Double::parseDouble, "a number");
+    }
+
+    int integer(String name) {
+        return number(name, text -> new BigDecimal(text).intValueExact(), "a whole number");
+    }
+
+    long wide(String name) {
+        return number(name, text -> new BigDecimal(text).longValueExact(), "a whole number");
+    }
+
+    private <N> N number(String name, Function<String, N> parse, String legal) {
+        String text = text(name);
+        try {
+            return parse.apply(text);
+        } catch (NumberFormatException | ArithmeticException e) { // the latter if it is not exact
+            throw new BadInputException(name + " is '" + text + "', but must be " + legal, e);
+        }
+    }
+
+    <E extends Enum<E>> E constant(String name, Class<E> type) {
+        String text = text(name);
+        E[] all = type.getEnumConstants();
+        return Arrays.stream(all)
+                .filter(value -> value.name().equalsIgnoreCase(text))
+                .findFirst()
+                .orElseThrow(() -> illegal(name, "one of " + Arrays.toString(all)));
+    }
+
+    BadInputException illegal(String name, String legal) {
+        return new BadInputException(name + " is " + text(name) + ", but must be " + legal);
     }
 
     /**
@@ -73,7 +89,7 @@ record Arguments(Map<String, ?> values) {
      * @param numbers that the model has at least
      * @throws BadInputException if no file is as large
      */
-    void requireFile(Path folder, double numbers) {
+    static void requireFile(Path folder, double numbers) {
         if (folder == null) {
             return;
         }
@@ -85,44 +101,12 @@ record Arguments(Map<String, ?> values) {
         } catch (IOException e) {
             throw new UncheckedIOException("Cannot read " + folder + " (" + e + ")", e);
         }
-        // A small difference is told better when the parameters are read.
-        if (numbers * Float.BYTES > 2.0 * largest + (1 << 20)) {
-            throw new BadInputException(
-                    String.format(
-                            Locale.ROOT,
-                            "The model's metadata describe one of at least %.0f numbers, but no"
-                                    + " file in %s has more than %d bytes",
-                            numbers,
-                            folder,
-                            largest));
-        }
-    }
-
-    private String require(String name) {
-        Object value = values.get(name);
-        if (value == null) {
-            throw new BadInputException("The model's metadata lack the argument " + name);
-        }
-        return value.toString();
-    }
-
-    /** Whole numbers above 2^53 are read exactly when they are given as such. */
-    private static long wholeNumber(String name, String text) {
-        if (text.matches("[+-]?\\d{1,18}")) {
-            return Long.parseLong(text);
-        }
-        double value = real(name, text);
-        if (value != Math.rint(value) || Math.abs(value) > Long.MAX_VALUE) {
-            throw new BadInputException(name + " is " + text + ", but must be a whole number");
-        }
-        return (long) value;
-    }
-
-    private static double real(String name, String text) {
-        try {
-            return Double.parseDouble(text);
-        } catch (NumberFormatException e) {
-            throw new BadInputException(name + " is '" + text + "', but must be a number", e);
-        }
+        BadInputException.unless( // a small difference is told better when parameters are read
+                numbers * Float.BYTES <= 2.0 * largest + (1 << 20),
+                "The model's metadata describe one of at least %.0f numbers, but no file in %s has"
+                        + " more than %d bytes",
+                numbers,
+                folder,
+                largest);
     }
 }

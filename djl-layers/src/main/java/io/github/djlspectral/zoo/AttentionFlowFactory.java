@@ -23,22 +23,21 @@ public final class AttentionFlowFactory implements BlockFactory {
     /**
      * {@inheritDoc}
      *
-     * @throws io.github.djlspectral.text.BadInputException if an argument is missing or is not a
-     *     number
-     * @throws IllegalArgumentException if an argument is out of its range
+     * @throws IllegalArgumentException if an argument is missing, not a number or out of its range
      */
     @Override
     public Block newBlock(Model model, Path modelPath, Map<String, ?> arguments) {
-        Arguments values = new Arguments(arguments);
+        Map<String, ?> defaults = Map.of("temperature", 1, "sharedWeights", false);
+        Arguments values = new Arguments(arguments, defaults);
         double dimension = values.integer("dimension");
-        values.requireFile(modelPath, values.integer("heads") * dimension * dimension);
+        Arguments.requireFile(modelPath, values.integer("heads") * dimension * dimension);
         return AttentionFlow.builder()
                 .setDimension(values.integer("dimension"))
                 .setHeads(values.integer("heads"))
                 .setSteps(values.integer("steps"))
                 .setStepSize(values.real("stepSize"))
-                .optTemperature(values.real("temperature", 1))
-                .optSharedWeights(values.flag("sharedWeights", false))
+                .optTemperature(values.real("temperature"))
+                .optSharedWeights(values.flag("sharedWeights"))
                 .build();
     }
 }

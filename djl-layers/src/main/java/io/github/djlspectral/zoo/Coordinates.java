@@ -32,13 +32,11 @@ public record Coordinates(
      * @throws BadInputException if a part is malformed
      */
     public Coordinates {
-        if (application == null || !Application.of(application.getPath()).equals(application)) {
-            throw new BadInputException(
-                    "The application is "
-                            + application
-                            + ", but must be one that DJL finds by its path, such as"
-                            + " NLP.TEXT_GENERATION or UNDEFINED");
-        }
+        BadInputException.unless(
+                application != null && Application.of(application.getPath()).equals(application),
+                "The application is %s, but must be one that DJL finds by its path, such as"
+                        + " NLP.TEXT_GENERATION or UNDEFINED",
+                application);
         require(GROUP, "group", groupId, "names between dots, such as io.github.djlspectral");
         require(NAME, "artifact", artifactId, "a name such as gpt2, of letters, digits, . _ and -");
         require(VERSION, "version", version, "three numbers, such as 0.1.0");
@@ -55,18 +53,12 @@ public record Coordinates(
 
     /** Returns the artifact's folder, relative to the repository, as DJL lays it out. */
     String directory() {
-        return "model/"
-                + application.getPath()
-                + "/"
-                + groupId.replace('.', '/')
-                + "/"
-                + artifactId;
+        String group = groupId.replace('.', '/');
+        return "model/" + application.getPath() + "/" + group + "/" + artifactId;
     }
 
     private static void require(Pattern pattern, String part, String value, String legal) {
-        if (value == null || !pattern.matcher(value).matches()) {
-            throw new BadInputException(
-                    "The " + part + " is '" + value + "', but must be " + legal);
-        }
+        boolean matches = value != null && pattern.matcher(value).matches();
+        BadInputException.unless(matches, "The %s is '%s', but must be %s", part, value, legal);
     }
 }

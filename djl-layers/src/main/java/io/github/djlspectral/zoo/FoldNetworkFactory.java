@@ -8,9 +8,7 @@ import io.github.djlspectral.layers.isometry.AbsFold;
 import io.github.djlspectral.layers.isometry.Parametrization;
 import io.github.djlspectral.layers.isometry.ResidualFold;
 import io.github.djlspectral.layers.isometry.TwoSlopeFold;
-import io.github.djlspectral.text.BadInputException;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 
 /**
@@ -30,15 +28,15 @@ public final class FoldNetworkFactory implements BlockFactory {
     /**
      * {@inheritDoc}
      *
-     * @throws BadInputException if an argument is missing or not of its kind
-     * @throws IllegalArgumentException if an argument is out of its range
+     * @throws IllegalArgumentException if an argument is missing, not of its kind or out of its
+     *     range
      */
     @Override
     public Block newBlock(Model model, Path modelPath, Map<String, ?> arguments) {
-        Arguments values = new Arguments(arguments);
-        int rows = values.integer("rows", values.integer("width"));
-        values.requireFile(
-                modelPath, (double) values.integer("depth") * rows * values.integer("width"));
+        int width = new Arguments(arguments, Map.of()).integer("width");
+        Arguments values = new Arguments(arguments, Map.of("rows", width));
+        double numbers = (double) values.integer("depth") * values.integer("rows") * width;
+        Arguments.requireFile(modelPath, numbers);
         SequentialBlock network = new SequentialBlock();
         for (int i = 0; i < values.integer("depth"); i++) {
             network.add(fold(values));
@@ -48,8 +46,8 @@ public final class FoldNetworkFactory implements BlockFactory {
 
     private static Block fold(Arguments values) {
         int width = values.integer("width");
-        int rows = values.integer("rows", width);
-        Parametrization way = parametrization(values.text("parametrization"));
+        int rows = values.integer("rows");
+        Parametrization way = values.constant("parametrization", Parametrization.class);
         return switch (values.text("fold")) {
             case "residual" ->
                     ResidualFold.builder()
@@ -65,24 +63,7 @@ public final class FoldNetworkFactory implements BlockFactory {
                             .setSlopes(values.real("slopeBelow"), values.real("slopeAbove"))
                             .optParametrization(way)
                             .build();
-            default ->
-                    throw new BadInputException(
-                            "fold is "
-                                    + values.text("fold")
-                                    + ", but must be residual, abs or twoSlope");
+            default -> throw values.illegal("fold", "residual, abs or twoSlope");
         };
-    }
-
-    private static Parametrization parametrization(String name) {
-        for (Parametrization way : Parametrization.values()) {
-            if (way.name().equals(name)) {
-                return way;
-            }
-        }
-        throw new BadInputException(
-                "parametrization is "
-                        + name
-                        + ", but must be one of "
-                        + List.of(Parametrization.values()));
     }
 }

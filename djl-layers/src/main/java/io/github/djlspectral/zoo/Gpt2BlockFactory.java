@@ -6,9 +6,7 @@ import ai.djl.nn.BlockFactory;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.Precision;
-import io.github.djlspectral.text.BadInputException;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.Map;
 
 /**
@@ -44,12 +42,11 @@ public final class Gpt2BlockFactory implements BlockFactory {
     /**
      * {@inheritDoc}
      *
-     * @throws BadInputException if an argument is missing or is not a number
-     * @throws IllegalArgumentException if an argument is out of its range
+     * @throws IllegalArgumentException if an argument is missing, not a number or out of its range
      */
     @Override
     public Block newBlock(Model model, Path modelPath, Map<String, ?> arguments) {
-        Arguments values = new Arguments(arguments);
+        Arguments values = new Arguments(arguments, Map.of());
         Gpt2Config config =
                 new Gpt2Config(
                         values.integer("vocabSize"),
@@ -60,23 +57,8 @@ public final class Gpt2BlockFactory implements BlockFactory {
                         (float) values.real("dropout"),
                         values.flag("bias"));
         double weights = 12.0 * config.layers() * config.width() * config.width();
-        values.requireFile(modelPath, weights + (double) config.vocabSize() * config.width());
-        return Gpt2.builder()
-                .setConfig(config)
-                .optPrecision(precision(values.text("precision")))
-                .build();
-    }
-
-    private static Precision precision(String name) {
-        return Arrays.stream(Precision.values())
-                .filter(precision -> precision.name().equalsIgnoreCase(name))
-                .findFirst()
-                .orElseThrow(
-                        () ->
-                                new BadInputException(
-                                        "precision is "
-                                                + name
-                                                + ", but must be one of "
-                                                + Arrays.toString(Precision.values())));
+        Arguments.requireFile(modelPath, weights + (double) config.vocabSize() * config.width());
+        Precision precision = values.constant("precision", Precision.class);
+        return Gpt2.builder().setConfig(config).optPrecision(precision).build();
     }
 }

@@ -9,10 +9,9 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodySubscribers;
 import java.time.Duration;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
 /** Reads from web servers, which may be slow, silent or gone. */
@@ -23,6 +22,12 @@ public final class Http {
 
     /** What a body must bring in that time; a modem brings a hundred times as much. */
     private static final int LEAST_BYTES = 1 << 10;
+
+    private static final HttpClient CLIENT =
+            HttpClient.newBuilder()
+                    .followRedirects(HttpClient.Redirect.NORMAL)
+                    .connectTimeout(Duration.ofSeconds(20))
+                    .build();
 
     private Http() {}
 
@@ -40,15 +45,15 @@ public final class Http {
         Duration patience = patience();
         HttpRequest.Builder request =
                 HttpRequest.newBuilder(uri).timeout(patience).header("User-Agent", "djl-spectral");
-        if (headers.length > 0) {
-            request.headers(headers);
+        for (int i = 0; i < headers.length; i += 2) {
+            request.header(headers[i], headers[i + 1]);
         }
         try {
-            return Client.HTTP.send(
+            return CLIENT.send(
                     request.build(),
                     info ->
-                            HttpResponse.BodySubscribers.mapping(
-                                    HttpResponse.BodySubscribers.ofInputStream(),
+                            BodySubscribers.mapping(
+                                    BodySubscribers.ofInputStream(),
                                     body -> new WatchedBody(body, patience)));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -58,70 +63,26 @@ public final class Http {
 
     private static Duration patience() {
         String text = System.getProperty(TIMEOUT_PROPERTY, "30");
-        try {
-            long millis = Math.round(Double.parseDouble(text) * TimeUnit.SECONDS.toMillis(1));
-            if (millis > 0) {
-                return Duration.ofMillis(millis);
-            }
-        } catch (NumberFormatException e) {
-            throw new BadInputException(illegal(text), e);
-        }
-        throw new BadInputException(illegal(text));
-    }
-
-    private static String illegal(String text) {
-        return "-D"
-                + TIMEOUT_PROPERTY
-                + " is "
-                + text
-                + ", but must be a number of seconds above 0";
-    }
-
-    /** The client, with its threads, exists only if something is asked for. */
-    private static final class Client {
-        static final HttpClient HTTP =
-                HttpClient.newBuilder()
-                        .followRedirects(HttpClient.Redirect.NORMAL)
-                        .connectTimeout(Duration.ofSeconds(20))
-                        .build();
-        static final ScheduledExecutorService WATCH =
-                Executors.newSingleThreadScheduledExecutor(
-                        task -> {
-                            Thread thread = new Thread(task, "download watch");
-                            thread.setDaemon(true);
-                            return thread;
-                        });
+        double seconds = text.matches("\\d{1,9}(\\.\\d+)?") ? Double.parseDouble(text) : 0;
+        BadInputException.unless(
+                seconds > 0,
+                "-D%s is %s, but must be a number of seconds above 0",
+                TIMEOUT_PROPERTY,
+                text);
+        return Duration.ofMillis((long) Math.ceil(seconds * TimeUnit.SECONDS.toMillis(1)));
     }
 
     /** A body that is closed under a reader who waits for too long: the client has no timeout. */
     private static final class WatchedBody extends FilterInputStream {
 
         private final Duration patience;
-        private final ScheduledFuture<?> watch;
-        private volatile boolean waiting;
-        private volatile boolean stalled;
-        private volatile long received;
-        private long receivedBefore = -LEAST_BYTES;
+        private long received;
+        private int recent; // bytes, fewer than must come in time
+        private long waited; // for these, in nanoseconds
 
         WatchedBody(InputStream body, Duration patience) {
             super(body);
             this.patience = patience;
-            long millis = patience.toMillis();
-            watch =
-                    Client.WATCH.scheduleWithFixedDelay(
-                            this::check, millis, millis, TimeUnit.MILLISECONDS);
-        }
-
-        private void check() {
-            if (waiting && received - receivedBefore < LEAST_BYTES) {
-                stalled = true;
-                try {
-                    super.close(); // wakes the reader
-                } catch (IOException e) {
-                    watch.cancel(false); // it is closed all the same
-                }
-            }
-            receivedBefore = received;
         }
 
         @Override
@@ -132,36 +93,47 @@ public final class Http {
 
         @Override
         public int read(byte[] bytes, int offset, int length) throws IOException {
-            waiting = true;
+            long begin = System.nanoTime();
+            CompletableFuture<Void> alarm = new CompletableFuture<>();
+            alarm.orTimeout(patience.toNanos() - waited, TimeUnit.NANOSECONDS)
+                    .exceptionally(this::wakeReader);
             try {
                 int read = super.read(bytes, offset, length);
-                if (!stalled) {
-                    received += Math.max(0, read);
+                if (alarm.complete(null)) {
+                    count(Math.max(0, read), System.nanoTime() - begin);
                     return read;
                 }
             } catch (IOException e) {
-                if (!stalled) {
+                if (alarm.complete(null)) {
                     throw e;
                 }
-            } finally {
-                waiting = false;
             }
             throw new IOException(
-                    "the server brought less than "
-                            + LEAST_BYTES
-                            + " bytes in "
-                            + patience.toMillis() / 1000.0
-                            + " s, "
-                            + received
-                            + " in all; -D"
-                            + TIMEOUT_PROPERTY
-                            + "=<seconds> waits longer");
+                    "the server brought less than %s bytes in %s s, %s in all; -D%s=<s> waits longer"
+                            .formatted(
+                                    LEAST_BYTES,
+                                    patience.toMillis() / 1000.0,
+                                    received,
+                                    TIMEOUT_PROPERTY));
         }
 
-        @Override
-        public void close() throws IOException {
-            watch.cancel(false);
-            super.close();
+        private Void wakeReader(Throwable late) {
+            try {
+                in.close();
+            } catch (IOException e) {
+                late.addSuppressed(e); // it is closed all the same
+            }
+            return null;
+        }
+
+        private void count(int read, long nanos) {
+            received += read;
+            recent += read;
+            waited += nanos;
+            if (recent >= LEAST_BYTES) {
+                recent = 0;
+                waited = 0;
+            }
         }
     }
 }

@@ -38,8 +38,8 @@ public final class TextTranslatorFactory implements TranslatorFactory {
     /**
      * {@inheritDoc}
      *
-     * @throws io.github.djlspectral.text.BadInputException if an argument is out of its range, or
-     *     the tokenizer is missing or damaged
+     * @throws IllegalArgumentException if an argument is out of its range, or the tokenizer is
+     *     missing or damaged
      */
     @Override
     @SuppressWarnings("unchecked") // the types are compared first
@@ -57,15 +57,24 @@ public final class TextTranslatorFactory implements TranslatorFactory {
     }
 
     private static GenerationOptions options(Map<String, ?> arguments) {
-        Arguments values = new Arguments(arguments);
         GenerationOptions usual = GenerationOptions.builder().build();
+        Map<String, Object> defaults =
+                Map.of(
+                        "maxTokens", usual.maxTokens(),
+                        "temperature", usual.temperature(),
+                        "topK", usual.topK(),
+                        "topP", usual.topP(),
+                        "repetitionPenalty", usual.repetitionPenalty(),
+                        "stops", usual.stops(),
+                        "seed", usual.seed());
+        Arguments values = new Arguments(arguments, defaults);
         return new GenerationOptions(
-                values.integer("maxTokens", usual.maxTokens()),
-                values.real("temperature", usual.temperature()),
-                values.integer("topK", usual.topK()),
-                values.real("topP", usual.topP()),
-                values.real("repetitionPenalty", usual.repetitionPenalty()),
+                values.integer("maxTokens"),
+                values.real("temperature"),
+                values.integer("topK"),
+                values.real("topP"),
+                values.real("repetitionPenalty"),
                 values.texts("stops"),
-                values.number("seed", usual.seed()));
+                values.wide("seed"));
     }
 }

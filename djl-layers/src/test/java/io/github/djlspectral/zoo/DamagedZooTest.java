@@ -269,7 +269,7 @@ class DamagedZooTest {
                 "\"width\": 4 | \"width\": 6 | {width=4}, this one is of {width=6}",
                 "\"width\": 4 | \"depth\": 4 | lack the argument width",
                 "\"layers\": 1 | \"layers\": 1e9 | metadata describe one of at least",
-                "\"layers\": 1 | \"layers\": \"one\" | layers is 'one', but must be a number"
+                "\"layers\": 1 | \"layers\": \"one\" | layers is 'one', but must be a whole number"
             })
     void argumentsThatDoNotFitAreNamed(String text, String replacement, String message)
             throws IOException {
