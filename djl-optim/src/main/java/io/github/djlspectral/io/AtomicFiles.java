@@ -3,7 +3,7 @@ package io.github.djlspectral.io;
 import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
 import static java.nio.file.StandardCopyOption.REPLACE_EXISTING;
 import static java.nio.file.StandardOpenOption.CREATE;
-import static java.nio.file.StandardOpenOption.CREATE_NEW;
+import static java.nio.file.StandardOpenOption.TRUNCATE_EXISTING;
 import static java.nio.file.StandardOpenOption.WRITE;
 
 import java.io.IOException;
@@ -68,7 +68,8 @@ public final class AtomicFiles {
         partial.toFile().deleteOnExit(); // Ctrl-C runs no finally
         try {
             Files.createDirectories(partial.getParent());
-            try (FileChannel channel = FileChannel.open(partial, CREATE_NEW, WRITE)) {
+            try (FileChannel channel =
+                    FileChannel.open(partial, CREATE, TRUNCATE_EXISTING, WRITE)) {
                 content.writeTo(channel);
             }
             move(partial, file);
@@ -138,11 +139,11 @@ public final class AtomicFiles {
      */
     public static void replaceFolder(Path folder, Content<Path> content) {
         Path partial = folder.toAbsolutePath().resolveSibling(folder.getFileName() + ".tmp");
-        deleteAll(partial); // what a crash has left
         make(folder, partial, true, content);
     }
 
     private static void make(Path folder, Path partial, boolean replace, Content<Path> content) {
+        deleteAll(partial); // what a crash has left
         try {
             Files.createDirectories(partial);
             content.writeTo(partial);

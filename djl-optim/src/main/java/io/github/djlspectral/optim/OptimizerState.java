@@ -1,20 +1,25 @@
 package io.github.djlspectral.optim;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.optimizer.Optimizer;
-import io.github.djlspectral.optim.StateHeader.Entry;
-import io.github.djlspectral.optim.StateHeader.Part;
-import io.github.djlspectral.optim.StateHeader.Weight;
+import ai.djl.util.JsonUtils;
+import io.github.djlspectral.io.Safetensors;
+import io.github.djlspectral.io.SafetensorsWriter;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
@@ -23,22 +28,45 @@ import java.util.Set;
  * the momenta. Together with the model's parameters this resumes a run bit for bit.
  *
  * <p>States are kept by the parameter's name path, because ids are new in every process. The file
- * has a version and a checksum and holds the names, types and shapes of all parameters of the
- * model; it holds no hyper-parameters: build the optimizer as before. Of a parameter that lies on
- * several devices the state on the first is saved; a loaded state can be continued on one device.
+ * is one of the safetensors format, with a checksum, see {@link Safetensors}. It has an array named
+ * {@code <optimizer>.<parameter>.<state>} for each state, such as {@code
+ * Muon.01Linear_weight.momentum}, and the JSON text {@value #KEY} in its metadata: the names, types
+ * and shapes of all parameters of the model and each optimizer's step by parameter. It holds no
+ * hyper-parameters: build the optimizer as before. Of a parameter that lies on several devices the
+ * state on the first is saved; a loaded state can be continued on one device.
  */
 public final class OptimizerState {
 
+    static final String KEY = "optimizer_state";
+
+    private static final int VERSION = 1;
+
     private OptimizerState() {}
+
+    /** What the metadata say: the parameters of the model, updated or not, and the optimizers. */
+    private record Contents(int version, List<String> parameters, List<Part> optimizers) {}
+
+    /** An optimizer of one class; a spectral optimizer and its fallback are two. */
+    private record Part(String optimizer, List<String> states, Map<String, Integer> steps) {
+
+        String array(String parameter, String state) {
+            return optimizer + "." + parameter + "." + state;
+        }
+
+        @Override
+        public String toString() {
+            return optimizer + states;
+        }
+    }
 
     /**
      * Writes the state of an optimizer to a file. The file appears, complete and on the disk, or it
-     * stays as it was: what is being written has the name with {@code .partial} appended.
+     * stays as it was.
      *
      * @param optimizer a {@link StatefulOptimizer}; a spectral optimizer is saved with its
      *     fallback, which must be one too, and that with its own
      * @param block the block it trains
-     * @param path the file to write or replace, in a directory that exists
+     * @param path the file to write or replace, as a rule one ending in {@code .safetensors}
      * @throws IllegalArgumentException if the optimizer keeps its state to itself, as DJL's own do
      * @throws IllegalStateException if the block is not initialized; if the optimizer has updated
      *     parameters that are not the block's, or that have another shape or type now, see {@link
@@ -49,22 +77,33 @@ public final class OptimizerState {
         List<StatefulOptimizer> parts = parts(optimizer);
         Map<String, Parameter> parameters = BlockParameters.byName(block);
         parts.forEach(part -> requireKnown(part, parameters));
-        List<NDArray> arrays = new ArrayList<>();
-        StateHeader header = collect(parts, parameters, arrays);
-        try {
-            StateFile.write(
-                    path,
-                    header.encode(),
-                    header.arrayBytes(),
-                    file -> {
-                        for (NDArray array : arrays) {
-                            file.writeArray(array);
+        Map<String, NDArray> arrays = new LinkedHashMap<>();
+        List<Part> optimizers = new ArrayList<>();
+        for (StatefulOptimizer part : parts) {
+            Part saved = part(part);
+            optimizers.add(saved);
+            parameters.forEach(
+                    (name, parameter) -> {
+                        ParameterState state = part.firstState(parameter.getId());
+                        if (state != null && part == owner(parts, parameter)) {
+                            state.requireFit(name, parameter.getArray());
+                            saved.steps.put(name, state.step());
+                            for (int k = 0; k < saved.states.size(); k++) {
+                                arrays.put(saved.array(name, saved.states.get(k)), state.array(k));
+                            }
                         }
                     });
-        } catch (IOException e) {
+        }
+        Contents contents = new Contents(VERSION, descriptions(parameters), optimizers);
+        SafetensorsWriter file =
+                new SafetensorsWriter(Map.of(KEY, JsonUtils.GSON_COMPACT.toJson(contents)));
+        arrays.forEach(file::add);
+        try {
+            file.write(path);
+        } catch (UncheckedIOException e) {
             throw new IOException(
                     "Cannot write the optimizer state to %s (what was there before is unchanged): %s"
-                            .formatted(path, e),
+                            .formatted(path, e.getCause()),
                     e);
         }
     }
@@ -116,27 +155,9 @@ public final class OptimizerState {
         }
     }
 
-    private static StateHeader collect(
-            List<StatefulOptimizer> optimizers,
-            Map<String, Parameter> parameters,
-            List<NDArray> arrays) {
-        List<String> names = List.copyOf(parameters.keySet());
-        List<Part> parts = new ArrayList<>();
-        for (StatefulOptimizer optimizer : optimizers) {
-            List<Entry> entries = new ArrayList<>();
-            for (String name : names) {
-                Parameter parameter = parameters.get(name);
-                ParameterState state = optimizer.firstState(parameter.getId());
-                if (state != null && optimizer == owner(optimizers, parameter)) {
-                    state.requireFit(name, parameter.getArray());
-                    entries.add(new Entry(names.indexOf(name), state.step()));
-                    arrays.addAll(state.arrays());
-                }
-            }
-            List<String> arrayNames = List.of(optimizer.stateNames());
-            parts.add(new Part(optimizer.getClass().getSimpleName(), arrayNames, entries));
-        }
-        return new StateHeader(weights(parameters), parts);
+    private static Part part(StatefulOptimizer optimizer) {
+        String name = optimizer.getClass().getSimpleName();
+        return new Part(name, List.of(optimizer.stateNames()), new LinkedHashMap<>());
     }
 
     /** A shared fallback may have states that this chain does not use. */
@@ -144,14 +165,16 @@ public final class OptimizerState {
         return parts.get(0).owner(parameter.getId(), parameter.getArray().getShape());
     }
 
-    private static List<Weight> weights(Map<String, Parameter> parameters) {
-        List<Weight> weights = new ArrayList<>();
+    /** Names, types and shapes. */
+    private static List<String> descriptions(Map<String, Parameter> parameters) {
+        List<String> descriptions = new ArrayList<>();
         parameters.forEach(
                 (name, parameter) -> {
                     NDArray array = parameter.getArray();
-                    weights.add(new Weight(name, array.getDataType(), array.getShape()));
+                    String type = array.getDataType().name().toLowerCase(Locale.ROOT);
+                    descriptions.add(name + " " + type + array.getShape());
                 });
-        return weights;
+        return descriptions;
     }
 
     /**
@@ -173,15 +196,15 @@ public final class OptimizerState {
     public static void load(Optimizer optimizer, Block block, Path path) throws IOException {
         List<StatefulOptimizer> parts = parts(optimizer);
         Map<String, Parameter> parameters = BlockParameters.byName(block);
-        NDManager scratch = newManager(parameters);
-        try (StateFile file = StateFile.open(path)) {
-            StateHeader header = StateHeader.decode(file.verify());
-            requireSameModel(path, header.weights(), weights(parameters));
-            requireSameOptimizer(path, header.parts(), parts);
+        NDArray any = parameters.values().iterator().next().getArray();
+        try (NDManager scratch = any.getManager().getEngine().newBaseManager(any.getDevice())) {
+            Safetensors file = open(path);
+            Contents contents = contents(file);
+            requireSameModel(path, contents.parameters, descriptions(parameters));
+            requireSameOptimizers(path, contents.optimizers, parts, parameters);
             List<Map<String, ParameterState>> states = new ArrayList<>();
-            requireSameOwners(path, header, parts, List.copyOf(parameters.values()));
-            for (Part part : header.parts()) {
-                states.add(read(file, part, List.copyOf(parameters.values()), scratch));
+            for (Part part : contents.optimizers) {
+                states.add(read(file, part, parameters, scratch));
             }
             for (int i = 0; i < parts.size(); i++) {
                 StatefulOptimizer part = parts.get(i);
@@ -189,47 +212,66 @@ public final class OptimizerState {
                 own.removeIf(parameter -> owner(parts, parameter) != part);
                 part.states.replace(own, states.get(i));
             }
-        } catch (IOException e) {
+        } catch (IOException | UncheckedIOException e) {
             throw new IOException(
                     "Cannot load the optimizer state from %s (nothing has changed): %s"
                             .formatted(path, e.getMessage()),
                     e);
-        } finally {
-            scratch.close();
         }
     }
 
-    private static NDManager newManager(Map<String, Parameter> parameters) {
-        NDArray any = parameters.values().iterator().next().getArray();
-        return any.getManager().getEngine().newBaseManager(any.getDevice());
+    private static Safetensors open(Path path) throws IOException {
+        if (!Files.isRegularFile(path)) {
+            throw new IOException("there is no such file");
+        }
+        try (InputStream in = Files.newInputStream(path)) {
+            byte[] beginning = in.readNBytes(Long.BYTES);
+            if (new String(beginning, StandardCharsets.ISO_8859_1).equals("DJLSSTAT")) {
+                throw new IOException(
+                        "it has the format before safetensors, which is read no more: start the"
+                                + " optimizer afresh");
+            }
+        }
+        return Safetensors.open(path);
     }
 
-    private static NDArray hostArray(NDManager manager, NDArray weight) {
-        return manager.create(weight.getShape(), weight.getDataType(), Device.cpu());
+    private static Contents contents(Safetensors file) throws IOException {
+        if (!file.metadata().containsKey(KEY)) {
+            throw new IOException("it is not an optimizer state, as it has no metadata " + KEY);
+        }
+        if (!file.verify()) {
+            throw new IOException("its checksum is missing");
+        }
+        Contents contents =
+                JsonUtils.GSON_COMPACT.fromJson(file.metadata().get(KEY), Contents.class);
+        if (contents.version != VERSION) {
+            throw new IOException(
+                    "it has version %s, this library reads version %s"
+                            .formatted(contents.version, VERSION));
+        }
+        return contents;
     }
 
     private static Map<String, ParameterState> read(
-            StateFile file, Part part, List<Parameter> parameters, NDManager manager)
-            throws IOException {
+            Safetensors file, Part part, Map<String, Parameter> parameters, NDManager manager) {
         Map<String, ParameterState> states = new HashMap<>();
-        for (Entry entry : part.entries()) {
-            Parameter parameter = parameters.get(entry.weight());
-            NDArray[] arrays = new NDArray[part.arrayNames().size()];
-            for (int k = 0; k < arrays.length; k++) {
-                arrays[k] = hostArray(manager, parameter.getArray());
-                file.readArray(arrays[k]);
-            }
-            ParameterState state = new ParameterState(entry.step(), arrays);
-            state.moveTo(parameter.getArray().getDevice());
-            states.put(parameter.getId(), state);
-        }
+        part.steps.forEach(
+                (name, step) -> {
+                    NDArray[] arrays =
+                            part.states.stream()
+                                    .map(state -> file.read(manager, part.array(name, state)))
+                                    .toArray(NDArray[]::new);
+                    ParameterState state = new ParameterState(step, arrays);
+                    state.moveTo(parameters.get(name).getArray().getDevice());
+                    states.put(parameters.get(name).getId(), state);
+                });
         return states;
     }
 
-    private static void requireSameModel(Path path, List<Weight> saved, List<Weight> present) {
+    private static void requireSameModel(Path path, List<String> saved, List<String> present) {
         for (int i = 0; i < Math.max(saved.size(), present.size()); i++) {
-            Object was = i < saved.size() ? saved.get(i) : "missing";
-            Object is = i < present.size() ? present.get(i) : "missing";
+            String was = i < saved.size() ? saved.get(i) : "missing";
+            String is = i < present.size() ? present.get(i) : "missing";
             if (!was.equals(is)) {
                 throw new IllegalStateException(
                         ("%s is the state of another model: parameter %s by name is %s there, %s"
@@ -239,36 +281,29 @@ public final class OptimizerState {
         }
     }
 
-    private static void requireSameOptimizer(
-            Path path, List<Part> saved, List<StatefulOptimizer> present) {
-        List<String> was = saved.stream().map(p -> p.optimizer() + p.arrayNames()).toList();
-        List<String> is =
-                present.stream()
-                        .map(p -> p.getClass().getSimpleName() + List.of(p.stateNames()))
-                        .toList();
+    private static void requireSameOptimizers(
+            Path path,
+            List<Part> saved,
+            List<StatefulOptimizer> present,
+            Map<String, Parameter> parameters) {
+        String was = saved.toString();
+        String is = present.stream().map(OptimizerState::part).toList().toString();
         if (!was.equals(is)) {
             throw new IllegalStateException(
                     "%s is the state of %s, but this optimizer is %s; nothing has changed"
                             .formatted(path, was, is));
         }
-    }
-
-    private static void requireSameOwners(
-            Path path,
-            StateHeader header,
-            List<StatefulOptimizer> parts,
-            List<Parameter> parameters) {
-        for (int i = 0; i < parts.size(); i++) {
-            for (Entry entry : header.parts().get(i).entries()) {
-                Optimizer owner = owner(parts, parameters.get(entry.weight()));
-                if (owner != parts.get(i)) {
+        for (int i = 0; i < present.size(); i++) {
+            for (String name : saved.get(i).steps.keySet()) {
+                Optimizer owner = owner(present, parameters.get(name));
+                if (owner != present.get(i)) {
                     throw new IllegalStateException(
                             ("%s is the state under another routing: %s was updated by %s, but is"
                                             + " now by %s; nothing has changed")
                                     .formatted(
                                             path,
-                                            header.weights().get(entry.weight()).name(),
-                                            header.parts().get(i).optimizer(),
+                                            name,
+                                            saved.get(i).optimizer,
                                             owner.getClass().getSimpleName()));
                 }
             }

@@ -2,6 +2,7 @@ package io.github.djlspectral.io;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -11,6 +12,8 @@ import java.nio.file.Path;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class AtomicFilesTest {
 
@@ -99,6 +102,22 @@ class AtomicFilesTest {
         assertThatThrownBy(() -> AtomicFiles.write(file.resolve("below"), ""))
                 .isInstanceOf(UncheckedIOException.class)
                 .hasMessageContaining("Cannot write " + file.resolve("below"));
+    }
+
+    /** A disk that is full, and one that does not keep what it takes. */
+    @ParameterizedTest
+    @ValueSource(strings = {"/dev/full", "/dev/null"})
+    void whatIsNotOnDiskReplacesNothing(Path device) throws IOException {
+        assumeTrue(Files.exists(device), "a device");
+        Path file = directory.resolve("file");
+        AtomicFiles.write(file, "old");
+        long pid = ProcessHandle.current().pid();
+        String partial = "file." + pid + "-" + Thread.currentThread().getId() + ".tmp";
+        Files.createSymbolicLink(directory.resolve(partial), device);
+        assertThatThrownBy(() -> AtomicFiles.write(file, "new"))
+                .isInstanceOf(UncheckedIOException.class);
+        assertThat(file).hasContent("old");
+        assertThat(directory.toFile().list()).containsExactly("file");
     }
 
     @Test

@@ -7,6 +7,7 @@ import ai.djl.Device;
 import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
@@ -15,6 +16,7 @@ import java.io.IOException;
 import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -151,6 +153,53 @@ class LoadedStateTest {
     private static void update(Muon muon, Parameter parameter) {
         try (NDArray gradient = parameter.getArray().getGradient()) {
             muon.update(parameter.getId(), parameter.getArray(), gradient);
+        }
+    }
+
+    @Test
+    void aRunContinuesOnOneDeviceAndTheFirstOneIsSaved() {
+        ParameterState zero = new ParameterState(4);
+        ParameterState one = new ParameterState(5);
+        assertThat(ParameterStates.first(Map.of(Device.gpu(1), one, Device.gpu(0), zero)))
+                .containsSame(zero);
+        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                DecoupledAdamW optimizer = adamw()) {
+            NDArray w = manager.ones(new Shape(3));
+            NDArray elsewhere = elsewhere(w);
+            optimizer.update("w", w, w);
+            // as on two devices from the start: it tries to, and this engine has no such device
+            assertThatThrownBy(() -> optimizer.state("w", elsewhere))
+                    .isNotInstanceOf(IllegalStateException.class);
+            optimizer.update("w", w, w);
+            assertThatThrownBy(() -> optimizer.state("w", elsewhere))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("lies on [cpu()] and has made more than one step")
+                    .hasMessageContaining("not on gpu(1)");
+        }
+    }
+
+    @Test
+    void aScopeAroundTheLoadingFreesNothing() throws IOException {
+        try (DecoupledAdamW first = adamw();
+                TinyTraining tiny = new TinyTraining(first);
+                DecoupledAdamW second = adamw();
+                TinyTraining other = new TinyTraining(second)) {
+            tiny.train(1, 2);
+            Path file = saved(tiny, first, "state");
+            List<Object> states = OptimizerStateTest.states(first, tiny.block());
+            try (NDScope scope = new NDScope()) {
+                scope.suppressNotUsedWarning();
+                OptimizerState.load(second, other.block(), file);
+            }
+            assertThat(OptimizerStateTest.states(second, other.block()))
+                    .containsExactlyElementsOf(states);
+            try (NDScope scope = new NDScope()) {
+                scope.suppressNotUsedWarning();
+                OptimizerState.load(second, other.block(), file);
+                other.train(3, 3);
+            }
+            assertThat(second.states.ids()).hasSize(8);
+            other.train(4, 4);
         }
     }
 }

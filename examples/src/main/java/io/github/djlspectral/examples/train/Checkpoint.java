@@ -20,7 +20,7 @@ import java.util.Map;
 record Checkpoint(Path directory, Contents contents) {
 
     static final String MODEL = "model.safetensors";
-    static final String OPTIMIZER = "optimizer.bin";
+    static final String OPTIMIZER = "optimizer.safetensors";
     static final String CONTENTS = "checkpoint.json";
 
     /**
