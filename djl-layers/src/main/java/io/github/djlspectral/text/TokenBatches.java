@@ -1,64 +1,148 @@
 package io.github.djlspectral.text;
 
+import java.util.Arrays;
 import java.util.List;
 
 /**
- * Training batches: windows at uniformly random positions over all shards, as in nanoGPT.
- *
- * <p>Window number {@code n} is a pure function of the seed and {@code n}, and batch {@code i} has
- * the windows from {@code i * batchSize} on. So resuming needs no state but the number of the next
- * batch, and k batches of size B hold the same windows as one of size k * B.
+ * Windows of T consecutive tokens of shards, each with the token that follows, B at a time. A
+ * window never crosses from one shard to another. Batches have numbers, may be asked for in any
+ * order, and are the same in every process: nothing is kept but the shards.
  */
 public final class TokenBatches {
 
     private static final long GOLDEN_GAMMA = 0x9E3779B97F4A7C15L;
 
-    private final WindowReader windows;
+    private final List<TokenShard> shards;
     private final int batchSize;
     private final int contextLength;
+    private final boolean random;
     private final long seed;
+    private final int stride;
 
-    /**
-     * Creates the batches.
-     *
-     * @param shards the tokens; a window never crosses from one shard to another
-     * @param batchSize windows per batch, at least 1
-     * @param contextLength tokens per window, at least 1
-     * @param seed selects the random positions
-     * @throws IllegalArgumentException if there is no shard or a number is less than 1
-     * @throws BadInputException if no shard has more tokens than the context
-     */
-    public TokenBatches(List<TokenShard> shards, int batchSize, int contextLength, long seed) {
-        this.batchSize = WindowReader.requirePositive("Batch size", batchSize);
+    /** For each shard the number of windows up to its end: one begins at each stride-th token. */
+    private final long[] ends;
+
+    private TokenBatches(
+            List<TokenShard> shards, int batchSize, int contextLength, boolean random, long seed) {
+        BadInputException.unless(!shards.isEmpty(), "There are no token shards to make batches of");
+        BadInputException.unless(
+                batchSize >= 1, "The batch size is %s, but must be at least 1", batchSize);
+        BadInputException.unless(
+                contextLength >= 1,
+                "The context length is %s, but must be at least 1",
+                contextLength);
+        this.shards = List.copyOf(shards);
+        this.batchSize = batchSize;
         this.contextLength = contextLength;
-        this.windows = new WindowReader(shards, contextLength, 1);
+        this.random = random;
         this.seed = mix(seed);
+        stride = random ? 1 : contextLength;
+        ends = new long[shards.size()];
+        TokenShard longest = shards.get(0);
+        long end = 0;
+        for (int i = 0; i < ends.length; i++) {
+            TokenShard shard = shards.get(i);
+            longest = shard.length() > longest.length() ? shard : longest;
+            long starts = Math.max(0, shard.length() - contextLength);
+            end += (starts + stride - 1) / stride;
+            ends[i] = end;
+        }
+        BadInputException.unless(
+                end > 0,
+                "%s is too short: a context of %s needs at least %s tokens; use more text or a"
+                        + " shorter context",
+                longest,
+                contextLength,
+                contextLength + 1L);
     }
 
     /**
-     * Returns a batch.
+     * Returns batches for training: windows at uniformly random positions over all shards, as in
+     * nanoGPT, without end. Window number n is a pure function of the seed and n, and batch i has
+     * the windows from B i on: resuming needs no state but the number of the next batch, and k
+     * batches of size B hold the same windows as one of size k B.
      *
-     * @param index the number of the batch, at least 0; it need not be the next one
-     * @return the same batch for the same seed and number, in every process
-     * @throws IllegalArgumentException if the number is negative
-     * @throws BadInputException if a token is beyond the vocabulary of its shard
+     * @param shards the tokens
+     * @param batchSize windows per batch, B, at least 1
+     * @param contextLength tokens per window, T, at least 1
+     * @param seed selects the positions
+     * @return the batches
+     * @throws BadInputException if there is no shard, a number is less than 1, or no shard has more
+     *     tokens than the context
+     */
+    public static TokenBatches random(
+            List<TokenShard> shards, int batchSize, int contextLength, long seed) {
+        return new TokenBatches(shards, batchSize, contextLength, true, seed);
+    }
+
+    /**
+     * Returns one pass for validation, in order and without overlap: each window begins where the
+     * one before it ended. What is left of a shard after its last full window is not used. The last
+     * batch may be smaller.
+     *
+     * @param shards the tokens
+     * @param batchSize windows per batch, B, at least 1
+     * @param contextLength tokens per window, T, at least 1
+     * @return the batches
+     * @throws BadInputException if there is no shard, a number is less than 1, or no shard has more
+     *     tokens than the context
+     */
+    public static TokenBatches inOrder(List<TokenShard> shards, int batchSize, int contextLength) {
+        return new TokenBatches(shards, batchSize, contextLength, false, 0);
+    }
+
+    /** {@return the number of batches, at least 1; at random positions the largest number} */
+    public long count() {
+        return random ? Long.MAX_VALUE : (windows() - 1) / batchSize + 1;
+    }
+
+    /**
+     * {@return a batch}
+     *
+     * @param index the number of the batch, in [0, {@link #count}); it need not be the next one
+     * @throws BadInputException if there is no such batch, or a token is beyond the vocabulary of
+     *     its shard
      */
     public TokenBatch batch(long index) {
-        if (index < 0) {
-            throw new IllegalArgumentException("Batch number " + index + " is negative");
-        }
-        long[] inputs = new long[Math.multiplyExact(batchSize, contextLength)];
+        BadInputException.unless(
+                index >= 0 && index < count(),
+                "The batch number is %s, but must be in [0, %s)",
+                index,
+                count());
+        long first = index * batchSize;
+        int rows = random ? batchSize : (int) Math.min(batchSize, windows() - first);
+        long[] inputs = new long[Math.multiplyExact(rows, contextLength)];
         long[] targets = new long[inputs.length];
-        for (int row = 0; row < batchSize; row++) {
-            windows.read(randomWindow(index * batchSize + row), inputs, targets, row);
+        int[] tokens = new int[contextLength + 1];
+        for (int row = 0; row < rows; row++) {
+            read(random ? randomWindow(first + row) : first + row, tokens);
+            for (int t = 0; t < contextLength; t++) {
+                inputs[row * contextLength + t] = tokens[t];
+                targets[row * contextLength + t] = tokens[t + 1];
+            }
         }
-        return new TokenBatch(batchSize, contextLength, inputs, targets);
+        return new TokenBatch(rows, contextLength, inputs, targets);
+    }
+
+    private long windows() {
+        return ends[ends.length - 1];
+    }
+
+    private void read(long window, int[] tokens) {
+        // The first shard that ends beyond the window; shards without windows are never first.
+        int found = Arrays.binarySearch(ends, window);
+        int shard = found < 0 ? -found - 1 : found;
+        while (ends[shard] <= window) {
+            shard++;
+        }
+        long before = shard == 0 ? 0 : ends[shard - 1];
+        shards.get(shard).read((window - before) * stride, tokens);
     }
 
     private long randomWindow(long number) {
         long bits = mix(seed + (number + 1) * GOLDEN_GAMMA);
         // floor(count * u / 2^63) for u of 63 bits: from uniform by less than count / 2^63.
-        return Math.multiplyHigh(bits >>> 1, windows.count() << 1);
+        return Math.multiplyHigh(bits >>> 1, windows() << 1);
     }
 
     /** SplitMix64's output function (Steele, Lea and Flood 2014), a bijection. */

@@ -31,7 +31,7 @@ class TokenBatchesTest {
     }
 
     private TokenBatches batches(int batchSize, long seed) {
-        return new TokenBatches(shards, batchSize, CONTEXT, seed);
+        return TokenBatches.random(shards, batchSize, CONTEXT, seed);
     }
 
     @Test
@@ -105,7 +105,7 @@ class TokenBatchesTest {
 
     @Test
     void sequentialPassVisitsEachWindowOnce() {
-        SequentialBatches pass = new SequentialBatches(shards, 4, CONTEXT);
+        TokenBatches pass = TokenBatches.inOrder(shards, 4, CONTEXT);
         // (24 - 1) / 4 = 5 windows, none, (64 - 1) / 4 = 15 windows.
         assertThat(pass.count()).isEqualTo(5);
         long[] firsts =
@@ -123,7 +123,7 @@ class TokenBatchesTest {
 
     @Test
     void lastSequentialBatchMayBeSmaller() {
-        SequentialBatches pass = new SequentialBatches(shards, 6, CONTEXT);
+        TokenBatches pass = TokenBatches.inOrder(shards, 6, CONTEXT);
         assertThat(pass.count()).isEqualTo(4);
         TokenBatch last = pass.batch(3);
         assertThat(last.batchSize()).isEqualTo(2);
@@ -134,29 +134,29 @@ class TokenBatchesTest {
     @Test
     void oneContextAndOneTokenAreEnough() {
         List<TokenShard> five = List.of(shards.get(0).slice(0, 5));
-        assertThat(new TokenBatches(five, 1, CONTEXT, 0).batch(9).targets())
+        assertThat(TokenBatches.random(five, 1, CONTEXT, 0).batch(9).targets())
                 .containsExactly(1, 2, 3, 4);
-        assertThat(new SequentialBatches(five, 1, CONTEXT).count()).isEqualTo(1);
+        assertThat(TokenBatches.inOrder(five, 1, CONTEXT).count()).isEqualTo(1);
     }
 
     @Test
     void textShorterThanOneContextIsReported() {
         List<TokenShard> four = List.of(shards.get(1));
-        assertThatThrownBy(() -> new TokenBatches(four, 1, CONTEXT, 0))
+        assertThatThrownBy(() -> TokenBatches.random(four, 1, CONTEXT, 0))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("1000.bin (4 tokens)")
                 .hasMessageContaining("at least 5 tokens");
-        assertThatThrownBy(() -> new SequentialBatches(four, 1, CONTEXT))
+        assertThatThrownBy(() -> TokenBatches.inOrder(four, 1, CONTEXT))
                 .isInstanceOf(BadInputException.class);
     }
 
     @Test
     void wrongNumbersAreReported() {
         assertThatThrownBy(() -> batches(0, 0)).isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> new TokenBatches(shards, 1, 0, 0))
+        assertThatThrownBy(() -> TokenBatches.random(shards, 1, 0, 0))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("Context length 0");
-        assertThatThrownBy(() -> new TokenBatches(List.of(), 1, 1, 0))
+                .hasMessageContaining("context length is 0");
+        assertThatThrownBy(() -> TokenBatches.random(List.of(), 1, 1, 0))
                 .isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> batches(1, 0).batch(-1))
                 .isInstanceOf(IllegalArgumentException.class);

@@ -1,8 +1,7 @@
 package io.github.djlspectral.examples.train;
 
-import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.text.TokenBatch;
@@ -18,10 +17,8 @@ record LanguageModel(Gpt2 gpt2, NDManager manager) {
     /** Returns the mean loss of a batch in nats per token. */
     double loss(TokenBatch batch) {
         try (NDManager scratch = manager.newSubManager()) {
-            Shape shape = new Shape(batch.batchSize(), batch.contextLength());
-            NDArray inputs = scratch.create(batch.inputs(), shape);
-            NDArray targets = scratch.create(batch.targets(), shape);
-            return gpt2.loss(store(scratch), inputs, targets, false).getFloat();
+            NDList arrays = batch.arrays(scratch);
+            return gpt2.loss(store(scratch), arrays.get(0), arrays.get(1), false).getFloat();
         }
     }
 

@@ -11,7 +11,7 @@ import io.github.djlspectral.generate.TextGenerator;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Precision;
 import io.github.djlspectral.text.BadInputException;
-import io.github.djlspectral.text.SequentialBatches;
+import io.github.djlspectral.text.TokenBatches;
 import io.github.djlspectral.text.Tokenizer;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -130,8 +130,8 @@ public final class SavedRun implements AutoCloseable {
                     "The model was imported, so there is no data of its own: give --data");
         }
         try (Corpus corpus = loader.load(name, tokenizer)) {
-            SequentialBatches all =
-                    new SequentialBatches(
+            TokenBatches all =
+                    TokenBatches.inOrder(
                             corpus.validation(), config.options().batch, config.options().context);
             Validation validation = new Validation(all, batches == 0 ? all.count() : batches);
             Validation.Result result = validation.run(languageModel());

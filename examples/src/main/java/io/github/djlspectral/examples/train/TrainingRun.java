@@ -4,6 +4,8 @@ import ai.djl.Device;
 import ai.djl.Model;
 import ai.djl.TrainingDivergedException;
 import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.Trainer;
@@ -12,6 +14,7 @@ import ai.djl.training.optimizer.Optimizer;
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
+import io.github.djlspectral.layers.gpt.LossGradient;
 import io.github.djlspectral.optim.GradientClipping;
 import io.github.djlspectral.optim.OptimizerState;
 import io.github.djlspectral.optim.OptimizerStep;
@@ -21,8 +24,6 @@ import io.github.djlspectral.optim.StatefulOptimizer;
 import io.github.djlspectral.optim.UpdateObserver;
 import io.github.djlspectral.optim.diagnostics.SpectrumRecorder;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
-import io.github.djlspectral.text.SequentialBatches;
-import io.github.djlspectral.text.TokenBatch;
 import io.github.djlspectral.text.TokenBatches;
 import java.nio.file.Path;
 import java.util.List;
@@ -81,10 +82,10 @@ public final class TrainingRun implements AutoCloseable {
             UpdateObserver observer) {
         this.options = options;
         recorder = new SpectrumRecorder(options.spectrumEvery);
-        batches = new TokenBatches(corpus.train(), options.batch, options.context, options.seed);
+        batches = TokenBatches.random(corpus.train(), options.batch, options.context, options.seed);
         validation =
                 new Validation(
-                        new SequentialBatches(corpus.validation(), options.batch, options.context),
+                        TokenBatches.inOrder(corpus.validation(), options.batch, options.context),
                         options.evalBatches);
         Gpt2Config shape = options.model(corpus.tokenizer().vocabSize());
         gpt2 = Gpt2.builder().setConfig(shape).optPrecision(options.precision).build();
@@ -264,8 +265,10 @@ public final class TrainingRun implements AutoCloseable {
 
     /** Adds a batch's share to the gradients and returns its share of the loss. */
     private double addGradient(int done, int i) {
-        TokenBatch batch = batches.batch((long) done * options.accumulate + i);
-        return gradient.add(batch, 1.0 / options.accumulate) / options.accumulate;
+        try (NDManager scratch = trainer.getManager().newSubManager()) {
+            NDList batch = batches.batch((long) done * options.accumulate + i).arrays(scratch);
+            return gradient.add(batch, 1.0 / options.accumulate) / options.accumulate;
+        }
     }
 
     /** Returns the spectra measured since they were last asked for. */

@@ -1,13 +1,13 @@
 package io.github.djlspectral.examples.train;
 
-import io.github.djlspectral.text.SequentialBatches;
 import io.github.djlspectral.text.TokenBatch;
+import io.github.djlspectral.text.TokenBatches;
 import java.util.function.BooleanSupplier;
 
 /** The mean loss over batches that are spread evenly over a validation split. */
 final class Validation {
 
-    private final SequentialBatches batches;
+    private final TokenBatches batches;
     private final long count;
 
     /**
@@ -16,7 +16,7 @@ final class Validation {
      * @param batches the whole split
      * @param count the number of batches to use; all of them if there are fewer
      */
-    Validation(SequentialBatches batches, long count) {
+    Validation(TokenBatches batches, long count) {
         this.batches = batches;
         this.count = Math.min(count, batches.count());
     }
