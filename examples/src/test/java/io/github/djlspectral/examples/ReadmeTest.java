@@ -27,8 +27,8 @@ import picocli.CommandLine;
  * Holds the guides to the code: links lead to files, snippets are cut from programs that the tests
  * run, commands and options are those of {@link Main}, and the first page stays one.
  *
- * <p>A snippet stands in its source between the lines {@code // snippet: name} and {@code // end};
- * of a file of XML between comments of the same words.
+ * <p>A snippet stands in its source between the lines {@code // snippet: name} and {@code // end},
+ * or is a whole file of the project {@code consumer}.
  */
 class ReadmeTest {
 
@@ -39,8 +39,7 @@ class ReadmeTest {
     private static final Pattern LINK = Pattern.compile("]\\(([^)\\s]+)\\)");
     private static final Pattern CODE = Pattern.compile("(?s)`([^`]+)`");
     private static final Pattern SNIPPET =
-            Pattern.compile(
-                    "(?ms)^ *(?://|<!--) snippet: (\\S+)(?: -->)?\\R(.*?)^ *(?://|<!--) end(?: -->)?$");
+            Pattern.compile("(?ms)^ *// snippet: (\\S+)\\R(.*?)^ *// end$");
     private static final Pattern JAR = Pattern.compile("java .*-jar \\S*djl-spectral-examples.jar");
 
     private final Map<Path, String> pages = files(".md", NOT_OURS);
@@ -112,7 +111,9 @@ class ReadmeTest {
     void everySnippetIsCutFromWhatTheBuildRuns() {
         Map<String, String> snippets = new HashMap<>();
         sources.forEach((file, text) -> cut(file, text, snippets));
-        files(".xml", Set.of("target")).forEach((file, text) -> cut(file, text, snippets));
+        Path consumer = ROOT.resolve("examples/consumer"); // a project: snippets are whole files
+        sources.forEach((file, text) -> wholly(consumer, file, text, snippets));
+        files(".xml", Set.of("target")).forEach((f, text) -> wholly(consumer, f, text, snippets));
         Set<String> unused = new TreeSet<>(snippets.keySet());
         forEach(
                 (page, text) ->
@@ -130,12 +131,18 @@ class ReadmeTest {
         assertThat(unused).as("snippets on no page").isEmpty();
     }
 
+    private static void wholly(Path folder, Path file, String text, Map<String, String> snippets) {
+        if (file.startsWith(folder)) {
+            snippets.put(folder.relativize(file).toString(), unindented(text));
+        }
+    }
+
     /** Adds the snippets of a file, which is a test or is named by one. */
     private void cut(Path file, String text, Map<String, String> snippets) {
         String name = file.getFileName().toString().replaceFirst("\\.\\w+$", "");
         Matcher snippet = SNIPPET.matcher(text);
         while (!file.endsWith("ReadmeTest.java") && snippet.find()) {
-            assertThat(name.endsWith("Test") || file.toString().endsWith(".xml") || tested(name))
+            assertThat(name.endsWith("Test") || tested(name))
                     .as("whether a test runs %s", file)
                     .isTrue();
             assertThat(snippets.put(snippet.group(1), unindented(snippet.group(2))))
@@ -233,18 +240,32 @@ class ReadmeTest {
                 });
     }
 
+    /** Types are ours, and have the member that is named, or are imported somewhere. */
     @Test
-    void everyTestThatIsNamedExists() {
-        Set<String> tests =
-                sources.keySet().stream()
-                        .map(file -> file.getFileName().toString().replace(".java", ""))
-                        .collect(Collectors.toSet());
+    void everyTypeThatIsNamedExists() {
+        Map<String, String> types = new HashMap<>();
+        sources.forEach(
+                (file, text) ->
+                        types.merge(
+                                file.getFileName().toString().replace(".java", ""),
+                                text,
+                                String::concat));
+        String all = String.join("", sources.values());
+        Pattern name = Pattern.compile("([A-Z]\\w*[a-z]\\w*)(?:\\.(\\w+))*(?:\\(.*)?");
         forEach(
                 (page, text) -> {
                     Matcher code = CODE.matcher(withoutBlocks(text));
                     while (code.find()) {
-                        if (code.group(1).matches("[A-Z]\\w*(Test|Benchmark)")) {
-                            assertThat(tests).as(page.toString()).contains(code.group(1));
+                        Matcher parts = name.matcher(code.group(1));
+                        if (parts.matches()) {
+                            String type = parts.group(1);
+                            String member = parts.group(2) == null ? type : parts.group(2);
+                            String source = types.getOrDefault(type, "");
+                            if (source.isEmpty()) {
+                                assertThat(all).as(page.toString()).contains("." + type + ";");
+                            } else {
+                                assertThat(source).as(page.toString()).contains(member);
+                            }
                         }
                     }
                 });
