@@ -14,10 +14,8 @@ import ai.djl.nn.Block;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.DefaultTrainingConfig;
-import ai.djl.training.EasyTrain;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.Trainer;
-import ai.djl.training.TrainingConfig;
 import ai.djl.training.dataset.ArrayDataset;
 import ai.djl.training.dataset.Batch;
 import ai.djl.training.dataset.Dataset;
@@ -55,25 +53,6 @@ class GuideTest {
                 .optLabels(labels)
                 .setSampling(16, true)
                 .build();
-    }
-
-    @Test
-    void oneStatementOfDjlsTraining() throws IOException, TranslateException {
-        try (Model model = Model.newInstance("guide", "PyTorch")) {
-            model.setBlock(perceptron());
-            Dataset dataset = comparisons(model.getNDManager());
-            Loss loss = Loss.softmaxCrossEntropyLoss();
-            // snippet: drop-in
-            Muon muon = Muon.builder().optLearningRateTracker(Tracker.fixed(0.02f)).build();
-            TrainingConfig config = muon.attachTo(new DefaultTrainingConfig(loss));
-            try (Trainer trainer = model.newTrainer(config)) { // your block, your data
-                trainer.initialize(new Shape(1, 8));
-                EasyTrain.fit(trainer, 10, dataset, null);
-            }
-            // end
-            assertThat(muon.toTable()).contains("hidden matrix");
-            muon.close();
-        }
     }
 
     @Test
