@@ -1,40 +1,35 @@
 package io.github.djlspectral.hf;
 
+import static io.github.djlspectral.text.BadInputException.unless;
+
+import com.google.gson.Gson;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
+import com.google.gson.JsonPrimitive;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.LfsPointer;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
-/**
- * A file with a JSON object.
- *
- * @param path the file, for messages
- * @param object its contents
- */
+/** A JSON object in a file, which nobody vouches for: what is not as it should be is refused. */
 record JsonFile(Path path, JsonObject object) {
 
-    /**
-     * Reads a file.
-     *
-     * @throws BadInputException if it is missing, cannot be read or holds no JSON object
-     */
+    static final Gson GSON = new Gson().newBuilder().disableHtmlEscaping().create();
+
     static JsonFile read(Path path) {
         try {
             String text = Files.readString(path);
-            LfsPointer.refuse(path, ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)));
+            LfsPointer.refuse(path, StandardCharsets.UTF_8.encode(text));
             JsonElement element = JsonParser.parseString(text);
-            if (!element.isJsonObject()) {
-                throw new BadInputException(path + " holds no JSON object");
-            }
+            unless(element.isJsonObject(), "%s holds no JSON object", path);
             return new JsonFile(path, element.getAsJsonObject());
         } catch (NoSuchFileException e) {
             throw new BadInputException(path + " is missing", e);
@@ -45,87 +40,73 @@ record JsonFile(Path path, JsonObject object) {
         }
     }
 
-    /** Returns what says that a value cannot be obeyed. */
-    BadInputException unsupported(String key, Object supported) {
-        return new BadInputException(
-                path
-                        + " has "
-                        + key
-                        + " "
-                        + object.get(key)
-                        + ", but only "
-                        + supported
-                        + " is supported");
+    /** Reads a file that need not be there; then it has nothing in it. */
+    static JsonFile readIfThere(Path path) {
+        return Files.exists(path) ? read(path) : new JsonFile(path, new JsonObject());
     }
 
     boolean has(String key) {
         return object.has(key) && !object.get(key).isJsonNull();
     }
 
-    JsonObject requireObject(String key) {
-        if (!has(key) || !object.get(key).isJsonObject()) {
-            throw new BadInputException(path + " lacks the object " + key);
-        }
-        return object.getAsJsonObject(key);
+    /** Refuses a value that cannot be obeyed. */
+    void require(boolean condition, String key, Object supported) {
+        String format = "%s has %s %s, but only %s is supported";
+        unless(condition, format, path, key, object.get(key), supported);
+    }
+
+    /** Refuses a value that is none of these. There need not be any. */
+    void requireOneOf(String key, Object... values) {
+        String all = Stream.of(values).map(GSON::toJson).collect(Collectors.joining(" or "));
+        Stream<JsonElement> legal = Stream.of(values).map(GSON::toJsonTree);
+        require(!has(key) || legal.anyMatch(object.get(key)::equals), key, all);
+    }
+
+    /** Returns an object in this one, as if it were alone in the file. */
+    JsonFile requireObject(String key) {
+        unless(object.get(key) instanceof JsonObject, "%s lacks the object %s", path, key);
+        return new JsonFile(path, object.getAsJsonObject(key));
     }
 
     JsonArray requireArray(String key) {
-        if (!has(key) || !object.get(key).isJsonArray()) {
-            throw new BadInputException(path + " lacks the list " + key);
-        }
+        unless(object.get(key) instanceof JsonArray, "%s lacks the list %s", path, key);
         return object.getAsJsonArray(key);
     }
 
     String requireText(String key) {
-        if (!has(key) || !object.get(key).isJsonPrimitive()) {
-            throw new BadInputException(path + " lacks the text " + key + ": " + object);
-        }
+        String format = "%s lacks the text %s: %s";
+        unless(object.get(key) instanceof JsonPrimitive, format, path, key, object);
         return object.get(key).getAsString();
     }
 
-    /** Returns the number of a token. */
-    int requireToken(String key) {
-        double value = has(key) ? number(key) : -1;
-        if (value < 0 || value > Integer.MAX_VALUE || value != Math.rint(value)) {
-            throw new BadInputException(
-                    path + " has " + key + " " + object.get(key) + ", which is no token's number");
-        }
-        return (int) value;
-    }
-
-    /** Returns a positive whole number. */
-    int requireCount(String key) {
-        if (!has(key)) {
-            throw new BadInputException(path + " lacks " + key);
-        }
+    /** Returns a whole number that must be there. */
+    int requireWhole(String key, int least) {
+        unless(has(key), "%s lacks %s", path, key);
         double value = number(key);
-        if (value < 1 || value > Integer.MAX_VALUE || value != Math.rint(value)) {
-            throw new BadInputException(
-                    path + " has " + key + " " + object.get(key) + ", which is no positive number");
-        }
+        unless(
+                value >= least && value <= Integer.MAX_VALUE && value == Math.rint(value),
+                "%s has %s %s, which is no whole number from %s on",
+                path,
+                key,
+                object.get(key),
+                least);
         return (int) value;
     }
 
-    /** Returns a number that must be there. */
     double number(String key) {
         try {
             return object.get(key).getAsDouble();
         } catch (NumberFormatException | UnsupportedOperationException | IllegalStateException e) {
-            throw new BadInputException(
-                    path + " has " + key + " " + object.get(key) + ", which is no number", e);
+            String value = key + " " + object.get(key);
+            throw new BadInputException(path + " has " + value + ", which is no number", e);
         }
     }
 
     /** Returns a truth value, or another if there is none. */
     boolean flag(String key, boolean otherwise) {
-        if (!has(key)) {
-            return otherwise;
-        }
-        JsonElement value = object.get(key);
-        if (!value.isJsonPrimitive() || !value.getAsJsonPrimitive().isBoolean()) {
-            throw new BadInputException(
-                    path + " has " + key + " " + value + ", which is neither true nor false");
-        }
+        JsonElement value = has(key) ? object.get(key) : new JsonPrimitive(otherwise);
+        boolean legal = value instanceof JsonPrimitive primitive && primitive.isBoolean();
+        unless(legal, "%s has %s %s, which is neither true nor false", path, key, value);
         return value.getAsBoolean();
     }
 }

@@ -1,12 +1,15 @@
 package io.github.djlspectral.hf;
 
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.github.djlspectral.io.SafetensorsWriter;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 
 /** Arrays made up by a test. */
-final class FixedTensors implements TensorSource {
+final class FixedTensors {
 
     private final Map<String, Shape> shapes = new LinkedHashMap<>();
     private final Map<String, float[]> values = new LinkedHashMap<>();
@@ -23,18 +26,22 @@ final class FixedTensors implements TensorSource {
         return this;
     }
 
-    @Override
-    public Set<String> names() {
+    Set<String> names() {
         return shapes.keySet();
     }
 
-    @Override
-    public Shape shape(String name) {
+    Shape shape(String name) {
         return shapes.get(name);
     }
 
-    @Override
-    public float[] read(String name) {
+    float[] read(String name) {
         return values.get(name).clone();
+    }
+
+    void write(Path file) {
+        SafetensorsWriter writer = new SafetensorsWriter(Map.of());
+        shapes.forEach(
+                (name, shape) -> writer.add(name, shape, DataType.FLOAT32, () -> values.get(name)));
+        writer.write(file);
     }
 }

@@ -1,12 +1,12 @@
 package io.github.djlspectral.hf;
 
+import io.github.djlspectral.io.Safetensors;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 
 /** The checkpoints that {@code reference.py} wrote. */
 public final class ReferenceCheckpoints {
@@ -56,7 +56,7 @@ public final class ReferenceCheckpoints {
 
     /** Reads all arrays of a checkpoint in one file, but for the masks. */
     static FixedTensors tensors(Path checkpoint) throws IOException {
-        SafetensorsFile file = SafetensorsFile.open(checkpoint.resolve("model.safetensors"));
+        Safetensors file = Safetensors.open(checkpoint.resolve("model.safetensors"));
         FixedTensors tensors = new FixedTensors();
         file.names().stream()
                 .filter(name -> !name.endsWith(".attn.bias"))
@@ -65,8 +65,7 @@ public final class ReferenceCheckpoints {
     }
 
     /** Replaces all arrays of a checkpoint in one file. */
-    static void rewrite(Path checkpoint, TensorSource tensors) throws IOException {
-        SafetensorsWriter.write(
-                checkpoint.resolve("model.safetensors"), tensors, FloatFormat.F32, Map.of());
+    static void rewrite(Path checkpoint, FixedTensors tensors) {
+        tensors.write(checkpoint.resolve("model.safetensors"));
     }
 }

@@ -7,11 +7,11 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
-import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.JsonUtils;
 import io.github.djlspectral.generate.GenerationOptions;
 import io.github.djlspectral.generate.TextGenerator;
+import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.text.BadInputException;
@@ -85,7 +85,7 @@ class TransformersTest {
         Expected expected =
                 JsonUtils.GSON.fromJson(
                         Files.readString(path.resolve("expected.json")), Expected.class);
-        Expected ours = computed(HuggingFaceCheckpoint.open(path), expected);
+        Expected ours = computed(HuggingFaceGpt2.open(path), expected);
         double largest = 0;
         double error = 0;
         assertThat(ours.logits).hasSameDimensionsAs(expected.logits);
@@ -127,41 +127,47 @@ class TransformersTest {
     void exportsAre() throws IOException, URISyntaxException {
         Path out = WORK == null ? directory : Files.createDirectories(Path.of(WORK, "out"));
         Tokenizer characters = CharTokenizer.of("\n !,.adeghilnorstuw");
-        export(out, "f32", new Gpt2Config(19, 40, 2, 2, 8, 0, true), characters, FloatFormat.F32);
-        export(out, "f16", new Gpt2Config(19, 40, 3, 1, 8, 0, true), characters, FloatFormat.F16);
-        export(out, "bf16", new Gpt2Config(19, 40, 1, 4, 8, 0, true), characters, FloatFormat.BF16);
-        export(out, "f64", new Gpt2Config(19, 40, 2, 2, 8, 0, true), characters, FloatFormat.F64);
+        export(out, "f32", new Gpt2Config(19, 40, 2, 2, 8, 0, true), characters, DataType.FLOAT32);
+        export(out, "f16", new Gpt2Config(19, 40, 3, 1, 8, 0, true), characters, DataType.FLOAT16);
+        export(
+                out,
+                "bf16",
+                new Gpt2Config(19, 40, 1, 4, 8, 0, true),
+                characters,
+                DataType.BFLOAT16);
+        export(out, "f64", new Gpt2Config(19, 40, 2, 2, 8, 0, true), characters, DataType.FLOAT64);
         export(
                 out,
                 "no-bias",
                 new Gpt2Config(19, 40, 2, 2, 8, 0.1f, false),
                 characters,
-                FloatFormat.F32);
+                DataType.FLOAT32);
         export(
                 out,
                 "padded",
                 new Gpt2Config(40, 40, 2, 2, 8, 0, true),
                 characters.withEndOfText(List.of(3, 17)),
-                FloatFormat.F32);
+                DataType.FLOAT32);
         export(
                 out,
                 "bytes",
                 new Gpt2Config(256, 40, 2, 2, 8, 0, true),
                 new ByteTokenizer(),
-                FloatFormat.F32);
+                DataType.FLOAT32);
         if (WORK != null) {
             Gpt2Config large = new Gpt2Config(50257, 40, 2, 2, 8, 0, true);
-            export(out, "gpt2", large, new Gpt2Tokenizer(), FloatFormat.F32);
+            export(out, "gpt2", large, new Gpt2Tokenizer(), DataType.FLOAT32);
         }
     }
 
     private static void export(
-            Path out, String name, Gpt2Config config, Tokenizer tokenizer, FloatFormat format)
+            Path out, String name, Gpt2Config config, Tokenizer tokenizer, DataType type)
             throws IOException, URISyntaxException {
-        Path place = Files.createDirectories(out.resolve(name));
+        Path place = out.resolve(name);
+        AtomicFiles.deleteAll(place);
         Random random = new Random(name.hashCode());
         FixedTensors weights = new FixedTensors();
-        Gpt2Layout.shapes(config)
+        HuggingFaceGpt2.shapes(config, config.bias())
                 .forEach(
                         (parameter, shape) -> {
                             float[] values = new float[(int) shape.size()];
@@ -170,8 +176,8 @@ class TransformersTest {
                             }
                             weights.put(parameter, shape, values);
                         });
-        HuggingFaceCheckpoint.write(place, config, tokenizer, weights, format);
-        HuggingFaceCheckpoint read = HuggingFaceCheckpoint.open(place);
+        HuggingFaceGpt2.write(place, config, tokenizer, weights::read, type);
+        HuggingFaceGpt2 read = HuggingFaceGpt2.open(place);
         assertThat(read.config()).isEqualTo(config);
         assertThat(read.tokenizer().endOfText()).isEqualTo(tokenizer.endOfText());
         Expected asked = new Expected();
@@ -193,7 +199,7 @@ class TransformersTest {
     }
 
     /** Computes with our model what a checkpoint's expectations have. */
-    private static Expected computed(HuggingFaceCheckpoint checkpoint, Expected asked) {
+    private static Expected computed(HuggingFaceGpt2 checkpoint, Expected asked) {
         Expected computed = new Expected();
         computed.tokens = asked.tokens;
         computed.prompt = asked.prompt;
@@ -201,7 +207,7 @@ class TransformersTest {
                 .keySet()
                 .forEach(text -> computed.texts.put(text, checkpoint.tokenizer().encode(text)));
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            Gpt2 model = model(checkpoint, manager);
+            Gpt2 model = checkpoint.load(manager);
             NDArray logits =
                     model.forward(
                                     new ParameterStore(manager, false),
@@ -225,21 +231,5 @@ class TransformersTest {
                             .generate(asked.prompt, greedy, piece -> {});
         }
         return computed;
-    }
-
-    private static Gpt2 model(HuggingFaceCheckpoint checkpoint, NDManager manager) {
-        Gpt2 model = Gpt2.builder().setConfig(checkpoint.config()).build();
-        TensorSource weights = checkpoint.weights();
-        model.getParameters()
-                .forEach(
-                        named ->
-                                named.getValue()
-                                        .setInitializer(
-                                                (m, shape, type) ->
-                                                        m.create(
-                                                                weights.read(named.getKey()),
-                                                                shape)));
-        model.initialize(manager, DataType.FLOAT32, new Shape(1, 1));
-        return model;
     }
 }

@@ -58,10 +58,10 @@ class UnusableCheckpointTest {
                 "\" \": 1         | \" \": 7        | is not supported",
                 "\"merges\": []   | \"merges\": [\"a e\"] | is not supported",
                 "\"!\": 2         | \"!\": 2, \"z\": 19   | 20 tokens, but the model 19",
-                "\"!\": 2         | \"!\": \"two\"  | no number for the token '!'",
-                "\"!\": 2         | \"!\": [2, 3]  | no number for the token '!'",
+                "\"!\": 2         | \"!\": \"two\"  | has ! \"two\", which is no number",
+                "\"!\": 2         | \"!\": [2, 3]  | has ! [2,3], which is no number",
                 "\"merges\": []   | \"merges\": [[\"a\"]] | which is no pair",
-                "\"merges\": []   | \"pieces\": []  | no byte pair encoding",
+                "\"merges\": []   | \"pieces\": []  | lacks the list merges",
                 "\"vocab\"        | \"words\"       | lacks the object vocab"
             })
     void refusesOtherTokenizers(String old, String replacement, String message) throws IOException {
@@ -91,7 +91,7 @@ class UnusableCheckpointTest {
                 "'decoder':{'type':'WordPiece'}                    | null or Fuse is supported",
                 "'added_tokens':[{'id':2,'content':'!'}]           | added token \"!\" (2)",
                 "'added_tokens':[{'id':2,'special':true}]          | lacks the text content",
-                "'added_tokens':[{'content':'x','special':true}]   | no token's number",
+                "'added_tokens':[{'content':'x','special':true}]   | lacks id",
                 "'added_tokens':[3]                                | added token 3",
                 "'added_tokens':3                                  | lacks the list added_tokens"
             })
@@ -128,7 +128,9 @@ class UnusableCheckpointTest {
         for (String file : List.of("tokenizer.json", "model.safetensors", "config.json")) {
             Path path = ReferenceCheckpoints.copy("f32", directory.resolve(file));
             Files.writeString(path.resolve(file), pointer);
-            refuses(path, file + " is a Git LFS pointer, not the file itself: run 'git lfs pull'");
+            refuses(path, "is a Git LFS pointer");
+            refuses(path, "run 'git lfs pull'");
+            refuses(path, file);
         }
     }
 
@@ -141,11 +143,11 @@ class UnusableCheckpointTest {
         for (String name : tensors.names()) {
             renamed.put(prefix + name, tensors.shape(name), tensors.read(name));
         }
-        TensorSource weights = HuggingFaceCheckpoint.open(path).weights();
+        HuggingFaceGpt2 weights = HuggingFaceGpt2.open(path);
         float[] before = weights.read("h.1.mlp.c_fc.weight");
         ReferenceCheckpoints.rewrite(path, renamed);
-        HuggingFaceCheckpoint read = HuggingFaceCheckpoint.open(path);
-        assertThat(read.weights().read("h.1.mlp.c_fc.weight")).isEqualTo(before);
+        HuggingFaceGpt2 read = HuggingFaceGpt2.open(path);
+        assertThat(read.read("h.1.mlp.c_fc.weight")).isEqualTo(before);
         assertThat(read.unused()).allMatch(name -> name.endsWith(".masked_bias"));
     }
 
@@ -154,7 +156,7 @@ class UnusableCheckpointTest {
         Path path = copy("bf16");
         ReferenceCheckpoints.edit(
                 path.resolve("config.json"), "\"n_ctx\": 10", "\"attn_pdrop\": 0.3");
-        assertThat(HuggingFaceCheckpoint.open(path).unused())
+        assertThat(HuggingFaceGpt2.open(path).unused())
                 .containsExactly("attn_pdrop 0.3", "score.weight");
     }
 
@@ -179,7 +181,7 @@ class UnusableCheckpointTest {
         if (generation != null) {
             Files.writeString(path.resolve("generation_config.json"), generation);
         }
-        Tokenizer tokenizer = HuggingFaceCheckpoint.open(path).tokenizer();
+        Tokenizer tokenizer = HuggingFaceGpt2.open(path).tokenizer();
         assertThat(tokenizer.endOfText().stream().map(String::valueOf))
                 .containsExactly(ends == null ? new String[0] : ends.split(","));
         tokenizer.save(directory.resolve("saved.json"));
@@ -254,7 +256,7 @@ class UnusableCheckpointTest {
         float[] head = tensors.read("lm_head.weight");
         head[7] = Math.nextUp(head[7]);
         ReferenceCheckpoints.rewrite(path, tensors.put("lm_head.weight", new Shape(19, 12), head));
-        TensorSource weights = HuggingFaceCheckpoint.open(path).weights();
+        HuggingFaceGpt2 weights = HuggingFaceGpt2.open(path);
         assertThatThrownBy(() -> weights.read("wte.weight"))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("only a tied head is supported");
@@ -265,7 +267,7 @@ class UnusableCheckpointTest {
     }
 
     private static void refuses(Path path, String message) {
-        assertThatThrownBy(() -> HuggingFaceCheckpoint.open(path))
+        assertThatThrownBy(() -> HuggingFaceGpt2.open(path))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining(message);
     }

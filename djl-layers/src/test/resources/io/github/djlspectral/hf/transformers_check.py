@@ -1,6 +1,6 @@
 """Compares import and export with the transformers library. Needs it, and torch; run by hand:
 
-    mvn -pl examples -am test -Dtest=TransformersTest -Dtransformers=DIR   # writes DIR/out, 8 exports
+    mvn -pl djl-layers -am test -Dtest=TransformersTest -Dtransformers=DIR   # writes DIR/out, 8 exports
     python transformers_check.py DIR            # checks DIR/out, then writes DIR/in, 22 checkpoints
     mvn ...                                     # the same again: now it checks DIR/in as well
 

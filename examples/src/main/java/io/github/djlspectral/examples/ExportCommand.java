@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples;
 
+import ai.djl.ndarray.types.DataType;
 import io.github.djlspectral.examples.train.ExportedRun;
-import io.github.djlspectral.hf.FloatFormat;
 import java.nio.file.Path;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -13,6 +13,14 @@ import picocli.CommandLine.Option;
         sortOptions = false,
         description = "Writes a run's checkpoint in the layout of Hugging Face's GPT-2.")
 final class ExportCommand implements Runnable {
+
+    /** The formats by the names that safetensors gives them. */
+    enum Format {
+        F32,
+        F64,
+        F16,
+        BF16
+    }
 
     @Option(names = "--run", required = true, paramLabel = "<dir>", description = "The run.")
     private Path run;
@@ -27,7 +35,7 @@ final class ExportCommand implements Runnable {
     @Option(
             names = "--dtype",
             description = "Format of the parameters: ${COMPLETION-CANDIDATES}. Default: F32.")
-    private FloatFormat format = FloatFormat.F32;
+    private Format format = Format.F32;
 
     @Option(
             names = "--step",
@@ -37,6 +45,7 @@ final class ExportCommand implements Runnable {
 
     @Override
     public void run() {
-        ExportedRun.write(run, step, out, format, System.out);
+        DataType type = DataType.fromSafetensors(format.name());
+        ExportedRun.write(run, step, out, type, System.out);
     }
 }

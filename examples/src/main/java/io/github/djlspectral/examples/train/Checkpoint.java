@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.train;
 
 import ai.djl.nn.Block;
-import io.github.djlspectral.hf.TensorSource;
+import io.github.djlspectral.io.Safetensors;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.optim.OptimizerState;
 import io.github.djlspectral.optim.StatefulOptimizer;
@@ -42,7 +42,7 @@ record Checkpoint(Path directory, Contents contents) {
     }
 
     /** Returns the stored parameters. */
-    TensorSource weights() {
+    Safetensors weights() {
         return model().source();
     }
 

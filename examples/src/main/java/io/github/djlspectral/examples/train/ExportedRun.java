@@ -1,8 +1,7 @@
 package io.github.djlspectral.examples.train;
 
-import io.github.djlspectral.examples.data.AtomicDirectory;
-import io.github.djlspectral.hf.FloatFormat;
-import io.github.djlspectral.hf.HuggingFaceCheckpoint;
+import ai.djl.ndarray.types.DataType;
+import io.github.djlspectral.hf.HuggingFaceGpt2;
 import io.github.djlspectral.text.BadInputException;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -19,30 +18,22 @@ public final class ExportedRun {
      * @param run the run's directory
      * @param step of the checkpoint to write; null for the newest
      * @param out the directory to write, which must not exist
-     * @param format the format of the parameters
+     * @param type the type of the parameters in the file, a float
      * @param messages receives what was written, for people
-     * @throws BadInputException if there is no run, its checkpoint is damaged, or the directory
-     *     cannot be written; it does not exist then
-     * @throws java.io.UncheckedIOException if the run cannot be read
+     * @throws BadInputException if there is no run, or its checkpoint is damaged
+     * @throws java.io.UncheckedIOException if the run cannot be read, or the directory cannot be
+     *     written; it does not exist then
      */
     public static void write(
-            Path run, Integer step, Path out, FloatFormat format, PrintStream messages) {
+            Path run, Integer step, Path out, DataType type, PrintStream messages) {
         RunDirectory files = new RunDirectory(run);
         RunConfig.read(files.config()); // says that there is no run
         InitialModel model = InitialModel.ofRun(files, files.checkpoints().exactly(step));
-        AtomicDirectory.write(
-                out,
-                directory ->
-                        HuggingFaceCheckpoint.write(
-                                directory,
-                                model.shape(),
-                                model.tokenizer(),
-                                model.weights(),
-                                format));
+        HuggingFaceGpt2.write(out, model.shape(), model.tokenizer(), model.weights(), type);
         messages.println(
                 out
                         + ": "
-                        + format
+                        + type.asSafetensors()
                         + ", Hugging Face layout, tokenizer "
                         + model.tokenizer().name());
         if (!model.shape().bias()) {

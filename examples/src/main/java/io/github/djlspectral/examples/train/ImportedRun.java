@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.train;
 
 import io.github.djlspectral.examples.data.AtomicDirectory;
-import io.github.djlspectral.hf.HuggingFaceCheckpoint;
+import io.github.djlspectral.hf.HuggingFaceGpt2;
 import io.github.djlspectral.text.BadInputException;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -24,7 +24,7 @@ public final class ImportedRun {
      *     is no run then
      */
     public static void write(Path from, Path out, PrintStream messages) {
-        HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(from);
+        HuggingFaceGpt2 checkpoint = HuggingFaceGpt2.open(from);
         RunConfig config = RunConfig.imported(from, checkpoint.config());
         AtomicDirectory.write(
                 out,
@@ -38,13 +38,14 @@ public final class ImportedRun {
                                     1,
                                     directory ->
                                             ModelFile.write(
-                                                    checkpoint.weights(),
+                                                    checkpoint.config(),
+                                                    checkpoint::read,
                                                     directory.resolve(Checkpoint.MODEL)));
                 });
         report(checkpoint, out, messages);
     }
 
-    private static void report(HuggingFaceCheckpoint checkpoint, Path out, PrintStream messages) {
+    private static void report(HuggingFaceGpt2 checkpoint, Path out, PrintStream messages) {
         messages.printf(
                 Locale.ROOT,
                 "GPT-2 with %d layers, %d heads, width %d, context %d, tokenizer %s: %s%n",

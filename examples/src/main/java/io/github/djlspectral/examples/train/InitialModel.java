@@ -1,8 +1,7 @@
 package io.github.djlspectral.examples.train;
 
 import ai.djl.nn.Block;
-import io.github.djlspectral.hf.HuggingFaceCheckpoint;
-import io.github.djlspectral.hf.TensorSource;
+import io.github.djlspectral.hf.HuggingFaceGpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Gpt2Tokenizer;
@@ -10,6 +9,7 @@ import io.github.djlspectral.text.Tokenization;
 import io.github.djlspectral.text.Tokenizer;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Function;
 
 /**
  * A model that training starts from, and nothing of how it was trained: a run of ours, or a
@@ -18,9 +18,10 @@ import java.util.List;
  * @param path where it lies
  * @param shape its shape
  * @param tokenizer its tokenizer
- * @param weights its parameters
+ * @param weights gives the elements of each parameter by its name
  */
-record InitialModel(Path path, Gpt2Config shape, Tokenizer tokenizer, TensorSource weights) {
+record InitialModel(
+        Path path, Gpt2Config shape, Tokenizer tokenizer, Function<String, float[]> weights) {
 
     /**
      * Finds a model; its parameters are read later.
@@ -40,9 +41,9 @@ record InitialModel(Path path, Gpt2Config shape, Tokenizer tokenizer, TensorSour
                                                     run.path() + " has no checkpoint yet"));
             return ofRun(run, newest);
         }
-        HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(path);
+        HuggingFaceGpt2 checkpoint = HuggingFaceGpt2.open(path);
         return new InitialModel(
-                path, checkpoint.config(), checkpoint.tokenizer(), checkpoint.weights());
+                path, checkpoint.config(), checkpoint.tokenizer(), checkpoint::read);
     }
 
     /** Returns the model of a run's checkpoint. */
@@ -50,7 +51,7 @@ record InitialModel(Path path, Gpt2Config shape, Tokenizer tokenizer, TensorSour
         Gpt2Config shape = RunConfig.read(run.config()).model();
         checkpoint.requireModel(shape);
         return new InitialModel(
-                run.path(), shape, Tokenizer.load(run.tokenizer()), checkpoint.weights());
+                run.path(), shape, Tokenizer.load(run.tokenizer()), checkpoint.weights()::read);
     }
 
     /** Returns the options that give a model this shape. */
@@ -103,6 +104,14 @@ record InitialModel(Path path, Gpt2Config shape, Tokenizer tokenizer, TensorSour
 
     /** Makes the parameters the initial values of a block that is not yet initialised. */
     void initialize(Block block) {
-        new ModelFile(path.toString(), weights).initialize(block);
+        block.getParameters()
+                .forEach(
+                        named ->
+                                named.getValue()
+                                        .setInitializer(
+                                                (manager, size, type) ->
+                                                        manager.create(
+                                                                weights.apply(named.getKey()),
+                                                                size)));
     }
 }

@@ -7,52 +7,68 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.initializer.Initializer;
-import io.github.djlspectral.hf.FloatFormat;
-import io.github.djlspectral.hf.SafetensorsFile;
-import io.github.djlspectral.hf.SafetensorsWriter;
-import io.github.djlspectral.hf.TensorSource;
+import ai.djl.util.Pair;
+import io.github.djlspectral.io.Safetensors;
+import io.github.djlspectral.io.SafetensorsWriter;
+import io.github.djlspectral.layers.gpt.Gpt2;
+import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Function;
 
 /**
- * A model's parameters, stored somewhere: in our checkpoints, float32 in a file of the safetensors
- * format. They are read and written one at a time.
+ * A model's parameters in our checkpoints: float32 in a file of the safetensors format. They are
+ * read and written one at a time.
  */
 final class ModelFile {
 
-    private final String origin;
-    private final TensorSource source;
+    private final Path path;
+    private final Safetensors source;
 
-    /**
-     * Takes parameters from anywhere.
-     *
-     * @param origin where they come from, for messages
-     * @param source the parameters, named as the block's
-     */
-    ModelFile(String origin, TensorSource source) {
-        this.origin = origin;
+    private ModelFile(Path path, Safetensors source) {
+        this.path = path;
         this.source = source;
     }
 
     /** Writes all parameters of an initialised block. */
-    static void write(Block block, Path path) throws IOException {
-        write(new BlockTensors(block), path);
+    static void write(Block block, Path path) {
+        SafetensorsWriter writer = new SafetensorsWriter(Map.of());
+        parameters(block).forEach((name, parameter) -> writer.add(name, parameter.getArray()));
+        writer.write(path);
     }
 
-    /** Writes parameters as those of a block are written. */
-    static void write(TensorSource parameters, Path path) throws IOException {
-        SafetensorsWriter.write(path, parameters, FloatFormat.F32, Map.of());
+    /** Writes parameters as those of a model are written. */
+    static void write(Gpt2Config shape, Function<String, float[]> weights, Path path) {
+        SafetensorsWriter writer = new SafetensorsWriter(Map.of());
+        parameters(Gpt2.builder().setConfig(shape).build())
+                .forEach(
+                        (name, parameter) ->
+                                writer.add(
+                                        name,
+                                        parameter.getShape(),
+                                        DataType.FLOAT32,
+                                        () -> weights.apply(name)));
+        writer.write(path);
+    }
+
+    private static Map<String, Parameter> parameters(Block block) {
+        Map<String, Parameter> parameters = new TreeMap<>();
+        for (Pair<String, Parameter> parameter : block.getParameters()) {
+            parameters.put(parameter.getKey(), parameter.getValue());
+        }
+        return parameters;
     }
 
     /** Reads the header of a file. */
     static ModelFile open(Path path) throws IOException {
-        return new ModelFile(path.toString(), SafetensorsFile.open(path));
+        return new ModelFile(path, Safetensors.open(path));
     }
 
-    /** Returns the parameters. */
-    TensorSource source() {
+    /** Returns the file. */
+    Safetensors source() {
         return source;
     }
 
@@ -62,10 +78,10 @@ final class ModelFile {
      * @throws BadInputException if the block has other parameters
      */
     void initialize(Block block) {
-        Map<String, Parameter> parameters = BlockTensors.parameters(block);
+        Map<String, Parameter> parameters = parameters(block);
         if (!parameters.keySet().equals(source.names())) {
             throw new BadInputException(
-                    origin
+                    path
                             + " holds a model of another architecture: it has "
                             + source.names().size()
                             + " parameters, this model "
@@ -88,7 +104,7 @@ final class ModelFile {
             Shape stored = source.shape(name);
             if (!stored.equals(shape)) {
                 throw new BadInputException(
-                        origin
+                        path
                                 + " holds a model of another architecture: "
                                 + name
                                 + " is "

@@ -5,15 +5,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.engine.Engine;
+import ai.djl.ndarray.types.DataType;
 import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.generate.GenerationOptions;
-import io.github.djlspectral.hf.FloatFormat;
 import io.github.djlspectral.hf.ReferenceCheckpoints;
-import io.github.djlspectral.hf.SafetensorsFile;
+import io.github.djlspectral.io.Safetensors;
 import io.github.djlspectral.text.BadInputException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -51,7 +52,7 @@ class ExchangeTest {
     @ValueSource(strings = {"--bias=true", "--bias=false"})
     void exportAndImportChangeNoBit(String bias) throws IOException {
         train(run, bias, "--steps=4");
-        ExportedRun.write(run, null, exported, FloatFormat.F32, stream());
+        ExportedRun.write(run, null, exported, DataType.FLOAT32, stream());
         ImportedRun.write(exported, imported, stream());
         assertThat(Runs.checkpoint(imported, 0).resolve(MODEL))
                 .hasSameBinaryContentAs(Runs.checkpoint(run, 4).resolve(MODEL));
@@ -62,17 +63,17 @@ class ExchangeTest {
         assertThat(evaluate(imported)).isEqualTo(evaluate(run));
         assertThat(generate(imported)).isEqualTo(generate(run));
         Path again = directory.resolve("again");
-        ExportedRun.write(imported, null, again, FloatFormat.F32, stream());
+        ExportedRun.write(imported, null, again, DataType.FLOAT32, stream());
         assertThat(again.resolve(MODEL)).hasSameBinaryContentAs(exported.resolve(MODEL));
     }
 
     @ParameterizedTest
-    @CsvSource({"F16, 0.5", "BF16, 0.5", "F32, 1"})
-    void shorterFormatsTakeHalfTheRoom(FloatFormat format, double share) throws IOException {
+    @CsvSource({"FLOAT16, 0.5", "BFLOAT16, 0.5", "FLOAT32, 1"})
+    void shorterFormatsTakeHalfTheRoom(DataType type, double share) throws IOException {
         train(run, "--steps=1");
-        ExportedRun.write(run, null, exported, format, stream());
-        SafetensorsFile file = SafetensorsFile.open(exported.resolve(MODEL));
-        assertThat(file.format("transformer.wte.weight")).isEqualTo(format);
+        ExportedRun.write(run, null, exported, type, stream());
+        Safetensors file = Safetensors.open(exported.resolve(MODEL));
+        assertThat(file.type("transformer.wte.weight")).isEqualTo(type.asSafetensors());
         long numbers = file.names().stream().mapToLong(name -> file.shape(name).size()).sum();
         assertThat((double) Files.size(exported.resolve(MODEL)))
                 .isBetween(numbers * 4 * share, numbers * 4 * share + 4000);
@@ -127,12 +128,12 @@ class ExchangeTest {
         Path tokenizer = run.resolve("tokenizer.json");
         String characters = Files.readString(tokenizer);
         Files.delete(tokenizer);
-        assertThatThrownBy(() -> ExportedRun.write(run, null, exported, FloatFormat.F32, stream()))
+        assertThatThrownBy(() -> ExportedRun.write(run, null, exported, DataType.FLOAT32, stream()))
                 .isInstanceOf(BadInputException.class);
         Files.writeString(tokenizer, characters);
         Files.writeString(exported, "in the way");
-        assertThatThrownBy(() -> ExportedRun.write(run, null, exported, FloatFormat.F32, stream()))
-                .isInstanceOf(BadInputException.class)
+        assertThatThrownBy(() -> ExportedRun.write(run, null, exported, DataType.FLOAT32, stream()))
+                .isInstanceOf(UncheckedIOException.class)
                 .hasMessageContaining("already exists");
         assertThat(names()).containsExactlyInAnyOrder("cycle.txt", "cache", "run", "exported");
         assertThat(exported).hasContent("in the way");
@@ -142,7 +143,7 @@ class ExchangeTest {
     @CsvSource({"muon, true", "adamw, false"})
     void trainsOn(String optimizer, boolean fromHuggingFace) throws IOException {
         train(run, "--steps=12", "--dropout=0");
-        ExportedRun.write(run, null, exported, FloatFormat.F32, stream());
+        ExportedRun.write(run, null, exported, DataType.FLOAT32, stream());
         Path from = fromHuggingFace ? exported : run;
         Path tuned = directory.resolve("tuned");
         String[] options = {"--optimizer=" + optimizer, "--lr=0.005", "--dropout=0"};
@@ -196,7 +197,7 @@ class ExchangeTest {
     @Test
     void aPaddedVocabularyStaysPadded() throws IOException {
         train(run, "--steps=1", "--vocab-size=64");
-        ExportedRun.write(run, null, exported, FloatFormat.F64, stream());
+        ExportedRun.write(run, null, exported, DataType.FLOAT64, stream());
         Path tuned = directory.resolve("tuned");
         tune(exported, tuned);
         assertThat(RunConfig.read(tuned.resolve("config.json")).model().vocabSize()).isEqualTo(64);

@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.TrainingDivergedException;
 import ai.djl.engine.Engine;
+import ai.djl.ndarray.types.DataType;
 import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.generate.GenerationOptions;
-import io.github.djlspectral.hf.FloatFormat;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.FolderLock;
@@ -269,7 +269,7 @@ class TrainingSessionTest {
     }
 
     private void export(Integer step, Path to) {
-        ExportedRun.write(out, step, to, FloatFormat.F32, new PrintStream(output, true));
+        ExportedRun.write(out, step, to, DataType.FLOAT32, new PrintStream(output, true));
     }
 
     @Test

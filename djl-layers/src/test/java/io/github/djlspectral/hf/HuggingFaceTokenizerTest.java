@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class TokenizerFilesTest {
+class HuggingFaceTokenizerTest {
 
     private static final int GPT2 = 50257;
 
@@ -39,7 +39,7 @@ class TokenizerFilesTest {
     })
     void writesThePublishedFilesOfGpt2(String file, String sha256)
             throws IOException, NoSuchAlgorithmException {
-        TokenizerFilesWriter.write(directory, new Gpt2Tokenizer(), 1024);
+        HuggingFaceTokenizer.write(directory, new Gpt2Tokenizer(), 1024);
         byte[] digest =
                 MessageDigest.getInstance("SHA-256")
                         .digest(Files.readAllBytes(directory.resolve(file)));
@@ -48,7 +48,7 @@ class TokenizerFilesTest {
 
     @Test
     void recognisesGpt2() throws IOException {
-        TokenizerFilesWriter.write(directory, new Gpt2Tokenizer(), 1024);
+        HuggingFaceTokenizer.write(directory, new Gpt2Tokenizer(), 1024);
         assertThat(read(GPT2)).isInstanceOf(Gpt2Tokenizer.class);
         Path merges = directory.resolve("merges.txt");
         String all = Files.readString(merges);
@@ -64,7 +64,7 @@ class TokenizerFilesTest {
 
     @Test
     void recognisesGpt2InOneFile() throws IOException {
-        Vocabulary vocabulary = Gpt2Merges.vocabulary();
+        Vocabulary vocabulary = Vocabulary.of(new Gpt2Tokenizer());
         JsonArray merges = new JsonArray();
         vocabulary
                 .merges()
@@ -88,7 +88,7 @@ class TokenizerFilesTest {
 
     @Test
     void recognisesBytes() throws IOException {
-        TokenizerFilesWriter.write(directory, new ByteTokenizer(), 64);
+        HuggingFaceTokenizer.write(directory, new ByteTokenizer(), 64);
         assertThat(read(256)).isInstanceOf(ByteTokenizer.class);
         assertThat(read(257)).as("padded").isInstanceOf(ByteTokenizer.class);
         refuses(255, "has 256 tokens, but the model 255");
@@ -97,7 +97,7 @@ class TokenizerFilesTest {
     @Test
     void recognisesCharacters() throws IOException {
         Tokenizer characters = CharTokenizer.of("\n \"<\\a\u00e9\u2028\ud83d\ude00");
-        TokenizerFilesWriter.write(directory, characters, 64);
+        HuggingFaceTokenizer.write(directory, characters, 64);
         Tokenizer read = read(characters.vocabSize());
         assertThat(read).isInstanceOf(CharTokenizer.class);
         String text = "a\ud83d\ude00\u2028<\"";
@@ -108,7 +108,7 @@ class TokenizerFilesTest {
     /** What Hub checkpoints have: a padded vocabulary, and special tokens behind the usual ones. */
     @Test
     void tokensMayBeAddedToGpt2() throws IOException {
-        TokenizerFilesWriter.write(directory, new Gpt2Tokenizer(), 1024);
+        HuggingFaceTokenizer.write(directory, new Gpt2Tokenizer(), 1024);
         Path added = directory.resolve("added_tokens.json");
         Files.writeString(added, "{\"[PAD]\": 50257, \"<|sep|>\": 50258}");
         refuses(50304, "[PAD]");
@@ -128,7 +128,7 @@ class TokenizerFilesTest {
     @ParameterizedTest
     @CsvSource({"add_prefix_space", "add_bos_token", "add_eos_token", "do_lower_case"})
     void settingsThatMakeOtherTokensAreRefused(String key) throws IOException {
-        TokenizerFilesWriter.write(directory, new ByteTokenizer(), 64);
+        HuggingFaceTokenizer.write(directory, new ByteTokenizer(), 64);
         Path settings = directory.resolve("tokenizer_config.json");
         Files.writeString(settings, "{\"" + key + "\": true}");
         refuses(256, "tokenizer_config.json has " + key + " true, but only false is supported");
@@ -137,7 +137,7 @@ class TokenizerFilesTest {
     }
 
     private Tokenizer read(int vocabSize) {
-        return TokenizerFiles.read(directory, vocabSize, unused);
+        return HuggingFaceTokenizer.read(directory, vocabSize, unused);
     }
 
     private void refuses(int vocabSize, String message) {

@@ -10,20 +10,21 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.JsonUtils;
-import io.github.djlspectral.layers.gpt.Gpt2;
+import io.github.djlspectral.io.Safetensors;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.CharTokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class HuggingFaceCheckpointTest {
+class HuggingFaceGpt2Test {
 
     @TempDir private Path directory;
 
@@ -36,11 +37,12 @@ class HuggingFaceCheckpointTest {
         Reference reference =
                 JsonUtils.GSON.fromJson(
                         Files.readString(path.resolve("logits.json")), Reference.class);
-        HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(path);
+        HuggingFaceGpt2 checkpoint = HuggingFaceGpt2.open(path);
         assertThat(checkpoint.config()).isEqualTo(new Gpt2Config(19, 10, 2, 3, 12, 0.1f, true));
         try (NDManager manager = NDManager.newBaseManager()) {
             float[] logits =
-                    model(checkpoint, manager)
+                    checkpoint
+                            .load(manager)
                             .forward(
                                     new ParameterStore(manager, false),
                                     new NDList(manager.create(reference.tokens())),
@@ -59,29 +61,11 @@ class HuggingFaceCheckpointTest {
         }
     }
 
-    private static Gpt2 model(HuggingFaceCheckpoint checkpoint, NDManager manager) {
-        Gpt2 model = Gpt2.builder().setConfig(checkpoint.config()).build();
-        model.getParameters()
-                .forEach(
-                        parameter ->
-                                parameter
-                                        .getValue()
-                                        .setInitializer(
-                                                (m, shape, type) ->
-                                                        m.create(
-                                                                checkpoint
-                                                                        .weights()
-                                                                        .read(parameter.getKey()),
-                                                                shape)));
-        model.initialize(manager, DataType.FLOAT32, new Shape(1, 1));
-        return model;
-    }
-
     @Test
     void reportsWhatIsNotUsedButNoMasks() {
-        assertThat(HuggingFaceCheckpoint.open(copy("f32")).unused()).isEmpty();
+        assertThat(HuggingFaceGpt2.open(copy("f32")).unused()).isEmpty();
         assertThat(
-                        HuggingFaceCheckpoint.open(
+                        HuggingFaceGpt2.open(
                                         ReferenceCheckpoints.copy("bf16", directory.resolve("b")))
                                 .unused())
                 .containsExactly("score.weight");
@@ -90,17 +74,16 @@ class HuggingFaceCheckpointTest {
     @Test
     void findsTheOtherFilesBesideTheWeights() {
         Path file = copy("bf16").resolve("model.safetensors");
-        assertThat(HuggingFaceCheckpoint.open(file).config().layers()).isEqualTo(2);
+        assertThat(HuggingFaceGpt2.open(file).config().layers()).isEqualTo(2);
     }
 
     @Test
     void leavesOutBiasesThatAreZeroWhereItShould() throws IOException {
         Path path = copy("f32");
         ReferenceCheckpoints.edit(path.resolve("config.json"), "\"n_ctx\": 10", "\"bias\": false");
-        HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(path);
+        HuggingFaceGpt2 checkpoint = HuggingFaceGpt2.open(path);
         assertThat(checkpoint.config().bias()).isFalse();
-        assertThat(checkpoint.weights().names()).hasSize(2 + 2 * 6 + 1);
-        assertThatThrownBy(() -> checkpoint.weights().read("wte.weight"))
+        assertThatThrownBy(() -> checkpoint.read("wte.weight"))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("values other than 0 in");
     }
@@ -111,7 +94,7 @@ class HuggingFaceCheckpointTest {
         Gpt2Config config = new Gpt2Config(3, 5, 2, 2, 6, 0.25f, bias);
         FixedTensors weights = new FixedTensors();
         int[] bits = {0x7f800001}; // a NaN at first, then all sorts of numbers
-        Gpt2Layout.shapes(config)
+        HuggingFaceGpt2.shapes(config, bias)
                 .forEach(
                         (name, shape) -> {
                             float[] values = new float[(int) shape.size()];
@@ -122,22 +105,21 @@ class HuggingFaceCheckpointTest {
                             weights.put(name, shape, values);
                         });
         CharTokenizer tokenizer = CharTokenizer.of("a\u00e9\ud83d\ude00");
-        HuggingFaceCheckpoint.write(directory, config, tokenizer, weights, FloatFormat.F32);
-        HuggingFaceCheckpoint read = HuggingFaceCheckpoint.open(directory);
+        Path folder = directory.resolve("a/b");
+        HuggingFaceGpt2.write(folder, config, tokenizer, weights::read, DataType.FLOAT32);
+        HuggingFaceGpt2 read = HuggingFaceGpt2.open(folder);
         assertThat(read.config()).isEqualTo(config);
         assertThat(read.tokenizer().decode(new int[] {0, 1, 2})).isEqualTo("a\u00e9\ud83d\ude00");
         assertThat(read.unused()).isEmpty();
-        assertThat(read.weights().names()).isEqualTo(weights.names());
         for (String name : weights.names()) {
-            assertThat(read.weights().shape(name)).isEqualTo(weights.shape(name));
-            assertThat(bits(read.weights().read(name))).isEqualTo(bits(weights.read(name)));
+            assertThat(bits(read.read(name))).isEqualTo(bits(weights.read(name)));
         }
-        TensorSource stored = SafetensorsFile.open(directory.resolve("model.safetensors"));
+        Safetensors stored = Safetensors.open(folder.resolve("model.safetensors"));
         assertThat(stored.names())
                 .hasSize(2 + 2 * 12 + 2)
                 .allMatch(name -> name.startsWith("transformer."));
         assertThat(stored.shape("transformer.h.1.attn.c_attn.weight")).isEqualTo(new Shape(6, 18));
-        assertThat(Files.readString(directory.resolve("config.json")))
+        assertThat(Files.readString(folder.resolve("config.json")))
                 .contains("\"n_embd\": 6", "\"resid_pdrop\": 0.25", "\"eos_token_id\": null");
     }
 
@@ -151,17 +133,16 @@ class HuggingFaceCheckpointTest {
     })
     void hasTheLayoutOfTheFourSizes(int layers, int heads, int width, long parameters) {
         Gpt2Config config = new Gpt2Config(50257, 1024, layers, heads, width, 0.1f, true);
-        ExportedTensors tensors = new ExportedTensors(config, new FixedTensors());
-        assertThat(tensors.names()).hasSize(4 + 12 * layers);
-        assertThat(tensors.names().stream().mapToLong(name -> tensors.shape(name).size()).sum())
-                .isEqualTo(parameters);
-        String last = "transformer.h." + (layers - 1) + ".";
-        assertThat(tensors.shape(last + "attn.c_attn.weight"))
-                .isEqualTo(new Shape(width, 3 * width));
-        assertThat(tensors.shape(last + "mlp.c_fc.weight")).isEqualTo(new Shape(width, 4 * width));
-        assertThat(tensors.shape(last + "mlp.c_proj.weight"))
-                .isEqualTo(new Shape(4 * width, width));
-        assertThat(tensors.shape("transformer.wpe.weight")).isEqualTo(new Shape(1024, width));
+        Map<String, Shape> shapes = HuggingFaceGpt2.shapes(config, true);
+        shapes.replaceAll(HuggingFaceGpt2::published);
+        assertThat(shapes).hasSize(4 + 12 * layers);
+        assertThat(shapes.values().stream().mapToLong(Shape::size).sum()).isEqualTo(parameters);
+        String last = "h." + (layers - 1) + ".";
+        assertThat(shapes)
+                .containsEntry(last + "attn.c_attn.weight", new Shape(width, 3 * width))
+                .containsEntry(last + "mlp.c_fc.weight", new Shape(width, 4 * width))
+                .containsEntry(last + "mlp.c_proj.weight", new Shape(4 * width, width))
+                .containsEntry("wpe.weight", new Shape(1024, width));
     }
 
     private static int[] bits(float[] values) {
