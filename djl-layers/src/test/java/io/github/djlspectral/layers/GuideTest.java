@@ -3,6 +3,7 @@ package io.github.djlspectral.layers;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.Model;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
@@ -11,28 +12,47 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.SequentialBlock;
+import ai.djl.training.DefaultTrainingConfig;
+import ai.djl.training.EasyTrain;
 import ai.djl.training.ParameterStore;
+import ai.djl.training.Trainer;
+import ai.djl.training.tracker.Tracker;
+import ai.djl.translate.TranslateException;
+import io.github.djlspectral.generate.GenerationOptions;
+import io.github.djlspectral.generate.TextGenerator;
 import io.github.djlspectral.layers.flow.AttentionFlow;
 import io.github.djlspectral.layers.flow.Drift;
 import io.github.djlspectral.layers.flow.FlowPath;
 import io.github.djlspectral.layers.flow.FlowRecord;
 import io.github.djlspectral.layers.flow.FlowSimulator;
 import io.github.djlspectral.layers.gpt.Gpt2;
-import io.github.djlspectral.layers.gpt.Gpt2Backpropagation;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
+import io.github.djlspectral.layers.gpt.LossGradient;
+import io.github.djlspectral.layers.gpt.NextTokenLoss;
 import io.github.djlspectral.layers.isometry.IsometryListener;
 import io.github.djlspectral.layers.isometry.IsometryProbe;
 import io.github.djlspectral.layers.isometry.JacobianSpectrum;
 import io.github.djlspectral.layers.isometry.PlainLayers;
 import io.github.djlspectral.layers.isometry.ResidualFold;
+import io.github.djlspectral.optim.Muon;
+import io.github.djlspectral.optim.OptimizerStep;
+import io.github.djlspectral.text.TokenBatches;
+import io.github.djlspectral.text.TokenDataset;
+import io.github.djlspectral.text.TokenShard;
+import io.github.djlspectral.text.Tokenization;
+import io.github.djlspectral.text.Tokenizer;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The snippets of the module's guide, which are cut out of this file. */
 class GuideTest {
 
+    @TempDir private Path folder;
     private NDManager manager;
     private ParameterStore store;
 
@@ -49,21 +69,50 @@ class GuideTest {
     }
 
     @Test
-    void gpt2() {
-        NDArray tokens = manager.arange(24).toType(DataType.INT64, false).reshape(2, 12);
-        NDArray targets = tokens.add(1);
-        // snippet: gpt2
-        // tokens, context, layers, heads, width, dropout, biases; or Gpt2Config.gpt2Small()
-        Gpt2Config config = new Gpt2Config(65, 64, 4, 4, 128, 0, false);
-        Gpt2 gpt2 = Gpt2.builder().setConfig(config).build(); // [B, T] -> [B, T, V]
-        gpt2.initialize(manager, DataType.FLOAT32, new Shape(1, 64));
-        Gpt2Backpropagation gradient = new Gpt2Backpropagation(gpt2, manager, 2, 12);
-        double loss = gradient.accumulate(store, tokens, targets, 1); // then trainer.step()
-        // end
-        gradient.close();
-        assertThat(loss).isCloseTo(Math.log(65), within(0.3));
-        assertThat(gpt2.forward(store, new NDList(tokens), false).get(0).getShape())
-                .isEqualTo(new Shape(2, 12, 65));
+    void gpt2() throws IOException, TranslateException {
+        String text = "Alas, poor Yorick! I knew him, Horatio. ".repeat(40);
+        Path file = folder.resolve("tokens.bin");
+        Muon muon = Muon.builder().optLearningRateTracker(Tracker.fixed(0.02f)).build();
+        try (Model model = Model.newInstance("guide", "PyTorch");
+                muon) {
+            // snippet: gpt2
+            Tokenizer tokenizer = Tokenization.BYTES.tokenizerFor(text); // or GPT2, CHARS
+            TokenShard.write(file, tokenizer.encode(text)); // 16 bits a token
+            TokenShard shard = TokenShard.open(file, tokenizer.vocabSize()); // mapped, not read
+            TokenBatches batches = TokenBatches.random(List.of(shard), 8, 32, 1);
+
+            // tokens, context, layers, heads, width, dropout, biases; or Gpt2Config.gpt2Small()
+            Gpt2Config config = new Gpt2Config(tokenizer.vocabSize(), 32, 2, 2, 64, 0, false);
+            Gpt2 gpt2 = Gpt2.builder().setConfig(config).build(); // [B, T] to [B, T, V]
+            model.setBlock(gpt2);
+            DefaultTrainingConfig training = new DefaultTrainingConfig(new NextTokenLoss());
+            try (Trainer trainer = model.newTrainer(muon.attachTo(training))) {
+                trainer.initialize(new Shape(8, 32));
+                EasyTrain.fit(trainer, 3, new TokenDataset(batches, 20), null);
+            }
+            TextGenerator generator = new TextGenerator(gpt2, tokenizer, model.getNDManager());
+            GenerationOptions options = GenerationOptions.builder().optMaxTokens(24).build();
+            String more = generator.generate("Alas, poor ", options, System.out::print);
+            // end
+            assertThat(more).startsWith("Yor");
+            DefaultTrainingConfig again = new DefaultTrainingConfig(new NextTokenLoss());
+            double loss = Double.NaN;
+            try (Trainer trainer = model.newTrainer(again.optOptimizer(muon))) {
+                trainer.initialize(new Shape(8, 32));
+                // snippet: gradient
+                try (LossGradient gradient = new LossGradient(gpt2, trainer, 8, 32)) {
+                    for (int step = 60; step < 80; step++) {
+                        try (NDManager scratch = trainer.getManager().newSubManager()) {
+                            loss = gradient.add(batches.batch(step).arrays(scratch), 1);
+                        }
+                        OptimizerStep.apply(trainer, muon);
+                    }
+                }
+                // end
+            }
+            assertThat(loss).isLessThan(0.5);
+            shard.close();
+        }
     }
 
     @Test
