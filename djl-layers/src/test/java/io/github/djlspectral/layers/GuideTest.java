@@ -20,6 +20,7 @@ import ai.djl.training.tracker.Tracker;
 import ai.djl.translate.TranslateException;
 import io.github.djlspectral.generate.GenerationOptions;
 import io.github.djlspectral.generate.TextGenerator;
+import io.github.djlspectral.hf.HuggingFaceGpt2;
 import io.github.djlspectral.layers.flow.AttentionFlow;
 import io.github.djlspectral.layers.flow.Drift;
 import io.github.djlspectral.layers.flow.FlowPath;
@@ -111,6 +112,15 @@ class GuideTest {
                 // end
             }
             assertThat(loss).isLessThan(0.5);
+            Path exported = folder.resolve("exported");
+            // snippet: hugging-face
+            HuggingFaceGpt2.write(exported, gpt2, tokenizer, DataType.FLOAT32); // or FLOAT16, ..
+            HuggingFaceGpt2 stored = HuggingFaceGpt2.open(exported); // or from the Hub
+            Gpt2 same = stored.load(manager); // and stored.tokenizer()
+            // end
+            assertThat(stored.tokenizer().encode(text)).isEqualTo(tokenizer.encode(text));
+            assertThat(same.getParameters().get("wte.weight").getArray())
+                    .isEqualTo(gpt2.getParameters().get("wte.weight").getArray());
             shard.close();
         }
     }
