@@ -16,6 +16,7 @@ import ai.djl.repository.zoo.ModelNotFoundException;
 import ai.djl.repository.zoo.ZooModel;
 import ai.djl.translate.DefaultTranslatorFactory;
 import ai.djl.translate.TranslateException;
+import ai.djl.translate.Translator;
 import ai.djl.translate.TranslatorFactory;
 import ai.djl.util.ClassLoaderUtils;
 import ai.djl.util.Pair;
@@ -24,6 +25,7 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.LongStream;
@@ -84,15 +86,16 @@ final class ArtifactLoader implements ModelLoader {
         Artifact artifact = artifact(criteria);
         Map<String, Object> arguments = artifact.getArguments(criteria.getArguments());
         TranslatorFactory translators = translators(criteria, arguments);
-        if (!translators.isSupported(criteria.getInputClass(), criteria.getOutputClass())) {
+        Class<I> input = criteria.getInputClass();
+        Class<O> output = criteria.getOutputClass();
+        if (!translators.isSupported(input, output)) {
+            String problem = "%s does not turn %s into %s, but: %s";
             throw new ModelNotFoundException(
-                    artifact
-                            + " does not turn "
-                            + criteria.getInputClass().getName()
-                            + " into "
-                            + criteria.getOutputClass().getName()
-                            + ", but: "
-                            + translators.getSupportedTypes());
+                    problem.formatted(
+                            artifact,
+                            input.getName(),
+                            output.getName(),
+                            translators.getSupportedTypes()));
         }
         mrl.getRepository().prepare(artifact, criteria.getProgress());
         Path folder = mrl.getRepository().getResourceDirectory(artifact);
@@ -103,16 +106,9 @@ final class ArtifactLoader implements ModelLoader {
             model.setBlock(block(criteria, model, folder, arguments));
             artifact.getProperties().forEach(model::setProperty);
             read(model, folder, artifact.getOptions(criteria.getOptions()));
-            ZooModel<I, O> result =
-                    new ZooModel<>(
-                            model,
-                            translators.newInstance(
-                                    criteria.getInputClass(),
-                                    criteria.getOutputClass(),
-                                    model,
-                                    arguments));
+            Translator<I, O> translator = translators.newInstance(input, output, model, arguments);
             loaded = true;
-            return result;
+            return new ZooModel<>(model, translator);
         } catch (TranslateException e) {
             throw new ModelNotFoundException("Cannot translate for " + artifact, e);
         } finally {
@@ -128,13 +124,9 @@ final class ArtifactLoader implements ModelLoader {
         try {
             model.load(folder, model.getName(), options);
         } catch (IOException e) {
-            throw new IOException(
-                    "Cannot read the parameters in "
-                            + folder
-                            + " ("
-                            + e
-                            + "): delete this folder, and they will be fetched again",
-                    e);
+            String problem =
+                    "Cannot read the parameters in %s (%s): delete this folder, and they will be fetched again";
+            throw new IOException(problem.formatted(folder, e), e);
         }
         if (!model.getBlock().isInitialized()) {
             throw new MalformedModelException(
@@ -144,14 +136,10 @@ final class ArtifactLoader implements ModelLoader {
         for (Map.Entry<String, Shape> parameter : expected.entrySet()) {
             Shape shape = actual.get(parameter.getKey());
             if (!shape.equals(parameter.getValue())) { // DJL would take any
+                String problem =
+                        "%s is of another architecture than the metadata say: %s is %s, not %s";
                 throw new MalformedModelException(
-                        folder
-                                + " is of another architecture than the metadata say: "
-                                + parameter.getKey()
-                                + " is "
-                                + shape
-                                + ", not "
-                                + parameter.getValue());
+                        problem.formatted(folder, parameter.getKey(), shape, parameter.getValue()));
             }
         }
     }
@@ -181,26 +169,25 @@ final class ArtifactLoader implements ModelLoader {
         return metadata.getArtifacts().stream()
                 .filter(artifact -> artifact.hasProperties(filters))
                 .findFirst()
-                .orElseThrow(
-                        () ->
-                                new ModelNotFoundException(
-                                        getArtifactId()
-                                                + " has no version with "
-                                                + filters
-                                                + ", but the versions "
-                                                + metadata.getArtifacts().stream()
-                                                        .map(Artifact::getVersion)
-                                                        .toList()));
+                .orElseThrow(() -> noSuchVersion(filters, metadata.getArtifacts()));
+    }
+
+    private ModelNotFoundException noSuchVersion(Map<String, String> filters, List<Artifact> all) {
+        return new ModelNotFoundException(
+                "%s has no version with %s, but the versions %s"
+                        .formatted(
+                                getArtifactId(),
+                                filters,
+                                all.stream().map(Artifact::getVersion).toList()));
     }
 
     private static Block block(
             Criteria<?, ?> criteria, Model model, Path folder, Map<String, Object> arguments)
             throws IOException {
-        if (criteria.getBlock() != null) {
-            return criteria.getBlock();
-        }
-        return instance(BlockFactory.class, arguments.get(BLOCK_FACTORY))
-                .newBlock(model, folder, arguments);
+        return criteria.getBlock() != null
+                ? criteria.getBlock()
+                : instance(BlockFactory.class, arguments.get(BLOCK_FACTORY))
+                        .newBlock(model, folder, arguments);
     }
 
     private static TranslatorFactory translators(
@@ -221,13 +208,10 @@ final class ArtifactLoader implements ModelLoader {
         T instance =
                 ClassLoaderUtils.initClass(ClassLoaderUtils.getContextClassLoader(), type, current);
         if (instance == null) {
-            throw new IOException(
-                    "The model needs the class "
-                            + name
-                            + " as its "
-                            + type.getSimpleName()
-                            + ", which is not on the class path: add the library that it was"
-                            + " published with, or a newer one");
+            String problem =
+                    "The model needs the class %s as its %s, which is not on the class path: add the"
+                            + " library that it was published with, or a newer one";
+            throw new IOException(problem.formatted(name, type.getSimpleName()));
         }
         return instance;
     }

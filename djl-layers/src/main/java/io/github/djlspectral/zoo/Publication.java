@@ -1,12 +1,19 @@
 package io.github.djlspectral.zoo;
 
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.BlockFactory;
 import ai.djl.translate.TranslatorFactory;
+import ai.djl.util.Pair;
+import ai.djl.util.PairList;
 import io.github.djlspectral.text.BadInputException;
+import java.io.BufferedOutputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.util.Collections;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -26,81 +33,53 @@ import java.util.TreeMap;
  */
 public final class Publication {
 
-    private final Coordinates coordinates;
-    private final String name;
-    private final String description;
-    private final String licence;
-    private final Block block;
-    private final Map<String, Object> arguments;
-    private final Map<String, String> card;
-    private final List<Content> files;
-    private final boolean replacing;
+    final Coordinates coordinates;
+    final String name;
+    final String description;
+    final String licence;
+    final Map<String, Object> arguments;
+    final Map<String, String> card; // DJL's properties, which a search can filter by
+    final Map<String, Content> files;
+    final boolean replacing;
 
-    private Publication(Builder builder) {
+    /** Writes a file's content, any number of times alike. */
+    @FunctionalInterface
+    interface Content {
+        void writeTo(OutputStream out) throws IOException;
+    }
+
+    private Publication(Builder builder, String parameters) {
         coordinates = builder.coordinates;
         name = builder.name == null ? coordinates.artifactId() : builder.name;
         description = builder.description;
         licence = builder.licence;
-        block = builder.block;
         replacing = builder.replacing;
         arguments = Collections.unmodifiableMap(new TreeMap<>(builder.arguments));
         card = new TreeMap<>(builder.card);
         card.put("version", coordinates.version());
         card.put("licence", licence);
-        files = List.copyOf(builder.files.values());
+        files = new LinkedHashMap<>(builder.files);
+        Block block = builder.block;
+        files.put(parameters, out -> writeParameters(coordinates.artifactId(), block, out));
     }
 
-    /**
-     * Creates a builder.
-     *
-     * @return a builder that lacks coordinates, block and block factory
-     */
+    /** {@return a builder that lacks coordinates, block and block factory} */
     public static Builder builder() {
         return new Builder();
     }
 
-    Coordinates coordinates() {
-        return coordinates;
-    }
-
-    String name() {
-        return name;
-    }
-
-    String description() {
-        return description;
-    }
-
-    String licence() {
-        return licence;
-    }
-
-    Map<String, Object> arguments() {
-        return arguments;
-    }
-
-    /** Returns the card as DJL's properties, which a search can filter by. */
-    Map<String, String> card() {
-        return card;
-    }
-
-    List<Content> files() {
-        return files;
-    }
-
-    boolean isReplacing() {
-        return replacing;
+    /** Returns where the files go, relative to the repository. */
+    String folder() {
+        return coordinates.directory() + "/" + coordinates.version();
     }
 
     /** Builds a {@link Publication}. */
     public static final class Builder {
 
-        private static final String NOT_STATED = "not stated";
-
         private Coordinates coordinates;
         private String name;
         private String description = "";
-        private String licence = NOT_STATED;
+        private String licence = "not stated";
         private Block block;
         private boolean replacing;
         private final Map<String, Object> arguments = new TreeMap<>();
@@ -166,16 +145,16 @@ public final class Publication {
          *     .}, {@code _} and {@code -}
          */
         public Builder optFile(String name, byte[] bytes) {
-            if (!Coordinates.isName(name)) {
-                throw new BadInputException(
-                        "A file is named '" + name + "', but must be named without folders");
-            }
             byte[] copy = bytes.clone();
-            return optContent(new Content(name, out -> out.write(copy)));
+            return optFile(name, out -> out.write(copy));
         }
 
-        Builder optContent(Content content) {
-            files.put(content.name(), content);
+        Builder optFile(String name, Content content) {
+            BadInputException.unless(
+                    Coordinates.isName(name),
+                    "A file is named '%s', but must be named without folders",
+                    name);
+            files.put(name, content);
             return this;
         }
 
@@ -243,28 +222,45 @@ public final class Publication {
          *     initialised, or a file has the name of the parameters'
          */
         public Publication build() {
-            if (coordinates == null || block == null) {
-                throw new IllegalArgumentException(
-                        "A publication needs coordinates and a block: setCoordinates(..),"
-                                + " setBlock(..)");
-            }
-            if (!arguments.containsKey(ArtifactLoader.BLOCK_FACTORY)) {
-                throw new IllegalArgumentException(
-                        "A publication needs what builds its block: setBlockFactory(..)");
-            }
-            if (!block.isInitialized()) {
-                throw new IllegalArgumentException(
-                        "The block has no parameters yet: initialize and train it first");
-            }
-            Content parameters = Content.ofParameters(coordinates.artifactId(), block);
-            if (files.containsKey(parameters.name())) {
-                throw new IllegalArgumentException(
-                        "A file is named "
-                                + parameters.name()
-                                + ", which is where the parameters go: name it otherwise");
-            }
-            files.put(parameters.name(), parameters);
-            return new Publication(this);
+            BadInputException.unless(
+                    coordinates != null && block != null,
+                    "A publication needs coordinates and a block: setCoordinates(..), setBlock(..)");
+            BadInputException.unless(
+                    arguments.containsKey(ArtifactLoader.BLOCK_FACTORY),
+                    "A publication needs what builds its block: setBlockFactory(..)");
+            BadInputException.unless(
+                    block.isInitialized(),
+                    "The block has no parameters yet: initialize and train it first");
+            String parameters = coordinates.artifactId() + "-0000.params";
+            BadInputException.unless(
+                    !files.containsKey(parameters),
+                    "A file is named %s, which is where the parameters go: name it otherwise",
+                    parameters);
+            return new Publication(this, parameters);
         }
+    }
+
+    /** Writes the format of {@link ai.djl.Model#save}, which writes only to a folder, unpacked. */
+    private static void writeParameters(String model, Block block, OutputStream out)
+            throws IOException {
+        DataOutputStream data = new DataOutputStream(new BufferedOutputStream(out, 1 << 16));
+        data.writeBytes("DJL@");
+        data.writeInt(1); // the format's version
+        data.writeUTF(model);
+        boolean empty = block.getParameters().isEmpty();
+        DataType type =
+                empty
+                        ? DataType.FLOAT32
+                        : block.getParameters().valueAt(0).getArray().getDataType();
+        data.writeUTF(type.name());
+        PairList<String, Shape> inputs = block.describeInput();
+        data.writeInt(inputs.size());
+        for (Pair<String, Shape> input : inputs) {
+            data.writeUTF(Objects.requireNonNullElse(input.getKey(), ""));
+            data.write(input.getValue().getEncoded());
+        }
+        data.writeInt(0); // properties: they are in the metadata
+        block.saveParameters(data);
+        data.flush();
     }
 }

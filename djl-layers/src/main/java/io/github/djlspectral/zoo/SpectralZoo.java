@@ -1,10 +1,10 @@
 package io.github.djlspectral.zoo;
 
-import ai.djl.repository.MRL;
-import ai.djl.repository.Repository;
 import ai.djl.repository.zoo.ModelLoader;
 import ai.djl.repository.zoo.ModelZoo;
+import ai.djl.repository.zoo.ZooProvider;
 import ai.djl.util.Utils;
+import java.net.URI;
 import java.util.Collection;
 import java.util.List;
 import java.util.Set;
@@ -37,16 +37,23 @@ public final class SpectralZoo extends ModelZoo {
     private static final Logger LOGGER = LoggerFactory.getLogger(SpectralZoo.class);
 
     private final String group;
-    private final String location;
+    private final URI base;
 
-    private SpectralZoo(String group, String location) {
+    private SpectralZoo(String group, URI base) {
         this.group = group;
-        this.location = location;
+        this.base = base;
     }
 
-    /** Returns the zoo at the configured place, which is looked up when models are searched. */
-    static SpectralZoo configured() {
-        return new SpectralZoo(GROUP, null);
+    /** Makes DJL find the zoo at the configured place, which it looks up for each search. */
+    public static final class Provider implements ZooProvider {
+
+        /** Creates the provider; DJL does it. */
+        public Provider() {}
+
+        @Override
+        public ModelZoo getModelZoo() {
+            return new SpectralZoo(GROUP, null);
+        }
     }
 
     /**
@@ -69,7 +76,7 @@ public final class SpectralZoo extends ModelZoo {
      * @throws IllegalArgumentException if the location is neither
      */
     public static SpectralZoo at(String location, String group) {
-        return new SpectralZoo(group, Location.of(location).toString());
+        return new SpectralZoo(group, StaticRepository.base(location));
     }
 
     @Override
@@ -91,24 +98,18 @@ public final class SpectralZoo extends ModelZoo {
      */
     @Override
     public Collection<ModelLoader> getModelLoaders() {
-        String place = location == null ? configuredPlace() : location;
-        if (place == null) {
-            LOGGER.warn(
-                    "The model zoo {} is empty: say where it is with -D{}=.. or {}=..",
-                    group,
-                    PROPERTY,
-                    VARIABLE);
+        String place = System.getProperty(PROPERTY, Utils.getenv(VARIABLE));
+        if (base == null && place == null) {
+            String message = "The model zoo {} is empty: say where it is with -D{}=.. or {}=..";
+            LOGGER.warn(message, group, PROPERTY, VARIABLE);
             return List.of();
         }
-        Repository repository = new StaticRepository(group, Location.of(place));
-        return repository.getResources().stream()
-                .filter(mrl -> mrl.getGroupId().equals(group))
-                .map(SpectralZoo::loader)
-                .toList();
-    }
-
-    private static ModelLoader loader(MRL mrl) {
-        return new ArtifactLoader(mrl);
+        URI from = base == null ? StaticRepository.base(place) : base;
+        return new StaticRepository(group, from)
+                .getResources().stream()
+                        .filter(mrl -> mrl.getGroupId().equals(group))
+                        .<ModelLoader>map(ArtifactLoader::new)
+                        .toList();
     }
 
     @Override
@@ -117,9 +118,5 @@ public final class SpectralZoo extends ModelZoo {
                 .filter(loader -> loader.getArtifactId().equals(name))
                 .findFirst()
                 .orElse(null);
-    }
-
-    private static String configuredPlace() {
-        return System.getProperty(PROPERTY, Utils.getenv(VARIABLE));
     }
 }

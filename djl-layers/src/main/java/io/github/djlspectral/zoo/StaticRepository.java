@@ -1,5 +1,6 @@
 package io.github.djlspectral.zoo;
 
+import ai.djl.Application;
 import ai.djl.repository.AbstractRepository;
 import ai.djl.repository.Artifact;
 import ai.djl.repository.MRL;
@@ -7,22 +8,27 @@ import ai.djl.repository.Metadata;
 import ai.djl.repository.VersionRange;
 import ai.djl.util.Progress;
 import ai.djl.util.Utils;
-import io.github.djlspectral.text.AtomicFile;
+import io.github.djlspectral.io.AtomicFiles;
+import io.github.djlspectral.text.BadInputException;
+import java.io.ByteArrayOutputStream;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.net.HttpURLConnection;
 import java.net.URI;
+import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
+import java.security.DigestOutputStream;
 import java.security.MessageDigest;
-import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.zip.GZIPInputStream;
 
 /**
  * A repository in a folder or on a static web server, with DJL's cache. Where DJL's own do not do:
@@ -39,14 +45,41 @@ import java.util.Map;
  */
 final class StaticRepository extends AbstractRepository {
 
+    private static final int BUFFER = 1 << 16;
     private static final int SHORT_SUM = 16;
     private static final int LARGEST_TEXT = 1 << 24;
 
-    private final Location location;
+    // Numbers of a trained model hardly compress; all of one value, they do by a factor of 1000.
+    private static final long MOST_RATIO = 64;
+    private static final long SMALL = 1L << 26;
 
-    StaticRepository(String name, Location location) {
-        super(name, location.base());
-        this.location = location;
+    StaticRepository(String name, URI base) {
+        super(name, base);
+    }
+
+    /**
+     * Reads where a repository is.
+     *
+     * @param place a path, or an address of the scheme file, http or https
+     * @return an absolute address that ends in a slash
+     * @throws BadInputException if it is neither
+     */
+    static URI base(String place) {
+        String address = place;
+        if (!place.matches("[A-Za-z][A-Za-z0-9+.-]+:.*")) {
+            address = Path.of(place).toAbsolutePath().toUri().toString();
+        }
+        URI uri = URI.create(address.endsWith("/") ? address : address + "/");
+        BadInputException.unless(
+                address.matches("(?i)(https?://.+|file:.+)") && uri.getQuery() == null,
+                "A model zoo is at %s, but must be in a folder or at an address such as"
+                        + " https://example.org/models",
+                place);
+        return uri;
+    }
+
+    private boolean isHttp() {
+        return !"file".equalsIgnoreCase(uri.getScheme());
     }
 
     /** Returns true: DJL shall read files from its cache only. */
@@ -56,15 +89,33 @@ final class StaticRepository extends AbstractRepository {
     }
 
     @Override
+    public List<MRL> getResources() {
+        try {
+            return Catalog.models(text(Catalog.INDEX), uri.resolve(Catalog.INDEX)).stream()
+                    .map(
+                            model ->
+                                    model(
+                                            Application.of(model.application()),
+                                            model.groupId(),
+                                            model.artifactId()))
+                    .toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot read the model zoo: " + e.getMessage(), e);
+        }
+    }
+
+    /** Reads the versions of a model, the newest first. */
+    @Override
     public Metadata locate(MRL mrl) throws IOException {
         URI folder = mrl.toURI();
-        String path = folder.getPath() + Catalog.FILE;
+        String path = folder.getPath() + Catalog.METADATA;
         Metadata metadata =
-                MetadataReader.parse(
-                        text(path), location.resolve(path), mrl.getGroupId(), mrl.getArtifactId());
-        List<Artifact> newestFirst = new ArrayList<>(metadata.getArtifacts());
-        newestFirst.sort(new Artifact.VersionComparator().reversed());
-        metadata.setArtifacts(newestFirst);
+                Catalog.metadata(
+                        text(path), uri.resolve(path), mrl.getGroupId(), mrl.getArtifactId());
+        metadata.setArtifacts(
+                metadata.getArtifacts().stream()
+                        .sorted(new Artifact.VersionComparator().reversed())
+                        .toList());
         metadata.setRepositoryUri(folder);
         return metadata;
     }
@@ -76,61 +127,43 @@ final class StaticRepository extends AbstractRepository {
                 .orElse(null);
     }
 
-    @Override
-    public List<MRL> getResources() {
-        try {
-            Index index = Index.parse(text(Index.FILE), location.resolve(Index.FILE));
-            return index.artifacts().stream().map(entry -> entry.mrl(this)).toList();
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot read the model zoo: " + e.getMessage(), e);
-        }
-    }
-
-    /** Reads a small text; keeps a copy, which is read in DJL's offline mode. */
+    /** Reads a small text; keeps a copy of one from a server, for DJL's offline mode. */
     private String text(String path) throws IOException {
-        Path copy =
-                getCacheDirectory().resolve("zoo-" + Utils.hash(location.toString())).resolve(path);
-        if (location.isRemote() && Utils.isOfflineMode()) {
+        Path copy = getCacheDirectory().resolve("zoo-" + Utils.hash(uri.toString())).resolve(path);
+        if (isHttp() && Utils.isOfflineMode()) {
             if (!Files.exists(copy)) {
                 throw new IOException(
                         "DJL is in offline mode, and "
-                                + location.resolve(path)
+                                + uri.resolve(path)
                                 + " was not read before");
             }
             return Files.readString(copy);
         }
-        try (InputStream in = location.open(path)) {
-            byte[] text = in.readNBytes(LARGEST_TEXT + 1);
-            if (text.length > LARGEST_TEXT) {
-                throw new IOException(
-                        location.resolve(path)
-                                + " has more than "
-                                + LARGEST_TEXT
-                                + " bytes, which no list of models needs");
-            }
-            if (location.isRemote()) {
-                AtomicFile.write(copy, channel -> AtomicFile.writeFully(channel, text));
-            }
-            return new String(text, StandardCharsets.UTF_8);
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        if (fetch(path, bytes, LARGEST_TEXT, null) > LARGEST_TEXT) {
+            throw new IOException(
+                    "%s has more than %s bytes, which no list of models needs"
+                            .formatted(uri.resolve(path), LARGEST_TEXT));
         }
+        String text = bytes.toString(StandardCharsets.UTF_8);
+        if (isHttp()) {
+            AtomicFiles.write(copy, text);
+        }
+        return text;
     }
 
     /** Returns the folder in DJL's cache that has the unpacked files, once they are prepared. */
     @Override
     public Path getResourceDirectory(Artifact artifact) throws IOException {
-        MessageDigest sum = Sha1.digest();
+        MessageDigest sum = Catalog.sha1();
         artifact.getFiles().values().stream()
                 .sorted(Comparator.comparing(Artifact.Item::getName))
                 .map(file -> file.getName() + file.getSha1Hash().toLowerCase(Locale.ROOT))
                 .forEach(text -> sum.update(text.getBytes(StandardCharsets.UTF_8)));
-        String name =
-                artifact.getName()
-                        + "-"
-                        + HexFormat.of().formatHex(sum.digest()).substring(0, SHORT_SUM);
         return getCacheDirectory()
                 .resolve(artifact.getMetadata().getRepositoryUri().getPath())
                 .resolve(artifact.getVersion())
-                .resolve(name);
+                .resolve(artifact.getName() + "-" + Catalog.hex(sum).substring(0, SHORT_SUM));
     }
 
     @Override
@@ -150,17 +183,129 @@ final class StaticRepository extends AbstractRepository {
         if (Files.exists(folder)) {
             return;
         }
-        Files.createDirectories(folder.getParent());
-        Path partial = Files.createDirectory(AtomicFile.partial(folder));
+        if (progress != null) {
+            progress.reset(
+                    "Downloading",
+                    artifact.getFiles().values().stream().mapToLong(Artifact.Item::getSize).sum());
+        }
         try {
-            new Download(location, artifact, progress).into(partial);
-            Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);
-        } catch (IOException e) {
+            AtomicFiles.createFolder(folder, partial -> download(artifact, partial, progress));
+        } catch (UncheckedIOException e) {
             if (!Files.exists(folder)) { // or another process was faster
-                throw e;
+                throw e.getCause();
             }
         } finally {
-            Utils.deleteQuietly(partial);
+            if (progress != null) {
+                progress.end();
+            }
+        }
+    }
+
+    /** Gets all files, unpacked; what is not right is never unpacked. */
+    private void download(Artifact artifact, Path folder, Progress progress) throws IOException {
+        for (Artifact.Item file : artifact.getFiles().values()) {
+            String path = artifact.getMetadata().getRepositoryUri().getPath() + file.getUri();
+            boolean packed = path.endsWith(".gz");
+            Path target = folder.resolve(file.getName());
+            Path arrived = packed ? folder.resolve("." + file.getName()) : target;
+            MessageDigest sum = Catalog.sha1();
+            try (OutputStream out = new DigestOutputStream(Files.newOutputStream(arrived), sum)) {
+                check(path, "size", fetch(path, out, file.getSize(), progress), file.getSize());
+            }
+            check(path, "SHA-1", Catalog.hex(sum), file.getSha1Hash().toLowerCase(Locale.ROOT));
+            if (packed) {
+                unpack(arrived, target, path, Math.max(SMALL, MOST_RATIO * file.getSize()));
+                Files.delete(arrived);
+            }
+        }
+    }
+
+    private void check(String path, String what, Object actual, Object expected)
+            throws IOException {
+        if (!actual.equals(expected)) {
+            throw new IOException(
+                    "%s is damaged: its %s is %s, but the metadata say %s"
+                            .formatted(uri.resolve(path), what, actual, expected));
+        }
+    }
+
+    private void unpack(Path packed, Path target, String path, long most) throws IOException {
+        try (InputStream in = new GZIPInputStream(Files.newInputStream(packed), BUFFER);
+                OutputStream out = Files.newOutputStream(target)) {
+            if (copy(in, out, most, null) > most) {
+                throw new IOException(
+                        "it unpacks to more than " + most + " bytes, which no model does");
+            }
+        } catch (IOException e) {
+            throw new IOException("Cannot unpack " + uri.resolve(path) + " (" + e + ")", e);
+        }
+    }
+
+    /**
+     * Copies a file of the repository, at most a buffer more than it may have; returns its size.
+     */
+    private long fetch(String path, OutputStream out, long most, Progress progress)
+            throws IOException {
+        InputStream in = open(path);
+        try (in) {
+            return copy(in, out, most, progress);
+        } catch (IOException e) {
+            throw new IOException(uri.resolve(path) + " did not arrive whole (" + e + ")", e);
+        }
+    }
+
+    private static long copy(InputStream in, OutputStream out, long most, Progress progress)
+            throws IOException {
+        byte[] buffer = new byte[BUFFER];
+        long size = 0;
+        for (int read = in.read(buffer); read >= 0 && size <= most; read = in.read(buffer)) {
+            out.write(buffer, 0, read);
+            size += read;
+            if (progress != null) {
+                progress.increment(read);
+            }
+        }
+        return size;
+    }
+
+    /**
+     * Opens a file of the repository.
+     *
+     * @param path relative to the repository, checked before
+     * @throws FileNotFoundException if there is no such file
+     * @throws IOException if it cannot be read; the message names it
+     */
+    private InputStream open(String path) throws IOException {
+        URI file = uri.resolve(path);
+        try {
+            if (!isHttp()) {
+                Path local = Path.of(file);
+                requireFound(Files.exists(local), file + " does not exist");
+                return Files.newInputStream(local);
+            }
+            HttpResponse<InputStream> response = Http.get(file, "Cache-Control", "no-cache");
+            int status = response.statusCode();
+            if (status == HttpURLConnection.HTTP_OK) {
+                return response.body();
+            }
+            response.body().close();
+            requireFound(status != HttpURLConnection.HTTP_NOT_FOUND, "The server has no " + file);
+            throw new IOException("the server answered " + status);
+        } catch (FileNotFoundException e) {
+            throw e;
+        } catch (IOException e) {
+            String hint =
+                    isHttp()
+                            ? "check the address and the network, or set DJL_OFFLINE=true to use"
+                                    + " what was fetched before"
+                            : "check its permissions";
+            throw new IOException("Cannot read " + file + " (" + e + "): " + hint, e);
+        }
+    }
+
+    private static void requireFound(boolean found, String message) throws FileNotFoundException {
+        if (!found) {
+            throw new FileNotFoundException(message);
         }
     }
 }

@@ -103,8 +103,7 @@ class DamagedZooTest {
             server.breakAfter(100);
             assertThatThrownBy(() -> load(server.url()))
                     .isInstanceOf(IOException.class)
-                    .hasMessageContaining(
-                            parameters().getFileName() + " ended before it was whole");
+                    .hasMessageContaining(parameters().getFileName() + " did not arrive whole");
             assertNothingIsCached();
             server.breakAfter(-1);
             load(server.url());

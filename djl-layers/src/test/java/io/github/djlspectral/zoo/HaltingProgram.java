@@ -12,15 +12,13 @@ final class HaltingProgram {
     /** Publishes version 1.1.0 to the repository that the argument names. */
     public static void main(String[] args) {
         try (TinyModel model = new TinyModel(7)) {
-            Content last =
-                    new Content(
-                            "last.bin",
-                            out -> {
-                                out.write(new byte[1 << 20]);
-                                out.flush();
-                                Runtime.getRuntime().halt(CODE);
-                            });
-            Publication publication = model.publication("1.1.0").optContent(last).build();
+            Publication.Content last =
+                    out -> {
+                        out.write(new byte[1 << 20]);
+                        out.flush();
+                        Runtime.getRuntime().halt(CODE);
+                    };
+            Publication publication = model.publication("1.1.0").optFile("last.bin", last).build();
             new Publisher(Path.of(args[0])).publish(publication);
         }
     }

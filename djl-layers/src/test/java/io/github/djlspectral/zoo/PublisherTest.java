@@ -9,15 +9,16 @@ import ai.djl.repository.zoo.Criteria;
 import ai.djl.repository.zoo.ZooModel;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Precision;
 import io.github.djlspectral.text.BadInputException;
-import io.github.djlspectral.text.FolderLock;
+import io.github.djlspectral.zoo.Publisher.Release;
+import io.github.djlspectral.zoo.Publisher.StoredFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.DigestInputStream;
-import java.util.HexFormat;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
@@ -59,7 +60,7 @@ class PublisherTest {
         assertThat(version.getAsJsonObject("properties").get("licence").getAsString())
                 .isEqualTo("Apache-2.0");
         assertThat(metadata.getAsJsonObject("licenses").has("Apache-2.0")).isTrue();
-        for (Release.StoredFile file : release.files()) {
+        for (StoredFile file : release.files()) {
             Path path = repository.resolve(file.path());
             assertThat(Files.size(path)).isEqualTo(file.size());
             assertThat(sha1(path)).isEqualTo(file.sha1());
@@ -121,13 +122,11 @@ class PublisherTest {
     void whatFailsHalfwayLeavesTheRepositoryAsItWas() throws IOException {
         publisher.publish(model.publication("1.0.0").build());
         Map<String, String> before = snapshot(directory);
-        Content last =
-                new Content(
-                        "last.bin",
-                        out -> {
-                            throw new IOException("No space left on device");
-                        });
-        Publication broken = model.publication("1.1.0").optContent(last).build();
+        Publication.Content last =
+                out -> {
+                    throw new IOException("No space left on device");
+                };
+        Publication broken = model.publication("1.1.0").optFile("last.bin", last).build();
         assertThatThrownBy(() -> publisher.publish(broken))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("No space left on device")
@@ -139,7 +138,7 @@ class PublisherTest {
     @Test
     void refusesTwoAtATime() throws IOException {
         Files.createDirectories(repository);
-        try (FolderLock lock = FolderLock.take(repository)) {
+        try (AtomicFiles.Lock lock = AtomicFiles.lock(repository)) {
             assertThat(lock).isNotNull();
             assertThatThrownBy(() -> publisher.publish(model.publication("1.0.0").build()))
                     .isInstanceOf(BadInputException.class)
@@ -274,9 +273,9 @@ class PublisherTest {
 
     private static String sha1(Path file) throws IOException {
         try (DigestInputStream in =
-                new DigestInputStream(Files.newInputStream(file), Sha1.digest())) {
+                new DigestInputStream(Files.newInputStream(file), Catalog.sha1())) {
             in.readAllBytes();
-            return HexFormat.of().formatHex(in.getMessageDigest().digest());
+            return Catalog.hex(in.getMessageDigest());
         }
     }
 

@@ -266,7 +266,8 @@ class SpectralZooTest {
 
     @Test
     void tellsTheProgress() throws Exception {
-        Release release = new Publisher(repository).publish(first.publication("1.0.0").build());
+        Publisher.Release release =
+                new Publisher(repository).publish(first.publication("1.0.0").build());
         Received received = new Received();
         assertLoads(text().optModelZoo(zoo()).optProgress(received), first);
         assertThat(received.bytes)

@@ -2,7 +2,7 @@ package io.github.djlspectral.zoo;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.djlspectral.text.AtomicFile;
+import io.github.djlspectral.io.AtomicFiles;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -54,12 +54,11 @@ class StoppedWriterTest {
         /** Takes the folder to write to. */
         public static void main(String[] arguments) throws IOException {
             Path directory = Path.of(arguments[0]);
-            Transaction transaction = new Transaction(directory);
+            Publisher.Transaction transaction = new Publisher.Transaction();
             transaction.createDirectories(directory.resolve("folder"));
-            try (OutputStream out =
-                    transaction.open(directory.resolve("b" + Transaction.PARTIAL))) {
+            try (OutputStream out = transaction.open(directory.resolve("b" + Publisher.PARTIAL))) {
                 out.write(1);
-                AtomicFile.write(directory.resolve("a"), channel -> writeForEver(directory));
+                AtomicFiles.write(directory.resolve("a"), channel -> writeForEver(directory));
             }
         }
 

@@ -8,7 +8,6 @@ import io.github.djlspectral.zoo.Coordinates;
 import io.github.djlspectral.zoo.Gpt2BlockFactory;
 import io.github.djlspectral.zoo.Publication;
 import io.github.djlspectral.zoo.Publisher;
-import io.github.djlspectral.zoo.Release;
 import io.github.djlspectral.zoo.SpectralZoo;
 import io.github.djlspectral.zoo.TextTranslatorFactory;
 import java.io.IOException;
@@ -103,7 +102,7 @@ public final class PublishCommand implements Runnable {
         Publisher publisher = new Publisher(repository);
         try (SavedRun saved = SavedRun.openExactly(run, step)) {
             Publication publication = publication(coordinates, saved);
-            Release release =
+            Publisher.Release release =
                     dryRun ? publisher.preview(publication) : publisher.publish(publication);
             report(release);
         }
@@ -145,9 +144,9 @@ public final class PublishCommand implements Runnable {
         }
     }
 
-    private void report(Release release) {
+    private void report(Publisher.Release release) {
         String verb = dryRun ? "Would write" : "Wrote";
-        for (Release.StoredFile file : release.files()) {
+        for (Publisher.StoredFile file : release.files()) {
             System.out.printf(
                     Locale.ROOT,
                     "%s %s (%,d bytes, SHA-1 %s)%n",
