@@ -1,10 +1,14 @@
 package io.github.djlspectral.layers;
 
 import ai.djl.MalformedModelException;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Parameter;
+import ai.djl.training.ParameterStore;
 import ai.djl.util.Pair;
+import ai.djl.util.PairList;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -37,6 +41,24 @@ public abstract class SelfDescribingBlock extends AbstractBlock {
             this.settings.put(settings[i].toString(), settings[i + 1].toString());
         }
     }
+
+    @Override
+    protected NDList forwardInternal(
+            ParameterStore parameterStore,
+            NDList inputs,
+            boolean training,
+            PairList<String, Object> params) {
+        return forwardOne(parameterStore, inputs.singletonOrThrow(), training);
+    }
+
+    /**
+     * {@return the outputs for one input}
+     *
+     * @param store the parameters on each device
+     * @param input the input
+     * @param training whether parameters are trained
+     */
+    protected abstract NDList forwardOne(ParameterStore store, NDArray input, boolean training);
 
     private Map<String, String> shapes() {
         Map<String, String> shapes = new LinkedHashMap<>();
@@ -89,10 +111,11 @@ public abstract class SelfDescribingBlock extends AbstractBlock {
             }
         }
         if (!theirs.isEmpty() || !ours.isEmpty()) {
+            String fault =
+                    "These parameters were saved by a block of %s, this one is of %s: build it";
             throw new MalformedModelException(
-                    ("These parameters were saved by a block of %s, this one is of %s: build it as"
-                                    + " it was saved. Nothing has been loaded into it.")
-                            .formatted(theirs, ours));
+                    fault.formatted(theirs, ours)
+                            + " as it was saved. Nothing has been loaded into it.");
         }
     }
 

@@ -67,22 +67,16 @@ public final class DecoupledAdamW extends StatefulOptimizer {
     @Override
     boolean step(Update update, ParameterState state, int step, double rate) {
         NDArray weight = update.weight();
-        return KERNELS.callBoolean(
-                state.array(0).getManager(),
-                "update",
-                new NDList(weight),
-                update.gradient(),
-                new NDList(state.array(0)),
-                new NDList(state.array(1)),
-                step,
-                rate,
-                beta1,
-                beta2,
-                epsilon,
-                weight.getShape().dimension() >= 2 ? getWeightDecay() : 0f,
-                rescaleGrad,
-                clipGrad,
-                update.finite());
+        NDList w = new NDList(weight);
+        NDArray g = update.gradient();
+        NDList m = new NDList(state.array(0));
+        NDList v = new NDList(state.array(1));
+        float decay = weight.getShape().dimension() >= 2 ? getWeightDecay() : 0f;
+        boolean finite = update.finite();
+        Object[] arguments = {
+            w, g, m, v, step, rate, beta1, beta2, epsilon, decay, rescaleGrad, clipGrad, finite
+        };
+        return KERNELS.callBoolean(state.array(0).getManager(), "update", arguments);
     }
 
     /** Builds a {@link DecoupledAdamW}. */
@@ -95,11 +89,6 @@ public final class DecoupledAdamW extends StatefulOptimizer {
         private Builder() {
             optLearningRateTracker(Tracker.fixed(0.001f));
             optWeightDecays(0.01f);
-        }
-
-        @Override
-        protected Builder self() {
-            return this;
         }
 
         /**

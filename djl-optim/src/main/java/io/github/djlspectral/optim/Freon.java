@@ -165,10 +165,5 @@ public final class Freon extends SpectralOptimizer {
             return new SpectralMap(
                     "power(" + exponent + ")", new PowerMap(exponent, floor, normalization, route));
         }
-
-        @Override
-        protected Builder self() {
-            return this;
-        }
     }
 }

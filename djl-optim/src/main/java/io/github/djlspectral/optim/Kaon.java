@@ -111,10 +111,5 @@ public final class Kaon extends SpectralOptimizer {
         public Kaon build() {
             return new Kaon(this);
         }
-
-        @Override
-        protected Builder self() {
-            return this;
-        }
     }
 }

@@ -52,10 +52,5 @@ public final class Muon extends SpectralOptimizer {
         public Muon build() {
             return new Muon(this);
         }
-
-        @Override
-        protected Builder self() {
-            return this;
-        }
     }
 }

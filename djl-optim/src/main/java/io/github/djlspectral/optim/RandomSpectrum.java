@@ -11,11 +11,9 @@ final class RandomSpectrum implements Kernel.Choice {
 
     RandomSpectrum(double low, double high, long seed) {
         if (!(low > 0 && low <= high && high < Double.POSITIVE_INFINITY)) {
-            throw new IllegalArgumentException(
-                    "A random spectrum needs 0 < low <= high, both finite, was low = "
-                            + low
-                            + ", high = "
-                            + high);
+            String rule =
+                    "A random spectrum needs 0 < low <= high, both finite, was low = %s, high = %s";
+            throw new IllegalArgumentException(rule.formatted(low, high));
         }
         this.low = low;
         this.high = high;

@@ -3,6 +3,7 @@ package io.github.djlspectral.optim;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.ParameterTracker;
 import ai.djl.training.tracker.Tracker;
@@ -49,10 +50,8 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
     }
 
     /**
-     * Describes what goes where and at which rate: the table of the {@linkplain
-     * ParameterRouting#toTable routing}, if there is one, and a line for each of the two groups.
-     *
-     * @return the description, lines ending in a line feed
+     * {@return what goes where and at which rate: the table of the {@linkplain
+     * ParameterRouting#toTable routing}, if there is one, and a line for each of the two groups}
      */
     public final String toTable() {
         return "%sspectral: %s, update scale %s\nfallback: %s %s\n"
@@ -67,9 +66,8 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
     }
 
     /**
-     * Returns the map, whose {@link SpectralMap#route} tells how it is computed.
-     *
-     * @return the map between momentum and update
+     * {@return the map between momentum and update, whose {@link SpectralMap#route} tells how it is
+     * computed}
      */
     public final SpectralMap getMap() {
         return map;
@@ -80,13 +78,9 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
         NDArray weight = update.weight();
         NDArray gradient = update.gradient();
         double mu = requireMomentum(update, momentum.getNewValue(step), step);
-        NDManager manager = weight.getManager();
-        Kernel kernel =
-                map.kernel(
-                        weight.getShape(),
-                        weight.getDataType(),
-                        weight.getDevice(),
-                        draw(routing == null ? "" : routing.find(update.id()).name(), step));
+        Shape shape = weight.getShape();
+        long draw = draw(routing == null ? "" : routing.find(update.id()).name(), step);
+        Kernel kernel = map.kernel(shape, weight.getDataType(), weight.getDevice(), draw);
         if (observer != null && observer.wants(step)) {
             if (!update.finite() && !isFinite(gradient)) {
                 return false;
@@ -94,7 +88,7 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
             observe(update.label(), gradient, state, step, mu, kernel);
         }
         return SpectralMap.KERNELS.callBoolean(
-                manager,
+                weight.getManager(),
                 "step",
                 weight,
                 gradient,
@@ -105,7 +99,7 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
                 clipGrad,
                 mu,
                 nesterov,
-                rate * updateScale.factor(weight.getShape()),
+                rate * updateScale.factor(shape),
                 1 - rate * getWeightDecay(),
                 update.finite());
     }
@@ -117,18 +111,12 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
             int step,
             double mu,
             Kernel kernel) {
-        try (NDList preview =
-                SpectralMap.KERNELS.call(
-                        gradient.getManager(),
-                        "preview",
-                        gradient,
-                        state.array(0),
-                        kernel.function(),
-                        kernel.coefficients(),
-                        rescaleGrad,
-                        clipGrad,
-                        mu,
-                        nesterov)) {
+        NDManager manager = gradient.getManager();
+        NDArray m = state.array(0);
+        String function = kernel.function();
+        double[] c = kernel.coefficients();
+        Object[] arguments = {gradient, m, function, c, rescaleGrad, clipGrad, mu, nesterov};
+        try (NDList preview = SpectralMap.KERNELS.call(manager, "preview", arguments)) {
             observer.observe(parameter, step, preview.get(0), preview.get(1));
         }
     }

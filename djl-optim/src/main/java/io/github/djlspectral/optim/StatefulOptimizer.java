@@ -289,6 +289,12 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
 
         Builder() {}
 
+        @Override
+        @SuppressWarnings("unchecked") // T is the class of this
+        protected T self() {
+            return (T) this;
+        }
+
         ParameterTracker learningRate() {
             return learningRate;
         }

@@ -52,10 +52,5 @@ public final class TruncatedSgd extends SpectralOptimizer {
         public TruncatedSgd build() {
             return new TruncatedSgd(this);
         }
-
-        @Override
-        protected Builder self() {
-            return this;
-        }
     }
 }

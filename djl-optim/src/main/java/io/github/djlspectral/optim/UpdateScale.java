@@ -11,55 +11,40 @@ public enum UpdateScale {
     /**
      * {@code sqrt(max(1, rows / columns))}, the reference Muon's; learning rates are about 0.02.
      */
-    SPECTRAL {
-        @Override
-        double factor(double rows, double columns) {
-            return Math.sqrt(Math.max(1, rows / columns));
-        }
-    },
+    SPECTRAL,
 
     /**
      * {@code 0.2 sqrt(max(rows, columns))}: the root mean square of the step's entries is that of
      * AdamW, so that AdamW's learning rates carry over. Liu et al., "Muon is scalable for LLM
      * training", arXiv:2502.16982, section 2.2.
      */
-    MATCH_RMS {
-        @Override
-        double factor(double rows, double columns) {
-            return 0.2 * Math.sqrt(Math.max(rows, columns));
-        }
-    },
+    MATCH_RMS,
 
     /** One. */
-    NONE {
-        @Override
-        double factor(double rows, double columns) {
-            return 1;
-        }
-    };
-
-    abstract double factor(double rows, double columns);
+    NONE;
 
     /**
-     * Returns the learning rate of the default fallback, AdamW, divided by that of the hidden
-     * matrices: 0.3, for {@link #MATCH_RMS} 1.
-     *
-     * @return the ratio, positive
+     * {@return the learning rate of the default fallback, AdamW, divided by that of the hidden
+     * matrices: 0.3, for {@link #MATCH_RMS} 1}
      */
     public double fallbackRatio() {
         return this == MATCH_RMS ? 1 : 0.3;
     }
 
     /**
-     * Returns the factor for a weight.
+     * {@return the factor for a weight, positive}
      *
      * @param shape the shape of the weight, rank 2 or more
-     * @return the factor, positive
      * @throws IllegalArgumentException if the rank is less than 2
      */
     public double factor(Shape shape) {
         SpectralMap.requireMatrix(shape);
         double rows = shape.get(0);
-        return factor(rows, shape.size() / rows);
+        double columns = shape.size() / rows;
+        return switch (this) {
+            case SPECTRAL -> Math.sqrt(Math.max(1, rows / columns));
+            case MATCH_RMS -> 0.2 * Math.sqrt(Math.max(rows, columns));
+            case NONE -> 1;
+        };
     }
 }

@@ -35,11 +35,6 @@ public final class WarmupCosineTracker extends WarmupTracker {
 
         private Builder() {}
 
-        @Override
-        Builder self() {
-            return this;
-        }
-
         /**
          * Builds the tracker.
          *

@@ -43,11 +43,6 @@ public final class WarmupStableDecayTracker extends WarmupTracker {
 
         private Builder() {}
 
-        @Override
-        Builder self() {
-            return this;
-        }
-
         /**
          * Sets the length of the decay at the end.
          *
@@ -67,7 +62,7 @@ public final class WarmupStableDecayTracker extends WarmupTracker {
          */
         public WarmupStableDecayTracker build() {
             validate();
-            int most = totalSteps() - warmupSteps();
+            int most = totalSteps - warmupSteps;
             StatefulOptimizer.require(
                     decaySteps >= 0 && decaySteps <= most,
                     "The decay must be set, to between 0 and " + most + " steps",

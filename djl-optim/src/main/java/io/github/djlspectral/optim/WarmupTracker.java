@@ -52,10 +52,13 @@ abstract class WarmupTracker implements Tracker {
         private float baseValue = Float.NaN;
         private float finalValue;
         private float warmupBeginValue;
-        private int warmupSteps = -1;
-        private int totalSteps = -1;
+        int warmupSteps = -1;
+        int totalSteps = -1;
 
-        abstract T self();
+        @SuppressWarnings("unchecked") // T is the class of this
+        private T self() {
+            return (T) this;
+        }
 
         /**
          * Sets the value reached at the end of the warmup.
@@ -112,14 +115,6 @@ abstract class WarmupTracker implements Tracker {
         public T optWarmupBeginValue(float warmupBeginValue) {
             this.warmupBeginValue = warmupBeginValue;
             return self();
-        }
-
-        int warmupSteps() {
-            return warmupSteps;
-        }
-
-        int totalSteps() {
-            return totalSteps;
         }
 
         void validate() {

@@ -11,7 +11,6 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.NormalInitializer;
-import ai.djl.util.PairList;
 import io.github.djlspectral.layers.SelfDescribingBlock;
 import io.github.djlspectral.torch.GraphConstants;
 import java.util.ArrayList;
@@ -81,14 +80,9 @@ public final class AttentionFlow extends SelfDescribingBlock {
     }
 
     @Override
-    protected NDList forwardInternal(
-            ParameterStore parameterStore,
-            NDList inputs,
-            boolean training,
-            PairList<String, Object> params) {
-        NDArray tokens = inputs.singletonOrThrow();
+    protected NDList forwardOne(ParameterStore store, NDArray tokens, boolean training) {
         requireTokens(tokens);
-        NDList values = values(parameterStore, tokens, training);
+        NDList values = values(store, tokens, training);
         try (NDArray settings = settings(tokens)) {
             return FlowKernels.NATIVE.forward(
                     training, tokens.getManager(), "last", tokens, values, settings);
@@ -165,11 +159,8 @@ public final class AttentionFlow extends SelfDescribingBlock {
             return;
         }
         double off = FlowKernels.NATIVE.callDouble(tokens.getManager(), "off_sphere", tokens);
-        require(
-                off <= UNIT_TOLERANCE,
-                "Every token must be finite and have length 1, one is off by %s: divide each by its"
-                        + " length first",
-                off);
+        String rule = "Tokens must be finite, of length 1, one is off by %s: divide by the length";
+        require(off <= UNIT_TOLERANCE, rule, off);
     }
 
     @Override

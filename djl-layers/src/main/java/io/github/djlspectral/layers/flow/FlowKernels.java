@@ -36,21 +36,17 @@ final class FlowKernels {
     static void requireWeights(NDArray weights, long d) {
         Shape shape = weights.getShape();
         boolean legal = shape.dimension() == 3 && shape.get(0) >= 1;
-        require(
-                legal && shape.slice(1).equals(new Shape(d, d)),
-                "Weights must be [heads, %s, %s] with at least one head, were %s",
-                d,
-                d,
-                shape);
+        legal = legal && shape.slice(1).equals(new Shape(d, d));
+        String rule = "Weights must be [heads, %s, %s] with at least one head, were %s";
+        require(legal, rule, d, d, shape);
         try (NDArray exact = weights.toType(DataType.FLOAT64, true);
                 NDArray transposed = exact.transpose(0, 2, 1);
                 NDArray difference = exact.sub(transposed);
                 NDArray magnitude = difference.abs();
                 NDArray largest = magnitude.max()) {
-            require(
-                    largest.getDouble() <= UNIT_TOLERANCE, // NaN is not
-                    "Weights must be finite and symmetric, differ from their transpose by %s",
-                    largest.getDouble());
+            double most = largest.getDouble();
+            rule = "Weights must be finite and symmetric, differ from their transpose by %s";
+            require(most <= UNIT_TOLERANCE, rule, most); // NaN is not
         }
     }
 }

@@ -46,12 +46,10 @@ public record FlowPath(
      */
     public static FlowPath of(List<NDArray> tokens, List<NDArray> weights, double stepSize) {
         int steps = weights.size();
-        require(
-                steps >= 1 && tokens.size() == steps + 1,
-                "A path of L steps, L at least 1, has L + 1 arrays of tokens and L of weights, got"
-                        + " %s and %s",
-                tokens.size(),
-                steps);
+        boolean legal = steps >= 1 && tokens.size() == steps + 1;
+        String rule =
+                "A path has 1 or more arrays of weights and one more of tokens, got %s and %s";
+        require(legal, rule, steps, tokens.size());
         requirePositive("The step size", stepSize);
         Shape shape = tokens.get(0).getShape();
         for (NDArray state : tokens) {
@@ -109,54 +107,5 @@ public record FlowPath(
             residual[k] = energy[k] - energy[0] - weightWork[k] + dissipated[k];
         }
         return residual;
-    }
-
-    /**
-     * Counts the clusters of tokens: two tokens belong together if a chain of tokens leads from one
-     * to the other in which neighbours are within an angle. Cost n^2 d.
-     *
-     * @param tokens [n, d], unit vectors
-     * @param angle in radians, in (0, pi)
-     * @return the number of clusters, from 1 to n
-     * @throws IllegalArgumentException if tokens are not unit vectors or the angle is out of range
-     */
-    public static int clusterCount(NDArray tokens, double angle) {
-        FlowKernels.requireTokens(tokens);
-        require(angle > 0 && angle < Math.PI, "The angle must be in (0, pi), was %s", angle);
-        int n = (int) tokens.getShape().get(0);
-        double[] cosines;
-        try (NDArray exact = tokens.toType(DataType.FLOAT64, true);
-                NDArray transposed = exact.transpose();
-                NDArray products = exact.matMul(transposed)) {
-            cosines = products.toDoubleArray();
-        }
-        double least = Math.cos(angle);
-        boolean[] reached = new boolean[n];
-        int clusters = 0;
-        for (int i = 0; i < n; i++) {
-            if (!reached[i]) {
-                clusters++;
-                reach(i, cosines, least, reached);
-            }
-        }
-        return clusters;
-    }
-
-    /** Marks everything that a chain connects with a token. */
-    private static void reach(int token, double[] cosines, double least, boolean[] reached) {
-        int n = reached.length;
-        int[] open = new int[n];
-        int count = 0;
-        open[count++] = token;
-        reached[token] = true;
-        while (count > 0) {
-            int i = open[--count];
-            for (int j = 0; j < n; j++) {
-                if (!reached[j] && cosines[i * n + j] >= least) {
-                    reached[j] = true;
-                    open[count++] = j;
-                }
-            }
-        }
     }
 }

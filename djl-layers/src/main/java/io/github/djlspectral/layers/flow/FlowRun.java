@@ -7,9 +7,9 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 
 /**
  * One run of a {@link FlowSimulator}: the state of all its paths, and what was recorded of them.
@@ -71,13 +71,9 @@ final class FlowRun {
     }
 
     private static void requireArray(String what, long numbers, long times) {
-        require(
-                numbers <= Integer.MAX_VALUE / times,
-                "A run can hold 2^31 - 1 numbers of a kind, but %s are %s x %s: simulate fewer"
-                        + " paths at a time, or record less often",
-                what,
-                numbers,
-                times);
+        String most = "A run can hold 2^31 - 1 numbers of a kind, but %s are %s x %s: simulate";
+        String rule = most + " fewer paths at a time, or record less often";
+        require(numbers <= Integer.MAX_VALUE / times, rule, what, numbers, times);
     }
 
     private NDArray repeated(NDArray array) {
@@ -102,11 +98,7 @@ final class FlowRun {
             }
             simulator.progress.accept(step);
         }
-        List<FlowRecord> records = new ArrayList<>();
-        for (int p = 0; p < paths; p++) {
-            records.add(toRecord(p));
-        }
-        return records;
+        return IntStream.range(0, paths).mapToObj(this::toRecord).toList();
     }
 
     private FlowRecord toRecord(int p) {
@@ -123,18 +115,9 @@ final class FlowRun {
     private void advance(int step, int count) {
         NDArray targets = targets(step, count);
         NDArray noise = simulator.noiseVariance == 0 ? targets : noise(step, count);
-        NDList next =
-                FlowKernels.NATIVE.call(
-                        scratch,
-                        "advance",
-                        x,
-                        d,
-                        sums,
-                        targets,
-                        noise,
-                        stepSize,
-                        simulator.drift.rate(),
-                        simulator.noiseVariance);
+        double rate = simulator.drift.rate();
+        Object[] arguments = {x, d, sums, targets, noise, stepSize, rate, simulator.noiseVariance};
+        NDList next = FlowKernels.NATIVE.call(scratch, "advance", arguments);
         for (NDArray old : new NDList(x, d, sums, targets, noise)) {
             old.close();
         }

@@ -148,10 +148,13 @@ public final class Gpt2 extends SelfDescribingBlock {
             NDList inputs,
             boolean training,
             PairList<String, Object> params) {
-        if (inputs.size() == 2) {
-            return new NDList(loss(parameterStore, inputs.get(0), inputs.get(1), training));
-        }
-        NDArray tokens = inputs.singletonOrThrow();
+        return inputs.size() == 2
+                ? new NDList(loss(parameterStore, inputs.get(0), inputs.get(1), training))
+                : super.forwardInternal(parameterStore, inputs, training, params);
+    }
+
+    @Override
+    protected NDList forwardOne(ParameterStore parameterStore, NDArray tokens, boolean training) {
         config.checkTokens("tokens", tokens);
         try (NDArray hidden = hidden(parameterStore, tokens, training)) {
             NDList head = values(parameterStore, weights.head(), tokens, training);

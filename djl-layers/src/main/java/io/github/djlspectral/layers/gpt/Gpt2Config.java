@@ -93,28 +93,22 @@ public record Gpt2Config(
         checkTokens("tokens", tokens);
         checkTokens("targets", targets);
         Shape shape = tokens.getShape();
-        require(
-                shape.equals(targets.getShape()),
-                "tokens and targets must have one shape, got %s and %s",
-                shape,
-                targets.getShape());
+        Shape other = targets.getShape();
+        String rule = "tokens and targets must have one shape, got %s and %s";
+        require(shape.equals(other), rule, shape, other);
     }
 
     /** Fails unless these are tokens that the model can take: int64 [B, T]. */
     void checkTokens(String name, NDArray tokens) {
         Shape shape = tokens.getShape();
         DataType type = tokens.getDataType();
-        require(
-                type == DataType.INT64 && shape.dimension() == 2 && shape.size() > 0,
-                "%s must be int64 [batch, length], not empty, got %s %s",
-                name,
-                type,
-                shape);
+        boolean legal = type == DataType.INT64 && shape.dimension() == 2 && shape.size() > 0;
+        require(legal, "%s must be int64 [batch, length], not empty, got %s %s", name, type, shape);
         String rule = "%s: at most contextLength = %s tokens per sequence, got %s";
         require(shape.get(1) <= contextLength, rule, name, contextLength, shape.get(1));
         // An index out of range aborts the process on a GPU.
         for (long token : tokens.toLongArray()) {
-            boolean legal = token >= 0 && token < vocabSize;
+            legal = token >= 0 && token < vocabSize;
             require(legal, "%s must be in [0, %s), got %s", name, vocabSize, token);
         }
     }

@@ -75,13 +75,12 @@ public final class KeyValueCache implements AutoCloseable {
         for (KeyValueCache cache : caches) {
             boolean same = cache.config.equals(config);
             require(same, "the cache is for %s, but the model is %s", cache.config, config);
-            require(
-                    cache.length + tokens.get(1) <= cache.capacity,
-                    "the cache holds %s of at most %s tokens, which leaves no room for %s more:"
-                            + " clear it and give it the tokens to look back on",
-                    cache.length,
-                    cache.capacity,
-                    tokens.get(1));
+            long more = tokens.get(1);
+            String fault =
+                    "the cache holds %s of at most %s tokens, which leaves no room for %s more:";
+            String advice = " clear it and give it the tokens to look back on";
+            boolean fits = cache.length + more <= cache.capacity;
+            require(fits, fault + advice, cache.length, cache.capacity, more);
         }
     }
 }

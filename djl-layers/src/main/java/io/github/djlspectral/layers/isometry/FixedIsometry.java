@@ -177,11 +177,8 @@ public final class FixedIsometry extends FixedLayer {
 
     @Override
     void check(Shape shape) {
-        require(
-                shape.dimension() == 2 && isMultiple(shape.get(1), multiple),
-                "%s takes activations [batch, n], n a positive multiple of %s, got %s",
-                name,
-                multiple,
-                shape);
+        boolean legal = shape.dimension() == 2 && isMultiple(shape.get(1), multiple);
+        String rule = "%s takes activations [batch, n], n a positive multiple of %s, got %s";
+        require(legal, rule, name, multiple, shape);
     }
 }

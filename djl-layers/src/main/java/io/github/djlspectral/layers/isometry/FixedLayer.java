@@ -10,7 +10,6 @@ import ai.djl.nn.Activation;
 import ai.djl.nn.Block;
 import ai.djl.nn.LambdaBlock;
 import ai.djl.training.ParameterStore;
-import ai.djl.util.PairList;
 import io.github.djlspectral.layers.SelfDescribingBlock;
 import java.util.function.UnaryOperator;
 
@@ -52,12 +51,7 @@ abstract class FixedLayer extends SelfDescribingBlock implements IsometricLayer 
     }
 
     @Override
-    protected final NDList forwardInternal(
-            ParameterStore parameterStore,
-            NDList inputs,
-            boolean training,
-            PairList<String, Object> params) {
-        NDArray x = inputs.singletonOrThrow();
+    protected final NDList forwardOne(ParameterStore store, NDArray x, boolean training) {
         getOutputShapes(new Shape[] {x.getShape()});
         return new NDList(apply(x));
     }
@@ -73,11 +67,6 @@ abstract class FixedLayer extends SelfDescribingBlock implements IsometricLayer 
         }
     }
 
-    /**
-     * {@inheritDoc}
-     *
-     * @throws IllegalArgumentException if the shape of the input does not suit the layer
-     */
     @Override
     public final Shape[] getOutputShapes(Shape[] inputShapes) {
         check(inputShapes[0]);

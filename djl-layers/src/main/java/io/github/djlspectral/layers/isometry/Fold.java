@@ -10,7 +10,6 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
-import ai.djl.util.PairList;
 import io.github.djlspectral.layers.SelfDescribingBlock;
 
 /**
@@ -49,19 +48,14 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
     }
 
     @Override
-    protected final NDList forwardInternal(
-            ParameterStore parameterStore,
-            NDList inputs,
-            boolean training,
-            PairList<String, Object> params) {
-        NDArray x = inputs.singletonOrThrow();
+    protected final NDList forwardOne(ParameterStore store, NDArray x, boolean training) {
         requireActivations(x.getShape(), width);
-        NDArray b = parameterStore.getValue(bias, x.getDevice(), training);
+        NDArray b = store.getValue(bias, x.getDevice(), training);
         if (weight.isBetterImplicit(x.getShape().get(0))) {
-            NDList factors = weight.factors(parameterStore, x, training);
+            NDList factors = weight.factors(store, x, training);
             return call(function() + "_cayley", x, factors, b, training);
         }
-        NDArray w = weight.value(parameterStore, x, training);
+        NDArray w = weight.value(store, x, training);
         try {
             return call(function(), x, new NDList(w), b, training);
         } finally {

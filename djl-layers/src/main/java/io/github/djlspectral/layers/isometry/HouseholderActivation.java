@@ -11,7 +11,6 @@ import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.ConstantInitializer;
-import ai.djl.util.PairList;
 import io.github.djlspectral.layers.SelfDescribingBlock;
 import io.github.djlspectral.torch.GraphConstants;
 
@@ -45,13 +44,8 @@ public final class HouseholderActivation extends SelfDescribingBlock implements 
     }
 
     @Override
-    protected NDList forwardInternal(
-            ParameterStore parameterStore,
-            NDList inputs,
-            boolean training,
-            PairList<String, Object> params) {
-        NDArray x = inputs.singletonOrThrow();
-        NDArray t = parameterStore.getValue(angles, x.getDevice(), training);
+    protected NDList forwardOne(ParameterStore store, NDArray x, boolean training) {
+        NDArray t = store.getValue(angles, x.getDevice(), training);
         requireActivations(x.getShape());
         Fold.requireActivations(x.getShape(), 2 * t.size());
         return OrthogonalWeight.KERNELS.forward(

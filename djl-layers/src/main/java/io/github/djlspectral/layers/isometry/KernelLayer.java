@@ -10,7 +10,6 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.convolutional.Conv2d;
 import ai.djl.training.ParameterStore;
-import ai.djl.util.PairList;
 import io.github.djlspectral.layers.SelfDescribingBlock;
 
 /**
@@ -51,15 +50,10 @@ public abstract class KernelLayer extends SelfDescribingBlock implements Isometr
     }
 
     @Override
-    protected final NDList forwardInternal(
-            ParameterStore parameterStore,
-            NDList inputs,
-            boolean training,
-            PairList<String, Object> params) {
-        NDArray x = inputs.singletonOrThrow();
+    protected final NDList forwardOne(ParameterStore store, NDArray x, boolean training) {
         getOutputShapes(new Shape[] {x.getShape()});
-        NDArray k = kernel.value(parameterStore, x, training);
-        NDArray b = parameterStore.getValue(bias, x.getDevice(), training);
+        NDArray k = kernel.value(store, x, training);
+        NDArray b = store.getValue(bias, x.getDevice(), training);
         try {
             return apply(x, k, b, training);
         } finally {
@@ -67,12 +61,6 @@ public abstract class KernelLayer extends SelfDescribingBlock implements Isometr
         }
     }
 
-    /**
-     * {@inheritDoc}
-     *
-     * @throws IllegalArgumentException if the images do not have this layer's channels, or their
-     *     sides do not suit its kernel
-     */
     @Override
     public final Shape[] getOutputShapes(Shape[] inputShapes) {
         Shape image = inputShapes[0];

@@ -11,10 +11,12 @@ import ai.djl.nn.Block;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.Pair;
+import ai.djl.util.PairList;
 import io.github.djlspectral.torch.TorchScript;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalDouble;
+import java.util.function.UnaryOperator;
 
 /**
  * What one layer of a sequential network does to the gradients and points of a batch.
@@ -28,92 +30,85 @@ import java.util.OptionalDouble;
  */
 public record LayerProfile(String name, Spread gradientRatio, OptionalDouble foldRate) {
 
-    private record Layer(String name, Block block) {}
-
     /**
-     * Measures every layer for a random unit gradient at the output of each point.
+     * {@return a profile of each layer, from the input on, for a random unit gradient at the output
+     * of each point}
      *
      * @param network initialised; it is run in evaluation mode and not changed
      * @param manager the manager whose device is used
      * @param inputs the points [B, ..]
      * @param seed of the gradients
-     * @return one profile for each layer, from the input on
      * @throws IllegalArgumentException if the network is empty
      */
     public static List<LayerProfile> of(
             SequentialBlock network, NDManager manager, NDArray inputs, long seed) {
-        try (NDManager scratch = manager.newSubManager()) {
-            Run run = Run.of(network, scratch, inputs);
-            NDArray g = new SeededNormals(seed).next(scratch, run.output.getShape(), run.output);
-            return run.profiles(g);
-        }
+        SeededNormals normals = new SeededNormals(seed);
+        return of(network, manager, inputs, y -> normals.next(y.getManager(), y.getShape(), y));
     }
 
     /**
-     * Measures every layer for given gradients at the output, such as those of a loss. Cost: a
-     * forward and a backward pass.
+     * {@return a profile of each layer, from the input on, for given gradients at the output, such
+     * as those of a loss} Cost: a forward and a backward pass.
      *
      * @param network initialised; it is run in evaluation mode and not changed
      * @param manager the manager whose device is used
      * @param inputs the points [B, ..]
      * @param outputGradient g, of the output's shape and type, with no row of zeros
-     * @return one profile for each layer, from the input on
      * @throws IllegalArgumentException if the network is empty, or the gradient has another shape
      */
     public static List<LayerProfile> of(
             SequentialBlock network, NDManager manager, NDArray inputs, NDArray outputGradient) {
+        Shape given = outputGradient.getShape();
+        UnaryOperator<NDArray> gradient =
+                y -> {
+                    String rule = "The gradient must have the output's shape %s, has %s";
+                    require(given.equals(y.getShape()), rule, y.getShape(), given);
+                    return outputGradient;
+                };
+        return of(network, manager, inputs, gradient);
+    }
+
+    private static List<LayerProfile> of(
+            SequentialBlock network,
+            NDManager manager,
+            NDArray points,
+            UnaryOperator<NDArray> gradient) {
+        PairList<String, Block> layers = new PairList<>();
+        flatten("", network, layers);
+        require(!layers.isEmpty(), "The network has no layers");
         try (NDManager scratch = manager.newSubManager()) {
-            Run run = Run.of(network, scratch, inputs);
-            Shape shape = run.output.getShape();
-            Shape given = outputGradient.getShape();
-            String rule = "The gradient must have the output's shape %s, has %s";
-            require(given.equals(shape), rule, shape, given);
-            return run.profiles(outputGradient);
+            ParameterStore store = new ParameterStore(scratch, false);
+            NDList inputs = new NDList(Linearization.leaf(scratch, points));
+            NDArray output =
+                    TorchScript.withAutograd(
+                            true,
+                            () -> {
+                                for (Block layer : layers.values()) {
+                                    NDList x = new NDList(inputs.get(inputs.size() - 1));
+                                    inputs.add(Linearization.forward(layer, store, x, false));
+                                }
+                                return inputs.remove(inputs.size() - 1);
+                            });
+            NDArray g = gradient.apply(output);
+            NDArray ratios = Linearization.graph(scratch, "gradient_ratios", output, inputs, g);
+            List<LayerProfile> profiles = new ArrayList<>();
+            for (int i = 0; i < layers.size(); i++) {
+                OptionalDouble rate = foldRate(layers.valueAt(i), inputs.get(i));
+                profiles.add(new LayerProfile(layers.keyAt(i), Spread.of(ratios.get(i)), rate));
+            }
+            return List.copyOf(profiles);
         }
     }
 
-    /** A forward pass that keeps the input of every layer. */
-    private record Run(NDManager scratch, List<Layer> layers, NDList inputs, NDArray output) {
-
-        static Run of(SequentialBlock network, NDManager scratch, NDArray points) {
-            List<Layer> layers = new ArrayList<>();
-            flatten("", network, layers);
-            require(!layers.isEmpty(), "The network has no layers");
-            ParameterStore store = new ParameterStore(scratch, false);
-            NDList inputs = new NDList(Linearization.leaf(scratch, points));
-            return TorchScript.withAutograd(
-                    true,
-                    () -> {
-                        for (Layer layer : layers) {
-                            NDList input = new NDList(inputs.get(inputs.size() - 1));
-                            inputs.add(Linearization.forward(layer.block, store, input, false));
-                        }
-                        NDArray output = inputs.remove(inputs.size() - 1);
-                        return new Run(scratch, layers, inputs, output);
-                    });
-        }
-
-        private static void flatten(String prefix, SequentialBlock network, List<Layer> layers) {
-            for (Pair<String, Block> child : network.getChildren()) {
-                String name = prefix + child.getKey();
-                if (child.getValue() instanceof SequentialBlock nested) {
-                    flatten(name + "/", nested, layers);
-                } else {
-                    layers.add(new Layer(name, child.getValue()));
-                }
+    private static void flatten(
+            String prefix, SequentialBlock network, PairList<String, Block> layers) {
+        for (Pair<String, Block> child : network.getChildren()) {
+            String name = prefix + child.getKey();
+            if (child.getValue() instanceof SequentialBlock nested) {
+                flatten(name + "/", nested, layers);
+            } else {
+                layers.add(name, child.getValue());
             }
-        }
-
-        List<LayerProfile> profiles(NDArray gradient) {
-            NDArray ratios =
-                    Linearization.graph(scratch, "gradient_ratios", output, inputs, gradient);
-            List<LayerProfile> profiles = new ArrayList<>();
-            for (int i = 0; i < layers.size(); i++) {
-                Layer layer = layers.get(i);
-                OptionalDouble rate = foldRate(layer.block, inputs.get(i));
-                profiles.add(new LayerProfile(layer.name, Spread.of(ratios.get(i)), rate));
-            }
-            return List.copyOf(profiles);
         }
     }
 

@@ -68,9 +68,9 @@ final class Linearization implements AutoCloseable {
         NDArray output = block.forward(store, input, training).singletonOrThrow();
         require(
                 !KERNELS.callBoolean(output.getManager(), "is_inference", output),
-                "In evaluation mode %s records no graph, as imported TorchScript does not. If it has"
-                        + " neither dropout nor batch normalisation, measure a LambdaBlock that"
-                        + " calls it with training true.",
+                "In evaluation mode %s records no graph, as imported TorchScript does not. If it"
+                        + " has neither dropout nor batch normalisation, measure a LambdaBlock"
+                        + " that calls it with training true.",
                 block.getClass().getSimpleName());
         return output;
     }

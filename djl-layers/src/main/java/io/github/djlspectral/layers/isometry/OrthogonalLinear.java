@@ -10,7 +10,6 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
-import ai.djl.util.PairList;
 import io.github.djlspectral.layers.SelfDescribingBlock;
 import java.util.Objects;
 
@@ -49,15 +48,10 @@ public final class OrthogonalLinear extends SelfDescribingBlock implements Isome
     }
 
     @Override
-    protected NDList forwardInternal(
-            ParameterStore parameterStore,
-            NDList inputs,
-            boolean training,
-            PairList<String, Object> params) {
-        NDArray x = inputs.singletonOrThrow();
+    protected NDList forwardOne(ParameterStore store, NDArray x, boolean training) {
         requireActivations(x.getShape());
-        NDArray b = parameterStore.getValue(bias, x.getDevice(), training);
-        NDArray q = weight.value(parameterStore, x, training);
+        NDArray b = store.getValue(bias, x.getDevice(), training);
+        NDArray q = weight.value(store, x, training);
         try {
             Fold.requireActivations(x.getShape(), q.getShape().get(1));
             NDList parameters = b == null ? new NDList(q) : new NDList(q, b);

@@ -14,6 +14,7 @@ import ai.djl.training.initializer.NormalInitializer;
 import io.github.djlspectral.torch.TorchScript;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Supplier;
 
@@ -133,12 +134,7 @@ final class OrthogonalWeight {
     }
 
     private NDArray derived(ParameterStore store, NDArray activation, boolean training) {
-        String function =
-                switch (parametrization) {
-                    case CAYLEY -> "cayley";
-                    case EXPONENTIAL -> "exponential";
-                    default -> "householder";
-                };
+        String function = parametrization.name().toLowerCase(Locale.ROOT);
         Object[] factors = factors(store, activation, training).toArray();
         Supplier<NDList> call =
                 () -> KERNELS.callWithGradient(activation.getManager(), function, factors);

@@ -8,27 +8,17 @@ public enum Persistence {
      * change of the input within S keeps its length, so J has at least k singular values of 1 or
      * more at any depth.
      */
-    FORWARD("persistent_forward"),
+    FORWARD,
 
     /**
      * What leaves S depends on everything, what leaves within S on S alone: {@code J = [J_11 0; *
      * *]}. A gradient within S keeps its length on the way back, whatever happens to the rest.
      */
-    BACKWARD("persistent_backward"),
+    BACKWARD,
 
     /**
      * S and the rest go their own ways: {@code J = [J_11 0; 0 *]}. Both of the above, and {@code
      * |J^T g| >= |P_S g|} for every gradient g.
      */
-    BLOCK_DIAGONAL("persistent_block_diagonal");
-
-    private final String function;
-
-    Persistence(String function) {
-        this.function = function;
-    }
-
-    String function() {
-        return function;
-    }
+    BLOCK_DIAGONAL
 }

@@ -15,10 +15,10 @@ import ai.djl.nn.SequentialBlock;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
 import ai.djl.training.initializer.XavierInitializer;
-import ai.djl.util.PairList;
 import io.github.djlspectral.layers.SelfDescribingBlock;
 import io.github.djlspectral.optim.SpectralMap;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.Random;
 
@@ -93,23 +93,18 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
     }
 
     @Override
-    protected NDList forwardInternal(
-            ParameterStore parameterStore,
-            NDList inputs,
-            boolean training,
-            PairList<String, Object> params) {
-        NDArray x = inputs.singletonOrThrow();
+    protected NDList forwardOne(ParameterStore store, NDArray x, boolean training) {
         Fold.requireActivations(x.getShape(), width);
         if (training && protectedRows.requiresGradient()) {
             protectedRows.freeze(true); // the trainer of a loaded model thaws all parameters
         }
-        NDArray rows = parameterStore.getValue(protectedRows, x.getDevice(), training);
-        NDArray folding = fold.value(parameterStore, x, training);
-        NDArray f = parameterStore.getValue(foldBias, x.getDevice(), training);
-        NDArray w = rest.value(parameterStore, x, training);
-        NDArray b = parameterStore.getValue(bias, x.getDevice(), training);
+        NDArray rows = store.getValue(protectedRows, x.getDevice(), training);
+        NDArray folding = fold.value(store, x, training);
+        NDArray f = store.getValue(foldBias, x.getDevice(), training);
+        NDArray w = rest.value(store, x, training);
+        NDArray b = store.getValue(bias, x.getDevice(), training);
         try {
-            String function = persistence.function();
+            String function = "persistent_" + persistence.name().toLowerCase(Locale.ROOT);
             return OrthogonalWeight.KERNELS.forward(
                     training, x.getManager(), function, x, rows, folding, f, w, b);
         } finally {

@@ -306,22 +306,6 @@ class AttentionFlowTest {
     }
 
     @Test
-    void countsClusters() {
-        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            double[] angles = {0, 0.1, 0.2, 2, 2.05, 4};
-            double[] coordinates = new double[12];
-            for (int i = 0; i < 6; i++) {
-                coordinates[2 * i] = Math.cos(angles[i]);
-                coordinates[2 * i + 1] = Math.sin(angles[i]);
-            }
-            NDArray x = manager.create(coordinates, new Shape(6, 2));
-            assertThat(FlowPath.clusterCount(x, 0.15)).isEqualTo(3);
-            assertThat(FlowPath.clusterCount(x, 0.07)).isEqualTo(5);
-            assertThat(FlowPath.clusterCount(x, 2.5)).isEqualTo(1);
-        }
-    }
-
-    @Test
     void badValuesAreNamed() {
         AttentionFlow.Builder builder =
                 AttentionFlow.builder().setDimension(4).setHeads(2).setSteps(3).setStepSize(0.5);

@@ -40,7 +40,8 @@ import java.util.List;
  * @param lower the left end of the interval, in (0, 1)
  * @param steps the coefficients; valid only as a whole and in this order
  * @param error the largest {@code |1 - x C(x)^b|} of the composition on the interval, as real
- *     numbers; double arithmetic adds a rounding of about b 1e-15
+ *     numbers; double arithmetic adds a rounding of about b 1e-15. As an approximation of x^(-1/b)
+ *     its relative error is at most {@code 1 - (1 - error)^(1/b)}, about error / b
  */
 public record InverseRoot(int root, double lower, List<Step> steps, double error) {
 
@@ -56,18 +57,6 @@ public record InverseRoot(int root, double lower, List<Step> steps, double error
      *     also the half-width of the interval around 1 that the next step starts from
      */
     public record Step(double alpha, double beta, double gamma, double error) {}
-
-    /**
-     * Makes the list of steps immutable.
-     *
-     * @param root the root b
-     * @param lower the left end of the interval
-     * @param steps the coefficients
-     * @param error the largest error of the composition
-     */
-    public InverseRoot {
-        steps = List.copyOf(steps);
-    }
 
     /**
      * {@return the composition with the fewest steps, at least one, that is at least this accurate}
@@ -104,26 +93,11 @@ public record InverseRoot(int root, double lower, List<Step> steps, double error
             steps.add(new Step(scale / rho, scale / centre, 1 / (rho * centre), error));
             centre = imageCentre;
         } while (error > tolerance);
-        return new InverseRoot(root, lower, steps, error);
+        return new InverseRoot(root, lower, List.copyOf(steps), error);
     }
 
-    /**
-     * Returns the largest relative error {@code |x^(1/b) C(x) - 1|} on the interval that {@link
-     * #error} implies, {@code 1 - (1 - error)^(1/b)}: about error / b when that is small.
-     *
-     * @return the relative error of the composition as an approximation of x^(-1/b), in [0, 1]
-     */
-    public double relativeError() {
-        return -Math.expm1(Math.log1p(-error) / root);
-    }
-
-    /**
-     * Evaluates the composition.
-     *
-     * @param x the argument, in [lower, 1]
-     * @return C(x), close to x^(-1/b)
-     */
-    public double valueAt(double x) {
+    /** Returns C(x), close to x^(-1/b), for x in [lower, 1]. */
+    double valueAt(double x) {
         double a = x;
         double c = 1;
         for (Step step : steps) {

@@ -39,17 +39,11 @@ public record PartialFractions(
     private static final double LEAST_ERROR = 6e-14; // below, rounding hides the alternation
 
     /**
-     * {@return the best approximation of {@code x^(-exponent)} with a number of terms} Takes less
-     * than a millisecond up to nine terms and a few for thirty, once compiled.
-     *
-     * @param exponent the exponent c, in [0.001, 0.999]
-     * @param lower the left end of the interval, in [1e-16, 0.01]
-     * @param terms the number of poles, at least 1 and not so many that the error is below 6e-14
-     * @throws IllegalArgumentException if an argument is out of its range
-     * @throws ArithmeticException if the exchange does not level the error; not seen in 100,000
-     *     random problems in this range
+     * Returns the best approximation of {@code x^(-exponent)} with a number of terms, at least 1
+     * and not so many that the error is below 6e-14. Takes less than a millisecond up to nine terms
+     * and a few for thirty, once compiled.
      */
-    public static PartialFractions inversePower(double exponent, double lower, int terms) {
+    static PartialFractions inversePower(double exponent, double lower, int terms) {
         requireProblem(exponent, lower);
         if (terms < 1) {
             throw new IllegalArgumentException("terms must be at least 1, was " + terms);
@@ -94,26 +88,8 @@ public record PartialFractions(
         return fewest;
     }
 
-    /**
-     * {@return the best approximation of {@code x^(-1/2)} with the fewest terms that is at least
-     * this accurate}
-     *
-     * @param lower the left end of the interval, in [1e-16, 0.01]
-     * @param tolerance the largest relative error allowed, in [1e-12, 1)
-     * @throws IllegalArgumentException if an argument is out of its range
-     * @throws ArithmeticException if the exchange does not level the error
-     */
-    public static PartialFractions inverseSquareRoot(double lower, double tolerance) {
-        return inversePower(0.5, lower, tolerance);
-    }
-
-    /**
-     * Evaluates the approximation.
-     *
-     * @param x the argument, not negative
-     * @return r(x)
-     */
-    public double valueAt(double x) {
+    /** Returns r(x) for x that is not negative. */
+    double valueAt(double x) {
         double sum = constant;
         for (int j = 0; j < poles.length; j++) {
             sum += weights[j] / (x + poles[j]);
