@@ -1,5 +1,6 @@
 package io.github.djlspectral.text;
 
+import io.github.djlspectral.io.AtomicFiles;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -121,7 +122,7 @@ public final class TokenShard implements AutoCloseable {
      * @param file the file to write or replace; its folder is created if necessary
      * @param tokens the tokens, each in [0, 65535]; at least one
      * @throws IllegalArgumentException if there is no token or one is out of range
-     * @throws BadInputException if the file cannot be written
+     * @throws java.io.UncheckedIOException if the file cannot be written
      */
     public static void write(Path file, int[] tokens) {
         if (tokens.length == 0) {
@@ -137,11 +138,11 @@ public final class TokenShard implements AutoCloseable {
                                 + " does not fit into 16 bits, [0, 65535]");
             }
         }
-        AtomicFile.write(file, channel -> writeTokens(channel, tokens));
+        AtomicFiles.write(file, channel -> writeTokens(channel, tokens));
     }
 
     private static void writeTokens(FileChannel channel, int[] tokens) throws IOException {
-        AtomicFile.writeFully(channel, ShardHeader.create(tokens.length));
+        AtomicFiles.writeFully(channel, ShardHeader.create(tokens.length));
         ByteBuffer buffer =
                 ByteBuffer.allocate(WRITE_TOKENS * Short.BYTES).order(ByteOrder.LITTLE_ENDIAN);
         for (int from = 0; from < tokens.length; from += WRITE_TOKENS) {
@@ -150,7 +151,7 @@ public final class TokenShard implements AutoCloseable {
             for (int i = from; i < to; i++) {
                 buffer.putShort((short) tokens[i]);
             }
-            AtomicFile.writeFully(channel, buffer.flip());
+            AtomicFiles.writeFully(channel, buffer.flip());
         }
     }
 

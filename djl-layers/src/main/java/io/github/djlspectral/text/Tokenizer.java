@@ -72,7 +72,7 @@ public sealed interface Tokenizer permits Gpt2Tokenizer, ByteTokenizer, CharToke
      * Writes this tokenizer to a JSON file, atomically.
      *
      * @param file the file to write or replace
-     * @throws BadInputException if the file cannot be written
+     * @throws java.io.UncheckedIOException if the file cannot be written
      */
     default void save(Path file) {
         TokenizerJson.save(this, file);

@@ -2,8 +2,8 @@ package io.github.djlspectral.text;
 
 import com.google.gson.Gson;
 import com.google.gson.JsonParseException;
+import io.github.djlspectral.io.AtomicFiles;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -65,8 +65,7 @@ record TokenizerJson(String name, String characters, List<Integer> endOfText) {
     }
 
     static void save(Tokenizer tokenizer, Path file) {
-        byte[] json = toJson(tokenizer).getBytes(StandardCharsets.UTF_8);
-        AtomicFile.write(file, channel -> AtomicFile.writeFully(channel, json));
+        AtomicFiles.write(file, toJson(tokenizer));
     }
 
     static Tokenizer load(Path file) {

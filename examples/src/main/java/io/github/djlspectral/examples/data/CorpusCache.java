@@ -2,7 +2,7 @@ package io.github.djlspectral.examples.data;
 
 import com.google.gson.Gson;
 import com.google.gson.JsonParseException;
-import io.github.djlspectral.text.AtomicFile;
+import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Gpt2Tokenizer;
 import io.github.djlspectral.text.TokenShard;
@@ -134,7 +134,6 @@ final class CorpusCache {
                 new Entry(train.length, validation.length, (double) bytes / validation.length);
         TokenShard.write(trainFile(place), train);
         TokenShard.write(validationFile(place), validation);
-        byte[] json = GSON.toJson(entry).getBytes(StandardCharsets.UTF_8);
-        AtomicFile.write(entryFile(place), channel -> AtomicFile.writeFully(channel, json));
+        AtomicFiles.write(entryFile(place), GSON.toJson(entry));
     }
 }

@@ -1,16 +1,16 @@
 package io.github.djlspectral.examples.data;
 
-import io.github.djlspectral.text.AtomicFile;
+import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.zoo.Http;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintStream;
 import java.net.http.HttpResponse;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Optional;
 
@@ -63,11 +63,7 @@ final class Downloader {
                                 + " put it at "
                                 + target);
             }
-            Files.move(
-                    partial,
-                    target,
-                    StandardCopyOption.ATOMIC_MOVE,
-                    StandardCopyOption.REPLACE_EXISTING);
+            AtomicFiles.move(partial, target);
             return target;
         } catch (IOException e) {
             throw new BadInputException(
@@ -174,7 +170,7 @@ final class Downloader {
         try (DownloadBar bar = new DownloadBar(name, have, rest, messages)) {
             byte[] buffer = new byte[1 << 16];
             for (int read = body.read(buffer); read >= 0; read = body.read(buffer)) {
-                AtomicFile.writeFully(channel, buffer, read);
+                AtomicFiles.writeFully(channel, ByteBuffer.wrap(buffer, 0, read));
                 bar.add(read);
             }
         }

@@ -2,15 +2,13 @@ package io.github.djlspectral.examples.train;
 
 import ai.djl.util.JsonUtils;
 import com.google.gson.JsonParseException;
+import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
@@ -20,25 +18,18 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
- * The checkpoints of a run, one directory each. A checkpoint is written under a temporary name and
- * renamed when it is complete and on disk, so that at any moment the newest one is whole.
+ * The checkpoints of a run, one directory each, written whole or not at all, so that at any moment
+ * the newest one is whole.
  */
 final class Checkpoints {
 
     private static final String PREFIX = "step-";
-    private static final String TEMPORARY = ".tmp";
 
     private final Path directory;
 
     /** Names the directory that holds the checkpoints; it is created when one is written. */
     Checkpoints(Path directory) {
         this.directory = directory;
-    }
-
-    /** Writes the files of a checkpoint into a directory. */
-    @FunctionalInterface
-    interface Writer {
-        void writeTo(Path directory) throws IOException;
     }
 
     /**
@@ -48,34 +39,25 @@ final class Checkpoints {
      * @param keep the number of checkpoints to keep, at least 1
      * @throws UncheckedIOException if it cannot be written; earlier checkpoints are untouched
      */
-    void write(int step, Gpt2Config model, int keep, Writer writer) {
+    void write(int step, Gpt2Config model, int keep, AtomicFiles.Content<Path> content) {
         Path target = directory.resolve(String.format(Locale.ROOT, "%s%06d", PREFIX, step));
-        Path partial = directory.resolve(target.getFileName() + TEMPORARY);
         try {
-            Files.createDirectories(directory);
-            deleteAll(partial);
-            try {
-                Files.createDirectory(partial);
-                writer.writeTo(partial);
-                writeContents(partial, step, model);
-                sync(partial);
-                deleteAll(target);
-                Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
-            } finally {
-                deleteAll(partial);
-            }
+            AtomicFiles.replaceFolder(
+                    target,
+                    partial -> {
+                        content.writeTo(partial);
+                        writeContents(partial, step, model);
+                    });
             List<Path> all = newestFirst();
-            for (Path old : all.subList(Math.min(keep, all.size()), all.size())) {
-                deleteAll(old);
-            }
-        } catch (IOException e) {
+            all.subList(Math.min(keep, all.size()), all.size()).forEach(AtomicFiles::deleteAll);
+        } catch (UncheckedIOException e) {
             throw new UncheckedIOException(
                     "Cannot write the checkpoint "
                             + target
                             + " ("
-                            + e
+                            + e.getCause()
                             + "); earlier checkpoints are untouched: make room, then --resume",
-                    e);
+                    e.getCause());
         }
     }
 
@@ -198,24 +180,6 @@ final class Checkpoints {
     private static List<Path> list(Path directory) throws IOException {
         try (Stream<Path> files = Files.list(directory)) {
             return files.sorted().toList();
-        }
-    }
-
-    private static void deleteAll(Path directory) throws IOException {
-        if (Files.isDirectory(directory)) {
-            for (Path file : list(directory)) {
-                Files.delete(file);
-            }
-        }
-        Files.deleteIfExists(directory);
-    }
-
-    /** Waits until the files are on disk: a rename must not overtake what it names. */
-    private static void sync(Path partial) throws IOException {
-        for (Path file : list(partial)) {
-            try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
-                channel.force(true);
-            }
         }
     }
 }

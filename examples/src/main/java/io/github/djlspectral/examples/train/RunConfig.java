@@ -1,13 +1,11 @@
 package io.github.djlspectral.examples.train;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import ai.djl.engine.Engine;
 import ai.djl.util.JsonUtils;
 import io.github.djlspectral.examples.data.Corpus;
+import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.Precision;
-import io.github.djlspectral.text.AtomicFile;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.TokenShard;
 import java.io.IOException;
@@ -225,8 +223,7 @@ record RunConfig(
     }
 
     void write(Path path) {
-        byte[] json = (JsonUtils.GSON_PRETTY.toJson(this) + "\n").getBytes(UTF_8);
-        AtomicFile.write(path, channel -> AtomicFile.writeFully(channel, json));
+        AtomicFiles.write(path, JsonUtils.GSON_PRETTY.toJson(this) + "\n");
     }
 
     /**

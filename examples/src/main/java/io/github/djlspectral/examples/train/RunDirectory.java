@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.train;
 
+import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.text.BadInputException;
-import io.github.djlspectral.text.FolderLock;
 import io.github.djlspectral.text.Tokenizer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -35,7 +35,7 @@ record RunDirectory(Path path) {
     }
 
     /** Keeps other processes from this run until the lock is closed. */
-    FolderLock lock() {
+    AtomicFiles.Lock lock() {
         try {
             Files.createDirectories(path);
         } catch (IOException e) {
@@ -43,7 +43,7 @@ record RunDirectory(Path path) {
                     "Cannot write to the directory " + path + " (" + e + "); choose another --out",
                     e);
         }
-        return FolderLock.take(path);
+        return AtomicFiles.lock(path);
     }
 
     /**
@@ -52,15 +52,8 @@ record RunDirectory(Path path) {
      * @param routing a table for people; may be empty
      */
     void create(RunConfig config, Tokenizer tokenizer, String routing) {
-        try {
-            Files.createDirectories(path);
-            if (!routing.isEmpty()) {
-                Files.writeString(path.resolve("routing.txt"), routing);
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException(
-                    "Cannot write to the directory " + path + " (" + e + "); choose another --out",
-                    e);
+        if (!routing.isEmpty()) {
+            AtomicFiles.write(path.resolve("routing.txt"), routing);
         }
         tokenizer.save(tokenizer());
         config.write(config());
@@ -85,20 +78,12 @@ record RunDirectory(Path path) {
 
     /** Keeps the message of a divergence: the same steps would only lead there again. */
     void recordDivergence(String message) {
-        try {
-            Files.writeString(divergence(), message + "\n");
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot write " + divergence() + " (" + e + ")", e);
-        }
+        AtomicFiles.write(divergence(), message + "\n");
     }
 
     /** Forgets a divergence, because the run is tried again. */
     void clearDivergence() {
-        try {
-            Files.deleteIfExists(divergence());
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot delete " + divergence() + " (" + e + ")", e);
-        }
+        AtomicFiles.deleteAll(divergence());
     }
 
     Path samples() {

@@ -5,9 +5,9 @@ import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.generate.GenerationOptions;
 import io.github.djlspectral.generate.TextGenerator;
+import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
 import io.github.djlspectral.text.BadInputException;
-import io.github.djlspectral.text.FolderLock;
 import io.github.djlspectral.text.TokenShard;
 import io.github.djlspectral.text.Tokenizer;
 import java.io.PrintStream;
@@ -91,7 +91,7 @@ public final class TrainingSession {
             options.makePathsAbsolute();
         }
         try (StopSignal stop = new StopSignal();
-                FolderLock resumed = saved == null ? null : directory.lock();
+                AtomicFiles.Lock resumed = saved == null ? null : directory.lock();
                 Corpus corpus = load(options, directory, loader)) {
             out.println(corpus.description());
             RunConfig config = RunConfig.of(options, corpus);
@@ -104,7 +104,7 @@ public final class TrainingSession {
                 }
             }
             try (TrainingRun run = new TrainingRun(options, corpus, checkpoint);
-                    FolderLock begun = saved == null ? directory.lock() : null) {
+                    AtomicFiles.Lock begun = saved == null ? directory.lock() : null) {
                 out.println(run.description());
                 double rate = MachineSpeed.matrixProductRate(run.languageModel().manager());
                 stop.hold();

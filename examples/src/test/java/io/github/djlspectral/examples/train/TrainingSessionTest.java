@@ -9,9 +9,9 @@ import ai.djl.engine.Engine;
 import ai.djl.ndarray.types.DataType;
 import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.generate.GenerationOptions;
+import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
 import io.github.djlspectral.text.BadInputException;
-import io.github.djlspectral.text.FolderLock;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -217,14 +217,14 @@ class TrainingSessionTest {
     @Test
     void twoWritersOfOneRunAreRefused() throws IOException {
         train(out, "--steps=2");
-        try (FolderLock lock = FolderLock.take(out)) {
+        try (AtomicFiles.Lock lock = AtomicFiles.lock(out)) {
             assertThat(lock).isNotNull();
             assertThatThrownBy(() -> train(out, "--steps=3", "--resume"))
                     .isInstanceOf(BadInputException.class)
                     .hasMessageContaining("Something else is writing to " + out);
             Path other = directory.resolve("other");
             Files.createDirectories(other);
-            try (FolderLock begun = FolderLock.take(other)) {
+            try (AtomicFiles.Lock begun = AtomicFiles.lock(other)) {
                 assertThat(begun).isNotNull();
                 assertThatThrownBy(() -> train(other, "--steps=1"))
                         .isInstanceOf(BadInputException.class)
