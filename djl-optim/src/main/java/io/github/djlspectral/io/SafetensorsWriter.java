@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.Supplier;
 import java.util.stream.LongStream;
 import java.util.zip.CRC32C;
@@ -74,7 +75,7 @@ public final class SafetensorsWriter {
     public SafetensorsWriter(Map<String, String> metadata) {
         Map<String, String> checked = new LinkedHashMap<>();
         checked.put(Safetensors.CHECKSUM, Safetensors.NO_SUM);
-        metadata.forEach(checked::putIfAbsent);
+        new TreeMap<>(metadata).forEach(checked::putIfAbsent); // equal files for equal content
         header.put(Safetensors.METADATA, checked);
     }
 

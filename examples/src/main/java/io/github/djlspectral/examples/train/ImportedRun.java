@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.train;
 
-import io.github.djlspectral.examples.data.AtomicDirectory;
 import io.github.djlspectral.hf.HuggingFaceGpt2;
+import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.text.BadInputException;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -20,13 +20,13 @@ public final class ImportedRun {
      * @param from the checkpoint's directory, or its safetensors file
      * @param out the run's directory, which must not exist
      * @param messages receives what was found, for people
-     * @throws BadInputException if the checkpoint cannot be used or the run not be written; there
-     *     is no run then
+     * @throws BadInputException if the checkpoint cannot be used
+     * @throws java.io.UncheckedIOException if the run exists or cannot be written
      */
     public static void write(Path from, Path out, PrintStream messages) {
         HuggingFaceGpt2 checkpoint = HuggingFaceGpt2.open(from);
         RunConfig config = RunConfig.imported(from, checkpoint.config());
-        AtomicDirectory.write(
+        AtomicFiles.createFolder(
                 out,
                 partial -> {
                     RunDirectory files = new RunDirectory(partial);
@@ -38,6 +38,7 @@ public final class ImportedRun {
                                     1,
                                     directory ->
                                             ModelFile.write(
+                                                    0,
                                                     checkpoint.config(),
                                                     checkpoint::read,
                                                     directory.resolve(Checkpoint.MODEL)));

@@ -7,6 +7,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.initializer.Initializer;
+import ai.djl.util.JsonUtils;
 import ai.djl.util.Pair;
 import io.github.djlspectral.io.Safetensors;
 import io.github.djlspectral.io.SafetensorsWriter;
@@ -20,8 +21,8 @@ import java.util.TreeMap;
 import java.util.function.Function;
 
 /**
- * A model's parameters in our checkpoints: float32 in a file of the safetensors format. They are
- * read and written one at a time.
+ * A model's parameters in our checkpoints: float32 in a file of the safetensors format, with the
+ * step and the model's shape in its metadata. They are read and written one at a time.
  */
 final class ModelFile {
 
@@ -33,16 +34,16 @@ final class ModelFile {
         this.source = source;
     }
 
-    /** Writes all parameters of an initialised block. */
-    static void write(Block block, Path path) {
-        SafetensorsWriter writer = new SafetensorsWriter(Map.of());
-        parameters(block).forEach((name, parameter) -> writer.add(name, parameter.getArray()));
+    /** Writes all parameters of an initialised model after a step. */
+    static void write(int step, Gpt2 model, Path path) {
+        SafetensorsWriter writer = writer(step, model.getConfig());
+        parameters(model).forEach((name, parameter) -> writer.add(name, parameter.getArray()));
         writer.write(path);
     }
 
     /** Writes parameters as those of a model are written. */
-    static void write(Gpt2Config shape, Function<String, float[]> weights, Path path) {
-        SafetensorsWriter writer = new SafetensorsWriter(Map.of());
+    static void write(int step, Gpt2Config shape, Function<String, float[]> weights, Path path) {
+        SafetensorsWriter writer = writer(step, shape);
         parameters(Gpt2.builder().setConfig(shape).build())
                 .forEach(
                         (name, parameter) ->
@@ -52,6 +53,11 @@ final class ModelFile {
                                         DataType.FLOAT32,
                                         () -> weights.apply(name)));
         writer.write(path);
+    }
+
+    private static SafetensorsWriter writer(int step, Gpt2Config shape) {
+        String model = JsonUtils.GSON_COMPACT.toJson(shape);
+        return new SafetensorsWriter(Map.of("step", String.valueOf(step), "model", model));
     }
 
     private static Map<String, Parameter> parameters(Block block) {
@@ -113,7 +119,7 @@ final class ModelFile {
                                 + shape
                                 + " in this model");
             }
-            return manager.create(source.read(name), shape);
+            return source.read(manager, name);
         }
     }
 }

@@ -298,7 +298,7 @@ public final class TrainingRun implements AutoCloseable {
                 gpt2.getConfig(),
                 options.keep,
                 directory -> {
-                    ModelFile.write(gpt2, directory.resolve(Checkpoint.MODEL));
+                    ModelFile.write(step, gpt2, directory.resolve(Checkpoint.MODEL));
                     if (optimizer instanceof StatefulOptimizer stateful) {
                         OptimizerState.save(
                                 stateful, gpt2, directory.resolve(Checkpoint.OPTIMIZER));

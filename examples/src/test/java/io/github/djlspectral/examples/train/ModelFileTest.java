@@ -44,9 +44,13 @@ class ModelFileTest {
     @Test
     void initializesAnotherModelWithTheSameBits() throws IOException {
         Gpt2 written = initialized(CONFIG);
-        ModelFile.write(written, path);
+        ModelFile.write(3, written, path);
         Gpt2 read = Gpt2.builder().setConfig(CONFIG).build();
-        ModelFile.open(path).initialize(read);
+        ModelFile file = ModelFile.open(path);
+        assertThat(file.source().metadata())
+                .containsEntry("step", "3")
+                .hasEntrySatisfying("model", json -> assertThat(json).contains("\"width\":8"));
+        file.initialize(read);
         initialize(read);
         for (Pair<String, Parameter> parameter : written.getParameters()) {
             NDArray copy = read.getParameters().get(parameter.getKey()).getArray();
@@ -60,7 +64,7 @@ class ModelFileTest {
     @Test
     void otherSafetensorsReadersReadIt() throws IOException {
         Gpt2 written = initialized(CONFIG);
-        ModelFile.write(written, path);
+        ModelFile.write(3, written, path);
         try (InputStream in = Files.newInputStream(path);
                 NDList arrays = NDList.decode(manager, in)) {
             assertThat(arrays).hasSize(written.getParameters().size());
@@ -74,7 +78,7 @@ class ModelFileTest {
 
     @Test
     void refusesOtherParameters() throws IOException {
-        ModelFile.write(initialized(CONFIG), path);
+        ModelFile.write(3, initialized(CONFIG), path);
         Gpt2 deeper = Gpt2.builder().setConfig(new Gpt2Config(11, 8, 3, 2, 4, 0, true)).build();
         ModelFile file = ModelFile.open(path);
         assertThatThrownBy(() -> file.initialize(deeper))
@@ -84,7 +88,7 @@ class ModelFileTest {
 
     @Test
     void refusesOtherShapes() throws IOException {
-        ModelFile.write(initialized(CONFIG), path);
+        ModelFile.write(3, initialized(CONFIG), path);
         Gpt2 wider = Gpt2.builder().setConfig(new Gpt2Config(11, 8, 2, 2, 6, 0, true)).build();
         ModelFile.open(path).initialize(wider);
         assertThatThrownBy(() -> initialize(wider))
