@@ -14,6 +14,7 @@ import io.github.djlspectral.text.Tokenizer;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -364,7 +365,9 @@ class CorpusLoaderTest {
     void cacheThatCannotBeWrittenIsReported() throws IOException {
         String data = file("a.txt", TEXT);
         file("cache", "a file where a folder is needed");
-        assertRefused(data, "Cannot write");
+        assertThatThrownBy(() -> loader.load(data, Tokenization.BYTES))
+                .isInstanceOf(UncheckedIOException.class)
+                .hasMessageContaining("Cannot write");
     }
 
     private void assertRefused(String data, String message) {

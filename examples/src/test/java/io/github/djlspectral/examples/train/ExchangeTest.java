@@ -54,8 +54,12 @@ class ExchangeTest {
         train(run, bias, "--steps=4");
         ExportedRun.write(run, null, exported, DataType.FLOAT32, stream());
         ImportedRun.write(exported, imported, stream());
-        assertThat(Runs.checkpoint(imported, 0).resolve(MODEL))
-                .hasSameBinaryContentAs(Runs.checkpoint(run, 4).resolve(MODEL));
+        Safetensors before = Safetensors.open(Runs.checkpoint(run, 4).resolve(MODEL));
+        Safetensors after = Safetensors.open(Runs.checkpoint(imported, 0).resolve(MODEL));
+        assertThat(after.names()).containsExactlyElementsOf(before.names());
+        for (String name : before.names()) {
+            assertThat(after.read(name)).as(name).isEqualTo(before.read(name));
+        }
         assertThat(RunConfig.read(imported.resolve("config.json")).model())
                 .isEqualTo(RunConfig.read(run.resolve("config.json")).model());
         assertThat(imported.resolve("tokenizer.json"))

@@ -49,7 +49,7 @@ class ModelFileTest {
         ModelFile file = ModelFile.open(path);
         assertThat(file.source().metadata())
                 .containsEntry("step", "3")
-                .hasEntrySatisfying("model", json -> assertThat(json).contains("\"width\":8"));
+                .hasEntrySatisfying("model", json -> assertThat(json).contains("\"width\":4"));
         file.initialize(read);
         initialize(read);
         for (Pair<String, Parameter> parameter : written.getParameters()) {
