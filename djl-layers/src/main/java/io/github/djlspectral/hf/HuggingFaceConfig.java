@@ -13,15 +13,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
-import java.util.Set;
-import java.util.TreeSet;
+import java.util.stream.Stream;
 
 /** The file {@code config.json} of a checkpoint. */
 final class HuggingFaceConfig {
 
     static final String FILE = "config.json";
-    private static final List<String> DROPOUTS = List.of("resid_pdrop", "embd_pdrop", "attn_pdrop");
     private static final String END_OF_TEXT = "eos_token_id";
+    private static final JsonElement GPT2_END = new JsonPrimitive(Gpt2Tokenizer.END_OF_TEXT);
 
     /** The key "bias" is ours, after nanoGPT: published models have biases, which may be zero. */
     private static final String TEMPLATE =
@@ -29,22 +28,12 @@ final class HuggingFaceConfig {
             {
               "architectures": ["GPT2LMHeadModel"],
               "model_type": "gpt2",
-              "vocab_size": %s,
-              "n_positions": %s,
-              "n_ctx": %2$s,
-              "n_layer": %s,
-              "n_head": %s,
-              "n_embd": %s,
-              "activation_function": "gelu_new",
-              "layer_norm_epsilon": 1e-05,
-              "resid_pdrop": %s,
-              "embd_pdrop": %6$s,
-              "attn_pdrop": %6$s,
-              "tie_word_embeddings": true,
-              "bias": %s,
-              "bos_token_id": %s,
-              "eos_token_id": %s,
-              "torch_dtype": "%s"
+              "vocab_size": %s, "n_positions": %s, "n_ctx": %2$s,
+              "n_layer": %s, "n_head": %s, "n_embd": %s, "bias": %s,
+              "activation_function": "gelu_new", "layer_norm_epsilon": 1e-05,
+              "resid_pdrop": %s, "embd_pdrop": %7$s, "attn_pdrop": %7$s,
+              "tie_word_embeddings": true, "torch_dtype": "%s",
+              "bos_token_id": %s, "eos_token_id": %s
             }
             """;
 
@@ -81,14 +70,11 @@ final class HuggingFaceConfig {
     }
 
     /** Describes what the file says and the model leaves out. */
-    static Set<String> unused(JsonFile json) {
-        Set<String> unused = new TreeSet<>();
-        for (String key : DROPOUTS) {
-            if (json.has(key) && (float) json.number(key) != dropout(json)) {
-                unused.add(key + " " + json.object().get(key));
-            }
-        }
-        return unused;
+    static List<String> unused(JsonFile json) {
+        return Stream.of("resid_pdrop", "embd_pdrop", "attn_pdrop")
+                .filter(key -> json.has(key) && (float) json.number(key) != dropout(json))
+                .map(key -> key + " " + json.object().get(key))
+                .toList();
     }
 
     /**
@@ -98,8 +84,7 @@ final class HuggingFaceConfig {
     static List<Integer> endOfText(JsonFile json, int vocabSize) {
         Path generation = json.path().resolveSibling("generation_config.json");
         JsonFile file = Files.exists(generation) ? JsonFile.read(generation) : json;
-        JsonElement usual =
-                file == json ? new JsonPrimitive(Gpt2Tokenizer.END_OF_TEXT) : JsonNull.INSTANCE;
+        JsonElement usual = file == json ? GPT2_END : JsonNull.INSTANCE;
         JsonElement given = Objects.requireNonNullElse(file.object().get(END_OF_TEXT), usual);
         JsonArray all = given instanceof JsonArray array ? array : new JsonArray();
         if (!given.isJsonArray() && !given.isJsonNull()) {
@@ -127,10 +112,10 @@ final class HuggingFaceConfig {
                 config.layers(),
                 config.heads(),
                 config.width(),
-                config.dropout(),
                 config.bias(),
+                config.dropout(),
+                type.name().toLowerCase(Locale.ROOT),
                 first,
-                endOfText.size() > 1 ? endOfText : first,
-                type.name().toLowerCase(Locale.ROOT));
+                endOfText.size() > 1 ? endOfText : first);
     }
 }

@@ -6,7 +6,6 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
-import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.ByteTokenizer;
 import io.github.djlspectral.text.CharTokenizer;
 import io.github.djlspectral.text.Gpt2Tokenizer;
@@ -15,11 +14,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /**
  * The tokenizer's files of a checkpoint. When they are read, none is trusted: their tables must be
@@ -33,7 +32,8 @@ final class HuggingFaceTokenizer {
     private static final String TOKENIZER = "tokenizer.json";
     private static final String SETTINGS = "tokenizer_config.json";
     private static final String BYTE_LEVEL = "ByteLevel";
-    private static final String NO_STEP = "none";
+    private static final String ADDS_NOTHING =
+            ".*\"TemplateProcessing\".*\"single\":\\[\\{\"Sequence\":\\{[^{}]*\\}\\}\\].*";
 
     private static final String GPT2_SETTINGS =
             """
@@ -75,12 +75,7 @@ final class HuggingFaceTokenizer {
         Files.writeString(directory.resolve(SETTINGS), settings.formatted(contextLength));
     }
 
-    /**
-     * Finds out which tokenizer is a checkpoint's.
-     *
-     * @param vocabSize the model's number of tokens, which may be padded
-     * @param unused receives the tokens that no text is encoded to
-     */
+    /** Finds out which tokenizer is a checkpoint's; adds the tokens that no text is encoded to. */
     static Tokenizer read(Path directory, int vocabSize, Set<String> unused) {
         JsonFile json = JsonFile.readIfThere(directory.resolve(TOKENIZER));
         Map<String, Integer> added = added(directory, json);
@@ -89,89 +84,64 @@ final class HuggingFaceTokenizer {
         added.remove(Gpt2Tokenizer.END_OF_TEXT_MARK, Gpt2Tokenizer.END_OF_TEXT);
         vocabulary.tokens().entrySet().removeAll(added.entrySet());
         added.forEach((token, number) -> unused.add("token " + token + " (" + number + ")"));
-        Tokenizer tokenizer = candidate(vocabulary);
-        unless(
-                Vocabulary.of(tokenizer).equals(vocabulary),
+        List<String> merges = vocabulary.merges();
+        String all = String.join("", vocabulary.tokens().keySet());
+        Tokenizer tokenizer = // the only one whose tables these can be
+                !vocabulary.byteLevel() && !all.isEmpty()
+                        ? CharTokenizer.of(all)
+                        : merges.isEmpty() ? new ByteTokenizer() : new Gpt2Tokenizer();
+        String other =
                 "The tokenizer in %s (%s tokens, %s merges) is not supported: only GPT-2's own 50257"
-                        + " tokens, the 256 bytes, and characters in ascending order are",
-                directory,
-                vocabulary.tokens().size(),
-                vocabulary.merges().size());
+                        + " tokens, the 256 bytes, and characters in ascending order are";
+        boolean known = Vocabulary.of(tokenizer).equals(vocabulary);
+        unless(known, other, directory, vocabulary.tokens().size(), merges.size());
         requireFit(tokenizer, vocabSize);
         return tokenizer;
     }
 
-    /** Returns the only tokenizer whose tables these can be. */
-    private static Tokenizer candidate(Vocabulary vocabulary) {
-        String all = String.join("", vocabulary.tokens().keySet());
-        if (!vocabulary.byteLevel() && !all.isEmpty()) {
-            return CharTokenizer.of(all);
-        }
-        return vocabulary.merges().isEmpty() ? new ByteTokenizer() : new Gpt2Tokenizer();
-    }
-
     /** Fails if a tokenizer has tokens that a model lacks. */
     static void requireFit(Tokenizer tokenizer, int vocabSize) {
-        unless(
-                tokenizer.vocabSize() <= vocabSize,
-                "The tokenizer has %s tokens, but the model %s: they do not belong together",
-                tokenizer.vocabSize(),
-                vocabSize);
+        int tokens = tokenizer.vocabSize();
+        String format = "The tokenizer has %s tokens, but the model %s: they are no pair";
+        unless(tokens <= vocabSize, format, tokens, vocabSize);
     }
 
     private static Vocabulary vocabulary(Path directory) {
         Path tokens = directory.resolve(VOCABULARY);
-        unless(
-                Files.exists(tokens),
-                "%s has no tokenizer: neither %s and %s nor %s",
-                directory,
-                VOCABULARY,
-                MERGES,
-                TOKENIZER);
-        Path merges = directory.resolve(MERGES);
-        try {
-            List<String> pairs = new ArrayList<>(Files.readAllLines(merges));
-            pairs.removeIf(line -> line.startsWith("#version") || line.isEmpty());
-            return new Vocabulary(numbers(JsonFile.read(tokens)), pairs, true);
-        } catch (IOException e) {
-            String message = "Cannot read the tokenizer's " + merges + " (" + e + ")";
-            throw new BadInputException(message, e);
-        }
+        String missing = "%s has no tokenizer: neither %s and %s nor %s";
+        unless(Files.exists(tokens), missing, directory, VOCABULARY, MERGES, TOKENIZER);
+        List<String> merges =
+                JsonFile.text(directory.resolve(MERGES))
+                        .lines()
+                        .filter(line -> !line.startsWith("#version") && !line.isEmpty())
+                        .toList();
+        return new Vocabulary(numbers(JsonFile.read(tokens)), merges, true);
     }
 
     private static Vocabulary vocabulary(JsonFile json) {
         JsonFile model = json.requireObject("model");
         Map<String, Integer> tokens = numbers(model.requireObject("vocab"));
-        List<String> pairs = new ArrayList<>();
-        for (JsonElement merge : model.requireArray("merges")) {
-            JsonArray parts = new JsonArray(); // older files have "a b", newer ones ["a", "b"]
-            if (merge instanceof JsonArray array && array.size() == 2) {
-                parts = array;
-            } else {
-                parts.add(merge);
-            }
-            boolean legal = parts.asList().stream().allMatch(JsonElement::isJsonPrimitive);
-            unless(legal, "%s has %s among its merges, which is no pair", json.path(), merge);
-            pairs.add(
-                    String.join(
-                            " ", parts.asList().stream().map(JsonElement::getAsString).toList()));
-        }
-        return new Vocabulary(tokens, pairs, byteLevel(json, !pairs.isEmpty()));
+        List<String> merges = new ArrayList<>();
+        model.require("merges", JsonArray.class).forEach(merge -> merges.add(text(merge)));
+        return new Vocabulary(tokens, merges, byteLevel(json, !merges.isEmpty()));
     }
 
-    private static Map<String, Integer> numbers(JsonFile vocabulary) {
-        Map<String, Integer> numbers = new HashMap<>();
-        for (String token : vocabulary.object().keySet()) {
-            numbers.put(token, vocabulary.requireWhole(token, 0));
-        }
+    /** Older files have "a b", newer ones ["a", "b"]; all else is a text that no table has. */
+    private static String text(JsonElement merge) {
+        return merge instanceof JsonArray pair
+                ? pair.asList().stream().map(each -> text(each)).collect(Collectors.joining(" "))
+                : merge.isJsonPrimitive() ? merge.getAsString() : merge.toString();
+    }
+
+    private static Map<String, Integer> numbers(JsonFile tokens) {
+        Map<String, Integer> numbers = new TreeMap<>();
+        tokens.object().keySet().forEach(t -> numbers.put(t, tokens.requireWhole(t, 0)));
         return numbers;
     }
 
     /**
-     * Checks the steps of tokenizer.json.
-     *
-     * @param words whether tokens are merged, so that it matters how a text is cut into words
-     * @return whether texts are bytes to it, not characters
+     * Checks the steps of tokenizer.json, and returns whether texts are bytes to it, not
+     * characters. If tokens are merged, it matters how it cuts a text into words.
      */
     private static boolean byteLevel(JsonFile json, boolean words) {
         JsonFile model = json.requireObject("model");
@@ -183,45 +153,35 @@ final class HuggingFaceTokenizer {
         model.requireOneOf("ignore_merges", false);
         json.require(!json.has("normalizer"), "normalizer", "null");
         String after = type(json, "post_processor");
+        boolean nothing = String.valueOf(json.object().get("post_processor")).matches(ADDS_NOTHING);
         json.require(
-                after.equals(NO_STEP)
-                        || after.equals(BYTE_LEVEL)
-                        || after.equals("TemplateProcessing")
-                                && addsNothing(json.requireObject("post_processor")),
+                after.isEmpty() || after.equals(BYTE_LEVEL) || nothing,
                 "post_processor",
                 "null, ByteLevel or a TemplateProcessing that adds no token");
         String before = type(json, "pre_tokenizer");
         boolean bytes = before.equals(BYTE_LEVEL);
         if (bytes) {
             JsonFile step = json.requireObject("pre_tokenizer");
-            bytes =
-                    !step.flag("add_prefix_space", true)
-                            && (!words || step.flag("use_regex", true));
+            bytes = !step.flag("add_prefix_space", true);
+            bytes &= !words || step.flag("use_regex", true);
         }
         json.require(
-                bytes || before.equals(NO_STEP),
+                before.isEmpty() || bytes,
                 "pre_tokenizer",
                 "null or GPT-2's ByteLevel, with add_prefix_space false and use_regex true,");
         String decoder = type(json, "decoder");
-        json.require(
-                decoder.equals(NO_STEP) || decoder.equals(bytes ? BYTE_LEVEL : "Fuse"),
-                "decoder",
-                bytes ? BYTE_LEVEL : "null or Fuse");
+        boolean inverse = decoder.isEmpty() || decoder.equals(bytes ? BYTE_LEVEL : "Fuse");
+        json.require(inverse, "decoder", bytes ? BYTE_LEVEL : "null or Fuse");
         return bytes;
     }
 
+    /** Returns the type of a step; empty if there is no such step. */
     private static String type(JsonFile json, String step) {
         if (!json.has(step)) {
-            return NO_STEP;
+            return "";
         }
         boolean known = json.object().get(step) instanceof JsonObject object && object.has("type");
-        return known ? json.requireObject(step).requireText("type") : "unknown";
-    }
-
-    private static boolean addsNothing(JsonFile template) {
-        return template.object().get("single") instanceof JsonArray steps
-                && steps.size() == 1
-                && steps.toString().startsWith("[{\"Sequence\":");
+        return known ? text(json.requireObject(step).object().get("type")) : "unknown";
     }
 
     /**
@@ -231,10 +191,8 @@ final class HuggingFaceTokenizer {
     private static Map<String, Integer> added(Path directory, JsonFile json) {
         Map<String, Integer> added = new TreeMap<>();
         JsonFile settings = JsonFile.readIfThere(directory.resolve(SETTINGS));
-        settings.requireOneOf("add_prefix_space", false);
-        settings.requireOneOf("add_bos_token", false);
-        settings.requireOneOf("add_eos_token", false);
-        settings.requireOneOf("do_lower_case", false);
+        List.of("add_prefix_space", "add_bos_token", "add_eos_token", "do_lower_case")
+                .forEach(key -> settings.requireOneOf(key, false));
         if (settings.has("added_tokens_decoder")) {
             JsonFile tokens = settings.requireObject("added_tokens_decoder");
             for (String number : tokens.object().keySet()) {
@@ -244,7 +202,7 @@ final class HuggingFaceTokenizer {
             }
         }
         if (json.has("added_tokens")) {
-            for (JsonElement token : json.requireArray("added_tokens")) {
+            for (JsonElement token : json.require("added_tokens", JsonArray.class)) {
                 unless(token.isJsonObject(), "%s has the added token %s", json.path(), token);
                 add(new JsonFile(json.path(), token.getAsJsonObject()), added);
             }
@@ -253,24 +211,20 @@ final class HuggingFaceTokenizer {
         Path names = directory.resolve("special_tokens_map.json");
         String special = JsonFile.readIfThere(names).object().toString();
         for (String token : old.object().keySet()) {
-            old.require(
-                    added.containsKey(token)
-                            || special.contains(new JsonPrimitive(token).toString()),
-                    token,
-                    "a token that special_tokens_map.json names");
+            boolean known = special.contains(new JsonPrimitive(token).toString());
+            String supported = "a token that special_tokens_map.json names";
+            old.require(known || added.containsKey(token), token, supported);
             added.put(token, old.requireWhole(token, 0));
         }
         return added;
     }
 
     private static void add(JsonFile token, Map<String, Integer> added) {
-        unless(
-                token.flag("special", false),
-                "%s has the added token %s (%s), which is looked for in every text; only special"
-                        + " ones are supported",
-                token.path(),
-                token.object().get("content"),
-                token.object().get("id"));
-        added.put(token.requireText("content"), token.requireWhole("id", 0));
+        boolean special = token.flag("special", false);
+        String sought =
+                "%s has the added token %s, which is looked for in every text: use special ones";
+        unless(special, sought, token.path(), token.object());
+        JsonPrimitive text = token.require("content", JsonPrimitive.class);
+        added.put(text.getAsString(), token.requireWhole("id", 0));
     }
 }

@@ -3,7 +3,7 @@ package io.github.djlspectral.hf;
 import static io.github.djlspectral.text.BadInputException.unless;
 
 import com.google.gson.Gson;
-import com.google.gson.JsonArray;
+import com.google.gson.GsonBuilder;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
@@ -22,27 +22,33 @@ import java.util.stream.Stream;
 /** A JSON object in a file, which nobody vouches for: what is not as it should be is refused. */
 record JsonFile(Path path, JsonObject object) {
 
-    static final Gson GSON = new Gson().newBuilder().disableHtmlEscaping().create();
+    static final Gson GSON = new GsonBuilder().disableHtmlEscaping().create();
 
     static JsonFile read(Path path) {
         try {
-            String text = Files.readString(path);
-            LfsPointer.refuse(path, StandardCharsets.UTF_8.encode(text));
-            JsonElement element = JsonParser.parseString(text);
+            JsonElement element = JsonParser.parseString(text(path));
             unless(element.isJsonObject(), "%s holds no JSON object", path);
             return new JsonFile(path, element.getAsJsonObject());
-        } catch (NoSuchFileException e) {
-            throw new BadInputException(path + " is missing", e);
         } catch (JsonParseException e) {
             throw new BadInputException(path + " is not JSON: " + e.getMessage(), e);
-        } catch (IOException e) {
-            throw new BadInputException("Cannot read " + path + " (" + e + ")", e);
         }
     }
 
     /** Reads a file that need not be there; then it has nothing in it. */
     static JsonFile readIfThere(Path path) {
         return Files.exists(path) ? read(path) : new JsonFile(path, new JsonObject());
+    }
+
+    static String text(Path path) {
+        try {
+            String text = Files.readString(path);
+            LfsPointer.refuse(path, StandardCharsets.UTF_8.encode(text));
+            return text;
+        } catch (NoSuchFileException e) {
+            throw new BadInputException(path + " is missing", e);
+        } catch (IOException e) {
+            throw new BadInputException("Cannot read " + path + " (" + e + ")", e);
+        }
     }
 
     boolean has(String key) {
@@ -62,34 +68,25 @@ record JsonFile(Path path, JsonObject object) {
         require(!has(key) || legal.anyMatch(object.get(key)::equals), key, all);
     }
 
+    /** Returns what must be there, and of a type. */
+    <T extends JsonElement> T require(String key, Class<T> type) {
+        JsonElement value = object.get(key);
+        unless(type.isInstance(value), "%s lacks the %s %s", path, type.getSimpleName(), key);
+        return type.cast(value);
+    }
+
     /** Returns an object in this one, as if it were alone in the file. */
     JsonFile requireObject(String key) {
-        unless(object.get(key) instanceof JsonObject, "%s lacks the object %s", path, key);
-        return new JsonFile(path, object.getAsJsonObject(key));
-    }
-
-    JsonArray requireArray(String key) {
-        unless(object.get(key) instanceof JsonArray, "%s lacks the list %s", path, key);
-        return object.getAsJsonArray(key);
-    }
-
-    String requireText(String key) {
-        String format = "%s lacks the text %s: %s";
-        unless(object.get(key) instanceof JsonPrimitive, format, path, key, object);
-        return object.get(key).getAsString();
+        return new JsonFile(path, require(key, JsonObject.class));
     }
 
     /** Returns a whole number that must be there. */
     int requireWhole(String key, int least) {
         unless(has(key), "%s lacks %s", path, key);
         double value = number(key);
-        unless(
-                value >= least && value <= Integer.MAX_VALUE && value == Math.rint(value),
-                "%s has %s %s, which is no whole number from %s on",
-                path,
-                key,
-                object.get(key),
-                least);
+        boolean legal = value >= least && value <= Integer.MAX_VALUE && value == Math.rint(value);
+        String format = "%s has %s %s, which is no whole number from %s on";
+        unless(legal, format, path, key, object.get(key), least);
         return (int) value;
     }
 

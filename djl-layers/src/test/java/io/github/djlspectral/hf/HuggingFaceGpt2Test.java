@@ -8,16 +8,22 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.JsonUtils;
+import ai.djl.util.Pair;
 import io.github.djlspectral.io.Safetensors;
+import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.text.ByteTokenizer;
 import io.github.djlspectral.text.CharTokenizer;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -85,7 +91,7 @@ class HuggingFaceGpt2Test {
         assertThat(checkpoint.config().bias()).isFalse();
         assertThatThrownBy(() -> checkpoint.read("wte.weight"))
                 .isInstanceOf(BadInputException.class)
-                .hasMessageContaining("values other than 0 in");
+                .hasMessageContaining("with values other than 0: it has no biases");
     }
 
     @ParameterizedTest
@@ -121,6 +127,47 @@ class HuggingFaceGpt2Test {
         assertThat(stored.shape("transformer.h.1.attn.c_attn.weight")).isEqualTo(new Shape(6, 18));
         assertThat(Files.readString(folder.resolve("config.json")))
                 .contains("\"n_embd\": 6", "\"resid_pdrop\": 0.25", "\"eos_token_id\": null");
+    }
+
+    @Test
+    void aModelIsWrittenAndLoadedAgain() throws IOException {
+        Path folder = directory.resolve("again");
+        ByteTokenizer bytes = new ByteTokenizer();
+        try (NDManager manager = NDManager.newBaseManager()) {
+            Gpt2 model = Gpt2.builder().setConfig(new Gpt2Config(257, 4, 1, 2, 4, 0, true)).build();
+            model.initialize(manager, DataType.FLOAT32, new Shape(1, 4));
+            HuggingFaceGpt2.write(folder, model, bytes, DataType.FLOAT64);
+            Gpt2 read = HuggingFaceGpt2.open(folder).load(manager);
+            assertThat(read.getConfig()).isEqualTo(model.getConfig());
+            for (Pair<String, Parameter> parameter : model.getParameters()) {
+                assertThat(read.getParameters().get(parameter.getKey()).getArray())
+                        .as(parameter.getKey())
+                        .isEqualTo(parameter.getValue().getArray());
+            }
+            assertThatThrownBy(() -> HuggingFaceGpt2.write(folder, model, bytes, DataType.FLOAT32))
+                    .isInstanceOf(UncheckedIOException.class)
+                    .hasMessageContaining(folder + " already exists");
+        }
+        assertThat(Safetensors.open(folder.resolve("model.safetensors")).verify()).isTrue();
+    }
+
+    @Test
+    void nothingIsWrittenOfWhatCannotBe() {
+        Gpt2Config config = new Gpt2Config(255, 4, 1, 2, 4, 0, true);
+        Path folder = directory.resolve("none");
+        ByteTokenizer bytes = new ByteTokenizer();
+        assertThatThrownBy(
+                        () ->
+                                HuggingFaceGpt2.write(
+                                        folder, config, bytes, name -> null, DataType.FLOAT32))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("The tokenizer has 256 tokens, but the model 255");
+        CharTokenizer one = CharTokenizer.of("a");
+        Function<String, float[]> large = name -> new float[] {70000};
+        assertThatThrownBy(
+                        () -> HuggingFaceGpt2.write(folder, config, one, large, DataType.FLOAT16))
+                .hasMessageContaining("numbers, but should have the shape");
+        assertThat(directory).isEmptyDirectory();
     }
 
     /** The numbers of parameters that the published models are known to have. */
