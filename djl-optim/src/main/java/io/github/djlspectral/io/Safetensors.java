@@ -89,9 +89,10 @@ public final class Safetensors {
         require(length != LFS_POINTER, "it is a Git LFS pointer to one: run 'git lfs pull'");
         require(
                 length >= 0 && length <= Math.min(rest, MAX_HEADER),
-                "its header should have %s bytes, but %s",
+                "its header should have %s bytes, but %s are left, and %s are the most",
                 Long.toUnsignedString(length),
-                length > rest ? rest + " are left" : MAX_HEADER + " are the most");
+                rest,
+                MAX_HEADER);
         ByteBuffer bytes = read(channel, Long.BYTES, littleEndian((int) length));
         require(
                 length == 0 || bytes.get((int) length - 1) != 0,
@@ -107,23 +108,23 @@ public final class Safetensors {
         for (Map.Entry<String, Tensor> named : tensors.entrySet()) {
             Tensor tensor = named.getValue();
             String place = named.getKey() + " at [" + tensor.begin() + ", " + tensor.end() + ")";
+            String expected = tensor.bytes() + " bytes, as " + tensor;
             require(
                     tensor.end() - tensor.begin() == tensor.bytes(),
-                    "%s should have %s bytes, as %s %s",
+                    "%s needs %s",
                     place,
-                    tensor.bytes(),
-                    tensor.dtype(),
-                    new Shape(tensor.shape()));
+                    expected);
             require(tensor.begin() >= end, "%s overlaps another array, up to %s", place, end);
             require(tensor.begin() == end, "%s leaves a gap, from %s on", place, end);
             end = tensor.end();
         }
+        String cut = end > rest - length ? ": it was cut off" : "";
         require(
                 end == rest - length,
                 "the arrays have %s bytes, but the file has %s after its header%s",
                 end,
                 rest - length,
-                end > rest - length ? ": it was cut off" : "");
+                cut);
     }
 
     private void parse(String text) throws IOException {
@@ -140,10 +141,8 @@ public final class Safetensors {
                 json.endObject();
             } else {
                 Tensor tensor = GSON.fromJson(json, Tensor.class);
-                require(
-                        tensor != null && tensor.isComplete(),
-                        "%s lacks one of dtype, shape and two data_offsets, or has a negative one",
-                        name);
+                boolean complete = tensor != null && tensor.isComplete();
+                require(complete, "%s needs dtype, shape and two data_offsets, none < 0", name);
                 require(unsorted.put(name, tensor) == null, "it has two arrays named %s", name);
             }
         }
@@ -152,11 +151,9 @@ public final class Safetensors {
             throw new IOException("something follows the object");
         }
         checksummed = text.startsWith(BEGINNING);
+        Comparator<Tensor> byPlace = Comparator.comparingLong(Tensor::begin);
         unsorted.entrySet().stream()
-                .sorted(
-                        Map.Entry.comparingByValue(
-                                Comparator.comparingLong(Tensor::begin)
-                                        .thenComparingLong(Tensor::end)))
+                .sorted(Map.Entry.comparingByValue(byPlace.thenComparing(Tensor::end)))
                 .forEach(entry -> tensors.put(entry.getKey(), entry.getValue()));
     }
 
@@ -225,8 +222,7 @@ public final class Safetensors {
             }
         }
         if (checksummed && !metadata.get(CHECKSUM).equals(hexadecimal(sum))) {
-            throw new IOException(
-                    path + " was damaged after it was written: its checksum is wrong");
+            throw new IOException(path + " was damaged once written: its checksum is wrong");
         }
         return checksummed;
     }
@@ -246,8 +242,7 @@ public final class Safetensors {
             DataType type = tensor.djlType();
             long size = shape(name).size();
             if (!Floats.TYPES.contains(type) || size > Integer.MAX_VALUE) {
-                throw new IOException(
-                        "a Java array of floats cannot hold " + size + " " + tensor.dtype());
+                throw new IOException("a Java array of floats cannot hold " + tensor);
             }
             float[] values = new float[(int) size];
             int width = type.getNumOfBytes();
@@ -279,24 +274,20 @@ public final class Safetensors {
             return manager.create(read(name), shape(name));
         }
         long[] place = {dataStart + tensor(name).begin()};
-        NDArray host = null;
-        try (FileChannel channel = FileChannel.open(path)) {
-            host = manager.create(shape(name), tensor(name).djlType(), Device.cpu());
+        try (FileChannel channel = FileChannel.open(path);
+                NDManager host = manager.newSubManager(Device.cpu())) {
+            NDArray array = host.create(shape(name), tensor(name).djlType());
             forEachPiece(
-                    host,
+                    array,
                     piece -> {
                         ByteBuffer memory = piece.toByteBuffer(true);
                         place[0] += read(channel, place[0], memory).limit();
                     });
-            NDArray array = host.toDevice(manager.getDevice(), false);
-            host = array == host ? null : host;
-            return array;
+            NDArray result = array.toDevice(manager.getDevice(), false);
+            result.attach(manager);
+            return result;
         } catch (IOException e) {
             throw failure("Cannot read " + name + " from " + path, e);
-        } finally {
-            if (host != null) {
-                host.close();
-            }
         }
     }
 

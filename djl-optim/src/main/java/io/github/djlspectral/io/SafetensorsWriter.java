@@ -37,12 +37,11 @@ public final class SafetensorsWriter {
     record Tensor(String dtype, long[] shape, @SerializedName("data_offsets") long[] offsets) {
 
         boolean isComplete() {
-            return dtype != null
-                    && shape != null
-                    && offsets != null
+            boolean present = dtype != null && shape != null && offsets != null;
+            return present
                     && offsets.length == 2
-                    && LongStream.concat(LongStream.of(shape), LongStream.of(offsets))
-                            .allMatch(number -> number >= 0);
+                    && LongStream.of(shape).allMatch(number -> number >= 0)
+                    && LongStream.of(offsets).allMatch(number -> number >= 0);
         }
 
         long bytes() {
@@ -64,6 +63,11 @@ public final class SafetensorsWriter {
                 throw new IOException("it has " + dtype + ", convert it to F32, F64, F16 or BF16");
             }
             return DataType.fromSafetensors(dtype);
+        }
+
+        @Override
+        public String toString() {
+            return dtype + " " + new Shape(shape);
         }
     }
 

@@ -145,14 +145,11 @@ public final class OptimizerState {
     private static void requireKnown(StatefulOptimizer part, Map<String, Parameter> parameters) {
         Set<String> unknown = new HashSet<>(part.states.ids());
         parameters.values().forEach(parameter -> unknown.remove(parameter.getId()));
-        if (!unknown.isEmpty()) {
-            throw new IllegalStateException(
-                    ("%s has updated %s parameters that this block does not have; save with a block"
-                                    + " that has all that are trained, or call"
-                                    + " OptimizerState.retain(optimizer, block) to drop the states"
-                                    + " of those that are gone")
-                            .formatted(part.getClass().getSimpleName(), unknown.size()));
-        }
+        String words =
+                "%s has updated %s parameters that this block does not have; save with a block that"
+                        + " has all that are trained, or call OptimizerState.retain(optimizer,"
+                        + " block) to drop the states of those that are gone";
+        require(unknown.isEmpty(), words, part.getClass().getSimpleName(), unknown.size());
     }
 
     private static Part part(StatefulOptimizer optimizer) {
@@ -199,7 +196,12 @@ public final class OptimizerState {
         NDArray any = parameters.values().iterator().next().getArray();
         try (NDManager scratch = any.getManager().getEngine().newBaseManager(any.getDevice())) {
             Safetensors file = open(path);
-            Contents contents = contents(file);
+            Contents contents =
+                    JsonUtils.GSON_COMPACT.fromJson(file.metadata().get(KEY), Contents.class);
+            if (contents.version != VERSION) {
+                throw new IOException(
+                        "it has version " + contents.version + ", but this reads " + VERSION);
+            }
             requireSameModel(path, contents.parameters, descriptions(parameters));
             requireSameOptimizers(path, contents.optimizers, parts, parameters);
             List<Map<String, ParameterState>> states = new ArrayList<>();
@@ -225,31 +227,15 @@ public final class OptimizerState {
             throw new IOException("there is no such file");
         }
         try (InputStream in = Files.newInputStream(path)) {
-            byte[] beginning = in.readNBytes(Long.BYTES);
-            if (new String(beginning, StandardCharsets.ISO_8859_1).equals("DJLSSTAT")) {
-                throw new IOException(
-                        "it has the format before safetensors, which is read no more: start the"
-                                + " optimizer afresh");
+            if (new String(in.readNBytes(8), StandardCharsets.ISO_8859_1).equals("DJLSSTAT")) {
+                throw new IOException("it has the format before safetensors, which is not read");
             }
         }
-        return Safetensors.open(path);
-    }
-
-    private static Contents contents(Safetensors file) throws IOException {
-        if (!file.metadata().containsKey(KEY)) {
-            throw new IOException("it is not an optimizer state, as it has no metadata " + KEY);
+        Safetensors file = Safetensors.open(path);
+        if (!file.metadata().containsKey(KEY) || !file.verify()) {
+            throw new IOException("it is not an optimizer state: no " + KEY + ", or no checksum");
         }
-        if (!file.verify()) {
-            throw new IOException("its checksum is missing");
-        }
-        Contents contents =
-                JsonUtils.GSON_COMPACT.fromJson(file.metadata().get(KEY), Contents.class);
-        if (contents.version != VERSION) {
-            throw new IOException(
-                    "it has version %s, this library reads version %s"
-                            .formatted(contents.version, VERSION));
-        }
-        return contents;
+        return file;
     }
 
     private static Map<String, ParameterState> read(
@@ -272,12 +258,8 @@ public final class OptimizerState {
         for (int i = 0; i < Math.max(saved.size(), present.size()); i++) {
             String was = i < saved.size() ? saved.get(i) : "missing";
             String is = i < present.size() ? present.get(i) : "missing";
-            if (!was.equals(is)) {
-                throw new IllegalStateException(
-                        ("%s is the state of another model: parameter %s by name is %s there, %s"
-                                        + " here; nothing has changed")
-                                .formatted(path, i + 1, was, is));
-            }
+            String words = "another model: parameter %s by name is %s there, %s here";
+            requireSame(was.equals(is), path, words, i + 1, was, is);
         }
     }
 
@@ -288,25 +270,26 @@ public final class OptimizerState {
             Map<String, Parameter> parameters) {
         String was = saved.toString();
         String is = present.stream().map(OptimizerState::part).toList().toString();
-        if (!was.equals(is)) {
-            throw new IllegalStateException(
-                    "%s is the state of %s, but this optimizer is %s; nothing has changed"
-                            .formatted(path, was, is));
-        }
+        requireSame(was.equals(is), path, "%s, but this optimizer is %s", was, is);
         for (int i = 0; i < present.size(); i++) {
-            for (String name : saved.get(i).steps.keySet()) {
-                Optimizer owner = owner(present, parameters.get(name));
-                if (owner != present.get(i)) {
-                    throw new IllegalStateException(
-                            ("%s is the state under another routing: %s was updated by %s, but is"
-                                            + " now by %s; nothing has changed")
-                                    .formatted(
-                                            path,
-                                            name,
-                                            saved.get(i).optimizer,
-                                            owner.getClass().getSimpleName()));
-                }
+            for (String parameter : saved.get(i).steps.keySet()) {
+                Optimizer owner = owner(present, parameters.get(parameter));
+                String words = "another routing: %s was updated by %s, but is now by %s";
+                String old = saved.get(i).optimizer;
+                String name = owner.getClass().getSimpleName();
+                requireSame(owner == present.get(i), path, words, parameter, old, name);
             }
+        }
+    }
+
+    private static void requireSame(boolean same, Path path, String format, Object... arguments) {
+        String difference = String.format(Locale.ROOT, format, arguments);
+        require(same, "%s is the state of %s; nothing has changed", path, difference);
+    }
+
+    private static void require(boolean condition, String format, Object... arguments) {
+        if (!condition) {
+            throw new IllegalStateException(String.format(Locale.ROOT, format, arguments));
         }
     }
 }

@@ -201,7 +201,7 @@ class SafetensorsTest {
         assertThat(file.shape("gap")).isEqualTo(new Shape(far));
         assertThatThrownBy(() -> file.read("gap"))
                 .isInstanceOf(UncheckedIOException.class)
-                .hasMessageContaining("a Java array of floats cannot hold " + far + " U8");
+                .hasMessageContaining("a Java array of floats cannot hold U8 (" + far + ")");
     }
 
     /** Single quotes stand for double ones; eight bytes follow the header. */
@@ -212,15 +212,15 @@ class SafetensorsTest {
             value = {
                 "[]                                                              | not JSON",
                 "{'a':1}                                                         | not JSON",
-                "{'a':                                                           | a lacks one of",
+                "{'a':                                                           | a needs dtype, shape",
                 "{} {}                                                           | not JSON",
                 "{'a':{'dtype':'F32','shape':[2.5],'data_offsets':[0,8]}}        | not JSON",
                 "{'a':{'dtype':'F32','shape':[2],'data_offsets':[0,'x']}}        | not JSON",
-                "{'a':{'shape':[2],'data_offsets':[0,8]}}                        | a lacks one of",
-                "{'a':{'dtype':'F32','shape':[2],'data_offsets':[0]}}            | a lacks one of",
+                "{'a':{'shape':[2],'data_offsets':[0,8]}}                        | a needs dtype, shape",
+                "{'a':{'dtype':'F32','shape':[2],'data_offsets':[0]}}            | a needs dtype, shape",
                 "{'a':{'dtype':'F33','shape':[2],'data_offsets':[0,8]}}          | dataType: F33",
-                "{'a':{'dtype':'F32','shape':[-2],'data_offsets':[0,8]}}         | negative",
-                "{'a':{'dtype':'F32','shape':[2],'data_offsets':[-8,0]}}         | negative",
+                "{'a':{'dtype':'F32','shape':[-2],'data_offsets':[0,8]}}         | none < 0",
+                "{'a':{'dtype':'F32','shape':[2],'data_offsets':[-8,0]}}         | none < 0",
                 "{'a':{'dtype':'F32','shape':[3],'data_offsets':[0,8]}}          | 12 bytes",
                 "{'a':{'dtype':'F32','shape':[2],'data_offsets':[8,0]}}          | 8 bytes",
                 "{'a':{'dtype':'F32','shape':[1],'data_offsets':[0,4]}}          | file has 8",

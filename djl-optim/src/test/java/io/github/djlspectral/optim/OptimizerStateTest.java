@@ -170,10 +170,11 @@ class OptimizerStateTest {
             assertRefused(optimizer, tiny, file(), IOException.class, "not an optimizer state");
             String future = "{\"version\":2}";
             new SafetensorsWriter(Map.of(OptimizerState.KEY, future)).write(file());
-            assertRefused(optimizer, tiny, file(), IOException.class, "version 2", "version 1");
+            assertRefused(
+                    optimizer, tiny, file(), IOException.class, "version 2, but this reads 1");
             String json = "{\"__metadata__\":{\"optimizer_state\":\"{}\"}}";
             Files.writeString(file(), (char) json.length() + "\0\0\0\0\0\0\0" + json);
-            assertRefused(optimizer, tiny, file(), IOException.class, "checksum is missing");
+            assertRefused(optimizer, tiny, file(), IOException.class, "or no checksum");
         }
     }
 
