@@ -4,11 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /** The bytes of UTF-8 as tokens: any text, a vocabulary of 256. */
-public final class ByteTokenizer implements Tokenizer {
-
-    private static final int VOCAB_SIZE = 256;
-
-    private final List<Integer> endOfText;
+public final class ByteTokenizer extends Tokenizer {
 
     /** Creates the tokenizer. */
     public ByteTokenizer() {
@@ -16,12 +12,11 @@ public final class ByteTokenizer implements Tokenizer {
     }
 
     ByteTokenizer(List<Integer> endOfText) {
-        this.endOfText = endOfText;
+        super(Tokenization.BYTES, 1 << Byte.SIZE, endOfText);
     }
 
     @Override
-    public int[] encode(String text) {
-        TokenizerJson.requireCharacters(text);
+    int[] tokens(String text) {
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
         int[] tokens = new int[bytes.length];
         for (int i = 0; i < bytes.length; i++) {
@@ -31,27 +26,11 @@ public final class ByteTokenizer implements Tokenizer {
     }
 
     @Override
-    public String decode(int[] tokens) {
+    String text(int[] tokens) {
         byte[] bytes = new byte[tokens.length];
         for (int i = 0; i < tokens.length; i++) {
-            TokenizerJson.requireToken(tokens[i], VOCAB_SIZE);
             bytes[i] = (byte) tokens[i];
         }
         return new String(bytes, StandardCharsets.UTF_8);
-    }
-
-    @Override
-    public int vocabSize() {
-        return VOCAB_SIZE;
-    }
-
-    @Override
-    public List<Integer> endOfText() {
-        return endOfText;
-    }
-
-    @Override
-    public String name() {
-        return Tokenization.BYTES.toString();
     }
 }

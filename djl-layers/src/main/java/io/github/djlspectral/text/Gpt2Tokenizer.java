@@ -5,10 +5,12 @@ import com.knuddels.jtokkit.api.Encoding;
 import com.knuddels.jtokkit.api.EncodingType;
 import com.knuddels.jtokkit.api.IntArrayList;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.regex.Pattern;
 
 /** GPT-2's byte pair encoding: any text, a vocabulary of 50257. */
-public final class Gpt2Tokenizer implements Tokenizer {
+public final class Gpt2Tokenizer extends Tokenizer {
 
     /** The token that separates documents. */
     public static final int END_OF_TEXT = 50256;
@@ -18,11 +20,7 @@ public final class Gpt2Tokenizer implements Tokenizer {
 
     static final List<Integer> ENDS = List.of(END_OF_TEXT);
 
-    private static final int VOCAB_SIZE = END_OF_TEXT + 1;
     private static final int CHUNK_LENGTH = 1 << 18;
-
-    private final Tokenization tokenization;
-    private final List<Integer> endOfText;
 
     /** Creates the tokenizer. Its tables are read on first use. */
     public Gpt2Tokenizer() {
@@ -30,49 +28,30 @@ public final class Gpt2Tokenizer implements Tokenizer {
     }
 
     Gpt2Tokenizer(Tokenization tokenization, List<Integer> endOfText) {
-        this.tokenization = tokenization;
-        this.endOfText = endOfText;
+        super(tokenization, END_OF_TEXT + 1, endOfText);
     }
 
     /** Encodes chunks in parallel; the result does not depend on where the chunks end. */
     @Override
-    public int[] encode(String text) {
-        TokenizerJson.requireCharacters(text);
-        List<int[]> chunks =
-                chunks(text).parallelStream()
-                        .map(
-                                chunk ->
-                                        chunk.isEmpty()
-                                                ? new int[] {END_OF_TEXT}
-                                                : Tables.R50K.encodeOrdinary(chunk).toArray())
-                        .toList();
-        int[] tokens = new int[chunks.stream().mapToInt(chunk -> chunk.length).sum()];
-        int end = 0;
-        for (int[] chunk : chunks) {
-            System.arraycopy(chunk, 0, tokens, end, chunk.length);
-            end += chunk.length;
-        }
-        return tokens;
-    }
-
-    /** Returns what is encoded by itself; an empty string stands for the end of a document. */
-    private List<String> chunks(String text) {
+    int[] tokens(String text) {
+        boolean separated = tokenization == Tokenization.GPT2_EOT;
+        String mark = Pattern.quote(END_OF_TEXT_MARK);
         List<String> chunks = new ArrayList<>();
-        int start = 0;
-        int mark = separated() ? text.indexOf(END_OF_TEXT_MARK) : -1;
-        while (mark >= 0) {
-            addChunks(text.substring(start, mark), chunks);
-            chunks.add("");
-            start = mark + END_OF_TEXT_MARK.length();
-            mark = text.indexOf(END_OF_TEXT_MARK, start);
+        for (String document : separated ? text.split(mark, -1) : new String[] {text}) {
+            addChunks(document, chunks);
+            chunks.add(""); // stands for the mark
         }
-        addChunks(text.substring(start), chunks);
-        return chunks;
+        chunks.remove(chunks.size() - 1);
+        return chunks.parallelStream()
+                .map(Gpt2Tokenizer::chunk)
+                .flatMapToInt(Arrays::stream)
+                .toArray();
     }
 
-    /** Tells whether {@link #END_OF_TEXT_MARK} in a text is a token, not what it consists of. */
-    boolean separated() {
-        return tokenization == Tokenization.GPT2_EOT;
+    private static int[] chunk(String chunk) {
+        return chunk.isEmpty()
+                ? new int[] {END_OF_TEXT}
+                : Tables.R50K.encodeOrdinary(chunk).toArray();
     }
 
     private static void addChunks(String text, List<String> chunks) {
@@ -97,42 +76,25 @@ public final class Gpt2Tokenizer implements Tokenizer {
     }
 
     @Override
-    public String decode(int[] tokens) {
-        IntArrayList list = new IntArrayList(tokens.length);
-        for (int token : tokens) {
-            TokenizerJson.requireToken(token, VOCAB_SIZE);
-            list.add(token);
-        }
-        return Tables.R50K.decode(list);
+    String text(int[] tokens) {
+        return Tables.R50K.decode(list(tokens));
     }
 
     /**
-     * Returns the bytes of a token, which need not be whole characters.
+     * {@return the bytes of a token, UTF-8 or a part of it}
      *
      * @param token a token's number, in [0, {@link #vocabSize})
-     * @return UTF-8, or a part of it
-     * @throws IllegalArgumentException if the token is outside the vocabulary
+     * @throws BadInputException if the token is outside the vocabulary
      */
     public byte[] bytes(int token) {
-        TokenizerJson.requireToken(token, VOCAB_SIZE);
-        IntArrayList list = new IntArrayList(1);
-        list.add(token);
-        return Tables.R50K.decodeBytes(list);
+        requireToken(token);
+        return Tables.R50K.decodeBytes(list(token));
     }
 
-    @Override
-    public int vocabSize() {
-        return VOCAB_SIZE;
-    }
-
-    @Override
-    public List<Integer> endOfText() {
-        return endOfText;
-    }
-
-    @Override
-    public String name() {
-        return tokenization.toString();
+    private static IntArrayList list(int... tokens) {
+        IntArrayList list = new IntArrayList(tokens.length);
+        Arrays.stream(tokens).forEach(list::add);
+        return list;
     }
 
     /** Holds the encoding so that it is read once, and only when needed. */

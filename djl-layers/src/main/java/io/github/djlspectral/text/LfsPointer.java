@@ -10,9 +10,6 @@ public final class LfsPointer {
     private static final ByteBuffer BEGINNING =
             StandardCharsets.US_ASCII.encode("version https://git-lfs.github.com/");
 
-    /** The number of a file's bytes that are enough to tell. */
-    public static final int LENGTH = BEGINNING.limit();
-
     private LfsPointer() {}
 
     /**
@@ -23,11 +20,11 @@ public final class LfsPointer {
      * @throws BadInputException if it is
      */
     public static void refuse(Path file, ByteBuffer bytes) {
-        if (bytes.limit() >= LENGTH && bytes.slice(0, LENGTH).equals(BEGINNING)) {
-            throw new BadInputException(
-                    file
-                            + " is a Git LFS pointer, not the file itself: run 'git lfs pull' in"
-                            + " its repository, or download the file");
-        }
+        int length = Math.min(BEGINNING.limit(), bytes.limit());
+        BadInputException.unless(
+                !bytes.slice(0, length).equals(BEGINNING),
+                "%s is a Git LFS pointer, not the file itself: run 'git lfs pull' in its"
+                        + " repository, or download the file",
+                file);
     }
 }

@@ -1,6 +1,11 @@
 package io.github.djlspectral.text;
 
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 
 /**
@@ -25,12 +30,9 @@ public final class TokenBatches {
     private TokenBatches(
             List<TokenShard> shards, int batchSize, int contextLength, boolean random, long seed) {
         BadInputException.unless(!shards.isEmpty(), "There are no token shards to make batches of");
-        BadInputException.unless(
-                batchSize >= 1, "The batch size is %s, but must be at least 1", batchSize);
-        BadInputException.unless(
-                contextLength >= 1,
-                "The context length is %s, but must be at least 1",
-                contextLength);
+        String small = "The %s is %s, but must be at least 1";
+        BadInputException.unless(batchSize >= 1, small, "batch size", batchSize);
+        BadInputException.unless(contextLength >= 1, small, "context length", contextLength);
         this.shards = List.copyOf(shards);
         this.batchSize = batchSize;
         this.contextLength = contextLength;
@@ -38,19 +40,16 @@ public final class TokenBatches {
         this.seed = mix(seed);
         stride = random ? 1 : contextLength;
         ends = new long[shards.size()];
-        TokenShard longest = shards.get(0);
-        long end = 0;
         for (int i = 0; i < ends.length; i++) {
-            TokenShard shard = shards.get(i);
-            longest = shard.length() > longest.length() ? shard : longest;
-            long starts = Math.max(0, shard.length() - contextLength);
-            end += (starts + stride - 1) / stride;
-            ends[i] = end;
+            long starts = Math.max(0, shards.get(i).length() - contextLength);
+            ends[i] = (i == 0 ? 0 : ends[i - 1]) + (starts + stride - 1) / stride;
         }
+        TokenShard longest = Collections.max(shards, Comparator.comparing(TokenShard::length));
+        String few =
+                "%s is too short: a context of %s needs at least %s tokens; use more text or a";
         BadInputException.unless(
-                end > 0,
-                "%s is too short: a context of %s needs at least %s tokens; use more text or a"
-                        + " shorter context",
+                windows() > 0,
+                few + " shorter context",
                 longest,
                 contextLength,
                 contextLength + 1L);
@@ -84,8 +83,7 @@ public final class TokenBatches {
      * @param batchSize windows per batch, B, at least 1
      * @param contextLength tokens per window, T, at least 1
      * @return the batches
-     * @throws BadInputException if there is no shard, a number is less than 1, or no shard has more
-     *     tokens than the context
+     * @throws BadInputException as {@link #random} does
      */
     public static TokenBatches inOrder(List<TokenShard> shards, int batchSize, int contextLength) {
         return new TokenBatches(shards, batchSize, contextLength, false, 0);
@@ -97,31 +95,43 @@ public final class TokenBatches {
     }
 
     /**
-     * {@return a batch}
+     * {@return the inputs of a batch and its targets, for each input the token that follows, both
+     * int64 [B, T]}
      *
      * @param index the number of the batch, in [0, {@link #count}); it need not be the next one
+     * @param manager the manager that gets the arrays
      * @throws BadInputException if there is no such batch, or a token is beyond the vocabulary of
      *     its shard
      */
-    public TokenBatch batch(long index) {
-        BadInputException.unless(
-                index >= 0 && index < count(),
-                "The batch number is %s, but must be in [0, %s)",
-                index,
-                count());
+    public NDList batch(long index, NDManager manager) {
+        Tokens tokens = batch(index);
+        Shape shape = new Shape(tokens.inputs.length / contextLength, contextLength);
+        return new NDList(
+                manager.create(tokens.inputs, shape), manager.create(tokens.targets, shape));
+    }
+
+    /** Windows in row-major order [B * T]. */
+    @SuppressWarnings("ArrayRecordComponent")
+    record Tokens(long[] inputs, long[] targets) {}
+
+    Tokens batch(long index) {
+        String range = "The batch number is %s, but must be in [0, %s)";
+        BadInputException.unless(index >= 0 && index < count(), range, index, count());
         long first = index * batchSize;
         int rows = random ? batchSize : (int) Math.min(batchSize, windows() - first);
-        long[] inputs = new long[Math.multiplyExact(rows, contextLength)];
-        long[] targets = new long[inputs.length];
+        Tokens batch =
+                new Tokens(
+                        new long[Math.multiplyExact(rows, contextLength)],
+                        new long[rows * contextLength]);
         int[] tokens = new int[contextLength + 1];
         for (int row = 0; row < rows; row++) {
             read(random ? randomWindow(first + row) : first + row, tokens);
             for (int t = 0; t < contextLength; t++) {
-                inputs[row * contextLength + t] = tokens[t];
-                targets[row * contextLength + t] = tokens[t + 1];
+                batch.inputs[row * contextLength + t] = tokens[t];
+                batch.targets[row * contextLength + t] = tokens[t + 1];
             }
         }
-        return new TokenBatch(rows, contextLength, inputs, targets);
+        return batch;
     }
 
     private long windows() {

@@ -92,16 +92,15 @@ public final class TokenDataset implements Dataset {
     }
 
     private Batch next(long number, NDManager manager) {
-        TokenBatch batch = batches.batch(endless() ? position++ : number);
         NDManager own = manager.newSubManager();
-        NDList arrays = batch.arrays(own);
+        NDList arrays = batches.batch(endless() ? position++ : number, own);
         NDList labels = new NDList(arrays.get(1));
         NDList data = inputsOnly ? new NDList(arrays.get(0)) : arrays;
         return new Batch(
                 own,
                 data,
                 labels,
-                batch.batchSize(),
+                (int) labels.head().getShape().get(0),
                 Batchifier.STACK,
                 Batchifier.STACK,
                 number,

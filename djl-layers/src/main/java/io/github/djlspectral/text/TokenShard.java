@@ -7,9 +7,8 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.zip.CRC32C;
 
 /**
@@ -22,8 +21,11 @@ public final class TokenShard implements AutoCloseable {
     /** The largest vocabulary whose tokens fit into 16 bits. */
     public static final int MAX_VOCAB_SIZE = 1 << 16;
 
+    private static final int MAGIC = 20240520;
+    private static final int VERSION = 1;
+    private static final int HEADER_BYTES = 256 * Integer.BYTES;
     private static final int SEGMENT_BITS = 29; // 2^29 tokens: 1 GiB, below a buffer's 2 GiB
-    private static final int SEGMENT_TOKENS = 1 << SEGMENT_BITS;
+    private static final long SEGMENT_TOKENS = 1 << SEGMENT_BITS;
     private static final int WRITE_TOKENS = 1 << 16;
 
     private final Path file;
@@ -41,50 +43,40 @@ public final class TokenShard implements AutoCloseable {
     }
 
     /**
-     * Says what is wrong with a file that should be a complete shard with a header.
+     * {@return what {@link #open(Path, int)} does, for any vocabulary}
      *
      * @param file the file
-     * @return what is wrong; empty if nothing is
-     * @throws IOException if it cannot be read
-     */
-    public static Optional<String> problem(Path file) throws IOException {
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            return ShardHeader.read(file, channel).bytes() == 0
-                    ? Optional.of("it does not begin with the magic number " + ShardHeader.MAGIC)
-                    : Optional.empty();
-        } catch (BadInputException e) {
-            return Optional.of(e.getMessage());
-        }
-    }
-
-    /**
-     * Maps a file of tokens of any vocabulary.
-     *
-     * @param file the file, in llm.c's format if it begins with its magic number, else headerless
-     * @return the tokens
-     * @throws BadInputException if the file is missing, empty, of odd length, has another version,
-     *     or its length differs from what its header says
+     * @throws BadInputException likewise
      */
     public static TokenShard open(Path file) {
         return open(file, MAX_VOCAB_SIZE);
     }
 
     /**
-     * Maps a file of tokens of a known vocabulary.
+     * {@return the tokens of a file, which is mapped}
      *
      * @param file the file, in llm.c's format if it begins with its magic number, else headerless
      * @param vocabSize the number of different tokens, in [1, 65536]; reading another token throws
-     * @return the tokens
      * @throws BadInputException if the file is missing, empty, of odd length, has another version,
-     *     or its length differs from what its header says
-     * @throws IllegalArgumentException if the vocabulary size is out of range
+     *     its length differs from what its header says, or the vocabulary size is out of range
      */
     public static TokenShard open(Path file, int vocabSize) {
-        requireVocabSize(vocabSize);
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            int headerBytes = ShardHeader.read(file, channel).bytes();
-            long length = (channel.size() - headerBytes) / Short.BYTES;
-            return new TokenShard(file, vocabSize, 0, length, map(channel, headerBytes, length));
+        boolean legal = vocabSize >= 1 && vocabSize <= MAX_VOCAB_SIZE;
+        String range = "The vocabulary size is %s, but must be in [1, %s]";
+        BadInputException.unless(legal, range, vocabSize, MAX_VOCAB_SIZE);
+        try (FileChannel channel = FileChannel.open(file)) {
+            long header = headerBytes(file, channel);
+            long length = (channel.size() - header) / Short.BYTES;
+            ByteBuffer[] segments =
+                    new ByteBuffer[Math.toIntExact((length - 1 >> SEGMENT_BITS) + 1)];
+            for (int i = 0; i < segments.length; i++) {
+                long from = i * SEGMENT_TOKENS;
+                long bytes = Math.min(SEGMENT_TOKENS, length - from) * Short.BYTES;
+                long offset = header + from * Short.BYTES;
+                segments[i] = channel.map(FileChannel.MapMode.READ_ONLY, offset, bytes);
+                segments[i].order(ByteOrder.LITTLE_ENDIAN);
+            }
+            return new TokenShard(file, vocabSize, 0, length, segments);
         } catch (NoSuchFileException e) {
             throw new BadInputException("There is no file " + file, e);
         } catch (IOException e) {
@@ -92,28 +84,41 @@ public final class TokenShard implements AutoCloseable {
         }
     }
 
-    private static void requireVocabSize(int vocabSize) {
-        if (vocabSize < 1 || vocabSize > MAX_VOCAB_SIZE) {
-            throw new IllegalArgumentException(
-                    "Vocabulary size " + vocabSize + " is outside [1, " + MAX_VOCAB_SIZE + "]");
+    /** Returns the length of a file's header, after checking it; 0 if there is none. */
+    private static int headerBytes(Path file, FileChannel channel) throws IOException {
+        long size = channel.size();
+        String odd =
+                "%s has %s bytes, not a positive multiple of 2: it is empty, cut off or no shard";
+        BadInputException.unless(size > 0 && size % Short.BYTES == 0, odd, file, size);
+        ByteBuffer header = buffer(HEADER_BYTES);
+        for (int read = 0; read >= 0 && header.hasRemaining(); ) {
+            read = channel.read(header, header.position());
         }
+        boolean whole = !header.hasRemaining();
+        LfsPointer.refuse(file, header.flip());
+        if (size < Integer.BYTES || header.getInt(0) != MAGIC) {
+            // Some numbers and then a thousand zeros are no text but the header of another format.
+            ByteBuffer zeros = buffer(HEADER_BYTES - 3 * Integer.BYTES);
+            boolean foreign = whole && header.position(3 * Integer.BYTES).equals(zeros);
+            String magic = "%s begins with the magic number %s instead of %s: it is damaged, or";
+            String other = magic + " made for another model";
+            BadInputException.unless(!foreign, other, file, header.getInt(0), MAGIC);
+            return 0;
+        }
+        String again = ": download or prepare it again";
+        BadInputException.unless(whole, "%s ends inside its header" + again, file);
+        int version = header.getInt(Integer.BYTES);
+        String old = "%s has version %s; only version %s, of 16-bit tokens, can be read";
+        BadInputException.unless(version == VERSION, old, file, version, VERSION);
+        long tokens = Integer.toUnsignedLong(header.getInt(2 * Integer.BYTES));
+        long bytes = HEADER_BYTES + tokens * Short.BYTES;
+        String cut = "%s has %s bytes, but its header promises %s tokens, %s bytes" + again;
+        BadInputException.unless(tokens > 0 && size == bytes, cut, file, size, tokens, bytes);
+        return HEADER_BYTES;
     }
 
-    private static ByteBuffer[] map(FileChannel channel, int headerBytes, long length)
-            throws IOException {
-        int count = Math.toIntExact((length + SEGMENT_TOKENS - 1) >> SEGMENT_BITS);
-        ByteBuffer[] segments = new ByteBuffer[count];
-        for (int i = 0; i < count; i++) {
-            long from = (long) i << SEGMENT_BITS;
-            long tokens = Math.min(SEGMENT_TOKENS, length - from);
-            segments[i] =
-                    channel.map(
-                                    FileChannel.MapMode.READ_ONLY,
-                                    headerBytes + from * Short.BYTES,
-                                    tokens * Short.BYTES)
-                            .order(ByteOrder.LITTLE_ENDIAN);
-        }
-        return segments;
+    private static ByteBuffer buffer(int bytes) {
+        return ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
     }
 
     /**
@@ -121,63 +126,42 @@ public final class TokenShard implements AutoCloseable {
      *
      * @param file the file to write or replace; its folder is created if necessary
      * @param tokens the tokens, each in [0, 65535]; at least one
-     * @throws IllegalArgumentException if there is no token or one is out of range
+     * @throws BadInputException if there is no token or one is out of range
      * @throws java.io.UncheckedIOException if the file cannot be written
      */
     public static void write(Path file, int[] tokens) {
-        if (tokens.length == 0) {
-            throw new IllegalArgumentException("A token shard needs at least one token");
-        }
+        BadInputException.unless(tokens.length > 0, "A token shard needs at least one token");
         for (int i = 0; i < tokens.length; i++) {
             if (tokens[i] < 0 || tokens[i] >= MAX_VOCAB_SIZE) {
-                throw new IllegalArgumentException(
-                        "Token "
-                                + tokens[i]
-                                + " at position "
-                                + i
-                                + " does not fit into 16 bits, [0, 65535]");
+                String fault = "Token %s at position %s does not fit into 16 bits, [0, 65535]";
+                BadInputException.unless(false, fault, tokens[i], i);
             }
         }
         AtomicFiles.write(file, channel -> writeTokens(channel, tokens));
     }
 
     private static void writeTokens(FileChannel channel, int[] tokens) throws IOException {
-        AtomicFiles.writeFully(channel, ShardHeader.create(tokens.length));
-        ByteBuffer buffer =
-                ByteBuffer.allocate(WRITE_TOKENS * Short.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer header = buffer(HEADER_BYTES);
+        header.putInt(0, MAGIC).putInt(4, VERSION).putInt(8, tokens.length);
+        AtomicFiles.writeFully(channel, header);
+        ByteBuffer buffer = buffer(WRITE_TOKENS * Short.BYTES);
         for (int from = 0; from < tokens.length; from += WRITE_TOKENS) {
             buffer.clear();
             int to = Math.min(from + WRITE_TOKENS, tokens.length);
-            for (int i = from; i < to; i++) {
-                buffer.putShort((short) tokens[i]);
-            }
+            Arrays.stream(tokens, from, to).forEach(token -> buffer.putShort((short) token));
             AtomicFiles.writeFully(channel, buffer.flip());
         }
     }
 
-    /**
-     * Returns the number of tokens.
-     *
-     * @return at least 0
-     */
+    /** {@return the number of tokens, at least 0} */
     public long length() {
         return length;
     }
 
     /**
-     * Returns the file that holds the tokens.
-     *
-     * @return the path given to {@link #open}
-     */
-    public Path file() {
-        return file;
-    }
-
-    /**
-     * Reads one token.
+     * {@return one token}
      *
      * @param index the position, in [0, {@link #length})
-     * @return the token
      * @throws IndexOutOfBoundsException if the position is out of range
      * @throws BadInputException if the token is not in the vocabulary
      */
@@ -201,21 +185,14 @@ public final class TokenShard implements AutoCloseable {
         ByteBuffer[] open = open();
         for (int i = 0; i < into.length; i++) {
             long position = start + from + i;
-            ByteBuffer segment = open[(int) (position >> SEGMENT_BITS)];
             int place = (int) (position & (SEGMENT_TOKENS - 1)) * Short.BYTES;
-            into[i] = Short.toUnsignedInt(segment.getShort(place));
-            if (into[i] >= vocabSize) {
-                throw new BadInputException(
-                        "The token shard "
-                                + file
-                                + " has token "
-                                + into[i]
-                                + " at position "
-                                + position
-                                + ", beyond the vocabulary [0, "
-                                + vocabSize
-                                + "): it was made with another tokenizer");
+            int token = Short.toUnsignedInt(open[(int) (position >> SEGMENT_BITS)].getShort(place));
+            if (token >= vocabSize) {
+                String fault = "%s has token %s at position %s, beyond the vocabulary [0, %s): it";
+                String reason = fault + " was made with another tokenizer";
+                BadInputException.unless(false, reason, file, token, position, vocabSize);
             }
+            into[i] = token;
         }
     }
 
@@ -228,10 +205,9 @@ public final class TokenShard implements AutoCloseable {
     }
 
     /**
-     * Returns a checksum of all tokens, against change, not malice. It reads the whole file, some
-     * gigabytes a second.
+     * {@return the CRC-32C of the tokens as they lie in the file, against change, not malice} It
+     * reads them all, some gigabytes a second.
      *
-     * @return the CRC-32C of the tokens as they lie in the file
      * @throws IllegalStateException if the shard is closed
      */
     public long checksum() {
@@ -239,23 +215,23 @@ public final class TokenShard implements AutoCloseable {
         ByteBuffer[] open = open();
         long end = start + length;
         for (long from = start, to; from < end; from = to) {
-            to = Math.min(end, ((from >> SEGMENT_BITS) + 1) << SEGMENT_BITS);
-            long first = from >> SEGMENT_BITS << SEGMENT_BITS;
+            int segment = (int) (from >> SEGMENT_BITS);
+            long first = segment * SEGMENT_TOKENS;
+            to = Math.min(end, first + SEGMENT_TOKENS);
+            ByteBuffer part = open[segment].duplicate();
             sum.update(
-                    open[(int) (from >> SEGMENT_BITS)]
-                            .duplicate()
-                            .limit((int) (to - first) * Short.BYTES)
+                    part.limit((int) (to - first) * Short.BYTES)
                             .position((int) (from - first) * Short.BYTES));
         }
         return sum.getValue();
     }
 
     /**
-     * Returns a part of these tokens, in the same mapped memory. Closing either closes only itself.
+     * {@return a part of these tokens, in the same mapped memory} Closing either closes only
+     * itself.
      *
      * @param from the first position, in [0, {@code to}]
      * @param to one beyond the last position, at most {@link #length}
-     * @return the tokens from {@code from} to {@code to - 1}
      * @throws IndexOutOfBoundsException if the positions are out of range
      */
     public TokenShard slice(long from, long to) {

@@ -3,7 +3,6 @@ package io.github.djlspectral.text;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import java.util.stream.Collectors;
 
 /** A way of cutting text into tokens, before a text is known. */
 public enum Tokenization {
@@ -17,32 +16,34 @@ public enum Tokenization {
     CHARS;
 
     /**
-     * Reads the name of a tokenization.
+     * {@return the tokenization of a name}
      *
      * @param name {@code gpt2}, {@code gpt2-eot}, {@code bytes} or {@code chars}, in any case
-     * @return the tokenization
      * @throws BadInputException if there is none of that name
      */
     public static Tokenization of(String name) {
-        return Arrays.stream(values())
-                .filter(tokenization -> tokenization.toString().equalsIgnoreCase(name))
-                .findFirst()
-                .orElseThrow(
-                        () ->
-                                new BadInputException(
-                                        "Unknown tokenizer '" + name + "'; use one of " + names()));
+        for (Tokenization tokenization : values()) {
+            if (tokenization.toString().equalsIgnoreCase(name)) {
+                return tokenization;
+            }
+        }
+        String known = Arrays.toString(values());
+        throw new BadInputException("Unknown tokenizer '" + name + "'; use one of " + known);
     }
 
     /**
-     * Returns the tokenizer for a text.
+     * {@return the tokenizer for a text}
      *
      * @param text the whole text, training and validation; only {@link #CHARS} reads it
-     * @return a tokenizer that can encode the text
      * @throws BadInputException if the text has no character, or too many different ones
      */
     public Tokenizer tokenizerFor(String text) {
-        return tokenizerFor(
-                text, this == GPT2 || this == GPT2_EOT ? Gpt2Tokenizer.ENDS : List.of());
+        return tokenizerFor(text, usualEnds());
+    }
+
+    /** Returns the tokens that end a text unless others are said to. */
+    List<Integer> usualEnds() {
+        return this == GPT2 || this == GPT2_EOT ? Gpt2Tokenizer.ENDS : List.of();
     }
 
     Tokenizer tokenizerFor(String text, List<Integer> endOfText) {
@@ -56,11 +57,5 @@ public enum Tokenization {
     @Override
     public String toString() {
         return name().toLowerCase(Locale.ROOT).replace('_', '-');
-    }
-
-    private static String names() {
-        return Arrays.stream(values())
-                .map(Tokenization::toString)
-                .collect(Collectors.joining(", "));
     }
 }

@@ -1,10 +1,28 @@
 package io.github.djlspectral.text;
 
+import com.google.gson.Gson;
+import com.google.gson.JsonParseException;
+import io.github.djlspectral.io.AtomicFiles;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 
-/** Turns text into token numbers and back. Implementations are immutable and thread-safe. */
-public sealed interface Tokenizer permits Gpt2Tokenizer, ByteTokenizer, CharTokenizer {
+/** Turns text into token numbers and back. Immutable and thread-safe. */
+public abstract sealed class Tokenizer permits Gpt2Tokenizer, ByteTokenizer, CharTokenizer {
+
+    private static final Gson GSON = new Gson();
+
+    final Tokenization tokenization;
+    private final int vocabSize;
+    private final List<Integer> endOfText;
+
+    Tokenizer(Tokenization tokenization, int vocabSize, List<Integer> endOfText) {
+        this.tokenization = tokenization;
+        this.vocabSize = vocabSize;
+        this.endOfText = List.copyOf(endOfText);
+    }
 
     /**
      * Encodes a text. Nothing in the text is special: {@code <|endoftext|>} is encoded as the
@@ -15,7 +33,17 @@ public sealed interface Tokenizer permits Gpt2Tokenizer, ByteTokenizer, CharToke
      * @throws BadInputException if the text has a character that the vocabulary lacks, or half a
      *     surrogate pair
      */
-    int[] encode(String text);
+    public final int[] encode(String text) {
+        for (int i = 0, character; i < text.length(); i += Character.charCount(character)) {
+            character = text.codePointAt(i);
+            // Half a pair has no UTF-8, for which Java would write a question mark.
+            if (character >= Character.MIN_SURROGATE && character <= Character.MAX_SURROGATE) {
+                String half = "U+%04X at %s of the text is half a surrogate pair: leave it out";
+                BadInputException.unless(false, half, character, i);
+            }
+        }
+        return tokens(text);
+    }
 
     /**
      * Decodes tokens. A token need not end on a character's boundary: incomplete UTF-8 decodes to
@@ -23,49 +51,65 @@ public sealed interface Tokenizer permits Gpt2Tokenizer, ByteTokenizer, CharToke
      *
      * @param tokens token numbers, each in [0, {@link #vocabSize})
      * @return the text
-     * @throws IllegalArgumentException if a token is outside the vocabulary
+     * @throws BadInputException if a token is outside the vocabulary
      */
-    String decode(int[] tokens);
+    public final String decode(int[] tokens) {
+        for (int token : tokens) {
+            requireToken(token);
+        }
+        return text(tokens);
+    }
 
-    /**
-     * Returns the number of different tokens.
-     *
-     * @return at least 1, at most 65536
-     */
-    int vocabSize();
+    final void requireToken(int token) {
+        if (token < 0 || token >= vocabSize) {
+            String range = " is outside the vocabulary [0, " + vocabSize + ")";
+            throw new BadInputException("Token " + token + range);
+        }
+    }
 
-    /**
-     * Returns the tokens with which a text that is generated ends.
-     *
-     * @return token numbers; a padded model's may be at least {@link #vocabSize}
-     */
-    List<Integer> endOfText();
+    abstract int[] tokens(String text);
 
-    /**
-     * Returns this tokenizer with other tokens that end a text.
-     *
-     * @param tokens token numbers of the model
-     * @return the changed copy
-     */
-    default Tokenizer withEndOfText(List<Integer> tokens) {
-        return TokenizerJson.of(this).withEndOfText(tokens).tokenizer();
+    abstract String text(int[] tokens);
+
+    /** {@return the number of different tokens, at least 1, at most 65536} */
+    public final int vocabSize() {
+        return vocabSize;
     }
 
     /**
-     * Returns the name of the way of tokenizing: {@code gpt2}, {@code gpt2-eot}, {@code bytes} or
-     * {@code chars}.
-     *
-     * @return the name, as {@link Tokenization#of} reads it
+     * {@return the tokens with which a text that is generated ends; a padded model's may be at
+     * least {@link #vocabSize}}
      */
-    String name();
+    public final List<Integer> endOfText() {
+        return endOfText;
+    }
 
     /**
-     * Returns the content of the JSON file that {@link #save} writes.
+     * {@return this tokenizer with other tokens that end a text}
      *
-     * @return one object
+     * @param tokens token numbers of the model
      */
-    default String toJson() {
-        return TokenizerJson.toJson(this);
+    public final Tokenizer withEndOfText(List<Integer> tokens) {
+        return tokenization.tokenizerFor(characters(), tokens);
+    }
+
+    /** Returns every character of the vocabulary once, in the order of tokens, if that matters. */
+    String characters() {
+        return null;
+    }
+
+    /** {@return the name of the way of tokenizing, as {@link Tokenization#of} reads it} */
+    public final String name() {
+        return tokenization.toString();
+    }
+
+    /** The tokens that end a text are left out if they are the usual ones. */
+    private record Json(String name, String characters, List<Integer> endOfText) {}
+
+    /** {@return the content of the JSON file that {@link #save} writes, one object} */
+    public final String toJson() {
+        List<Integer> ends = endOfText.equals(tokenization.usualEnds()) ? null : endOfText;
+        return GSON.toJson(new Json(name(), characters(), ends));
     }
 
     /**
@@ -74,18 +118,28 @@ public sealed interface Tokenizer permits Gpt2Tokenizer, ByteTokenizer, CharToke
      * @param file the file to write or replace
      * @throws java.io.UncheckedIOException if the file cannot be written
      */
-    default void save(Path file) {
-        TokenizerJson.save(this, file);
+    public final void save(Path file) {
+        AtomicFiles.write(file, toJson());
     }
 
     /**
-     * Reads a tokenizer that {@link #save} wrote.
+     * {@return a tokenizer that {@link #save} wrote}
      *
      * @param file the JSON file
-     * @return the same tokenizer
      * @throws BadInputException if the file is missing, cannot be read or is no tokenizer
      */
-    static Tokenizer load(Path file) {
-        return TokenizerJson.load(file);
+    public static Tokenizer load(Path file) {
+        try {
+            Json json = GSON.fromJson(Files.readString(file), Json.class);
+            boolean known = json != null && json.name != null;
+            BadInputException.unless(known, "%s does not describe a tokenizer", file);
+            Tokenization way = Tokenization.of(json.name);
+            List<Integer> ends = json.endOfText == null ? way.usualEnds() : json.endOfText;
+            return way.tokenizerFor(Objects.requireNonNullElse(json.characters, ""), ends);
+        } catch (JsonParseException e) {
+            throw new BadInputException(file + " does not describe a tokenizer", e);
+        } catch (IOException e) {
+            throw new BadInputException("Cannot read the tokenizer " + file + ": " + e, e);
+        }
     }
 }

@@ -104,7 +104,7 @@ class GuideTest {
                 try (LossGradient gradient = new LossGradient(gpt2, trainer, 8, 32)) {
                     for (int step = 60; step < 80; step++) {
                         try (NDManager scratch = trainer.getManager().newSubManager()) {
-                            loss = gradient.add(batches.batch(step).arrays(scratch), 1);
+                            loss = gradient.add(batches.batch(step, scratch), 1);
                         }
                         OptimizerStep.apply(trainer, muon);
                     }

@@ -37,7 +37,7 @@ class TokenBatchesTest {
     @Test
     void targetsAreTheNextTokensOfOneShard() {
         for (long i = 0; i < 100; i++) {
-            TokenBatch batch = batches(3, 5).batch(i);
+            TokenBatches.Tokens batch = batches(3, 5).batch(i);
             assertThat(batch.inputs()).hasSize(3 * CONTEXT);
             assertThat(batch.targets()).hasSize(3 * CONTEXT);
             for (int j = 0; j < batch.inputs().length; j++) {
@@ -58,16 +58,16 @@ class TokenBatchesTest {
         assertThat(firstTokens(batches(4, -1).batch(0))).containsExactly(2031, 2036, 2005, 2);
     }
 
-    private static long[] firstTokens(TokenBatch batch) {
-        return IntStream.range(0, batch.batchSize())
-                .mapToLong(row -> batch.inputs()[row * batch.contextLength()])
+    private static long[] firstTokens(TokenBatches.Tokens batch) {
+        return IntStream.range(0, batch.inputs().length / CONTEXT)
+                .mapToLong(row -> batch.inputs()[row * CONTEXT])
                 .toArray();
     }
 
     @Test
     void orderOfAskingDoesNotMatter() {
         TokenBatches batches = batches(2, 7);
-        TokenBatch before = batches.batch(10);
+        TokenBatches.Tokens before = batches.batch(10);
         batches.batch(3);
         assertThat(batches.batch(10).inputs()).isEqualTo(before.inputs());
         assertThat(batches(2, 7).batch(10).targets()).isEqualTo(before.targets());
@@ -77,7 +77,7 @@ class TokenBatchesTest {
 
     @Test
     void smallBatchesAreThePartsOfALargeOne() {
-        TokenBatch large = batches(6, 3).batch(5);
+        TokenBatches.Tokens large = batches(6, 3).batch(5);
         long[] parts =
                 IntStream.range(0, 3)
                         .mapToObj(i -> batches(2, 3).batch(15 + i).inputs())
@@ -125,8 +125,7 @@ class TokenBatchesTest {
     void lastSequentialBatchMayBeSmaller() {
         TokenBatches pass = TokenBatches.inOrder(shards, 6, CONTEXT);
         assertThat(pass.count()).isEqualTo(4);
-        TokenBatch last = pass.batch(3);
-        assertThat(last.batchSize()).isEqualTo(2);
+        TokenBatches.Tokens last = pass.batch(3);
         assertThat(last.inputs()).containsExactly(2052, 2053, 2054, 2055, 2056, 2057, 2058, 2059);
         assertThat(last.targets()[7]).isEqualTo(2060);
     }

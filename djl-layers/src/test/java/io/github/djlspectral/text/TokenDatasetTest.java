@@ -128,7 +128,7 @@ class TokenDatasetTest {
                         new LossGradient((Gpt2) model.getBlock(), trainer, BATCH, CONTEXT)) {
             for (int i = 0; i < watch.losses.size(); i++) {
                 try (NDManager scratch = manager.newSubManager()) {
-                    losses.add(gradient.add(random().batch(i).arrays(scratch), 1));
+                    losses.add(gradient.add(random().batch(i, scratch), 1));
                 }
                 trainer.step();
             }

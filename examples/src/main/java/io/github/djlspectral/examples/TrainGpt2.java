@@ -127,7 +127,7 @@ final class TrainGpt2 {
             for (int step = 1; step <= steps; step++) {
                 double loss;
                 try (NDManager scratch = trainer.getManager().newSubManager()) {
-                    loss = gradient.add(training.batch(step - 1).arrays(scratch), 1);
+                    loss = gradient.add(training.batch(step - 1, scratch), 1);
                 }
                 GradientClipping.byGlobalNorm(trainer, 1);
                 OptimizerStep.apply(trainer, muon);
@@ -149,7 +149,7 @@ final class TrainGpt2 {
         double sum = 0;
         for (long i = 0; i < count; i++) {
             try (NDManager scratch = manager.newSubManager()) {
-                NDList batch = validation.batch(i).arrays(scratch);
+                NDList batch = validation.batch(i, scratch);
                 ParameterStore store = new ParameterStore(scratch, false);
                 sum += gpt2.loss(store, batch.get(0), batch.get(1), false).getFloat();
             }

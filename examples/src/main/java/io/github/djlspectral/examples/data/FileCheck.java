@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.data;
 
+import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.TokenShard;
 import java.io.IOException;
 import java.io.InputStream;
@@ -19,7 +20,16 @@ interface FileCheck {
     FileCheck ANY = file -> Optional.empty();
 
     /** Accepts token shards with llm.c's header, whose length is as it says. */
-    FileCheck TOKEN_SHARD = TokenShard::problem;
+    FileCheck TOKEN_SHARD =
+            file -> {
+                try (TokenShard shard = TokenShard.open(file)) {
+                    return shard.length() * Short.BYTES == Files.size(file)
+                            ? Optional.of("it does not begin with the magic number of a shard")
+                            : Optional.empty();
+                } catch (BadInputException e) {
+                    return Optional.of(e.getMessage());
+                }
+            };
 
     /** Says what is wrong with the file; empty if nothing is. */
     Optional<String> problem(Path file) throws IOException;

@@ -4,7 +4,6 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.training.ParameterStore;
 import io.github.djlspectral.layers.gpt.Gpt2;
-import io.github.djlspectral.text.TokenBatch;
 
 /**
  * A GPT-2 on one device, without gradients: what validation and samples share.
@@ -14,15 +13,9 @@ import io.github.djlspectral.text.TokenBatch;
  */
 record LanguageModel(Gpt2 gpt2, NDManager manager) {
 
-    /** Returns the mean loss of a batch in nats per token. */
-    double loss(TokenBatch batch) {
-        try (NDManager scratch = manager.newSubManager()) {
-            NDList arrays = batch.arrays(scratch);
-            return gpt2.loss(store(scratch), arrays.get(0), arrays.get(1), false).getFloat();
-        }
-    }
-
-    private static ParameterStore store(NDManager scratch) {
-        return new ParameterStore(scratch, false);
+    /** Returns the mean loss of a batch's inputs and targets in nats per token. */
+    double loss(NDList batch) {
+        ParameterStore store = new ParameterStore(manager, false);
+        return gpt2.loss(store, batch.get(0), batch.get(1), false).getFloat();
     }
 }

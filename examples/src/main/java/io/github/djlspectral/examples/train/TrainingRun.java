@@ -266,7 +266,7 @@ public final class TrainingRun implements AutoCloseable {
     /** Adds a batch's share to the gradients and returns its share of the loss. */
     private double addGradient(int done, int i) {
         try (NDManager scratch = trainer.getManager().newSubManager()) {
-            NDList batch = batches.batch((long) done * options.accumulate + i).arrays(scratch);
+            NDList batch = batches.batch((long) done * options.accumulate + i, scratch);
             return gradient.add(batch, 1.0 / options.accumulate) / options.accumulate;
         }
     }

@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.train;
 
-import io.github.djlspectral.text.TokenBatch;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
 import io.github.djlspectral.text.TokenBatches;
 import java.util.function.BooleanSupplier;
 
@@ -42,9 +43,11 @@ final class Validation {
             if (stop.getAsBoolean()) {
                 return null;
             }
-            TokenBatch batch = batches.batch(i * batches.count() / count);
-            sum += model.loss(batch) * batch.inputs().length;
-            tokens += batch.inputs().length;
+            try (NDManager scratch = model.manager().newSubManager()) {
+                NDList batch = batches.batch(i * batches.count() / count, scratch);
+                sum += model.loss(batch) * batch.head().size();
+                tokens += batch.head().size();
+            }
         }
         return new Result(sum / tokens, tokens);
     }
