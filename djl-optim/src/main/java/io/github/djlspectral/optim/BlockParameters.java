@@ -1,5 +1,7 @@
 package io.github.djlspectral.optim;
 
+import static io.github.djlspectral.optim.StatefulOptimizer.check;
+
 import ai.djl.Device;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
@@ -46,16 +48,14 @@ final class BlockParameters {
         SortedMap<String, Parameter> parameters = new TreeMap<>();
         Set<String> seen = new HashSet<>();
         for (Pair<String, Parameter> pair : block.getParameters()) {
-            if (!ready.test(pair.getValue())) {
-                throw new IllegalStateException(
-                        "Parameter %s %s; call trainer.initialize(..) or block.initialize(..) first"
-                                .formatted(pair.getKey(), fault));
-            }
-            if (seen.add(pair.getValue().getId())
-                    && parameters.put(pair.getKey(), pair.getValue()) != null) {
-                throw new IllegalStateException(
-                        "Two parameters of the block have the name " + pair.getKey());
-            }
+            String name = pair.getKey();
+            Parameter parameter = pair.getValue();
+            String rule =
+                    "Parameter %s %s; call trainer.initialize(..) or block.initialize(..) first";
+            check(ready.test(parameter), rule, name, fault);
+            boolean known = !seen.add(parameter.getId());
+            boolean unique = known || parameters.put(name, parameter) == null;
+            check(unique, "Two parameters of the block have the name %s", name);
         }
         return parameters;
     }
@@ -76,27 +76,22 @@ final class BlockParameters {
      */
     static Map<String, Parameter> trainedBy(Trainer trainer) {
         Device[] devices = trainer.getDevices();
-        if (devices.length != 1) {
-            throw new IllegalStateException(
-                    ("Gradients outside trainer.step() need a trainer with one device, this one"
-                                    + " has %s; set one with DefaultTrainingConfig.optDevices(..)")
-                            .formatted(devices.length));
-        }
+        check(
+                devices.length == 1,
+                "Gradients outside trainer.step() need a trainer with one device, this one has %s;"
+                        + " set one with DefaultTrainingConfig.optDevices(..)",
+                devices.length);
         Map<String, Parameter> parameters = trainable(trainer.getModel().getBlock());
-        if (parameters.isEmpty()) {
-            throw new IllegalStateException("No parameter of the model is trained");
-        }
+        check(!parameters.isEmpty(), "No parameter of the model is trained");
         parameters.forEach((name, parameter) -> requireOn(devices[0], name, parameter));
         return parameters;
     }
 
     private static void requireOn(Device device, String name, Parameter parameter) {
         Device actual = parameter.getArray().getDevice();
-        if (!actual.equals(device)) {
-            throw new IllegalStateException(
-                    ("Parameter %s lies on %s, but the trainer works on a copy of it on %s, which"
-                                    + " it does not show; create the model on that device")
-                            .formatted(name, actual, device));
-        }
+        String rule =
+                "Parameter %s lies on %s, but the trainer works on a copy of it on %s, which it"
+                        + " does not show; create the model on that device";
+        check(actual.equals(device), rule, name, actual, device);
     }
 }

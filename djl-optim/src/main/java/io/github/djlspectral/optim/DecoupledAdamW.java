@@ -126,9 +126,8 @@ public final class DecoupledAdamW extends StatefulOptimizer {
         }
 
         /**
-         * Builds the optimizer.
+         * {@return the optimizer, without state}
          *
-         * @return a new optimizer without state
          * @throws IllegalArgumentException if a value is outside its range
          */
         public DecoupledAdamW build() {

@@ -151,9 +151,8 @@ public final class Freon extends SpectralOptimizer {
         }
 
         /**
-         * Builds the optimizer.
+         * {@return the optimizer, without state}
          *
-         * @return the optimizer, without state
          * @throws IllegalArgumentException if the exponent or the floor is out of range or NaN, or
          *     the route cannot serve them
          */

@@ -103,11 +103,7 @@ public final class Kaon extends SpectralOptimizer {
             return this;
         }
 
-        /**
-         * Builds the optimizer.
-         *
-         * @return the optimizer, without state
-         */
+        /** {@return the optimizer, without state} */
         public Kaon build() {
             return new Kaon(this);
         }

@@ -44,11 +44,7 @@ public final class Muon extends SpectralOptimizer {
             return this;
         }
 
-        /**
-         * Builds the optimizer.
-         *
-         * @return the optimizer, without state
-         */
+        /** {@return the optimizer, without state} */
         public Muon build() {
             return new Muon(this);
         }

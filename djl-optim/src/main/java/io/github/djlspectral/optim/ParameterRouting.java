@@ -1,5 +1,7 @@
 package io.github.djlspectral.optim;
 
+import static io.github.djlspectral.optim.StatefulOptimizer.check;
+
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
@@ -66,10 +68,9 @@ public final class ParameterRouting {
     }
 
     /**
-     * Routes the parameters of a block by the rules above.
+     * {@return the routing of a block's parameters by the rules above}
      *
      * @param block the block that will be trained, initialized or not
-     * @return the routing
      */
     public static ParameterRouting of(Block block) {
         Objects.requireNonNull(block, "block");
@@ -77,11 +78,10 @@ public final class ParameterRouting {
     }
 
     /**
-     * Routes the parameters of a block that is not there yet, such as {@code model::getBlock}.
+     * {@return the routing of a block that is not there yet, such as {@code model::getBlock}}
      *
      * @param block gives the block that will be trained; asked at first use, which throws {@link
      *     IllegalStateException} if it gives null
-     * @return the routing
      */
     public static ParameterRouting of(Supplier<? extends Block> block) {
         return new ParameterRouting(Objects.requireNonNull(block, "block"), List.of());
@@ -102,12 +102,11 @@ public final class ParameterRouting {
     }
 
     /**
-     * Sends parameters to the spectral optimizer, by predicate. Those of rank 0 and 1, or without
-     * elements, stay with the fallback.
+     * {@return a routing that sends parameters to the spectral optimizer, by predicate} Those of
+     * rank 0 and 1, or without elements, stay with the fallback.
      *
      * @param predicate tells by name path and parameter, whose {@code getShape()} is null in a
      *     TorchScript block; its array has the shape
-     * @return a routing with this exception
      */
     public ParameterRouting withSpectral(Predicate<Pair<String, Parameter>> predicate) {
         return with(Choice.byPredicate(predicate, true));
@@ -126,10 +125,9 @@ public final class ParameterRouting {
     }
 
     /**
-     * Sends parameters to the fallback, by predicate.
+     * {@return a routing that sends parameters to the fallback, by predicate}
      *
      * @param predicate tells by name path and parameter
-     * @return a routing with this exception
      */
     public ParameterRouting withFallback(Predicate<Pair<String, Parameter>> predicate) {
         return with(Choice.byPredicate(predicate, false));
@@ -142,10 +140,9 @@ public final class ParameterRouting {
     }
 
     /**
-     * Tells whether a parameter goes to the spectral optimizer.
+     * {@return whether a parameter goes to the spectral optimizer}
      *
      * @param parameterId the parameter's {@linkplain Parameter#getId id}
-     * @return whether it is spectral
      * @throws IllegalArgumentException if the block has no such parameter, or an exception matches
      *     none
      * @throws IllegalStateException if the shape of a parameter is not known yet, or none of the
@@ -199,10 +196,8 @@ public final class ParameterRouting {
 
     private Block present() {
         Block present = block.get();
-        if (present == null) {
-            throw new IllegalStateException(
-                    "The routing's supplier has no block yet; set the model's block first");
-        }
+        String fault = "The routing's supplier has no block yet; set the model's block first";
+        check(present != null, fault);
         return present;
     }
 
@@ -232,10 +227,9 @@ public final class ParameterRouting {
     }
 
     /**
-     * Describes what goes where, one line per parameter in the order of names: name, shape, number
-     * of elements, route and reason; then the totals.
+     * {@return a table of what goes where, one line per parameter in the order of names: name,
+     * shape, number of elements, route and reason; then the totals}
      *
-     * @return the table, lines ending in a line feed
      * @throws IllegalArgumentException if an exception matches no parameter
      * @throws IllegalStateException if the shape of a parameter is not known yet
      */
@@ -317,12 +311,10 @@ public final class ParameterRouting {
                     parameters.entrySet().stream()
                             .anyMatch(e -> holds(new Pair<>(e.getKey(), e.getValue())));
             if (!found) {
+                String which = spectral ? " of rank 2 or more" : "";
                 throw new IllegalArgumentException(
                         "No parameter%s has a name that matches %s; the names are %s"
-                                .formatted(
-                                        spectral ? " of rank 2 or more" : "",
-                                        pattern,
-                                        parameters.keySet()));
+                                .formatted(which, pattern, parameters.keySet()));
             }
         }
     }

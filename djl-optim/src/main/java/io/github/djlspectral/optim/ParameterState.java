@@ -1,5 +1,7 @@
 package io.github.djlspectral.optim;
 
+import static io.github.djlspectral.optim.StatefulOptimizer.check;
+
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
@@ -52,18 +54,15 @@ final class ParameterState {
      * @throws IllegalStateException naming the parameter
      */
     void requireFit(String label, NDArray weight) {
-        if (!fits(weight)) {
-            throw new IllegalStateException(
-                    ("The state of parameter %s is %s%s, but the parameter is now %s%s; "
-                                    + "OptimizerState.retain(optimizer, block) drops what no longer"
-                                    + " fits")
-                            .formatted(
-                                    label,
-                                    array(0).getDataType(),
-                                    array(0).getShape(),
-                                    weight.getDataType(),
-                                    weight.getShape()));
-        }
+        check(
+                fits(weight),
+                "The state of parameter %s is %s%s, but the parameter is now %s%s;"
+                        + " OptimizerState.retain(optimizer, block) drops what no longer fits",
+                label,
+                array(0).getDataType(),
+                array(0).getShape(),
+                weight.getDataType(),
+                weight.getShape());
     }
 
     /** Moves the arrays to a device, if they lie on another one. */

@@ -1,5 +1,7 @@
 package io.github.djlspectral.optim;
 
+import static io.github.djlspectral.optim.StatefulOptimizer.check;
+
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -30,10 +32,7 @@ final class ParameterStates {
     }
 
     void requireOpen() {
-        if (closed) {
-            throw new IllegalStateException(
-                    optimizer + " was closed, which has freed its state; build another one");
-        }
+        check(!closed, "%s was closed, which has freed its state; build another one", optimizer);
     }
 
     /** Whether there is a state that the update would continue. */
@@ -66,12 +65,13 @@ final class ParameterStates {
             state.moveTo(weight.getDevice());
             return state;
         }
-        if (copies.values().stream().anyMatch(other -> other.step() > beginNumUpdate + 1)) {
-            throw new IllegalStateException(
-                    ("The state of parameter %s lies on %s and has made more than one step; a run"
-                                    + " can be resumed on one device only, not on %s too")
-                            .formatted(update.label(), copies.keySet(), weight.getDevice()));
-        }
+        check(
+                copies.values().stream().allMatch(other -> other.step() <= beginNumUpdate + 1),
+                "The state of parameter %s lies on %s and has made more than one step; a run can be"
+                        + " resumed on one device only, not on %s too",
+                update.label(),
+                copies.keySet(),
+                weight.getDevice());
         NDArray[] zeros = new NDArray[arrays];
         for (int i = 0; i < arrays; i++) {
             zeros[i] = OptimizerStep.zeros(manager(weight), weight);

@@ -1,5 +1,7 @@
 package io.github.djlspectral.optim;
 
+import static io.github.djlspectral.optim.StatefulOptimizer.require;
+
 import ai.djl.ndarray.types.DataType;
 import io.github.djlspectral.optim.Freon.Normalization;
 import io.github.djlspectral.optim.Freon.Route;
@@ -94,15 +96,11 @@ final class PowerMap implements Kernel.Choice {
     }
 
     static void requireExponent(double exponent) {
-        if (!(exponent >= 0 && exponent <= 1)) {
-            throw new IllegalArgumentException("The exponent must be in [0, 1], was " + exponent);
-        }
+        require(exponent >= 0 && exponent <= 1, "The exponent must be in [0, 1]", exponent);
     }
 
     static void requireFloor(double floor) {
-        if (!(floor >= 0 && floor <= 1)) {
-            throw new IllegalArgumentException("The floor must be in [0, 1], was " + floor);
-        }
+        require(floor >= 0 && floor <= 1, "The floor must be in [0, 1]", floor);
     }
 
     @Override

@@ -77,13 +77,12 @@ abstract class RoutedOptimizer extends StatefulOptimizer implements TrainingList
             next.onTrainingBegin(trainer);
         }
         Block block = trainer.getModel().getBlock();
-        if (found != null && found != block) {
-            throw new IllegalStateException(
-                    ("%s trains another block than that of model %s; build an optimizer for each"
-                                    + " model, or say optRouting(ParameterRouting.of(..)) with a"
-                                    + " block that holds both")
-                            .formatted(getClass().getSimpleName(), trainer.getModel().getName()));
-        }
+        check(
+                found == null || found == block,
+                "%s trains another block than that of model %s; build an optimizer for each model,"
+                        + " or say optRouting(ParameterRouting.of(..)) with a block that has both",
+                getClass().getSimpleName(),
+                trainer.getModel().getName());
         if (routing == null || found != null) {
             found = block;
             routing = ParameterRouting.of(block); // anew: a head may have been replaced
@@ -129,14 +128,15 @@ abstract class RoutedOptimizer extends StatefulOptimizer implements TrainingList
 
     /** A spectral fallback that nothing comes to would leave all to its own, silently. */
     private void requireWork(RoutedOptimizer next) {
-        if (routing != null && next.routing != null && !routing.leavesSpectral(next.routing)) {
-            String mine = getClass().getSimpleName();
-            throw new IllegalStateException(
-                    ("%s, the fallback, has nothing to do: %s takes every matrix that is spectral"
-                                    + " by the fallback's routing; say withFallback(..) in the"
-                                    + " routing of %s or withSpectral(..) in the fallback's")
-                            .formatted(next.getClass().getSimpleName(), mine, mine));
-        }
+        String mine = getClass().getSimpleName();
+        check(
+                routing == null || next.routing == null || routing.leavesSpectral(next.routing),
+                "%s, the fallback, has nothing to do: %s takes every matrix that is spectral by the"
+                        + " fallback's routing; say withFallback(..) in the routing of %s or"
+                        + " withSpectral(..) in the fallback's",
+                next.getClass().getSimpleName(),
+                mine,
+                mine);
     }
 
     @Override

@@ -132,8 +132,7 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
 
     private static double requireMomentum(Update update, float momentum, int step) {
         if (!(momentum >= -ROUNDING && momentum < 1)) {
-            throw new IllegalStateException(
-                    "The momentum must be in [0, 1), was " + momentum + update.at(step));
+            check(false, "The momentum must be in [0, 1), was %s%s", momentum, update.at(step));
         }
         return Math.max(0, momentum);
     }

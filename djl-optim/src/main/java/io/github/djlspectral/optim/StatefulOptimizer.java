@@ -204,10 +204,9 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
     private double rateAt(Update update, int step) {
         float rate = learningRate.getNewValue(update.id(), step);
         if (!(rate >= -ROUNDING && rate < Float.POSITIVE_INFINITY)) {
-            throw new IllegalStateException(
-                    "The learning rate must be finite and not negative, was "
-                            + (rate + update.at(step))
-                            + "; let the tracker end at 0 or above");
+            String rule =
+                    "The learning rate must be finite and not negative, was %s%s; let the tracker";
+            check(false, rule + " end at 0 or above", rate, update.at(step));
         }
         return rateRatio * Math.max(0, rate);
     }
@@ -222,14 +221,11 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
                             .formatted(getClass().getSimpleName(), update.label(), type));
         }
         if (!weight.getShape().equals(gradient.getShape()) || type != gradient.getDataType()) {
+            String own = type.toString() + weight.getShape();
+            String other = gradient.getDataType().toString() + gradient.getShape();
             throw new IllegalArgumentException(
-                    "Parameter %s is %s%s but its gradient is %s%s"
-                            .formatted(
-                                    update.label(),
-                                    type,
-                                    weight.getShape(),
-                                    gradient.getDataType(),
-                                    gradient.getShape()));
+                    "Parameter %s is %s but its gradient is %s"
+                            .formatted(update.label(), own, other));
         }
     }
 
@@ -256,6 +252,13 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
     @Override
     public void close() {
         states.close();
+    }
+
+    /** Refuses to go on; nothing has changed. */
+    static void check(boolean legal, String message, Object... values) {
+        if (!legal) {
+            throw new IllegalStateException(message.formatted(values));
+        }
     }
 
     /** Refuses an option of a builder. */

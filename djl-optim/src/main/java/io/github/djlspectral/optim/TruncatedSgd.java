@@ -44,9 +44,8 @@ public final class TruncatedSgd extends SpectralOptimizer {
         }
 
         /**
-         * Builds the optimizer.
+         * {@return the optimizer, without state}
          *
-         * @return the optimizer, without state
          * @throws IllegalArgumentException if the fraction is out of range or NaN
          */
         public TruncatedSgd build() {

@@ -9,10 +9,9 @@ import ai.djl.ndarray.NDArray;
 public interface UpdateObserver {
 
     /**
-     * Tells whether to watch a step.
+     * {@return whether {@link #observe} is to be called at a step}
      *
      * @param step the step of a parameter, from 1
-     * @return whether {@link #observe} is to be called
      */
     boolean wants(int step);
 

@@ -36,9 +36,8 @@ public final class WarmupCosineTracker extends WarmupTracker {
         private Builder() {}
 
         /**
-         * Builds the tracker.
+         * {@return the tracker}
          *
-         * @return the tracker
          * @throws IllegalArgumentException if a value is missing or outside its range
          */
         public WarmupCosineTracker build() {

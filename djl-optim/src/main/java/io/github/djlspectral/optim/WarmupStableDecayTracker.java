@@ -55,9 +55,8 @@ public final class WarmupStableDecayTracker extends WarmupTracker {
         }
 
         /**
-         * Builds the tracker.
+         * {@return the tracker}
          *
-         * @return the tracker
          * @throws IllegalArgumentException if a value is missing or outside its range
          */
         public WarmupStableDecayTracker build() {

@@ -18,12 +18,11 @@ public final class GraphConstants {
     private GraphConstants() {}
 
     /**
-     * Returns an array that may be closed before the backward pass.
+     * {@return an array of these entries that may be closed before the backward pass}
      *
      * @param manager the manager of the result
      * @param type the type of the result
      * @param values the entries
-     * @return the entries, [values.length]
      */
     public static NDArray of(NDManager manager, DataType type, double... values) {
         try (NDArray buffer = manager.create(values);
@@ -33,11 +32,10 @@ public final class GraphConstants {
     }
 
     /**
-     * Multiplies by a number.
+     * {@return {@code factor x}}
      *
      * @param x an array of floating-point numbers, with a graph or without
      * @param factor the number
-     * @return {@code factor x}
      */
     public static NDArray times(NDArray x, double factor) {
         try (NDArray one = of(x.getManager(), x.getDataType(), factor);

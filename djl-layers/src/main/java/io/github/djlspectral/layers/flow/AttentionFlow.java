@@ -90,12 +90,11 @@ public final class AttentionFlow extends SelfDescribingBlock {
     }
 
     /**
-     * Follows tokens through the steps, without a gradient, to see energy and dissipation along the
-     * depth.
+     * {@return the paths of the sequences of a batch through the steps, without a gradient, to see
+     * energy and dissipation along the depth}
      *
      * @param parameterStore the parameters on each device
      * @param tokens [B, n, d], unit vectors
-     * @return the path of each sequence of the batch
      * @throws IllegalArgumentException if shape, type or a length is not as described
      */
     public List<FlowPath> paths(ParameterStore parameterStore, NDArray tokens) {
@@ -248,9 +247,8 @@ public final class AttentionFlow extends SelfDescribingBlock {
         }
 
         /**
-         * Builds the block, not yet initialised.
+         * {@return the block, not yet initialised}
          *
-         * @return the block
          * @throws IllegalArgumentException if a required value is not set or a value is out of
          *     range
          */

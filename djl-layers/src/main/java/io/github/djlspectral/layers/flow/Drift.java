@@ -26,7 +26,7 @@ public final class Drift {
     }
 
     private final String name;
-    private final double rate;
+    final double rate;
     private final Target target;
 
     private Drift(String name, double rate, Target target) {
@@ -77,10 +77,6 @@ public final class Drift {
      */
     public double[][] target(int head, int heads, int dimension, double time) {
         return target.at(head, heads, dimension, time);
-    }
-
-    double rate() {
-        return rate;
     }
 
     /** Writes the targets of all heads at a time, row by row. */

@@ -35,12 +35,12 @@ public record FlowPath(
         double[][] mobilities) {
 
     /**
-     * Measures a path. Cost: two kernel evaluations per step, each heads n^2 d.
+     * {@return the measures of a path, computed in float64} Cost: two kernel evaluations per step,
+     * each heads n^2 d.
      *
      * @param tokens L + 1 arrays [n, d] of unit vectors
      * @param weights L arrays [H, d, d], symmetric: those of each step
      * @param stepSize the time per step
-     * @return the measures, computed in float64
      * @throws IllegalArgumentException if the numbers or shapes do not match, a token is not of
      *     length 1, weights are not symmetric, or the step size is not positive and finite
      */

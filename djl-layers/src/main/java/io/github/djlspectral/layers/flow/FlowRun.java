@@ -115,7 +115,7 @@ final class FlowRun {
     private void advance(int step, int count) {
         NDArray targets = targets(step, count);
         NDArray noise = simulator.noiseVariance == 0 ? targets : noise(step, count);
-        double rate = simulator.drift.rate();
+        double rate = simulator.drift.rate;
         Object[] arguments = {x, d, sums, targets, noise, stepSize, rate, simulator.noiseVariance};
         NDList next = FlowKernels.NATIVE.call(scratch, "advance", arguments);
         for (NDArray old : new NDList(x, d, sums, targets, noise)) {

@@ -57,9 +57,8 @@ public final class FlowSimulator {
     }
 
     /**
-     * Simulates one path.
+     * {@return what was recorded of one path}
      *
-     * @return what was recorded
      * @throws IllegalArgumentException as for {@link #runPaths}
      */
     public FlowRecord run() {
@@ -214,9 +213,8 @@ public final class FlowSimulator {
         }
 
         /**
-         * Builds the simulator.
+         * {@return the simulator}
          *
-         * @return the simulator
          * @throws NullPointerException if tokens, weights or drift are not set
          * @throws IllegalArgumentException if a value or a shape is out of its range
          */

@@ -49,8 +49,8 @@ import java.util.Objects;
 public final class Gpt2 extends SelfDescribingBlock {
 
     private final Gpt2Config config;
-    private final Gpt2Parameters weights;
-    private final Precision precision;
+    final Gpt2Parameters weights;
+    final Precision precision;
 
     private Gpt2(Builder builder) {
         super(
@@ -77,14 +77,14 @@ public final class Gpt2 extends SelfDescribingBlock {
     }
 
     /**
-     * Returns the mean cross-entropy of the next token, without ever holding all logits: their
-     * gradient is computed together with their loss, some rows at a time.
+     * {@return the mean cross-entropy of the next token, in nats, a scalar of the weights' type} It
+     * is found without ever holding all logits: their gradient is computed together with their
+     * loss, some rows at a time.
      *
      * @param parameterStore the parameters on each device
      * @param tokens int64 [B, T]; T at most the context length, values in [0, V)
      * @param targets int64 [B, T]: the token that follows each token, in [0, V)
      * @param training whether dropout is on and a gradient recorded
-     * @return the loss in nats per token, of the weights' type, a scalar
      * @throws IllegalArgumentException if a shape, type or value is not as described
      */
     public NDArray loss(
@@ -106,7 +106,7 @@ public final class Gpt2 extends SelfDescribingBlock {
      * @throws ai.djl.nn.UninitializedParameterException if the model is not initialised
      */
     public KeyValueCache newCache(NDManager manager, int capacity) {
-        DataType type = weights.tokenEmbedding().getArray().getDataType();
+        DataType type = weights.tokenEmbedding.getArray().getDataType();
         return new KeyValueCache(manager, config, capacity, type);
     }
 
@@ -129,7 +129,7 @@ public final class Gpt2 extends SelfDescribingBlock {
         config.checkTokens("tokens", tokens);
         KeyValueCache.checkRoom(caches, config, tokens.getShape());
         NDList values = values(parameterStore, weights.all(), tokens, false);
-        NDList memory = new NDList(caches.stream().map(KeyValueCache::array).toList());
+        NDList memory = new NDList(caches.stream().map(cache -> cache.array).toList());
         long[] lengths = caches.stream().mapToLong(KeyValueCache::length).toArray();
         NDManager manager = tokens.getManager();
         NDArray logits =
@@ -162,22 +162,14 @@ public final class Gpt2 extends SelfDescribingBlock {
         }
     }
 
-    Gpt2Parameters weights() {
-        return weights;
-    }
-
-    Precision precision() {
-        return precision;
-    }
-
     /** Returns the residual stream after the last layer, [B, T, C]. */
     private NDArray hidden(ParameterStore parameterStore, NDArray tokens, boolean training) {
-        List<Parameter> embeddings = List.of(weights.tokenEmbedding(), weights.positionEmbedding());
+        List<Parameter> embeddings = List.of(weights.tokenEmbedding, weights.positionEmbedding);
         NDList tables = values(parameterStore, embeddings, tokens, training);
         try (NDManager scratch = tokens.getManager().newSubManager()) {
             NDList dropout = training ? dropout(scratch) : new NDList();
             NDArray x = call(training, "embed", tokens, tables.addAll(dropout));
-            for (List<Parameter> layer : weights.layers()) {
+            for (List<Parameter> layer : weights.layers) {
                 NDList values = values(parameterStore, layer, tokens, training).addAll(dropout);
                 // What the gradient needs of a layer's input the native graph holds itself.
                 try (NDArray input = x) {
@@ -281,9 +273,8 @@ public final class Gpt2 extends SelfDescribingBlock {
         }
 
         /**
-         * Builds the block, not yet initialised.
+         * {@return the block, not yet initialised}
          *
-         * @return the block
          * @throws IllegalArgumentException if the configuration was not set
          */
         public Gpt2 build() {

@@ -38,7 +38,7 @@ import java.util.Objects;
 public final class Gpt2Backpropagation implements AutoCloseable {
 
     private final Gpt2 model;
-    private final NDManager manager;
+    final NDManager manager; // of the memory
     private final TorchScript kernels;
     private final Gpt2Workspace workspace;
     private final NDList memory;
@@ -60,10 +60,10 @@ public final class Gpt2Backpropagation implements AutoCloseable {
 
     /** With another limit to the logits that are held at a time. */
     Gpt2Backpropagation(Gpt2 model, NDManager manager, int batchSize, int length, int mostLogits) {
-        DataType type = model.weights().tokenEmbedding().getArray().getDataType();
+        DataType type = model.weights.tokenEmbedding.getArray().getDataType();
         requireSupported(model, manager.getDevice());
         this.model = model;
-        ProductFormat format = ProductFormat.of(model.precision(), manager.getDevice());
+        ProductFormat format = ProductFormat.of(model.precision, manager.getDevice());
         boolean rounded = format == ProductFormat.ROUNDED;
         workspace = new Gpt2Workspace(model.getConfig(), batchSize, length, rounded, mostLogits);
         kernels = format.backpropagation(model.getConfig());
@@ -101,7 +101,7 @@ public final class Gpt2Backpropagation implements AutoCloseable {
         if (model.getConfig().dropout() != 0) {
             return "needs dropout 0, got " + model.getConfig().dropout();
         }
-        for (Parameter parameter : model.weights().all()) {
+        for (Parameter parameter : model.weights.all()) {
             String name = parameter.getName();
             if (!parameter.requiresGradient()) {
                 return "needs all parameters to be trained, but " + name + " is frozen";
@@ -111,7 +111,7 @@ public final class Gpt2Backpropagation implements AutoCloseable {
                 return (fault + " model, also after loadParameters").formatted(name);
             }
         }
-        if (ProductFormat.of(model.precision(), device) == ProductFormat.BFLOAT16) {
+        if (ProductFormat.of(model.precision, device) == ProductFormat.BFLOAT16) {
             return "has no products of bfloat16 numbers, which are chosen here";
         }
         return null;
@@ -159,7 +159,7 @@ public final class Gpt2Backpropagation implements AutoCloseable {
         workspace.checkRoom(tokens.getShape());
         requireSupported(model, manager.getDevice()); // something may have been frozen since
         NDList parameters = new NDList();
-        for (Parameter parameter : model.weights().all()) {
+        for (Parameter parameter : model.weights.all()) {
             parameters.add(parameterStore.getValue(parameter, manager.getDevice(), true));
         }
         if (!kernels.callBoolean(manager, "has_gradients", parameters)) {
@@ -176,11 +176,6 @@ public final class Gpt2Backpropagation implements AutoCloseable {
             NDArray zero = kernels.callWithGradient(scratch, "zero", parameters).singletonOrThrow();
             collector.backward(zero);
         }
-    }
-
-    /** Returns the manager of the memory. */
-    NDManager manager() {
-        return manager;
     }
 
     /** Frees the memory. */

@@ -108,8 +108,9 @@ public record Gpt2Config(
         require(shape.get(1) <= contextLength, rule, name, contextLength, shape.get(1));
         // An index out of range aborts the process on a GPU.
         for (long token : tokens.toLongArray()) {
-            legal = token >= 0 && token < vocabSize;
-            require(legal, "%s must be in [0, %s), got %s", name, vocabSize, token);
+            if (token < 0 || token >= vocabSize) { // boxes none that is legal
+                require(false, "%s must be in [0, %s), got %s", name, vocabSize, token);
+            }
         }
     }
 }

@@ -13,9 +13,10 @@ final class Gpt2Parameters {
     private static final float INITIAL_DEVIATION = 0.02f;
 
     private final Gpt2Config config;
-    private final Parameter tokenEmbedding;
-    private final Parameter positionEmbedding;
-    private final List<List<Parameter>> layers = new ArrayList<>();
+    final Parameter tokenEmbedding;
+    final Parameter positionEmbedding;
+    // in the order that the native function takes them
+    final List<List<Parameter>> layers = new ArrayList<>();
     private final List<Parameter> finalNorm = new ArrayList<>();
 
     Gpt2Parameters(Gpt2Config config) {
@@ -27,19 +28,6 @@ final class Gpt2Parameters {
             layers.add(layer("h." + i + "."));
         }
         addNorm(finalNorm, "ln_f");
-    }
-
-    Parameter tokenEmbedding() {
-        return tokenEmbedding;
-    }
-
-    Parameter positionEmbedding() {
-        return positionEmbedding;
-    }
-
-    /** The parameters of each layer, in the order that the native function takes them. */
-    List<List<Parameter>> layers() {
-        return layers;
     }
 
     /** The final normalisation followed by the tied head's matrix. */

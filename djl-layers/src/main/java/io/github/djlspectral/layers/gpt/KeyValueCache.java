@@ -22,7 +22,7 @@ public final class KeyValueCache implements AutoCloseable {
 
     private final Gpt2Config config;
     private final int capacity;
-    private final NDArray array;
+    final NDArray array;
     private int length;
 
     KeyValueCache(NDManager manager, Gpt2Config config, int capacity, DataType type) {
@@ -58,10 +58,6 @@ public final class KeyValueCache implements AutoCloseable {
         array.close();
     }
 
-    NDArray array() {
-        return array;
-    }
-
     void grow(int tokens) {
         length += tokens;
     }
@@ -77,10 +73,10 @@ public final class KeyValueCache implements AutoCloseable {
             require(same, "the cache is for %s, but the model is %s", cache.config, config);
             long more = tokens.get(1);
             String fault =
-                    "the cache holds %s of at most %s tokens, which leaves no room for %s more:";
-            String advice = " clear it and give it the tokens to look back on";
+                    "the cache holds %s of at most %s tokens, which leaves no room for %s more:"
+                            + " clear it and give it the tokens to look back on";
             boolean fits = cache.length + more <= cache.capacity;
-            require(fits, fault + advice, cache.length, cache.capacity, more);
+            require(fits, fault, cache.length, cache.capacity, more);
         }
     }
 }

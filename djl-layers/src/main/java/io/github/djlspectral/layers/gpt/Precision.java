@@ -27,12 +27,11 @@ public enum Precision {
     public static final String BFLOAT16_PROPERTY = "djlspectral.bfloat16";
 
     /**
-     * Returns how {@link #BFLOAT16} multiplies on CPUs in this process: as {@link
-     * #BFLOAT16_PROPERTY} says, or without it, as is measured to be the faster way. The first use
-     * measures, for some 50 ms; all later ones in the process agree with it. GPUs always multiply
-     * in bfloat16.
+     * {@return how {@link #BFLOAT16} multiplies on CPUs in this process, {@code native} or {@code
+     * rounded}: as {@link #BFLOAT16_PROPERTY} says, or without it, as is measured to be the faster
+     * way} The first use measures, for some 50 ms; all later ones in the process agree with it.
+     * GPUs always multiply in bfloat16.
      *
-     * @return {@code native} or {@code rounded}, a value that the property takes
      * @throws IllegalArgumentException if the property has another value
      */
     public static String bfloat16Products() {

@@ -44,9 +44,8 @@ public final class AbsFold extends Fold {
         }
 
         /**
-         * Builds the block, not yet initialised.
+         * {@return the block, not yet initialised}
          *
-         * @return the block
          * @throws IllegalArgumentException if the width is not set or a value is out of range
          */
         public AbsFold build() {

@@ -31,12 +31,12 @@ final class Bidiagonalization {
     Bidiagonalization(Linearization linear, double tolerance, long seed) {
         this.linear = linear;
         this.tolerance = tolerance;
-        wide = linear.outputs().size() < linear.inputs().size();
+        wide = linear.outputs.size() < linear.inputs.size();
         normals = new SeededNormals(seed);
     }
 
     Extremes run(int maxSteps) {
-        int most = Math.toIntExact(Math.min(linear.inputs().size(), linear.outputs().size()));
+        int most = Math.toIntExact(Math.min(linear.inputs.size(), linear.outputs.size()));
         double[] v = randomUnit(most, right);
         for (int k = 1; ; k++) {
             right.add(v);
@@ -71,9 +71,9 @@ final class Bidiagonalization {
 
     private Extremes extremes(int k, double beta) {
         double[] found;
-        try (NDArray d = linear.manager().create(array(diagonal));
-                NDArray a = linear.manager().create(array(above), new Shape(above.size()));
-                NDArray both = Linearization.call(linear.manager(), "bidiagonal", d, a)) {
+        try (NDArray d = linear.scratch.create(array(diagonal));
+                NDArray a = linear.scratch.create(array(above), new Shape(above.size()));
+                NDArray both = Linearization.call(linear.scratch, "bidiagonal", d, a)) {
             found = both.toDoubleArray();
         }
         // of the triplet i: beta times the last entry of the left vector
@@ -94,8 +94,8 @@ final class Bidiagonalization {
     /** A v, or A^T u. */
     private double[] product(double[] vector, boolean forward) {
         boolean jacobian = forward != wide;
-        NDArray like = jacobian ? linear.inputs() : linear.outputs();
-        try (NDArray exact = linear.manager().create(vector, like.getShape());
+        NDArray like = jacobian ? linear.inputs : linear.outputs;
+        try (NDArray exact = linear.scratch.create(vector, like.getShape());
                 NDArray typed = exact.toType(like.getDataType(), true);
                 NDArray result = jacobian ? linear.jvp(typed) : linear.vjp(typed);
                 NDArray exactResult = result.toType(DataType.FLOAT64, true)) {

@@ -146,9 +146,8 @@ public final class ConvolutionFold extends KernelLayer {
         }
 
         /**
-         * Builds the block, not yet initialised.
+         * {@return the block, not yet initialised}
          *
-         * @return the block
          * @throws IllegalArgumentException if a required value is not set or a value is out of
          *     range
          */

@@ -186,8 +186,9 @@ public final class FixedImageIsometry extends FixedLayer {
                         && isMultiple(shape.get(1), channelMultiple)
                         && isMultiple(shape.get(2), sideMultiple)
                         && isMultiple(shape.get(3), sideMultiple);
-        String images = "%s takes images [batch, channels, height, width], channels a positive";
-        String rule = images + " multiple of %s, height and width of %s, got %s";
+        String rule =
+                "%s takes images [batch, channels, height, width], channels a positive multiple of"
+                        + " %s, height and width of %s, got %s";
         require(legal, rule, name, channelMultiple, sideMultiple, shape);
     }
 }

@@ -153,9 +153,8 @@ public final class IsometryListener extends TrainingListenerAdapter {
         }
 
         /**
-         * Builds the listener.
+         * {@return the listener}
          *
-         * @return the listener
          * @throws NullPointerException if the probe is not set
          * @throws IllegalArgumentException if {@code every} is less than 1
          */

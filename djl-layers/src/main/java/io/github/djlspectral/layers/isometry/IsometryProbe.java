@@ -38,10 +38,9 @@ public final class IsometryProbe {
     }
 
     /**
-     * Measures a network, in evaluation mode; its parameters stay as they are.
+     * {@return what is found of a network, in evaluation mode; its parameters stay as they are}
      *
      * @param block an initialised block [B, ..] to [B, ..] that treats rows independently
-     * @return what was found
      */
     public IsometryMeasurement measure(Block block) {
         try (NDManager scratch = inputs.getManager().newSubManager()) {
@@ -50,7 +49,9 @@ public final class IsometryProbe {
     }
 
     private IsometryMeasurement measure(Block block, NDManager scratch) {
-        NDArray jacobian = JacobianSpectrum.jacobian(block, scratch, first(scratch));
+        NDArray first = inputs.get(0);
+        first.attach(scratch);
+        NDArray jacobian = JacobianSpectrum.jacobian(block, scratch, first);
         Spread values = Spread.of(Linearization.call(scratch, "singular_values", jacobian));
         List<LayerProfile> layers =
                 block instanceof SequentialBlock network
@@ -63,12 +64,6 @@ public final class IsometryProbe {
                 layers,
                 Shattering.jacobianCosine(block, scratch, inputs, perturbation, probes, seed),
                 Shattering.distanceRatio(block, scratch, inputs));
-    }
-
-    private NDArray first(NDManager scratch) {
-        NDArray first = inputs.get(0);
-        first.attach(scratch);
-        return first;
     }
 
     /** Builds an {@link IsometryProbe}. */
@@ -127,9 +122,8 @@ public final class IsometryProbe {
         }
 
         /**
-         * Builds the probe.
+         * {@return the probe}
          *
-         * @return the probe
          * @throws IllegalArgumentException if the inputs are not set or fewer than two, or a value
          *     is out of range
          */

@@ -18,10 +18,9 @@ import ai.djl.ndarray.types.Shape;
 public record JacobianDeviation(double columns, double rows, double partial) {
 
     /**
-     * Measures a Jacobian, in float64. Cost: three products of matrices.
+     * {@return the deviations of a Jacobian, in float64} Cost: three products of matrices.
      *
      * @param jacobian [p, n], as from {@link JacobianSpectrum#jacobian}; float32 or float64
-     * @return the deviations
      * @throws IllegalArgumentException if it is not a matrix
      */
     public static JacobianDeviation of(NDArray jacobian) {

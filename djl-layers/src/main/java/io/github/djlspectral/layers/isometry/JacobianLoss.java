@@ -172,10 +172,10 @@ public final class JacobianLoss extends Loss {
         }
         boolean backward = quantity == Quantity.BACKWARD;
         Linearization linear = Linearization.of(block, scratch, inputs, training);
-        Shape shape = (backward ? linear.outputs() : linear.inputs()).getShape();
+        Shape shape = (backward ? linear.outputs : linear.inputs).getShape();
         NDArray direction = directions.next(scratch, shape, inputs);
         String penalty = backward ? "backward_penalty" : "gram_penalty";
-        return Linearization.graph(scratch, penalty, linear.outputs(), linear.inputs(), direction);
+        return Linearization.graph(scratch, penalty, linear.outputs, linear.inputs, direction);
     }
 
     private NDArray differences(

@@ -92,10 +92,10 @@ public final class JacobianSpectrum {
     private static NDArray rows(Block block, NDManager scratch, NDArray point, int from, int size) {
         try (NDArray copies = point.repeat(0, size);
                 Linearization linear = Linearization.of(block, scratch, copies, false)) {
-            Shape shape = linear.outputs().getShape();
+            Shape shape = linear.outputs.getShape();
             int p = Math.toIntExact(shape.size() / size);
             NDArray selected =
-                    linear.manager()
+                    linear.scratch
                             .arange(from, from + size)
                             .oneHot(p + size, point.getDataType())
                             .get(":, :" + p)
@@ -163,7 +163,7 @@ public final class JacobianSpectrum {
 
     private static Shape outputShape(Block block, NDManager scratch, NDArray point) {
         try (Linearization linear = Linearization.of(block, scratch, point, false)) {
-            return linear.outputs().getShape();
+            return linear.outputs.getShape();
         }
     }
 }

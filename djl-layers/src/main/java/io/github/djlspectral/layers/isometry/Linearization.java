@@ -19,9 +19,9 @@ final class Linearization implements AutoCloseable {
     static final TorchScript KERNELS =
             TorchScript.ofResources(Linearization.class, "diagnostics.py");
 
-    private final NDManager scratch;
-    private final NDArray inputs;
-    private final NDArray outputs;
+    final NDManager scratch;
+    final NDArray inputs;
+    final NDArray outputs;
     private NDList transposed;
 
     private Linearization(NDManager scratch, NDArray inputs, NDArray outputs) {
@@ -73,18 +73,6 @@ final class Linearization implements AutoCloseable {
                         + " that calls it with training true.",
                 block.getClass().getSimpleName());
         return output;
-    }
-
-    NDArray inputs() {
-        return inputs;
-    }
-
-    NDArray outputs() {
-        return outputs;
-    }
-
-    NDManager manager() {
-        return scratch;
     }
 
     /** {@code J^T u}, u and the result like outputs and inputs. The caller closes the result. */

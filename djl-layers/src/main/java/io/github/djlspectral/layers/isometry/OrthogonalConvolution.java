@@ -109,9 +109,8 @@ public final class OrthogonalConvolution extends KernelLayer {
         }
 
         /**
-         * Builds the block, not yet initialised.
+         * {@return the block, not yet initialised}
          *
-         * @return the block
          * @throws IllegalArgumentException if a required value is not set, a value is out of range,
          *     or the stride is neither 1 nor the size of the kernel
          */

@@ -131,9 +131,8 @@ public final class OrthogonalLinear extends SelfDescribingBlock implements Isome
         }
 
         /**
-         * Builds the block, not yet initialised.
+         * {@return the block, not yet initialised}
          *
-         * @return the block
          * @throws IllegalArgumentException if the number of units is not set or less than 1
          */
         public OrthogonalLinear build() {

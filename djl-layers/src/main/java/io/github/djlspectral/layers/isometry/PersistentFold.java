@@ -271,9 +271,8 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
         }
 
         /**
-         * Builds the block, not yet initialised.
+         * {@return the block, not yet initialised}
          *
-         * @return the block
          * @throws IllegalArgumentException if a required value is not set, a value is out of range,
          *     or another coupling than block-diagonal is to be 1-Lipschitz
          */

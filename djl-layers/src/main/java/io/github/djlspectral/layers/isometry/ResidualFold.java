@@ -37,9 +37,8 @@ public final class ResidualFold extends Fold {
         }
 
         /**
-         * Builds the block, not yet initialised.
+         * {@return the block, not yet initialised}
          *
-         * @return the block
          * @throws IllegalArgumentException if the width is not set or a value is out of range
          */
         public ResidualFold build() {

@@ -74,17 +74,17 @@ public final class Shattering {
 
     private static double[] cosines(
             Linearization here, Linearization there, int probes, SeededNormals normals) {
-        Shape shape = here.outputs().getShape();
+        Shape shape = here.outputs.getShape();
         int batch = Math.toIntExact(shape.get(0));
         long outputs = shape.size() / batch;
         boolean exact = probes >= outputs;
         double[] sums = new double[3 * batch];
         for (int i = 0; i < (exact ? outputs : probes); i++) {
-            try (NDManager scratch = here.manager().newSubManager()) {
+            try (NDManager scratch = here.scratch.newSubManager()) {
                 NDArray u =
                         exact
-                                ? unit(scratch, shape, i, here.outputs())
-                                : normals.next(scratch, shape, here.outputs());
+                                ? unit(scratch, shape, i, here.outputs)
+                                : normals.next(scratch, shape, here.outputs);
                 NDArray products = products(scratch, here.vjp(u), there.vjp(u));
                 double[] found = products.toDoubleArray();
                 Arrays.setAll(sums, k -> sums[k] + found[k]);
@@ -132,8 +132,7 @@ public final class Shattering {
         try (NDManager scratch = manager.newSubManager();
                 Linearization linear = Linearization.of(block, scratch, inputs, false)) {
             return Spread.of(
-                    Linearization.call(
-                            scratch, "distance_ratios", linear.outputs(), linear.inputs()));
+                    Linearization.call(scratch, "distance_ratios", linear.outputs, linear.inputs));
         }
     }
 }

@@ -67,9 +67,8 @@ public final class TwoSlopeFold extends Fold {
         }
 
         /**
-         * Builds the block, not yet initialised.
+         * {@return the block, not yet initialised}
          *
-         * @return the block
          * @throws IllegalArgumentException if a required value is not set, a value is out of range,
          *     or the slopes are equal or not finite
          */

@@ -189,18 +189,18 @@ class Gpt2BackpropagationTest extends Gpt2Fixture {
         long numbers = 10 * ((16 * 3 + 8) * 32 + 3 * (4 + 4) + 2) + 10 * 53 + rounding;
         assertThat(Gpt2Backpropagation.bytes(SMALL, precision, DataType.FLOAT32, 2, 5))
                 .isEqualTo(4 * numbers)
-                .isEqualTo(bytes(pass.manager()));
+                .isEqualTo(bytes(pass.manager));
         pass.accumulate(store, tokens, tokens, 1);
-        int arrays = pass.manager().getManagedArrays().size();
+        int arrays = pass.manager.getManagedArrays().size();
         int around = manager.getManagedArrays().size();
         for (int i = 0; i < 1000; i++) {
             pass.accumulate(store, tokens, tokens, 1);
         }
-        assertThat(pass.manager().getManagedArrays()).hasSize(arrays);
+        assertThat(pass.manager.getManagedArrays()).hasSize(arrays);
         assertThat(manager.getManagedArrays()).hasSize(around);
-        assertThat(bytes(pass.manager())).isEqualTo(4 * numbers);
+        assertThat(bytes(pass.manager)).isEqualTo(4 * numbers);
         pass.close();
-        assertThat(pass.manager().isOpen()).isFalse();
+        assertThat(pass.manager.isOpen()).isFalse();
     }
 
     @Test

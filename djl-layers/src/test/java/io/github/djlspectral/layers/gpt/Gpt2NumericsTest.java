@@ -132,7 +132,7 @@ class Gpt2NumericsTest extends Gpt2Fixture {
         NDArray x = manager.randomNormal(new Shape(4, 32, 64));
         Gpt2Parameters shapes = new Gpt2Parameters(config);
         NDList layer = new NDList();
-        for (Parameter parameter : shapes.layers().get(0)) {
+        for (Parameter parameter : shapes.layers.get(0)) {
             layer.add(manager.randomNormal(0, 0.1f, parameter.getShape(), DataType.FLOAT32));
         }
         TorchScript exact = ProductFormat.EXACT.kernels(config, true);
@@ -199,7 +199,7 @@ class Gpt2NumericsTest extends Gpt2Fixture {
     void bothHalvesOfALayerDropWhatTheyAdd() {
         // With weights 0 a half layer adds its last bias, here 1.
         NDList halves = new NDList();
-        for (Parameter parameter : new Gpt2Parameters(DROPPING).layers().get(0)) {
+        for (Parameter parameter : new Gpt2Parameters(DROPPING).layers.get(0)) {
             halves.add(
                     parameter.getName().endsWith("c_proj.bias")
                             ? manager.ones(parameter.getShape())
@@ -216,7 +216,7 @@ class Gpt2NumericsTest extends Gpt2Fixture {
         // The values are 1 and the projection copies them, so that each row adds the sum of its
         // attention weights, where the layer's own dropout lets it.
         NDList layer = new NDList();
-        for (Parameter parameter : new Gpt2Parameters(DROPPING).layers().get(0)) {
+        for (Parameter parameter : new Gpt2Parameters(DROPPING).layers.get(0)) {
             NDArray values = manager.zeros(parameter.getShape());
             if (parameter.getName().endsWith("c_attn.bias")) {
                 values.set(new NDIndex("2048:"), 1);

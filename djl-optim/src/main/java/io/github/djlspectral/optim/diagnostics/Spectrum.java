@@ -43,32 +43,13 @@ public record Spectrum(
             TorchScript.ofResources(Spectrum.class, "spectrum.py");
 
     /**
-     * Copies the histogram.
-     *
-     * @param largest the largest singular value
-     * @param smallest the smallest
-     * @param stableRank the stable rank
-     * @param effectiveRank the effective rank
-     * @param rms the root mean square of the entries
-     * @param histogram the counts
-     * @throws IllegalArgumentException if it does not have {@value #BINS} bins
-     */
-    public Spectrum {
-        histogram = List.copyOf(histogram);
-        if (histogram.size() != BINS) {
-            throw new IllegalArgumentException(
-                    "A histogram has " + BINS + " bins, got " + histogram.size());
-        }
-    }
-
-    /**
-     * Measures a matrix, in float64 whatever its type. One native call, which waits for the device.
-     * Cost: for k x n, k the shorter side, one product k x n x k and the eigenvalues of the result;
-     * about the time of {@link io.github.djlspectral.optim.SpectralMap#polar} on one core.
+     * {@return the spectrum of a matrix, in float64 whatever its type} One native call, which waits
+     * for the device. Cost: for k x n, k the shorter side, one product k x n x k and the
+     * eigenvalues of the result; about the time of {@link
+     * io.github.djlspectral.optim.SpectralMap#polar} on one core.
      *
      * @param matrix rank 2 or more, trailing dimensions are flattened; float32 or float64;
      *     unchanged
-     * @return its spectrum
      * @throws IllegalArgumentException if the rank is less than 2, a side is empty, the type is
      *     another, an entry is NaN or infinite, or the engine is not PyTorch
      */
@@ -94,12 +75,11 @@ public record Spectrum(
     }
 
     /**
-     * Returns the bin's least value of s / s_1, a power of ten. A bin reaches to the next one's
+     * {@return a bin's least value of s / s_1, 10^(bin/4 - 6)} A bin reaches to the next one's
      * start; the last one includes 1. The first bin, from 1e-6, also counts everything below, zeros
      * and a matrix of zeros too.
      *
      * @param bin the bin, from 0 to {@value #BINS} - 1
-     * @return 10^(bin/4 - 6)
      * @throws IndexOutOfBoundsException if there is no such bin
      */
     public static double binStart(int bin) {

@@ -54,9 +54,8 @@ public final class SpectrumRecorder implements UpdateObserver {
     }
 
     /**
-     * Returns what was measured since the last call, and forgets it.
-     *
-     * @return immutable, by step, then by the parameter's name; on several devices one for each
+     * {@return what was measured since the last call, immutable, by step, then by the parameter's
+     * name; on several devices one for each} It is forgotten.
      */
     public List<UpdateSpectra> take() {
         synchronized (measured) {

@@ -115,10 +115,10 @@ final class SpectraLog implements AutoCloseable {
     private static Spectrum parse(Path path, List<String> rows, int index, String start) {
         String row = index < rows.size() ? rows.get(index) : "";
         try {
-            if (!row.startsWith(start + ",")) {
+            String[] cells = row.split(",", -1);
+            if (!row.startsWith(start + ",") || cells.length != FIRST_BIN + Spectrum.BINS) {
                 throw new IllegalArgumentException("Not " + start);
             }
-            String[] cells = row.split(",", -1);
             return new Spectrum(
                     Double.parseDouble(cells[FIRST_NUMBER]),
                     Double.parseDouble(cells[FIRST_NUMBER + 1]),
