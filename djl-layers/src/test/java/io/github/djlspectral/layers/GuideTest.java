@@ -28,7 +28,6 @@ import io.github.djlspectral.layers.flow.FlowRecord;
 import io.github.djlspectral.layers.flow.FlowSimulator;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
-import io.github.djlspectral.layers.gpt.LossGradient;
 import io.github.djlspectral.layers.gpt.NextTokenLoss;
 import io.github.djlspectral.layers.isometry.IsometryListener;
 import io.github.djlspectral.layers.isometry.IsometryProbe;
@@ -36,7 +35,6 @@ import io.github.djlspectral.layers.isometry.JacobianSpectrum;
 import io.github.djlspectral.layers.isometry.PlainLayers;
 import io.github.djlspectral.layers.isometry.ResidualFold;
 import io.github.djlspectral.optim.Muon;
-import io.github.djlspectral.optim.OptimizerStep;
 import io.github.djlspectral.text.TokenBatches;
 import io.github.djlspectral.text.TokenDataset;
 import io.github.djlspectral.text.TokenShard;
@@ -96,22 +94,6 @@ class GuideTest {
             String more = generator.generate("Alas, poor ", options, System.out::print);
             // end
             assertThat(more).startsWith("Yor");
-            DefaultTrainingConfig again = new DefaultTrainingConfig(new NextTokenLoss());
-            double loss = Double.NaN;
-            try (Trainer trainer = model.newTrainer(again.optOptimizer(muon))) {
-                trainer.initialize(new Shape(8, 32));
-                // snippet: gradient
-                try (LossGradient gradient = new LossGradient(gpt2, trainer, 8, 32)) {
-                    for (int step = 60; step < 80; step++) {
-                        try (NDManager scratch = trainer.getManager().newSubManager()) {
-                            loss = gradient.add(batches.batch(step, scratch), 1);
-                        }
-                        OptimizerStep.apply(trainer, muon);
-                    }
-                }
-                // end
-            }
-            assertThat(loss).isLessThan(0.5);
             Path exported = folder.resolve("exported");
             // snippet: hugging-face
             HuggingFaceGpt2.write(exported, gpt2, tokenizer, DataType.FLOAT32); // or FLOAT16, ..

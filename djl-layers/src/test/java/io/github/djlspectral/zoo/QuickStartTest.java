@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The program in the guide. */
+/** A program that loads over HTTP. */
 class QuickStartTest {
 
     @TempDir private Path directory;
@@ -28,7 +28,6 @@ class QuickStartTest {
     }
 
     private static String generate(String url) throws Exception {
-        // snippet: load
         Criteria<String, String> criteria =
                 Criteria.builder()
                         .setTypes(String.class, String.class)
@@ -41,6 +40,5 @@ class QuickStartTest {
                 Predictor<String, String> predictor = model.newPredictor()) { // one per thread
             return predictor.predict("public static boolean isEmpty(");
         }
-        // end
     }
 }

@@ -26,6 +26,7 @@ final class LoadFromZoo {
         if (arguments.length != 2) {
             throw new IllegalArgumentException("Give the zoo's folder or address, and a text");
         }
+        // snippet: load
         Criteria<String, String> criteria =
                 Criteria.builder()
                         .setTypes(String.class, String.class)
@@ -39,5 +40,6 @@ final class LoadFromZoo {
                 Predictor<String, String> predictor = model.newPredictor()) { // one per thread
             System.out.println(arguments[1] + predictor.predict(arguments[1]));
         }
+        // end
     }
 }

@@ -123,6 +123,7 @@ final class TrainGpt2 {
             TokenBatches training,
             TokenBatches validation,
             int steps) {
+        // snippet: gradient
         try (LossGradient gradient = new LossGradient(gpt2, trainer, BATCH, CONTEXT)) {
             for (int step = 1; step <= steps; step++) {
                 double loss;
@@ -141,6 +142,7 @@ final class TrainGpt2 {
                 }
             }
         }
+        // end
     }
 
     /** The mean over some batches, always the same. */
@@ -158,6 +160,7 @@ final class TrainGpt2 {
     }
 
     private static Publication publication(Gpt2 gpt2, Tokenizer tokenizer) {
+        // snippet: publication
         return Publication.builder()
                 .setCoordinates(
                         new Coordinates(
@@ -175,5 +178,6 @@ final class TrainGpt2 {
                         tokenizer.toJson().getBytes(StandardCharsets.UTF_8))
                 .optReplacing(true)
                 .build();
+        // end
     }
 }

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.BiConsumer;
+import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -41,6 +42,9 @@ class ReadmeTest {
     private static final Pattern SNIPPET =
             Pattern.compile("(?ms)^ *// snippet: (\\S+)\\R(.*?)^ *// end$");
     private static final Pattern JAR = Pattern.compile("java .*-jar \\S*djl-spectral-examples.jar");
+
+    private static final Predicate<String> CLASS =
+            Pattern.compile("io\\.github\\.djlspectral\\.[.\\w]+").asMatchPredicate();
 
     private final Map<Path, String> pages = files(".md", NOT_OURS);
     private final Map<Path, String> sources = files(".java", Set.of("target"));
@@ -173,6 +177,7 @@ class ReadmeTest {
         int understood = 0;
         for (String line : commands) {
             for (List<String> words : commands(line)) {
+                words.stream().filter(CLASS).forEach(this::requireProgram);
                 List<String> command = ours(words);
                 if (!command.isEmpty()) {
                     understood++;
@@ -186,6 +191,15 @@ class ReadmeTest {
             }
         }
         assertThat(understood).isGreaterThan(20);
+    }
+
+    private void requireProgram(String name) {
+        Path file =
+                Path.of("src/main/java", name.split("\\."))
+                        .resolveSibling(name.replaceAll(".*\\.", "") + ".java");
+        assertThat(sources.get(ROOT.resolve("examples").resolve(file)))
+                .as(name)
+                .contains("void main(");
     }
 
     /** Returns the arguments of a call of our program; nothing if it is none. */
