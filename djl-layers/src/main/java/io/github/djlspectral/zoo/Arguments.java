@@ -1,10 +1,8 @@
 package io.github.djlspectral.zoo;
 
 import io.github.djlspectral.text.BadInputException;
-import java.io.IOException;
-import java.io.UncheckedIOException;
+import java.io.File;
 import java.math.BigDecimal;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collection;
@@ -12,7 +10,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
-import java.util.stream.Stream;
 
 /**
  * What a model's metadata and a search's criteria say to its factories. From JSON all numbers
@@ -42,10 +39,10 @@ final class Arguments {
     }
 
     boolean flag(String name) {
-        String text = text(name);
-        boolean legal = text.equals("true") || text.equals("false");
-        BadInputException.unless(legal, "%s is %s, but must be true or false", name, text);
-        return text.equals("true");
+        if (!text(name).matches("true|false")) {
+            throw illegal(name, "true or false");
+        }
+        return text(name).equals("true");
     }
 
     double real(String name) {
@@ -70,43 +67,30 @@ final class Arguments {
     }
 
     <E extends Enum<E>> E constant(String name, Class<E> type) {
-        String text = text(name);
-        E[] all = type.getEnumConstants();
-        return Arrays.stream(all)
-                .filter(value -> value.name().equalsIgnoreCase(text))
-                .findFirst()
-                .orElseThrow(() -> illegal(name, "one of " + Arrays.toString(all)));
+        for (E value : type.getEnumConstants()) {
+            if (value.name().equalsIgnoreCase(text(name))) {
+                return value;
+            }
+        }
+        throw illegal(name, "one of " + Arrays.toString(type.getEnumConstants()));
     }
 
     BadInputException illegal(String name, String legal) {
         return new BadInputException(name + " is " + text(name) + ", but must be " + legal);
     }
 
-    /**
-     * Refuses a model that is out of all proportion to its file, before memory is taken for it.
-     *
-     * @param folder has the file; null if there is none
-     * @param numbers that the model has at least
-     * @throws BadInputException if no file is as large
-     */
-    static void requireFile(Path folder, double numbers) {
-        if (folder == null) {
+    /** Refuses a model out of all proportion to its files, before memory is taken for it. */
+    static void requireFiles(Path folder, double numbers) {
+        File[] files = folder == null ? null : folder.toFile().listFiles();
+        if (files == null) {
             return;
         }
-        long largest = 0;
-        try (Stream<Path> files = Files.list(folder)) {
-            for (Path file : files.toList()) {
-                largest = Math.max(largest, Files.size(file));
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot read " + folder + " (" + e + ")", e);
-        }
-        BadInputException.unless( // a small difference is told better when parameters are read
-                numbers * Float.BYTES <= 2.0 * largest + (1 << 20),
-                "The model's metadata describe one of at least %.0f numbers, but no file in %s has"
-                        + " more than %d bytes",
-                numbers,
-                folder,
-                largest);
+        long size = Arrays.stream(files).mapToLong(File::length).sum();
+        // A small difference is told better when parameters are read.
+        boolean proportionate = numbers * Float.BYTES <= 2.0 * size + (1 << 20);
+        String problem =
+                "The model's metadata describe one of at least %.0f numbers, but all files in %s have"
+                        + " only %s bytes";
+        BadInputException.unless(proportionate, problem, numbers, folder, size);
     }
 }

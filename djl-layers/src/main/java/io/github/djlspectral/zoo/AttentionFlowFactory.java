@@ -20,17 +20,12 @@ public final class AttentionFlowFactory implements BlockFactory {
     /** Creates the factory; DJL does it. */
     public AttentionFlowFactory() {}
 
-    /**
-     * {@inheritDoc}
-     *
-     * @throws IllegalArgumentException if an argument is missing, not a number or out of its range
-     */
     @Override
     public Block newBlock(Model model, Path modelPath, Map<String, ?> arguments) {
         Map<String, ?> defaults = Map.of("temperature", 1, "sharedWeights", false);
         Arguments values = new Arguments(arguments, defaults);
         double dimension = values.integer("dimension");
-        Arguments.requireFile(modelPath, values.integer("heads") * dimension * dimension);
+        Arguments.requireFiles(modelPath, values.integer("heads") * dimension * dimension);
         return AttentionFlow.builder()
                 .setDimension(values.integer("dimension"))
                 .setHeads(values.integer("heads"))

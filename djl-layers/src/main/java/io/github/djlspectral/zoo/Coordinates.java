@@ -2,7 +2,6 @@ package io.github.djlspectral.zoo;
 
 import ai.djl.Application;
 import io.github.djlspectral.text.BadInputException;
-import java.util.regex.Pattern;
 
 /**
  * Where a model is in a repository. None of the parts can lead out of it.
@@ -15,12 +14,11 @@ import java.util.regex.Pattern;
 public record Coordinates(
         Application application, String groupId, String artifactId, String version) {
 
-    private static final Pattern GROUP =
-            Pattern.compile("[A-Za-z0-9][A-Za-z0-9_-]*(\\.[A-Za-z0-9][A-Za-z0-9_-]*)*");
-    private static final Pattern NAME =
-            Pattern.compile("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9_-])?");
-    private static final Pattern VERSION =
-            Pattern.compile("(0|[1-9]\\d{0,8})(\\.(0|[1-9]\\d{0,8})){2}");
+    static final String NAME = "[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9_-])?"; // harmless in a path
+    static final String VERSION = "(0|[1-9]\\d{0,8})(\\.(0|[1-9]\\d{0,8})){2}";
+
+    private static final String PART = "[A-Za-z0-9][A-Za-z0-9_-]*";
+    private static final String GROUP = PART + "(\\." + PART + ")*";
 
     /**
      * Checks the parts.
@@ -42,23 +40,14 @@ public record Coordinates(
         require(VERSION, "version", version, "three numbers, such as 0.1.0");
     }
 
-    /** Tells whether a text is a single harmless component of a path. */
-    static boolean isName(String text) {
-        return text != null && NAME.matcher(text).matches();
-    }
-
-    static boolean isVersion(String text) {
-        return text != null && VERSION.matcher(text).matches();
-    }
-
     /** Returns the artifact's folder, relative to the repository, as DJL lays it out. */
     String directory() {
         String group = groupId.replace('.', '/');
         return "model/" + application.getPath() + "/" + group + "/" + artifactId;
     }
 
-    private static void require(Pattern pattern, String part, String value, String legal) {
-        boolean matches = value != null && pattern.matcher(value).matches();
+    private static void require(String pattern, String part, String value, String legal) {
+        boolean matches = value != null && value.matches(pattern);
         BadInputException.unless(matches, "The %s is '%s', but must be %s", part, value, legal);
     }
 }

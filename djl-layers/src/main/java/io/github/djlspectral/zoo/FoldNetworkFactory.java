@@ -25,18 +25,12 @@ public final class FoldNetworkFactory implements BlockFactory {
     /** Creates the factory; DJL does it. */
     public FoldNetworkFactory() {}
 
-    /**
-     * {@inheritDoc}
-     *
-     * @throws IllegalArgumentException if an argument is missing, not of its kind or out of its
-     *     range
-     */
     @Override
     public Block newBlock(Model model, Path modelPath, Map<String, ?> arguments) {
         int width = new Arguments(arguments, Map.of()).integer("width");
         Arguments values = new Arguments(arguments, Map.of("rows", width));
         double numbers = (double) values.integer("depth") * values.integer("rows") * width;
-        Arguments.requireFile(modelPath, numbers);
+        Arguments.requireFiles(modelPath, numbers);
         SequentialBlock network = new SequentialBlock();
         for (int i = 0; i < values.integer("depth"); i++) {
             network.add(fold(values));

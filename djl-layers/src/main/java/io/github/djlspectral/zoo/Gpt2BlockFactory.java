@@ -39,11 +39,6 @@ public final class Gpt2BlockFactory implements BlockFactory {
                 "precision", precision.name());
     }
 
-    /**
-     * {@inheritDoc}
-     *
-     * @throws IllegalArgumentException if an argument is missing, not a number or out of its range
-     */
     @Override
     public Block newBlock(Model model, Path modelPath, Map<String, ?> arguments) {
         Arguments values = new Arguments(arguments, Map.of());
@@ -57,7 +52,7 @@ public final class Gpt2BlockFactory implements BlockFactory {
                         (float) values.real("dropout"),
                         values.flag("bias"));
         double weights = 12.0 * config.layers() * config.width() * config.width();
-        Arguments.requireFile(modelPath, weights + (double) config.vocabSize() * config.width());
+        Arguments.requireFiles(modelPath, weights + (double) config.vocabSize() * config.width());
         Precision precision = values.constant("precision", Precision.class);
         return Gpt2.builder().setConfig(config).optPrecision(precision).build();
     }

@@ -4,11 +4,11 @@ import io.github.djlspectral.text.BadInputException;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.InterruptedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandler;
 import java.net.http.HttpResponse.BodySubscribers;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -43,32 +43,29 @@ public final class Http {
      */
     public static HttpResponse<InputStream> get(URI uri, String... headers) throws IOException {
         Duration patience = patience();
+        BodyHandler<InputStream> watched =
+                info ->
+                        BodySubscribers.mapping(
+                                BodySubscribers.ofInputStream(),
+                                body -> new WatchedBody(body, patience));
         HttpRequest.Builder request =
                 HttpRequest.newBuilder(uri).timeout(patience).header("User-Agent", "djl-spectral");
         for (int i = 0; i < headers.length; i += 2) {
             request.header(headers[i], headers[i + 1]);
         }
         try {
-            return CLIENT.send(
-                    request.build(),
-                    info ->
-                            BodySubscribers.mapping(
-                                    BodySubscribers.ofInputStream(),
-                                    body -> new WatchedBody(body, patience)));
+            return CLIENT.send(request.build(), watched);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw (IOException) new InterruptedIOException("interrupted").initCause(e);
+            throw new IOException("interrupted", e);
         }
     }
 
     private static Duration patience() {
         String text = System.getProperty(TIMEOUT_PROPERTY, "30");
         double seconds = text.matches("\\d{1,9}(\\.\\d+)?") ? Double.parseDouble(text) : 0;
-        BadInputException.unless(
-                seconds > 0,
-                "-D%s is %s, but must be a number of seconds above 0",
-                TIMEOUT_PROPERTY,
-                text);
+        String problem = "-D%s is %s, but must be a number of seconds above 0";
+        BadInputException.unless(seconds > 0, problem, TIMEOUT_PROPERTY, text);
         return Duration.ofMillis((long) Math.ceil(seconds * TimeUnit.SECONDS.toMillis(1)));
     }
 
@@ -77,8 +74,8 @@ public final class Http {
 
         private final Duration patience;
         private long received;
-        private int recent; // bytes, fewer than must come in time
-        private long waited; // for these, in nanoseconds
+        private long receivedBefore;
+        private long waited; // nanoseconds for what came since
 
         WatchedBody(InputStream body, Duration patience) {
             super(body);
@@ -100,7 +97,10 @@ public final class Http {
             try {
                 int read = super.read(bytes, offset, length);
                 if (alarm.complete(null)) {
-                    count(Math.max(0, read), System.nanoTime() - begin);
+                    received += Math.max(0, read);
+                    boolean enough = received - receivedBefore >= LEAST_BYTES;
+                    receivedBefore = enough ? received : receivedBefore;
+                    waited = enough ? 0 : waited + System.nanoTime() - begin;
                     return read;
                 }
             } catch (IOException e) {
@@ -108,13 +108,10 @@ public final class Http {
                     throw e;
                 }
             }
-            throw new IOException(
-                    "the server brought less than %s bytes in %s s, %s in all; -D%s=<s> waits longer"
-                            .formatted(
-                                    LEAST_BYTES,
-                                    patience.toMillis() / 1000.0,
-                                    received,
-                                    TIMEOUT_PROPERTY));
+            String problem = "the server brought less than %s bytes in %s s, %s in all; ";
+            double seconds = patience.toMillis() / 1000.0;
+            String advice = "-D" + TIMEOUT_PROPERTY + "=<seconds> waits longer";
+            throw new IOException(problem.formatted(LEAST_BYTES, seconds, received) + advice);
         }
 
         private Void wakeReader(Throwable late) {
@@ -124,16 +121,6 @@ public final class Http {
                 late.addSuppressed(e); // it is closed all the same
             }
             return null;
-        }
-
-        private void count(int read, long nanos) {
-            received += read;
-            recent += read;
-            waited += nanos;
-            if (recent >= LEAST_BYTES) {
-                recent = 0;
-                waited = 0;
-            }
         }
     }
 }

@@ -1,9 +1,15 @@
 package io.github.djlspectral.zoo;
 
+import static io.github.djlspectral.text.BadInputException.unless;
+
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.BlockFactory;
+import ai.djl.nn.Parameter;
+import ai.djl.repository.Artifact;
+import ai.djl.repository.License;
+import ai.djl.repository.Metadata;
 import ai.djl.translate.TranslatorFactory;
 import ai.djl.util.Pair;
 import ai.djl.util.PairList;
@@ -12,8 +18,8 @@ import java.io.BufferedOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -34,11 +40,8 @@ import java.util.TreeMap;
 public final class Publication {
 
     final Coordinates coordinates;
-    final String name;
-    final String description;
-    final String licence;
-    final Map<String, Object> arguments;
-    final Map<String, String> card; // DJL's properties, which a search can filter by
+    final Metadata metadata = new Metadata(); // without versions
+    final Artifact artifact = new Artifact(); // without files
     final Map<String, Content> files;
     final boolean replacing;
 
@@ -50,27 +53,37 @@ public final class Publication {
 
     private Publication(Builder builder, String parameters) {
         coordinates = builder.coordinates;
-        name = builder.name == null ? coordinates.artifactId() : builder.name;
-        description = builder.description;
-        licence = builder.licence;
         replacing = builder.replacing;
-        arguments = Collections.unmodifiableMap(new TreeMap<>(builder.arguments));
-        card = new TreeMap<>(builder.card);
-        card.put("version", coordinates.version());
-        card.put("licence", licence);
-        files = new LinkedHashMap<>(builder.files);
         Block block = builder.block;
+        files = new LinkedHashMap<>(builder.files);
         files.put(parameters, out -> writeParameters(coordinates.artifactId(), block, out));
+        metadata.setMetadataVersion(Catalog.METADATA_FORMAT);
+        metadata.setResourceType("model");
+        metadata.setApplication(coordinates.application());
+        metadata.setGroupId(coordinates.groupId());
+        metadata.setArtifactId(coordinates.artifactId());
+        metadata.setName(builder.name == null ? coordinates.artifactId() : builder.name);
+        metadata.setDescription(builder.description);
+        metadata.setArtifacts(List.of());
+        License licence = new License();
+        licence.setId(builder.licence);
+        licence.setName(builder.licence);
+        if (builder.licence.matches(Coordinates.NAME)) {
+            licence.setUrl("https://spdx.org/licenses/" + builder.licence + ".html");
+        }
+        metadata.addLicense(licence);
+        Map<String, String> card = new TreeMap<>(builder.card);
+        card.put("version", coordinates.version());
+        card.put("licence", builder.licence);
+        artifact.setVersion(coordinates.version());
+        artifact.setName(coordinates.artifactId());
+        artifact.setProperties(card); // which a search can filter by
+        artifact.setArguments(new TreeMap<>(builder.arguments));
     }
 
     /** {@return a builder that lacks coordinates, block and block factory} */
     public static Builder builder() {
         return new Builder();
-    }
-
-    /** Returns where the files go, relative to the repository. */
-    String folder() {
-        return coordinates.directory() + "/" + coordinates.version();
     }
 
     /** Builds a {@link Publication}. */
@@ -150,10 +163,8 @@ public final class Publication {
         }
 
         Builder optFile(String name, Content content) {
-            BadInputException.unless(
-                    Coordinates.isName(name),
-                    "A file is named '%s', but must be named without folders",
-                    name);
+            boolean legal = name != null && name.matches(Coordinates.NAME);
+            unless(legal, "A file is named '%s', but must be named without folders", name);
             files.put(name, content);
             return this;
         }
@@ -222,20 +233,15 @@ public final class Publication {
          *     initialised, or a file has the name of the parameters'
          */
         public Publication build() {
-            BadInputException.unless(
-                    coordinates != null && block != null,
-                    "A publication needs coordinates and a block: setCoordinates(..), setBlock(..)");
-            BadInputException.unless(
-                    arguments.containsKey(ArtifactLoader.BLOCK_FACTORY),
-                    "A publication needs what builds its block: setBlockFactory(..)");
-            BadInputException.unless(
-                    block.isInitialized(),
-                    "The block has no parameters yet: initialize and train it first");
+            String needs = "A publication needs coordinates, a block and its factory: set%s(..)";
+            unless(coordinates != null, needs, "Coordinates");
+            unless(block != null, needs, "Block");
+            unless(arguments.containsKey(ArtifactLoader.BLOCK_FACTORY), needs, "BlockFactory");
+            unless(block.isInitialized(), "The block has no parameters yet: train it first");
             String parameters = coordinates.artifactId() + "-0000.params";
-            BadInputException.unless(
-                    !files.containsKey(parameters),
-                    "A file is named %s, which is where the parameters go: name it otherwise",
-                    parameters);
+            String clash =
+                    "A file is named %s, which is where the parameters go: name it otherwise";
+            unless(!files.containsKey(parameters), clash, parameters);
             return new Publication(this, parameters);
         }
     }
@@ -247,11 +253,9 @@ public final class Publication {
         data.writeBytes("DJL@");
         data.writeInt(1); // the format's version
         data.writeUTF(model);
-        boolean empty = block.getParameters().isEmpty();
-        DataType type =
-                empty
-                        ? DataType.FLOAT32
-                        : block.getParameters().valueAt(0).getArray().getDataType();
+        List<Parameter> parameters = block.getParameters().values();
+        boolean any = !parameters.isEmpty();
+        DataType type = any ? parameters.get(0).getArray().getDataType() : DataType.FLOAT32;
         data.writeUTF(type.name());
         PairList<String, Shape> inputs = block.describeInput();
         data.writeInt(inputs.size());

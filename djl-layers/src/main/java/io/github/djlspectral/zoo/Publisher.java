@@ -1,5 +1,8 @@
 package io.github.djlspectral.zoo;
 
+import static io.github.djlspectral.text.BadInputException.unless;
+
+import ai.djl.repository.Artifact;
 import ai.djl.repository.Metadata;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
@@ -11,8 +14,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.DigestOutputStream;
-import java.util.ArrayDeque;
-import java.util.Deque;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,9 +31,6 @@ import java.util.zip.GZIPOutputStream;
  * Nothing outside the folder is written.
  */
 public final class Publisher {
-
-    /** Ends the names of files that are not complete. */
-    static final String PARTIAL = ".part";
 
     private static final int BUFFER = 1 << 16;
     private static final int SHORT_SUM = 12;
@@ -79,41 +78,15 @@ public final class Publisher {
     public Release publish(Publication publication) {
         try {
             Files.createDirectories(root);
-            try (AtomicFiles.Lock lock = AtomicFiles.lock(root);
-                    Transaction transaction = new Transaction()) {
-                JsonObject metadata = metadata(publication);
-                List<Catalog.Entry> models = models();
-                Path folder = root.resolve(publication.folder());
-                requireInside(folder);
-                transaction.createDirectories(folder);
-                Map<String, StoredFile> files = new LinkedHashMap<>();
-                for (String name : publication.files.keySet()) {
-                    Path partial = folder.resolve(name + PARTIAL);
-                    try (OutputStream out = transaction.open(partial)) {
-                        files.put(name, pack(publication, name, out));
-                    }
-                    transaction.add(partial, root.resolve(files.get(name).path()));
-                }
-                JsonObject artifact = Catalog.artifact(publication, files);
-                Catalog.add(artifact, metadata);
-                String index = Catalog.index(models, publication.coordinates);
-                transaction.replace(root.resolve(Catalog.INDEX), index);
-                transaction.replace(metadataFile(publication), Catalog.text(metadata));
-                transaction.commit();
-                return release(publication, files, artifact);
+            try (AtomicFiles.Lock lock = AtomicFiles.lock(root)) {
+                return write(publication, true);
             }
-        } catch (UncheckedIOException e) {
-            throw cannotPublish(e.getCause());
-        } catch (IOException e) {
-            throw cannotPublish(e);
+        } catch (IOException | UncheckedIOException e) {
+            Throwable cause = e instanceof UncheckedIOException ? e.getCause() : e;
+            String problem = "Cannot publish to " + root + " (" + cause.getMessage() + "); ";
+            String advice = "the repository is as it was: free some space or choose another folder";
+            throw new BadInputException(problem + advice, e);
         }
-    }
-
-    private BadInputException cannotPublish(IOException e) {
-        String problem =
-                "Cannot publish to %s (%s); the repository is as it was: free some space or choose"
-                        + " another folder";
-        return new BadInputException(problem.formatted(root, e.getMessage()), e);
     }
 
     /**
@@ -125,44 +98,72 @@ public final class Publisher {
      */
     public Release preview(Publication publication) {
         try {
-            metadata(publication);
-            models();
-            Map<String, StoredFile> files = new LinkedHashMap<>();
-            for (String name : publication.files.keySet()) {
-                files.put(name, pack(publication, name, OutputStream.nullOutputStream()));
-            }
-            return release(publication, files, Catalog.artifact(publication, files));
+            return write(publication, false);
         } catch (IOException e) {
             throw new BadInputException("Cannot read " + root + " (" + e.getMessage() + ")", e);
         }
     }
 
-    private Path metadataFile(Publication publication) {
-        return root.resolve(publication.coordinates.directory()).resolve(Catalog.METADATA);
+    /** Packs the files; to nowhere if it is not for real. */
+    private Release write(Publication publication, boolean real) throws IOException {
+        Coordinates model = publication.coordinates;
+        String directory = model.directory() + "/";
+        Path metadataFile = root.resolve(directory + Catalog.METADATA);
+        JsonObject metadata = metadata(publication, metadataFile);
+        Path indexFile = root.resolve(Catalog.INDEX);
+        boolean first = !Files.exists(indexFile);
+        String index = first ? Catalog.NO_MODELS : Files.readString(indexFile);
+        String newIndex = Catalog.index(index, indexFile, model);
+        String version = model.version();
+        for (int i = 1; Files.exists(root.resolve(directory + version)); i++) {
+            version = model.version() + "-" + i; // the folder of a replaced one, or after a crash
+        }
+        Path folder = root.resolve(directory + version);
+        Map<String, Artifact.Item> files = new LinkedHashMap<>();
+        if (real) {
+            requireInside(folder);
+            AtomicFiles.createFolder(folder, partial -> pack(publication, partial, files));
+        } else {
+            pack(publication, null, files);
+        }
+        List<StoredFile> stored = new ArrayList<>();
+        for (Artifact.Item file : files.values()) {
+            file.setUri(version + "/" + file.getUri());
+            String path = directory + file.getUri();
+            stored.add(new StoredFile(path, file.getSize(), file.getSha1Hash()));
+        }
+        JsonObject artifact = Catalog.tree(publication.artifact);
+        artifact.add("files", Catalog.tree(files));
+        Catalog.add(artifact, metadata);
+        if (real) {
+            try {
+                AtomicFiles.write(indexFile, newIndex);
+                AtomicFiles.write(metadataFile, Catalog.text(metadata));
+            } catch (UncheckedIOException e) {
+                AtomicFiles.deleteAll(folder);
+                AtomicFiles.write(indexFile, index);
+                throw e;
+            }
+        }
+        return new Release(stored, directory + Catalog.METADATA, Catalog.text(artifact));
     }
 
-    /** Reads the metadata that a publication will extend; without, new ones are begun. */
-    private JsonObject metadata(Publication publication) throws IOException {
-        Path file = metadataFile(publication);
+    /** Reads the metadata that a publication will extend. */
+    private static JsonObject metadata(Publication publication, Path file) throws IOException {
         if (!Files.exists(file)) {
-            return Catalog.begin(publication);
+            return Catalog.tree(publication.metadata);
         }
         Coordinates model = publication.coordinates;
         String text = Files.readString(file);
-        Metadata metadata = Catalog.metadata(text, file, model.groupId(), model.artifactId());
-        BadInputException.unless(
-                publication.replacing
-                        || metadata.getArtifacts().stream()
-                                .noneMatch(other -> other.getVersion().equals(model.version())),
-                "%s has version %s already: publish another version, or replace this one (--force)",
-                file,
-                model.version());
+        String id = model.groupId() + ":" + model.artifactId();
+        Metadata metadata = Catalog.metadata(text, file, id);
+        boolean exists =
+                metadata.getArtifacts().stream()
+                        .anyMatch(other -> other.getVersion().equals(model.version()));
+        String problem =
+                "%s has version %s already: publish another version, or replace this one (--force)";
+        unless(publication.replacing || !exists, problem, file, model.version());
         return JsonParser.parseString(text).getAsJsonObject();
-    }
-
-    private List<Catalog.Entry> models() throws IOException {
-        Path file = root.resolve(Catalog.INDEX);
-        return Files.exists(file) ? Catalog.models(Files.readString(file), file) : List.of();
     }
 
     /** A link inside the repository might lead elsewhere. */
@@ -173,22 +174,35 @@ public final class Publisher {
         }
         Path real = existing.toRealPath();
         boolean inside = real.startsWith(root.toRealPath());
-        BadInputException.unless(inside, "%s leads out of the repository to %s", existing, real);
+        unless(inside, "%s leads out of the repository to %s", existing, real);
     }
 
-    /** Writes a file packed. Its name depends on its bytes: none is written over another one. */
-    private static StoredFile pack(Publication publication, String name, OutputStream out)
+    /** Packs all files, into a folder if there is one. The names depend on the packed bytes. */
+    private static void pack(Publication publication, Path folder, Map<String, Artifact.Item> items)
             throws IOException {
-        MeasuringStream measured = new MeasuringStream(out);
-        try (GZIPOutputStream packed = new GZIPOutputStream(measured, BUFFER)) {
-            publication.files.get(name).writeTo(packed);
+        for (String name : publication.files.keySet()) {
+            Path file = folder == null ? null : folder.resolve(name);
+            Artifact.Item item = new Artifact.Item();
+            try (OutputStream out =
+                            file == null
+                                    ? OutputStream.nullOutputStream()
+                                    : Files.newOutputStream(file);
+                    MeasuringStream measured = new MeasuringStream(out)) {
+                try (GZIPOutputStream packed = new GZIPOutputStream(measured, BUFFER)) {
+                    publication.files.get(name).writeTo(packed);
+                }
+                item.setSha1Hash(Catalog.hex(measured.getMessageDigest()));
+                item.setSize(measured.size);
+            }
+            int dot = name.lastIndexOf('.') > 0 ? name.lastIndexOf('.') : name.length();
+            String sum = "-" + item.getSha1Hash().substring(0, SHORT_SUM);
+            item.setName(name);
+            item.setUri(name.substring(0, dot) + sum + name.substring(dot) + ".gz");
+            items.put(name, item);
+            if (file != null) {
+                Files.move(file, folder.resolve(item.getUri()));
+            }
         }
-        String sha1 = Catalog.hex(measured.getMessageDigest());
-        int dot = name.lastIndexOf('.');
-        int end = dot > 0 ? dot : name.length();
-        String stored = name.substring(0, end) + "-" + sha1.substring(0, SHORT_SUM);
-        String path = publication.folder() + "/" + stored + name.substring(end) + ".gz";
-        return new StoredFile(path, measured.size, sha1);
     }
 
     /** Counts the bytes that pass and sums them up in a checksum. */
@@ -210,73 +224,6 @@ public final class Publisher {
         public void write(byte[] bytes, int offset, int length) throws IOException {
             super.write(bytes, offset, length);
             size += length;
-        }
-    }
-
-    private static Release release(
-            Publication publication, Map<String, StoredFile> files, JsonObject artifact) {
-        String metadata = publication.coordinates.directory() + "/" + Catalog.METADATA;
-        return new Release(List.copyOf(files.values()), metadata, Catalog.text(artifact));
-    }
-
-    /**
-     * Changes to a folder that are undone unless they are all made. Files get the permissions that
-     * new files have, so that a web server may read them; temporary files would be their owner's
-     * only.
-     */
-    static final class Transaction implements AutoCloseable {
-
-        private final Deque<Runnable> undos = new ArrayDeque<>();
-
-        void createDirectories(Path folder) throws IOException {
-            Deque<Path> missing = new ArrayDeque<>();
-            for (Path path = folder; !Files.exists(path); path = path.getParent()) {
-                missing.push(path);
-            }
-            for (Path path : missing) {
-                Files.createDirectory(path);
-                path.toFile().deleteOnExit(); // if it is empty
-                undos.push(() -> AtomicFiles.deleteAll(path));
-            }
-        }
-
-        /** Opens a file for writing; what an earlier attempt left there is overwritten. */
-        OutputStream open(Path partial) throws IOException {
-            undos.push(() -> AtomicFiles.deleteAll(partial));
-            partial.toFile().deleteOnExit(); // Ctrl-C runs no finally
-            return Files.newOutputStream(partial);
-        }
-
-        /** Gives a complete file its name, unless a file of this name, hence content, exists. */
-        void add(Path partial, Path file) throws IOException {
-            if (!Files.exists(file)) {
-                undos.push(() -> AtomicFiles.deleteAll(file));
-            }
-            AtomicFiles.move(partial, file);
-        }
-
-        /** Replaces a file in one step. */
-        void replace(Path file, String text) throws IOException {
-            if (Files.exists(file)) {
-                String before = Files.readString(file);
-                undos.push(() -> AtomicFiles.write(file, before));
-            } else {
-                undos.push(() -> AtomicFiles.deleteAll(file));
-            }
-            AtomicFiles.write(file, text);
-        }
-
-        /** Keeps the changes. */
-        void commit() {
-            undos.clear();
-        }
-
-        /** Undoes the changes, the last one first, unless they are kept. */
-        @Override
-        public void close() {
-            while (!undos.isEmpty()) {
-                undos.pop().run();
-            }
         }
     }
 }

@@ -8,7 +8,6 @@ import java.net.URI;
 import java.util.Collection;
 import java.util.List;
 import java.util.Set;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
@@ -34,17 +33,15 @@ public final class SpectralZoo extends ModelZoo {
 
     static final String ENGINE = "PyTorch";
 
-    private static final Logger LOGGER = LoggerFactory.getLogger(SpectralZoo.class);
-
     private final String group;
-    private final URI base;
+    private final URI base; // null for the configured place, looked up at each search
 
     private SpectralZoo(String group, URI base) {
         this.group = group;
         this.base = base;
     }
 
-    /** Makes DJL find the zoo at the configured place, which it looks up for each search. */
+    /** Makes DJL find the zoo at the configured place. */
     public static final class Provider implements ZooProvider {
 
         /** Creates the provider; DJL does it. */
@@ -57,10 +54,9 @@ public final class SpectralZoo extends ModelZoo {
     }
 
     /**
-     * Returns this project's models in a repository.
+     * {@return this project's models in a repository, of which nothing is read yet}
      *
      * @param location a folder, or an address of the scheme file, http or https
-     * @return the zoo; nothing is read yet
      * @throws IllegalArgumentException if the location is neither
      */
     public static SpectralZoo at(String location) {
@@ -68,11 +64,10 @@ public final class SpectralZoo extends ModelZoo {
     }
 
     /**
-     * Returns a group's models in a repository.
+     * {@return a group's models in a repository, of which nothing is read yet}
      *
      * @param location a folder, or an address of the scheme file, http or https
      * @param group the group that the models were published in
-     * @return the zoo; nothing is read yet
      * @throws IllegalArgumentException if the location is neither
      */
     public static SpectralZoo at(String location, String group) {
@@ -89,19 +84,12 @@ public final class SpectralZoo extends ModelZoo {
         return Set.of(ENGINE);
     }
 
-    /**
-     * Reads which models there are.
-     *
-     * @return a loader for each; none if no place is configured
-     * @throws java.io.UncheckedIOException if the repository cannot be read
-     * @throws IllegalArgumentException if the configured place is neither a folder nor an address
-     */
     @Override
     public Collection<ModelLoader> getModelLoaders() {
         String place = System.getProperty(PROPERTY, Utils.getenv(VARIABLE));
         if (base == null && place == null) {
             String message = "The model zoo {} is empty: say where it is with -D{}=.. or {}=..";
-            LOGGER.warn(message, group, PROPERTY, VARIABLE);
+            LoggerFactory.getLogger(SpectralZoo.class).warn(message, group, PROPERTY, VARIABLE);
             return List.of();
         }
         URI from = base == null ? StaticRepository.base(place) : base;

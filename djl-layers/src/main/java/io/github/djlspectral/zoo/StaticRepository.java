@@ -1,11 +1,9 @@
 package io.github.djlspectral.zoo;
 
-import ai.djl.Application;
 import ai.djl.repository.AbstractRepository;
 import ai.djl.repository.Artifact;
 import ai.djl.repository.MRL;
 import ai.djl.repository.Metadata;
-import ai.djl.repository.VersionRange;
 import ai.djl.util.Progress;
 import ai.djl.util.Utils;
 import io.github.djlspectral.io.AtomicFiles;
@@ -21,27 +19,25 @@ import java.net.URI;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
-import java.util.Comparator;
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.zip.GZIPInputStream;
 
 /**
- * A repository in a folder or on a static web server, with DJL's cache. Where DJL's own do not do:
- *
- * <ul>
- *   <li>{@code RemoteRepository} keeps metadata for a day, whatever their address, and so does not
- *       see new versions, nor a second repository; here they are read anew each time, but for DJL's
- *       offline mode.
- *   <li>Its files are cached under the version alone; here under the version and the checksums, so
- *       that another repository's, or a replaced, version 1.0.0 is another one.
- *   <li>Without a version the first one in the file is taken; here the newest.
- *   <li>Sizes are not checked, checksums only after unpacking, and names are trusted.
- * </ul>
+ * A repository in a folder or on a static web server, with DJL's cache. DJL's {@code
+ * RemoteRepository} would keep metadata for a day, whatever their address, and so see neither new
+ * versions nor a second repository; here they are read anew each time, but for DJL's offline mode.
+ * It would cache files under the version alone; here the checksums tell another repository's, or a
+ * replaced, version 1.0.0. It would take the first version in the file, not the newest; check no
+ * sizes, and checksums only after unpacking; and trust names.
  */
 final class StaticRepository extends AbstractRepository {
 
@@ -58,11 +54,7 @@ final class StaticRepository extends AbstractRepository {
     }
 
     /**
-     * Reads where a repository is.
-     *
-     * @param place a path, or an address of the scheme file, http or https
-     * @return an absolute address that ends in a slash
-     * @throws BadInputException if it is neither
+     * Turns a path, or an address of the scheme file, http or https, into one with a last slash.
      */
     static URI base(String place) {
         String address = place;
@@ -70,11 +62,9 @@ final class StaticRepository extends AbstractRepository {
             address = Path.of(place).toAbsolutePath().toUri().toString();
         }
         URI uri = URI.create(address.endsWith("/") ? address : address + "/");
-        BadInputException.unless(
-                address.matches("(?i)(https?://.+|file:.+)") && uri.getQuery() == null,
-                "A model zoo is at %s, but must be in a folder or at an address such as"
-                        + " https://example.org/models",
-                place);
+        boolean legal = address.matches("(?i)(https?://.+|file:.+)") && uri.getQuery() == null;
+        String example = "a folder or at an address such as https://example.org/models";
+        BadInputException.unless(legal, "A model zoo is at %s, but must be in %s", place, example);
         return uri;
     }
 
@@ -92,12 +82,7 @@ final class StaticRepository extends AbstractRepository {
     public List<MRL> getResources() {
         try {
             return Catalog.models(text(Catalog.INDEX), uri.resolve(Catalog.INDEX)).stream()
-                    .map(
-                            model ->
-                                    model(
-                                            Application.of(model.application()),
-                                            model.groupId(),
-                                            model.artifactId()))
+                    .map(model -> model.in(this))
                     .toList();
         } catch (IOException e) {
             throw new UncheckedIOException("Cannot read the model zoo: " + e.getMessage(), e);
@@ -109,42 +94,32 @@ final class StaticRepository extends AbstractRepository {
     public Metadata locate(MRL mrl) throws IOException {
         URI folder = mrl.toURI();
         String path = folder.getPath() + Catalog.METADATA;
-        Metadata metadata =
-                Catalog.metadata(
-                        text(path), uri.resolve(path), mrl.getGroupId(), mrl.getArtifactId());
-        metadata.setArtifacts(
-                metadata.getArtifacts().stream()
-                        .sorted(new Artifact.VersionComparator().reversed())
-                        .toList());
+        String model = mrl.getGroupId() + ":" + mrl.getArtifactId();
+        Metadata metadata = Catalog.metadata(text(path), uri.resolve(path), model);
+        List<Artifact> newestFirst = new ArrayList<>(metadata.getArtifacts());
+        newestFirst.sort(new Artifact.VersionComparator().reversed());
+        metadata.setArtifacts(newestFirst);
         metadata.setRepositoryUri(folder);
         return metadata;
     }
 
     @Override
     public Artifact resolve(MRL mrl, Map<String, String> filter) throws IOException {
-        return locate(mrl).search(VersionRange.parse(mrl.getVersion()), filter).stream()
-                .findFirst()
-                .orElse(null);
+        return mrl.match(filter);
     }
 
     /** Reads a small text; keeps a copy of one from a server, for DJL's offline mode. */
     private String text(String path) throws IOException {
         Path copy = getCacheDirectory().resolve("zoo-" + Utils.hash(uri.toString())).resolve(path);
         if (isHttp() && Utils.isOfflineMode()) {
-            if (!Files.exists(copy)) {
-                throw new IOException(
-                        "DJL is in offline mode, and "
-                                + uri.resolve(path)
-                                + " was not read before");
-            }
+            String problem = "DJL is in offline mode, and %s was not read before";
+            require(Files.exists(copy), problem, uri.resolve(path));
             return Files.readString(copy);
         }
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        if (fetch(path, bytes, LARGEST_TEXT, null) > LARGEST_TEXT) {
-            throw new IOException(
-                    "%s has more than %s bytes, which no list of models needs"
-                            .formatted(uri.resolve(path), LARGEST_TEXT));
-        }
+        boolean small = fetch(path, bytes, LARGEST_TEXT, null) <= LARGEST_TEXT;
+        String problem = "%s has more than %s bytes, which no list of models needs";
+        require(small, problem, uri.resolve(path), LARGEST_TEXT);
         String text = bytes.toString(StandardCharsets.UTF_8);
         if (isHttp()) {
             AtomicFiles.write(copy, text);
@@ -155,15 +130,15 @@ final class StaticRepository extends AbstractRepository {
     /** Returns the folder in DJL's cache that has the unpacked files, once they are prepared. */
     @Override
     public Path getResourceDirectory(Artifact artifact) throws IOException {
-        MessageDigest sum = Catalog.sha1();
-        artifact.getFiles().values().stream()
-                .sorted(Comparator.comparing(Artifact.Item::getName))
-                .map(file -> file.getName() + file.getSha1Hash().toLowerCase(Locale.ROOT))
-                .forEach(text -> sum.update(text.getBytes(StandardCharsets.UTF_8)));
+        String files =
+                artifact.getFiles().values().stream()
+                        .map(file -> file.getName() + file.getSha1Hash().toLowerCase(Locale.ROOT))
+                        .sorted()
+                        .collect(Collectors.joining());
         return getCacheDirectory()
                 .resolve(artifact.getMetadata().getRepositoryUri().getPath())
                 .resolve(artifact.getVersion())
-                .resolve(artifact.getName() + "-" + Catalog.hex(sum).substring(0, SHORT_SUM));
+                .resolve(artifact.getName() + "-" + Utils.hash(files).substring(0, SHORT_SUM));
     }
 
     @Override
@@ -171,12 +146,7 @@ final class StaticRepository extends AbstractRepository {
         return getResourceDirectory(item.getArtifact()).resolve(item.getName()).toUri();
     }
 
-    /**
-     * Brings all files of a version into the cache: checked, unpacked, and all or none.
-     *
-     * @throws IOException if a file is missing or is not what the metadata say; the message names
-     *     it
-     */
+    /** Brings all files of a version into the cache: checked, unpacked, and all or none. */
     @Override
     public void prepare(Artifact artifact, Progress progress) throws IOException {
         Path folder = getResourceDirectory(artifact);
@@ -184,9 +154,8 @@ final class StaticRepository extends AbstractRepository {
             return;
         }
         if (progress != null) {
-            progress.reset(
-                    "Downloading",
-                    artifact.getFiles().values().stream().mapToLong(Artifact.Item::getSize).sum());
+            Collection<Artifact.Item> files = artifact.getFiles().values();
+            progress.reset("Downloading", files.stream().mapToLong(Artifact.Item::getSize).sum());
         }
         try {
             AtomicFiles.createFolder(folder, partial -> download(artifact, partial, progress));
@@ -220,30 +189,29 @@ final class StaticRepository extends AbstractRepository {
         }
     }
 
-    private void check(String path, String what, Object actual, Object expected)
+    private void check(String path, String what, Object is, Object expected) throws IOException {
+        String problem = "%s is damaged: its %s is %s, but the metadata say %s";
+        require(is.equals(expected), problem, uri.resolve(path), what, is, expected);
+    }
+
+    private static void require(boolean legal, String problem, Object... values)
             throws IOException {
-        if (!actual.equals(expected)) {
-            throw new IOException(
-                    "%s is damaged: its %s is %s, but the metadata say %s"
-                            .formatted(uri.resolve(path), what, actual, expected));
+        if (!legal) {
+            throw new IOException(problem.formatted(values));
         }
     }
 
     private void unpack(Path packed, Path target, String path, long most) throws IOException {
         try (InputStream in = new GZIPInputStream(Files.newInputStream(packed), BUFFER);
                 OutputStream out = Files.newOutputStream(target)) {
-            if (copy(in, out, most, null) > most) {
-                throw new IOException(
-                        "it unpacks to more than " + most + " bytes, which no model does");
-            }
+            boolean whole = copy(in, out, most, null) <= most;
+            require(whole, "it unpacks to more than %s bytes, which no model does", most);
         } catch (IOException e) {
             throw new IOException("Cannot unpack " + uri.resolve(path) + " (" + e + ")", e);
         }
     }
 
-    /**
-     * Copies a file of the repository, at most a buffer more than it may have; returns its size.
-     */
+    /** Copies a file, at most a buffer more than it may have; returns its size. */
     private long fetch(String path, OutputStream out, long most, Progress progress)
             throws IOException {
         InputStream in = open(path);
@@ -268,44 +236,31 @@ final class StaticRepository extends AbstractRepository {
         return size;
     }
 
-    /**
-     * Opens a file of the repository.
-     *
-     * @param path relative to the repository, checked before
-     * @throws FileNotFoundException if there is no such file
-     * @throws IOException if it cannot be read; the message names it
-     */
+    /** Opens a file of the repository; if there is none, with a FileNotFoundException. */
     private InputStream open(String path) throws IOException {
         URI file = uri.resolve(path);
         try {
             if (!isHttp()) {
-                Path local = Path.of(file);
-                requireFound(Files.exists(local), file + " does not exist");
-                return Files.newInputStream(local);
+                return Files.newInputStream(Path.of(file));
             }
             HttpResponse<InputStream> response = Http.get(file, "Cache-Control", "no-cache");
-            int status = response.statusCode();
-            if (status == HttpURLConnection.HTTP_OK) {
+            if (response.statusCode() == HttpURLConnection.HTTP_OK) {
                 return response.body();
             }
             response.body().close();
-            requireFound(status != HttpURLConnection.HTTP_NOT_FOUND, "The server has no " + file);
-            throw new IOException("the server answered " + status);
-        } catch (FileNotFoundException e) {
-            throw e;
+            if (response.statusCode() == HttpURLConnection.HTTP_NOT_FOUND) {
+                throw new NoSuchFileException("The server has no " + file);
+            }
+            throw new IOException("the server answered " + response.statusCode());
+        } catch (NoSuchFileException e) {
+            String problem = isHttp() ? e.getMessage() : file + " does not exist";
+            throw (IOException) new FileNotFoundException(problem).initCause(e);
         } catch (IOException e) {
-            String hint =
+            String advice =
                     isHttp()
-                            ? "check the address and the network, or set DJL_OFFLINE=true to use"
-                                    + " what was fetched before"
-                            : "check its permissions";
-            throw new IOException("Cannot read " + file + " (" + e + "): " + hint, e);
-        }
-    }
-
-    private static void requireFound(boolean found, String message) throws FileNotFoundException {
-        if (!found) {
-            throw new FileNotFoundException(message);
+                            ? "address and network, or use what was fetched with DJL_OFFLINE=true"
+                            : "permissions";
+            throw new IOException("Cannot read " + file + " (" + e + "): check " + advice, e);
         }
     }
 }

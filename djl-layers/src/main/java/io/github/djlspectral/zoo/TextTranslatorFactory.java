@@ -35,12 +35,6 @@ public final class TextTranslatorFactory implements TranslatorFactory {
                 new Pair<>(String.class, String.class), new Pair<>(NDList.class, NDList.class));
     }
 
-    /**
-     * {@inheritDoc}
-     *
-     * @throws IllegalArgumentException if an argument is out of its range, or the tokenizer is
-     *     missing or damaged
-     */
     @Override
     @SuppressWarnings("unchecked") // the types are compared first
     public <I, O> Translator<I, O> newInstance(

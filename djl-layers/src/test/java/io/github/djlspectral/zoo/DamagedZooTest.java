@@ -3,6 +3,7 @@ package io.github.djlspectral.zoo;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.djl.MalformedModelException;
 import ai.djl.repository.zoo.Criteria;
 import ai.djl.repository.zoo.ModelNotFoundException;
 import com.google.gson.JsonObject;
@@ -14,6 +15,7 @@ import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.DigestOutputStream;
@@ -29,6 +31,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Repositories that are broken, or mean harm. */
 class DamagedZooTest {
@@ -65,22 +68,12 @@ class DamagedZooTest {
         assertNothingIsCached();
     }
 
-    @Test
-    void aTruncatedFileIsNamedAndNotLoaded() throws IOException {
+    @ParameterizedTest
+    @ValueSource(ints = {-1, 3 << 16})
+    void aFileOfAnotherLengthIsNamedAndNotLoaded(int more) throws IOException {
         Path file = parameters();
         byte[] bytes = Files.readAllBytes(file);
-        Files.write(file, Arrays.copyOf(bytes, bytes.length - 1));
-        assertThatThrownBy(this::load)
-                .isInstanceOf(IOException.class)
-                .hasMessageContaining(file.getFileName() + " is damaged: its size is");
-        assertNothingIsCached();
-    }
-
-    @Test
-    void anOverlongFileIsNamedAndNotLoaded() throws IOException {
-        Path file = parameters();
-        byte[] bytes = Files.readAllBytes(file);
-        Files.write(file, Arrays.copyOf(bytes, 3 << 16));
+        Files.write(file, Arrays.copyOf(bytes, bytes.length + more));
         assertThatThrownBy(this::load)
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining(file.getFileName() + " is damaged: its size is");
@@ -110,11 +103,14 @@ class DamagedZooTest {
         }
     }
 
-    @Test
-    void aSilentServerIsLeft() throws Exception {
-        System.setProperty(Http.TIMEOUT_PROPERTY, "0.3");
+    @ParameterizedTest
+    @ValueSource(ints = {0, 40}) // bytes in each 100 ms
+    void aSilentServerIsLeft(int trickle) throws Exception {
         try (FolderServer server = new FolderServer(repository)) {
-            server.stallAfter(100);
+            // The client takes its time to begin.
+            Http.get(URI.create(server.url() + "/index.json")).body().close();
+            System.setProperty(Http.TIMEOUT_PROPERTY, "0.3");
+            server.stallAfter(100, trickle);
             assertThatThrownBy(() -> load(server.url()))
                     .isInstanceOf(IOException.class)
                     .hasMessageContaining(parameters().getFileName().toString())
@@ -292,6 +288,10 @@ class DamagedZooTest {
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("delete this folder")
                 .hasMessageContaining(cached.getParent().toString());
+        Files.writeString(cached, "parameters of something else");
+        assertThatThrownBy(this::load)
+                .isInstanceOf(MalformedModelException.class)
+                .hasMessageContaining("no parameters in DJL's format");
     }
 
     @Test

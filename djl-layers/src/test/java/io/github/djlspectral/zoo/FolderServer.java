@@ -3,6 +3,7 @@ package io.github.djlspectral.zoo;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
@@ -21,7 +22,7 @@ public final class FolderServer implements AutoCloseable {
     private final HttpServer server;
     private volatile int breakAfter = -1;
     private volatile int status;
-    private volatile boolean stalls;
+    private volatile int trickle = -1;
 
     public FolderServer(Path folder) throws IOException {
         this.folder = folder;
@@ -48,10 +49,10 @@ public final class FolderServer implements AutoCloseable {
         breakAfter = bytes;
     }
 
-    /** Says nothing more after so many bytes, instead of closing. */
-    void stallAfter(int bytes) {
+    /** After so many bytes, sends few in each 100 ms, or none, instead of closing. */
+    void stallAfter(int bytes, int few) {
         breakAfter = bytes;
-        stalls = true;
+        trickle = few;
     }
 
     void answer(int answer) {
@@ -70,15 +71,30 @@ public final class FolderServer implements AutoCloseable {
             exchange.sendResponseHeaders(200, bytes.length);
             exchange.getResponseBody().write(bytes, 0, broken ? breakAfter : bytes.length);
             exchange.getResponseBody().flush();
-            if (broken && stalls) {
+            if (broken && trickle >= 0) {
+                trickle(exchange.getResponseBody());
                 return;
             }
         }
         exchange.close();
     }
 
+    /** Ends when nobody reads any more, which is when a write fails. */
+    private void trickle(OutputStream body) throws IOException {
+        try {
+            while (trickle > 0) {
+                Thread.sleep(100);
+                body.write(new byte[trickle]);
+                body.flush();
+            }
+        } catch (InterruptedException e) {
+            throw new IOException(e);
+        }
+    }
+
     @Override
     public void close() {
+        trickle = 0;
         server.stop(0);
     }
 }

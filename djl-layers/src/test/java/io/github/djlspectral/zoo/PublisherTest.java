@@ -105,7 +105,11 @@ class PublisherTest {
                         .optCard(Map.of("data", "other"))
                         .optReplacing(true)
                         .build();
+        Map<String, String> before = snapshot(repository.resolve(FOLDER).resolve("1.0.0"));
         publisher.publish(again);
+        assertThat(snapshot(repository.resolve(FOLDER).resolve("1.0.0")))
+                .as("somebody may be reading them")
+                .isEqualTo(before);
         assertThat(metadata().getAsJsonArray("artifacts")).hasSize(1);
         assertThat(metadata().toString()).contains("\"data\":\"other\"");
     }
@@ -133,6 +137,31 @@ class PublisherTest {
                 .hasMessageContaining("the repository is as it was");
         assertThat(snapshot(directory)).isEqualTo(before);
         assertThat(repository.resolve(FOLDER).resolve("1.1.0")).doesNotExist();
+    }
+
+    @Test
+    void metadataThatCannotBeWrittenLeaveTheRepositoryAsItWas() throws IOException {
+        publisher.publish(model.publication("1.0.0").build());
+        Map<String, String> before = snapshot(directory);
+        Path other = repository.resolve(FOLDER).resolveSibling("other");
+        Publication broken =
+                model.publication("1.0.0")
+                        .setCoordinates(
+                                new Coordinates(
+                                        Application.NLP.TEXT_GENERATION,
+                                        SpectralZoo.GROUP,
+                                        "other",
+                                        "1.0.0"))
+                        .optFile(
+                                "last.bin",
+                                out -> Files.createDirectories(other.resolve("metadata.json/x")))
+                        .build();
+        assertThatThrownBy(() -> publisher.publish(broken))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("metadata.json")
+                .hasMessageContaining("the repository is as it was");
+        assertThat(snapshot(directory)).isEqualTo(before);
+        assertThat(other.resolve("1.0.0")).doesNotExist();
     }
 
     @Test
@@ -198,7 +227,7 @@ class PublisherTest {
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("gpt2-0000.params");
         Publication.Builder builder = Publication.builder();
-        assertThatThrownBy(builder::build).hasMessageContaining("coordinates and a block");
+        assertThatThrownBy(builder::build).hasMessageContaining("setCoordinates(..)");
         builder.setCoordinates(TinyModel.coordinates("1.0.0"));
         builder.setBlock(Gpt2.builder().setConfig(TinyModel.CONFIG).build());
         assertThatThrownBy(builder::build).hasMessageContaining("setBlockFactory");
@@ -291,9 +320,11 @@ class PublisherTest {
                             directory.resolve("cache"),
                             repository.toString());
             assertThat(child.code()).as(child.output()).isEqualTo(HaltingProgram.CODE);
-            assertThat(repository.resolve(TinyModel.coordinates("1.1.0").directory() + "/1.1.0"))
-                    .as("it got that far")
-                    .isNotEmptyDirectory();
+            try (Stream<Path> files = Files.list(repository.resolve(FOLDER))) {
+                assertThat(files.map(file -> file.getFileName().toString()))
+                        .as("it got that far")
+                        .anyMatch(name -> name.matches("1\\.1\\.0\\.[0-9-]+\\.tmp"));
+            }
             assertThat(version()).isEqualTo("1.0.0");
             publisher.publish(model.publication("1.1.0").build());
             assertThat(version()).isEqualTo("1.1.0");

@@ -2,13 +2,14 @@ package io.github.djlspectral.zoo;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.djlspectral.io.AtomicFiles;
+import ai.djl.nn.SequentialBlock;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -16,7 +17,7 @@ import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What Ctrl-C leaves of files that were being written: nothing. */
+/** What Ctrl-C leaves of a publication: nothing. */
 class StoppedWriterTest {
 
     @TempDir private Path directory;
@@ -35,41 +36,47 @@ class StoppedWriterTest {
         builder.environment().remove("JDK_JAVA_OPTIONS"); // which prints a note
         Process process = builder.start();
         try (BufferedReader output = process.inputReader()) {
-            assertThat(output.readLine()).isEqualTo("writing [a.tmp, b.part, folder]");
+            assertThat(output.readLine()).isEqualTo("writing");
             process.destroy();
             process.waitFor();
         } finally {
             process.destroyForcibly();
         }
-        try (Stream<Path> files = Files.list(directory)) {
-            assertThat(files).isEmpty();
+        try (Stream<Path> files = Files.walk(directory)) {
+            assertThat(files.filter(Files::isRegularFile))
+                    .containsExactly(directory.resolve(".lock"));
         }
     }
 
-    /** Writes for ever, as a publication does and as all that is seen whole or not at all. */
+    /** Stands for a trained block, of which the publication does not come to the parameters. */
+    private static final class NeverWritten extends SequentialBlock {
+        @Override
+        public boolean isInitialized() {
+            return true;
+        }
+    }
+
+    /** Publishes for ever. */
     static final class Writer {
 
         private Writer() {}
 
-        /** Takes the folder to write to. */
-        public static void main(String[] arguments) throws IOException {
-            Path directory = Path.of(arguments[0]);
-            Publisher.Transaction transaction = new Publisher.Transaction();
-            transaction.createDirectories(directory.resolve("folder"));
-            try (OutputStream out = transaction.open(directory.resolve("b" + Publisher.PARTIAL))) {
-                out.write(1);
-                AtomicFiles.write(directory.resolve("a"), channel -> writeForEver(directory));
-            }
+        /** Takes the repository to publish to. */
+        public static void main(String[] arguments) {
+            new Publisher(Path.of(arguments[0]))
+                    .publish(
+                            Publication.builder()
+                                    .setCoordinates(TinyModel.coordinates("1.0.0"))
+                                    .setBlock(new NeverWritten())
+                                    .setBlockFactory(Gpt2BlockFactory.class, Map.of())
+                                    .optFile("a.bin", Writer::writeForEver)
+                                    .build());
         }
 
-        private static void writeForEver(Path directory) throws IOException {
-            try (Stream<Path> files = Files.list(directory)) {
-                System.out.println(
-                        "writing "
-                                + files.map(file -> file.getFileName().toString())
-                                        .map(name -> name.replaceFirst("\\.[0-9-]+\\.tmp", ".tmp"))
-                                        .sorted()
-                                        .toList());
+        private static void writeForEver(OutputStream out) throws IOException {
+            out.write(new byte[1 << 20]);
+            System.out.println("writing");
+            try {
                 new CountDownLatch(1).await();
             } catch (InterruptedException e) {
                 throw new IOException(e);
