@@ -87,17 +87,13 @@ public final class Safetensors {
         long length = read(channel, 0, littleEndian(Long.BYTES)).getLong();
         long rest = channel.size() - Long.BYTES;
         require(length != LFS_POINTER, "it is a Git LFS pointer to one: run 'git lfs pull'");
+        String most = rest + " are left, and " + MAX_HEADER + " are the most";
         require(
                 length >= 0 && length <= Math.min(rest, MAX_HEADER),
-                "its header should have %s bytes, but %s are left, and %s are the most",
-                Long.toUnsignedString(length),
-                rest,
-                MAX_HEADER);
+                "its header should have " + Long.toUnsignedString(length) + " bytes, but " + most);
         ByteBuffer bytes = read(channel, Long.BYTES, littleEndian((int) length));
-        require(
-                length == 0 || bytes.get((int) length - 1) != 0,
-                "its header is padded with NUL bytes where the format has spaces: write it again"
-                        + " with the safetensors library");
+        boolean padded = length > 0 && bytes.get((int) length - 1) == 0;
+        require(!padded, "its header is padded with NUL bytes where the format has spaces");
         dataStart = Long.BYTES + length;
         try {
             parse(StandardCharsets.UTF_8.newDecoder().decode(bytes).toString());
@@ -108,23 +104,15 @@ public final class Safetensors {
         for (Map.Entry<String, Tensor> named : tensors.entrySet()) {
             Tensor tensor = named.getValue();
             String place = named.getKey() + " at [" + tensor.begin() + ", " + tensor.end() + ")";
-            String expected = tensor.bytes() + " bytes, as " + tensor;
-            require(
-                    tensor.end() - tensor.begin() == tensor.bytes(),
-                    "%s needs %s",
-                    place,
-                    expected);
+            boolean whole = tensor.end() - tensor.begin() == tensor.bytes();
+            require(whole, "%s needs %s bytes, as %s", place, tensor.bytes(), tensor);
             require(tensor.begin() >= end, "%s overlaps another array, up to %s", place, end);
             require(tensor.begin() == end, "%s leaves a gap, from %s on", place, end);
             end = tensor.end();
         }
-        String cut = end > rest - length ? ": it was cut off" : "";
-        require(
-                end == rest - length,
-                "the arrays have %s bytes, but the file has %s after its header%s",
-                end,
-                rest - length,
-                cut);
+        String sizes = "the arrays have %s bytes, but the file has %s after its header";
+        require(end <= rest - length, sizes + ": it was cut off", end, rest - length);
+        require(end == rest - length, sizes, end, rest - length);
     }
 
     private void parse(String text) throws IOException {

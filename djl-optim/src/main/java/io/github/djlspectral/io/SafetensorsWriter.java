@@ -171,12 +171,7 @@ public final class SafetensorsWriter {
         }
 
         void write(String name, Shape shape, DataType type, float[] values) throws IOException {
-            require(
-                    values.length == shape.size(),
-                    "%s has %s numbers, but should have the shape %s",
-                    name,
-                    values.length,
-                    shape);
+            require(values.length == shape.size(), "%s needs %s numbers", name, shape.size());
             int width = type.getNumOfBytes();
             ByteBuffer buffer = Safetensors.littleEndian(Safetensors.PIECE * width);
             for (int i = 0; i < values.length; i++) {
