@@ -1,7 +1,8 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //JAVA 17+
-//DEPS io.github.djlspectral:djl-optim:0.1.0-SNAPSHOT
-//DEPS ai.djl.pytorch:pytorch-jni:2.7.1-0.36.0
+//DEPS io.github.djlspectral:djl-spectral:0.1.0-SNAPSHOT@pom
+//DEPS io.github.djlspectral:djl-optim
+//DEPS ai.djl.pytorch:pytorch-jni
 //DEPS ai.djl.pytorch:pytorch-native-cpu:2.7.1:linux-x86_64
 //DEPS org.slf4j:slf4j-simple:2.0.17
 

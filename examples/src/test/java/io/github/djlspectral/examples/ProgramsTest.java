@@ -20,6 +20,8 @@ class ProgramsTest {
     private static final Path SOURCES = Path.of("src/main/java/io/github/djlspectral/examples");
     private static final List<String> PROGRAMS = List.of("DropInMuon", "TrainGpt2", "LoadFromZoo");
 
+    private static final String VERSION = System.getProperty("project.version");
+
     @TempDir private Path folder;
 
     private interface Program {
@@ -89,7 +91,7 @@ class ProgramsTest {
             String source = Files.readString(SOURCES.resolve(program + ".java"));
             assertThat(source)
                     .startsWith("///usr/bin/env jbang \"$0\" \"$@\" ; exit $?\n//JAVA 17+\n")
-                    .contains("\n//DEPS io.github.djlspectral:djl-")
+                    .contains("//DEPS io.github.djlspectral:djl-spectral:" + VERSION + "@pom\n")
                     .doesNotContain("import io.github.djlspectral.examples");
         }
     }
