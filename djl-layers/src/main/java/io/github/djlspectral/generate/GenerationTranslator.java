@@ -5,7 +5,9 @@ import ai.djl.ndarray.NDList;
 import ai.djl.translate.Translator;
 import ai.djl.translate.TranslatorContext;
 import io.github.djlspectral.layers.gpt.Gpt2;
+import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Tokenizer;
+import java.util.Collections;
 import java.util.List;
 
 /**
@@ -19,7 +21,7 @@ import java.util.List;
  *
  * <p>The prompts of a {@code batchPredict} are continued together. Nothing is left in memory after
  * a prediction. The translator is immutable: predictors of several threads may share it and the
- * model, one predictor per thread.
+ * model, one predictor per thread. A model of another block is refused.
  */
 public final class GenerationTranslator implements Translator<String, String> {
 
@@ -39,30 +41,21 @@ public final class GenerationTranslator implements Translator<String, String> {
         this.options = options;
     }
 
-    /**
-     * Fails unless the model can generate.
-     *
-     * @param ctx the predictor's
-     * @throws IllegalArgumentException if the model's block is no GPT-2
-     */
     @Override
     public void prepare(TranslatorContext ctx) {
-        if (!(ctx.getBlock() instanceof Gpt2)) {
-            throw new IllegalArgumentException(
-                    "GenerationTranslator needs a model whose block is a Gpt2, but that of "
-                            + ctx.getModel().getName()
-                            + " is a "
-                            + ctx.getBlock().getClass().getName());
-        }
+        BadInputException.unless(
+                ctx.getBlock() instanceof Gpt2,
+                "GenerationTranslator needs a model whose block is a Gpt2, but that of %s is a %s",
+                ctx.getModel().getName(),
+                ctx.getBlock().getClass().getName());
     }
 
-    /** Hands the prompt on to {@link #processOutput}: generating takes many passes, not one. */
     @Override
     public NDList processInput(TranslatorContext ctx, String prompt) {
         return batchProcessInput(ctx, List.of(prompt));
     }
 
-    /** Hands the prompts on to {@link #batchProcessOutput}: generating takes many passes. */
+    /** Hands the prompts on: generating takes many passes, not one. */
     @Override
     public NDList batchProcessInput(TranslatorContext ctx, List<String> prompts) {
         ctx.setAttachment(PROMPTS, prompts);
@@ -78,11 +71,7 @@ public final class GenerationTranslator implements Translator<String, String> {
     @SuppressWarnings("unchecked")
     public List<String> batchProcessOutput(TranslatorContext ctx, NDList list) {
         List<String> prompts = (List<String>) ctx.getAttachment(PROMPTS);
-        Gpt2 model = (Gpt2) ctx.getBlock();
-        return new TextGenerator(model, tokenizer, ctx.getNDManager())
-                .generate(
-                        prompts.stream()
-                                .map(prompt -> new GenerationRequest(prompt, options))
-                                .toList());
+        return new TextGenerator((Gpt2) ctx.getBlock(), tokenizer, ctx.getNDManager())
+                .generate(prompts, Collections.nCopies(prompts.size(), options));
     }
 }

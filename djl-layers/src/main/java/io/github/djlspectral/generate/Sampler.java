@@ -14,21 +14,14 @@ final class Sampler {
 
     Sampler(GenerationOptions options) {
         this.options = options;
-        random = new SplittableRandom(options.seed());
+        random = new SplittableRandom(options.seed);
     }
 
     /** Tokens to draw from and their weights, which are proportional to probabilities. */
     @SuppressWarnings("ArrayRecordComponent")
     record Candidates(int[] tokens, double[] weights) {}
 
-    /**
-     * Draws a token.
-     *
-     * @param logits one per token of the vocabulary [V]
-     * @param seen the tokens of the sequence so far
-     * @return a number in [0, V)
-     * @throws BadInputException if a logit is not a number
-     */
+    /** Draws one of V tokens, given their logits and which of them occurred before. */
     int next(float[] logits, BitSet seen) {
         Candidates candidates = candidates(logits, seen);
         double left = random.nextDouble() * Arrays.stream(candidates.weights).sum();
@@ -49,79 +42,64 @@ final class Sampler {
     Candidates candidates(float[] logits, BitSet seen) {
         float[] scores = penalised(logits, seen);
         int best = best(scores);
-        if (options.temperature() == 0) {
+        if (options.temperature == 0) {
             return new Candidates(new int[] {best}, new double[] {1});
         }
         double[] weights = new double[scores.length];
         for (int i = 0; i < weights.length; i++) {
             // in double precision, so that the difference of two floats is exact
-            weights[i] = Math.exp(((double) scores[i] - scores[best]) / options.temperature());
+            weights[i] = Math.exp(((double) scores[i] - scores[best]) / options.temperature);
         }
-        int[] tokens = nucleus(mostLikely(scores, weights), weights);
+        int[] tokens = mostLikely(scores, weights);
         return new Candidates(tokens, Arrays.stream(tokens).mapToDouble(t -> weights[t]).toArray());
     }
 
     private float[] penalised(float[] logits, BitSet seen) {
-        float penalty = (float) options.repetitionPenalty();
+        float penalty = (float) options.repetitionPenalty;
         if (penalty == 1) {
             return logits;
         }
-        float[] scores = logits.clone();
-        seen.stream()
-                .forEach(
-                        t -> scores[t] = scores[t] > 0 ? scores[t] / penalty : scores[t] * penalty);
-        return scores;
+        float[] s = logits.clone();
+        seen.stream().forEach(t -> s[t] = s[t] > 0 ? s[t] / penalty : s[t] * penalty);
+        return s;
     }
 
     private static int best(float[] scores) {
         int best = 0;
         for (int i = 0; i < scores.length; i++) {
             if (Float.isNaN(scores[i]) || scores[i] == Float.POSITIVE_INFINITY) {
-                throw new BadInputException(
-                        "The model's score of token "
-                                + i
-                                + " is "
-                                + scores[i]
-                                + ": its weights are damaged, or its training diverged");
+                String what = "The model's score of token " + i + " is " + scores[i];
+                String why = ": its weights are damaged, or its training diverged";
+                throw new BadInputException(what + why);
             }
-            if (scores[i] > scores[best]) {
-                best = i;
-            }
+            best = scores[i] > scores[best] ? i : best;
         }
         return best;
     }
 
-    /** Returns the tokens that top-k keeps, or all that top-p may; in order if either is on. */
+    /** Returns the tokens that top-k and then top-p keep; in order if either is on. */
     private int[] mostLikely(float[] scores, double[] weights) {
-        if (options.topK() > 0) {
-            return tokens(largest(scores, Math.min(options.topK(), scores.length)));
+        IntStream all = IntStream.range(0, scores.length);
+        if (options.topK == 0 && options.topP == 1) {
+            return all.toArray();
         }
-        if (options.topP() == 1) {
-            return IntStream.range(0, scores.length).toArray();
+        double sum = Arrays.stream(weights).sum();
+        int[] tokens;
+        if (options.topK > 0) {
+            tokens = tokens(largest(scores, Math.min(options.topK, scores.length)));
+            sum = Arrays.stream(tokens).mapToDouble(t -> weights[t]).sum();
+        } else {
+            // All tokens below this weight together have less than the probability 1 - topP, so
+            // that none of them is needed, and sorting a large vocabulary is saved.
+            double least = (1 - options.topP) * sum / weights.length;
+            IntStream some = all.filter(t -> weights[t] >= least);
+            tokens = tokens(some.mapToLong(t -> key(scores[t], t)).sorted().toArray());
         }
-        // All tokens below this weight together have less than the probability 1 - topP, so that
-        // none of them is needed, and sorting a large vocabulary is saved.
-        double least = (1 - options.topP()) * Arrays.stream(weights).sum() / weights.length;
-        return tokens(
-                IntStream.range(0, scores.length)
-                        .filter(i -> weights[i] >= least)
-                        .mapToLong(i -> key(scores[i], i))
-                        .sorted()
-                        .toArray());
-    }
-
-    /** Returns the fewest of the tokens, from the first on, that have the probability topP. */
-    private int[] nucleus(int[] tokens, double[] weights) {
-        if (options.topP() == 1) {
-            return tokens;
-        }
-        IntStream all =
-                options.topK() > 0 ? Arrays.stream(tokens) : IntStream.range(0, weights.length);
-        double enough = options.topP() * all.mapToDouble(i -> weights[i]).sum();
-        double sum = 0;
         int count = 0;
-        while (count < tokens.length && (count == 0 || sum < enough)) {
-            sum += weights[tokens[count++]];
+        double kept = 0;
+        while (count < tokens.length
+                && (options.topP == 1 || count == 0 || kept < options.topP * sum)) {
+            kept += weights[tokens[count++]];
         }
         return Arrays.copyOf(tokens, count);
     }

@@ -5,11 +5,13 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.djlspectral.layers.gpt.Gpt2;
+import io.github.djlspectral.layers.gpt.KeyValueCache;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Tokenizer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Queue;
 import java.util.function.Consumer;
@@ -18,10 +20,9 @@ import java.util.function.Consumer;
  * Continues texts with a GPT-2. Each sequence has a cache of its own, so that a new token costs the
  * computation of that token alone; sequences are computed together, whatever their lengths.
  *
- * <p>A text ends before a token that the tokenizer says ends it, {@link Tokenizer#endOfText}.
- *
- * <p>A text may be longer than the model's context: when the context is full, the model goes on
- * with the newest half of it, and so on each time.
+ * <p>A text ends before a token that the tokenizer says ends it, {@link Tokenizer#endOfText}. It
+ * may be longer than the model's context: when the context is full, the model goes on with the
+ * newest half of it, and so on each time.
  *
  * <p>Instances keep nothing between calls and are thread-safe, as long as nobody trains the model.
  */
@@ -43,27 +44,23 @@ public final class TextGenerator {
      * @throws BadInputException if the tokenizer has more tokens than the model
      */
     public TextGenerator(Gpt2 model, Tokenizer tokenizer, NDManager manager) {
-        if (tokenizer.vocabSize() > model.getConfig().vocabSize()) {
-            throw new BadInputException(
-                    "The tokenizer has "
-                            + tokenizer.vocabSize()
-                            + " tokens, but the model only "
-                            + model.getConfig().vocabSize()
-                            + ": they do not belong together");
-        }
+        BadInputException.unless(
+                tokenizer.vocabSize() <= model.getConfig().vocabSize(),
+                "The tokenizer has %s tokens, but the model only %s: they do not belong together",
+                tokenizer.vocabSize(),
+                model.getConfig().vocabSize());
         this.model = model;
         this.tokenizer = tokenizer;
         this.manager = manager;
     }
 
     /**
-     * Continues a text and passes it on while it grows.
+     * {@return the continuation of a text, without the prompt} It is passed on while it grows.
      *
      * @param prompt the text so far, at least one token
      * @param options how to continue it
      * @param sink receives the new text in pieces of whole characters, never a part of a stop
      *     string
-     * @return the new text, without the prompt
      * @throws BadInputException if the prompt is empty or has a character that the vocabulary lacks
      */
     public String generate(String prompt, GenerationOptions options, Consumer<String> sink) {
@@ -71,48 +68,37 @@ public final class TextGenerator {
     }
 
     /**
-     * Continues a text of tokens; see {@link #generate(String, GenerationOptions, Consumer)}.
+     * {@return the continuation of a text that is given as tokens}
      *
      * @param prompt the tokens so far, at least one
      * @param options how to continue them
      * @param sink receives the new text in pieces
-     * @return the new text, without the prompt
      * @throws BadInputException if the prompt is empty
      */
     public String generate(int[] prompt, GenerationOptions options, Consumer<String> sink) {
-        return run(List.of(continuation(prompt, options, sink))).get(0);
+        return run(List.of(new Continuation(prompt, options, sink))).get(0);
     }
 
     /**
      * Continues several texts together, which is faster than one after the other. Each becomes what
      * it would become alone, up to the rounding of a sum in another order.
      *
-     * @param requests the texts, of any lengths, each with its own options
+     * @param prompts the texts, of any lengths
+     * @param options how to continue each of them
      * @return the new texts in the same order, without the prompts
-     * @throws BadInputException if a prompt is empty or has a character that the vocabulary lacks
+     * @throws BadInputException if a prompt is empty or has a character that the vocabulary lacks,
+     *     or there are more prompts than options or fewer
      */
-    public List<String> generate(List<GenerationRequest> requests) {
-        return run(
-                requests.stream()
-                        .map(
-                                request ->
-                                        continuation(
-                                                tokenizer.encode(request.prompt()),
-                                                request.options(),
-                                                piece -> {}))
-                        .toList());
-    }
-
-    private Continuation continuation(
-            int[] prompt, GenerationOptions options, Consumer<String> sink) {
-        if (prompt.length == 0) {
-            throw new BadInputException("The prompt is empty, but must have at least one token");
+    public List<String> generate(List<String> prompts, List<GenerationOptions> options) {
+        String uneven = "There are %s prompts, but options for %s";
+        int count = prompts.size();
+        BadInputException.unless(count == options.size(), uneven, count, options.size());
+        List<Continuation> all = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            int[] prompt = tokenizer.encode(prompts.get(i));
+            all.add(new Continuation(prompt, options.get(i), piece -> {}));
         }
-        return new Continuation(
-                prompt,
-                options,
-                tokenizer.endOfText(),
-                new TextStream(tokenizer, options.stops(), sink));
+        return run(all);
     }
 
     private List<String> run(List<Continuation> all) {
@@ -121,63 +107,123 @@ public final class TextGenerator {
             List<Continuation> active = new ArrayList<>();
             while (!waiting.isEmpty() || !active.isEmpty()) {
                 while (!waiting.isEmpty() && active.size() < MAX_TOGETHER) {
-                    Continuation next = waiting.remove();
-                    next.open(model, session);
-                    active.add(next);
+                    waiting.element().open(session);
+                    active.add(waiting.remove());
                 }
                 step(active, session);
                 active.stream().filter(Continuation::finished).forEach(Continuation::finish);
                 active.removeIf(Continuation::finished);
             }
         }
-        return all.stream().map(Continuation::text).toList();
+        return all.stream().map(continuation -> continuation.stream.text()).toList();
     }
 
     /** Adds a token to each sequence: to all that lack only one together, to others alone. */
     private void step(List<Continuation> active, NDManager session) {
         List<Continuation> together = new ArrayList<>();
-        List<int[]> lastTokens = new ArrayList<>();
         for (Continuation continuation : active) {
-            int[] pending = continuation.pending(model.getConfig().contextLength());
-            if (pending.length == 1) {
+            if (continuation.pending().length == 1) {
                 together.add(continuation);
-                lastTokens.add(pending);
             } else {
-                compute(List.of(continuation), pending, session);
+                compute(List.of(continuation), session);
             }
         }
         if (!together.isEmpty()) {
-            compute(together, lastTokens.stream().mapToInt(t -> t[0]).toArray(), session);
+            compute(together, session);
         }
     }
 
-    /** The model's vocabulary may be padded: what neither is text nor ends it is not drawn. */
-    private float[] drawable(float[] logits) {
-        List<Integer> ends = tokenizer.endOfText();
-        int text = tokenizer.vocabSize();
-        int drawn = Math.max(text, 1 + ends.stream().mapToInt(end -> end).max().orElse(0));
-        float[] drawable = Arrays.copyOf(logits, Math.min(drawn, logits.length));
-        for (int i = text; i < drawable.length; i++) {
-            drawable[i] = ends.contains(i) ? drawable[i] : Float.NEGATIVE_INFINITY;
-        }
-        return drawable;
-    }
-
-    private void compute(List<Continuation> sequences, int[] tokens, NDManager session) {
+    private void compute(List<Continuation> sequences, NDManager session) {
         try (NDManager scratch = session.newSubManager()) {
-            Shape shape = new Shape(sequences.size(), tokens.length / sequences.size());
-            NDArray input = scratch.create(Arrays.stream(tokens).asLongStream().toArray(), shape);
-            float[] logits =
-                    model.next(
-                                    new ParameterStore(scratch, false),
-                                    input,
-                                    sequences.stream().map(Continuation::cache).toList())
-                            .toFloatArray();
-            int row = model.getConfig().vocabSize();
-            for (int i = 0; i < sequences.size(); i++) {
-                int begin = i * row;
-                sequences.get(i).accept(drawable(Arrays.copyOfRange(logits, begin, begin + row)));
+            int[][] pending = sequences.stream().map(Continuation::pending).toArray(int[][]::new);
+            long[] tokens =
+                    Arrays.stream(pending).flatMapToInt(Arrays::stream).asLongStream().toArray();
+            NDArray input = scratch.create(tokens, new Shape(pending.length, pending[0].length));
+            List<KeyValueCache> caches = sequences.stream().map(each -> each.cache).toList();
+            ParameterStore store = new ParameterStore(scratch, false);
+            float[] logits = model.next(store, input, caches).toFloatArray();
+            int row = logits.length / pending.length;
+            for (int i = 0; i < pending.length; i++) {
+                sequences.get(i).accept(Arrays.copyOfRange(logits, i * row, (i + 1) * row));
             }
+        }
+    }
+
+    /**
+     * Returns the first of a text's tokens that its next token depends on. It moves only when the
+     * context is full, and then such that half a context is left to look back on: each move costs
+     * the computation of those tokens. Which tokens were the prompt does not matter.
+     */
+    static int windowStart(int length, int contextLength) {
+        if (length <= contextLength) {
+            return 0;
+        }
+        // The first token too many moves the window by all but the half that ends with it.
+        int stride = contextLength + 1 - Math.max(1, contextLength / 2);
+        return (length - contextLength + stride - 1) / stride * stride;
+    }
+
+    /** A sequence that is being continued: its tokens, its cache and its text. */
+    private final class Continuation {
+
+        private final Sampler sampler;
+        private final TextStream stream;
+        private final BitSet seen = new BitSet();
+        private final int end;
+        private int[] tokens;
+        private int length;
+        private KeyValueCache cache;
+        private int cacheStart;
+        private boolean stopped;
+
+        Continuation(int[] prompt, GenerationOptions options, Consumer<String> sink) {
+            String empty = "The prompt is empty, but must have at least one token";
+            BadInputException.unless(prompt.length > 0, empty);
+            sampler = new Sampler(options);
+            stream = new TextStream(tokenizer, options.stops, sink);
+            tokens = prompt.clone();
+            length = prompt.length;
+            end = (int) Math.min(Integer.MAX_VALUE, (long) length + options.maxTokens);
+            Arrays.stream(prompt).forEach(seen::set);
+        }
+
+        /** Opens the cache, as large as will be needed. */
+        void open(NDManager session) {
+            cache = model.newCache(session, Math.min(end - 1, model.getConfig().contextLength()));
+        }
+
+        /** Returns the tokens that the cache lacks, at least one. */
+        int[] pending() {
+            int start = windowStart(length, model.getConfig().contextLength());
+            if (start != cacheStart) {
+                cache.clear();
+                cacheStart = start;
+            }
+            return Arrays.copyOfRange(tokens, start + cache.length(), length);
+        }
+
+        /** Draws the next token. */
+        void accept(float[] logits) {
+            List<Integer> ends = tokenizer.endOfText();
+            // The model's vocabulary may be padded: what neither is text nor ends it is not drawn.
+            for (int i = tokenizer.vocabSize(); i < logits.length; i++) {
+                logits[i] = ends.contains(i) ? logits[i] : Float.NEGATIVE_INFINITY;
+            }
+            int token = sampler.next(logits, seen);
+            seen.set(token);
+            tokens = length == tokens.length ? Arrays.copyOf(tokens, 2 * length) : tokens;
+            tokens[length++] = token;
+            stopped = ends.contains(token) || !stream.accept(token);
+        }
+
+        boolean finished() {
+            return stopped || length == end;
+        }
+
+        /** Frees the cache and passes on what is left of the text. */
+        void finish() {
+            cache.close();
+            stream.finish();
         }
     }
 }

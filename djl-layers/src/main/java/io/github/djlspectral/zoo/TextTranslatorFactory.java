@@ -51,24 +51,21 @@ public final class TextTranslatorFactory implements TranslatorFactory {
     }
 
     private static GenerationOptions options(Map<String, ?> arguments) {
-        GenerationOptions usual = GenerationOptions.builder().build();
-        Map<String, Object> defaults =
-                Map.of(
-                        "maxTokens", usual.maxTokens(),
-                        "temperature", usual.temperature(),
-                        "topK", usual.topK(),
-                        "topP", usual.topP(),
-                        "repetitionPenalty", usual.repetitionPenalty(),
-                        "stops", usual.stops(),
-                        "seed", usual.seed());
-        Arguments values = new Arguments(arguments, defaults);
-        return new GenerationOptions(
-                values.integer("maxTokens"),
-                values.real("temperature"),
-                values.integer("topK"),
-                values.real("topP"),
-                values.real("repetitionPenalty"),
-                values.texts("stops"),
-                values.wide("seed"));
+        Arguments values = new Arguments(arguments, Map.of());
+        GenerationOptions options = new GenerationOptions();
+        for (String name : arguments.keySet()) {
+            switch (name) {
+                case "maxTokens" -> options = options.withMaxTokens(values.integer(name));
+                case "temperature" -> options = options.withTemperature(values.real(name));
+                case "topK" -> options = options.withTopK(values.integer(name));
+                case "topP" -> options = options.withTopP(values.real(name));
+                case "repetitionPenalty" ->
+                        options = options.withRepetitionPenalty(values.real(name));
+                case "stops" -> options = options.withStops(values.texts(name));
+                case "seed" -> options = options.withSeed(values.wide(name));
+                default -> {} // the block's
+            }
+        }
+        return options;
     }
 }

@@ -28,7 +28,7 @@ class GenerationTranslatorTest {
     private final GenerationTranslator translator =
             new GenerationTranslator(
                     new ByteTokenizer(),
-                    GenerationOptions.builder().optMaxTokens(12).optTemperature(1).build());
+                    new GenerationOptions().withMaxTokens(12).withTemperature(1));
     private Model model;
 
     @BeforeEach

@@ -8,7 +8,6 @@ import io.github.djlspectral.text.BadInputException;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Comparator;
-import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -112,7 +111,8 @@ class SamplerTest {
         float[] logits = {3, 1, -1, -2};
         double[] expected = {1.5, 1, -2, -2};
         double sum = Arrays.stream(expected).map(Math::exp).sum();
-        Sampler sampler = new Sampler(new GenerationOptions(1, 1, 0, 1, 2, List.of(), 0));
+        Sampler sampler =
+                new Sampler(new GenerationOptions().withTemperature(1).withRepetitionPenalty(2));
         double[] actual = probabilities(sampler, logits, seen);
         for (int i = 0; i < 4; i++) {
             assertThat(actual[i]).isCloseTo(Math.exp(expected[i]) / sum, within(1e-12));
@@ -171,12 +171,11 @@ class SamplerTest {
             double temperature, int topK, double topP, double penalty, String message) {
         assertThatThrownBy(
                         () ->
-                                GenerationOptions.builder()
-                                        .optTemperature(temperature)
-                                        .optTopK(topK)
-                                        .optTopP(topP)
-                                        .optRepetitionPenalty(penalty)
-                                        .build())
+                                new GenerationOptions()
+                                        .withTemperature(temperature)
+                                        .withTopK(topK)
+                                        .withTopP(topP)
+                                        .withRepetitionPenalty(penalty))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageStartingWith(message);
     }
@@ -187,11 +186,7 @@ class SamplerTest {
 
     private static Sampler sampler(double temperature, int topK, double topP) {
         return new Sampler(
-                GenerationOptions.builder()
-                        .optTemperature(temperature)
-                        .optTopK(topK)
-                        .optTopP(topP)
-                        .build());
+                new GenerationOptions().withTemperature(temperature).withTopK(topK).withTopP(topP));
     }
 
     private static double[] probabilities(Sampler sampler, float[] logits, BitSet seen) {

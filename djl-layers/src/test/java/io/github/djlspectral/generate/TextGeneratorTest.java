@@ -48,8 +48,7 @@ class TextGeneratorTest {
     @ValueSource(
             strings = {"a", "hello", "twelve chars", "a prompt that is longer than the context"})
     void greedyTokensAreThoseOfRecomputationBeyondTheContextToo(String prompt) {
-        GenerationOptions greedy =
-                GenerationOptions.builder().optTemperature(0).optMaxTokens(40).build();
+        GenerationOptions greedy = new GenerationOptions().withTemperature(0).withMaxTokens(40);
         String text = generator.generate(prompt, greedy, piece -> {});
         assertThat(text).hasSize(40).isEqualTo(recomputed(prompt, 40));
         assertThat(text.chars().distinct().count()).isGreaterThan(3);
@@ -80,38 +79,41 @@ class TextGeneratorTest {
     @ParameterizedTest
     @CsvSource({"1, 4", "2, 4", "3, 7", "1024, 1000", "1024, 5000", "4, 100", "5, 100"})
     void theWindowIsAtMostTheContextAndAtLeastHalf(int context, int length) {
-        int start = Continuation.windowStart(length, context);
+        int start = TextGenerator.windowStart(length, context);
         assertThat(length - start).isBetween(Math.min(length, Math.max(1, context / 2)), context);
     }
 
     @Test
     void aTextDoesNotDependOnWhatIsGeneratedWithIt() {
-        List<GenerationRequest> requests = new ArrayList<>();
+        List<String> prompts = new ArrayList<>();
+        List<GenerationOptions> each = new ArrayList<>();
         for (int i = 0; i < 20; i++) {
             GenerationOptions options =
-                    GenerationOptions.builder()
-                            .optMaxTokens(5 + 3 * i % 23)
-                            .optTemperature(i % 4 * 0.5)
-                            .optTopK(i % 3 * 5)
-                            .optTopP(1 - i % 5 * 0.1)
-                            .optRepetitionPenalty(1 + i % 2 * 0.3)
-                            .optStops(i % 6 == 0 ? List.of("e") : List.of())
-                            .optSeed(i)
-                            .build();
-            requests.add(
-                    new GenerationRequest("a prompt of letters".substring(0, 1 + i % 17), options));
+                    new GenerationOptions()
+                            .withMaxTokens(5 + 3 * i % 23)
+                            .withTemperature(i % 4 * 0.5)
+                            .withTopK(i % 3 * 5)
+                            .withTopP(1 - i % 5 * 0.1)
+                            .withRepetitionPenalty(1 + i % 2 * 0.3)
+                            .withStops(i % 6 == 0 ? List.of("e") : List.of())
+                            .withSeed(i);
+            prompts.add("a prompt of letters".substring(0, 1 + i % 17));
+            each.add(options);
         }
         List<String> alone = new ArrayList<>();
-        for (GenerationRequest request : requests) {
-            alone.add(generator.generate(request.prompt(), request.options(), piece -> {}));
+        for (int i = 0; i < prompts.size(); i++) {
+            alone.add(generator.generate(prompts.get(i), each.get(i), piece -> {}));
         }
-        assertThat(generator.generate(requests)).isEqualTo(alone);
+        assertThat(generator.generate(prompts, each)).isEqualTo(alone);
+        assertThatThrownBy(() -> generator.generate(prompts, each.subList(0, 7)))
+                .isInstanceOf(BadInputException.class)
+                .hasMessage("There are 20 prompts, but options for 7");
         assertThat(alone).doesNotHaveDuplicates();
     }
 
     @Test
     void theSeedDeterminesTheText() {
-        GenerationOptions options = GenerationOptions.builder().optMaxTokens(30).build();
+        GenerationOptions options = new GenerationOptions().withMaxTokens(30);
         String text = generator.generate("a", options, piece -> {});
         assertThat(generator.generate("a", options, piece -> {})).isEqualTo(text);
         assertThat(generator.generate("a", options.withSeed(2), piece -> {})).isNotEqualTo(text);
@@ -119,11 +121,11 @@ class TextGeneratorTest {
 
     @Test
     void theTextEndsBeforeAStopAndIsWhatTheSinkGot() {
-        GenerationOptions options = GenerationOptions.builder().optMaxTokens(40).build();
+        GenerationOptions options = new GenerationOptions().withMaxTokens(40);
         String all = generator.generate("a", options, piece -> {});
         String stop = all.substring(20, 23);
         GenerationOptions stopping =
-                GenerationOptions.builder().optMaxTokens(40).optStops(List.of(stop)).build();
+                new GenerationOptions().withMaxTokens(40).withStops(List.of(stop));
         StringBuilder streamed = new StringBuilder();
         String text = generator.generate("a", stopping, streamed::append);
         assertThat(text)
@@ -135,11 +137,10 @@ class TextGeneratorTest {
     void aRepetitionPenaltyCountsThePrompt() {
         String prompt = "abcdefghijklm";
         GenerationOptions options =
-                GenerationOptions.builder()
-                        .optTemperature(0)
-                        .optMaxTokens(10)
-                        .optRepetitionPenalty(1e6)
-                        .build();
+                new GenerationOptions()
+                        .withTemperature(0)
+                        .withMaxTokens(10)
+                        .withRepetitionPenalty(1e6);
         String text = generator.generate(prompt, options, piece -> {});
         // Seen tokens have scores of nearly 0 at best: any other with a positive one is preferred.
         assertThat(prompt).doesNotContain(text.substring(0, 1));
@@ -149,15 +150,14 @@ class TextGeneratorTest {
     void tokensThatTheTokenizerLacksAreNeverDrawn() {
         Gpt2 padded = LivelyModel.create(manager, 300, CONTEXT);
         GenerationOptions options =
-                GenerationOptions.builder().optTemperature(1000).optMaxTokens(300).build();
+                new GenerationOptions().withTemperature(1000).withMaxTokens(300);
         new TextGenerator(padded, new ByteTokenizer(), manager).generate("a", options, piece -> {});
     }
 
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
     void aTextEndsBeforeATokenThatEndsIt(boolean several) {
-        GenerationOptions options =
-                GenerationOptions.builder().optTemperature(0).optMaxTokens(40).build();
+        GenerationOptions options = new GenerationOptions().withTemperature(0).withMaxTokens(40);
         String all = generator.generate("hello", options, piece -> {});
         int end = LETTERS.encode(all)[20];
         int first = all.indexOf(LETTERS.decode(new int[] {end}));
@@ -165,11 +165,7 @@ class TextGeneratorTest {
         TextGenerator other = new TextGenerator(model, ending, manager);
         String text =
                 several
-                        ? other.generate(
-                                        List.of(
-                                                new GenerationRequest("a", options),
-                                                new GenerationRequest("hello", options)))
-                                .get(1)
+                        ? other.generate(List.of("a", "hello"), List.of(options, options)).get(1)
                         : other.generate("hello", options, piece -> {});
         assertThat(text).isEqualTo(all.substring(0, first));
     }
@@ -179,7 +175,7 @@ class TextGeneratorTest {
         Gpt2 padded = LivelyModel.create(manager, 300, CONTEXT);
         Tokenizer ending = new ByteTokenizer().withEndOfText(List.of(257, 299));
         GenerationOptions options =
-                GenerationOptions.builder().optTemperature(1000).optMaxTokens(9000).build();
+                new GenerationOptions().withTemperature(1000).withMaxTokens(9000);
         int[] pieces = {0};
         new TextGenerator(padded, ending, manager).generate("a", options, piece -> pieces[0]++);
         assertThat(pieces[0]).isLessThan(8000);
@@ -188,7 +184,7 @@ class TextGeneratorTest {
     @Test
     void memoryIsFlat() {
         int before = manager.getManagedArrays().size();
-        GenerationOptions options = GenerationOptions.builder().optMaxTokens(30).build();
+        GenerationOptions options = new GenerationOptions().withMaxTokens(30);
         generator.generate("a", options, piece -> {});
         assertThat(manager.getManagedArrays()).hasSize(before);
         assertThatThrownBy(
@@ -205,7 +201,7 @@ class TextGeneratorTest {
 
     @Test
     void badInputIsNamed() {
-        GenerationOptions options = GenerationOptions.builder().build();
+        GenerationOptions options = new GenerationOptions();
         assertThatThrownBy(() -> generator.generate("", options, piece -> {}))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("prompt is empty");

@@ -224,8 +224,7 @@ class TransformersTest {
                 rows.add(wide);
             }
             computed.logits = rows.toArray(double[][]::new);
-            GenerationOptions greedy =
-                    GenerationOptions.builder().optTemperature(0).optMaxTokens(24).build();
+            GenerationOptions greedy = new GenerationOptions().withTemperature(0).withMaxTokens(24);
             computed.greedy =
                     new TextGenerator(model, checkpoint.tokenizer(), manager)
                             .generate(asked.prompt, greedy, piece -> {});

@@ -90,7 +90,7 @@ class GuideTest {
                 EasyTrain.fit(trainer, 3, new TokenDataset(batches, 20), null);
             }
             TextGenerator generator = new TextGenerator(gpt2, tokenizer, model.getNDManager());
-            GenerationOptions options = GenerationOptions.builder().optMaxTokens(24).build();
+            GenerationOptions options = new GenerationOptions().withMaxTokens(24);
             String more = generator.generate("Alas, poor ", options, System.out::print);
             // end
             assertThat(more).startsWith("Yor");

@@ -2,7 +2,6 @@ package io.github.djlspectral.examples;
 
 import io.github.djlspectral.examples.train.SavedRun;
 import io.github.djlspectral.generate.GenerationOptions;
-import io.github.djlspectral.generate.GenerationRequest;
 import io.github.djlspectral.generate.TextGenerator;
 import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
@@ -11,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import java.util.stream.LongStream;
 import picocli.CommandLine.Command;
@@ -93,28 +93,32 @@ final class GenerateCommand implements Runnable {
         if (prompt.equals("-")) {
             prompt = standardInput();
         }
-        GenerationOptions options =
-                new GenerationOptions(
-                        tokens, temperature, topK, topP, repetitionPenalty, stops, seed);
+        GenerationOptions generation =
+                new GenerationOptions()
+                        .withMaxTokens(tokens)
+                        .withTemperature(temperature)
+                        .withTopK(topK)
+                        .withTopP(topP)
+                        .withRepetitionPenalty(repetitionPenalty)
+                        .withStops(stops)
+                        .withSeed(seed);
         try (SavedRun run = SavedRun.open(directory, device, step)) {
             if (count == 1) {
                 show(prompt);
-                run.generator().generate(prompt, options, GenerateCommand::show);
+                run.generator().generate(prompt, generation, GenerateCommand::show);
                 show(System.lineSeparator());
             } else {
-                showAll(run.generator(), options);
+                showAll(run.generator(), generation);
             }
         }
     }
 
-    private void showAll(TextGenerator generator, GenerationOptions options) {
-        List<GenerationRequest> requests =
-                LongStream.range(seed, seed + count)
-                        .mapToObj(s -> new GenerationRequest(prompt, options.withSeed(s)))
-                        .toList();
-        List<String> texts = generator.generate(requests);
+    private void showAll(TextGenerator generator, GenerationOptions generation) {
+        List<GenerationOptions> each =
+                LongStream.range(seed, seed + count).mapToObj(generation::withSeed).toList();
+        List<String> texts = generator.generate(Collections.nCopies(count, prompt), each);
         for (int i = 0; i < count; i++) {
-            show("===== seed " + requests.get(i).options().seed() + " =====\n");
+            show("===== seed " + (seed + i) + " =====\n");
             show(prompt + texts.get(i) + "\n");
         }
     }

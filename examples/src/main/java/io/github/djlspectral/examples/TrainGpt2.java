@@ -108,7 +108,7 @@ final class TrainGpt2 {
             }
 
             // Samples: from the first character of the text on.
-            GenerationOptions options = GenerationOptions.builder().optMaxTokens(200).build();
+            GenerationOptions options = new GenerationOptions().withMaxTokens(200);
             new TextGenerator(gpt2, tokenizer, model.getNDManager())
                     .generate(new int[] {tokens.token(0)}, options, System.out::print);
             System.out.println();

@@ -276,11 +276,10 @@ public final class TrainingSession {
         int[] prompt = new int[(int) Math.min(SAMPLE_PROMPT_TOKENS, unseen.length())];
         unseen.read(0, prompt);
         GenerationOptions generation =
-                GenerationOptions.builder()
-                        .optMaxTokens(SAMPLE_TOKENS)
-                        .optTemperature(SAMPLE_TEMPERATURE)
-                        .optSeed(Seeds.mix(options.seed, run.step()))
-                        .build();
+                new GenerationOptions()
+                        .withMaxTokens(SAMPLE_TOKENS)
+                        .withTemperature(SAMPLE_TEMPERATURE)
+                        .withSeed(Seeds.mix(options.seed, run.step()));
         LanguageModel model = run.languageModel();
         return corpus.tokenizer().decode(prompt)
                 + new TextGenerator(model.gpt2(), corpus.tokenizer(), model.manager())

@@ -250,7 +250,7 @@ class ExchangeTest {
     }
 
     private static String generate(Path directory) {
-        GenerationOptions options = GenerationOptions.builder().optMaxTokens(20).build();
+        GenerationOptions options = new GenerationOptions().withMaxTokens(20);
         try (SavedRun saved = SavedRun.open(directory, "cpu", null)) {
             return saved.generator().generate("qzka", options, text -> {});
         }

@@ -374,11 +374,7 @@ class TrainingSessionTest {
 
     private static String generate(SavedRun run, long seed) {
         GenerationOptions options =
-                GenerationOptions.builder()
-                        .optMaxTokens(20)
-                        .optTemperature(1)
-                        .optSeed(seed)
-                        .build();
+                new GenerationOptions().withMaxTokens(20).withTemperature(1).withSeed(seed);
         return run.generator().generate("qzka", options, piece -> {});
     }
 
