@@ -171,7 +171,8 @@ public final class SafetensorsWriter {
         }
 
         void write(String name, Shape shape, DataType type, float[] values) throws IOException {
-            require(values.length == shape.size(), "%s needs %s numbers", name, shape.size());
+            String words = "%s has %s numbers, but should have the shape %s";
+            require(values.length == shape.size(), words, name, values.length, shape);
             int width = type.getNumOfBytes();
             ByteBuffer buffer = Safetensors.littleEndian(Safetensors.PIECE * width);
             for (int i = 0; i < values.length; i++) {

@@ -167,7 +167,8 @@ class SafetensorsTest {
         SafetensorsWriter wrong =
                 new SafetensorsWriter(Map.of())
                         .add("a", new Shape(2), DataType.FLOAT32, () -> new float[3]);
-        assertThatThrownBy(() -> wrong.write(path)).hasMessage("a needs 2 numbers");
+        assertThatThrownBy(() -> wrong.write(path))
+                .hasMessage("a has 3 numbers, but should have the shape (2)");
         assertThat(path).hasContent("old");
         assertThat(directory).isDirectoryNotContaining("glob:**.tmp");
     }
