@@ -60,6 +60,11 @@ public abstract class SelfDescribingBlock extends AbstractBlock {
      */
     protected abstract NDList forwardOne(ParameterStore store, NDArray input, boolean training);
 
+    @Override
+    public Shape[] getOutputShapes(Shape[] inputShapes) {
+        return new Shape[] {inputShapes[0]};
+    }
+
     private Map<String, String> shapes() {
         Map<String, String> shapes = new LinkedHashMap<>();
         for (Pair<String, Parameter> parameter : getDirectParameters()) {

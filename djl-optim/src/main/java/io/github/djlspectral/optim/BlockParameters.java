@@ -24,10 +24,8 @@ final class BlockParameters {
     private BlockParameters() {}
 
     /**
-     * Returns the parameters sorted by name, each once: one that is shared by several blocks has
-     * the first of its names in the block's order.
-     *
-     * @throws IllegalStateException if a parameter is not initialized
+     * Returns the parameters, all initialized, sorted by name, each once: one that is shared by
+     * several blocks has the first of its names in the block's order.
      */
     static SortedMap<String, Parameter> byName(Block block) {
         return byName(block, Parameter::isInitialized, "is not initialized");
@@ -69,10 +67,7 @@ final class BlockParameters {
 
     /**
      * Returns the parameters that a trainer trains, whose own arrays have the gradients: those of
-     * several devices are summed only inside {@link Trainer#step}.
-     *
-     * @throws IllegalStateException if the trainer has several devices or another one than the
-     *     parameters, a parameter is not initialized, or none is trained
+     * several devices are summed only inside {@link Trainer#step}, so it must have one.
      */
     static Map<String, Parameter> trainedBy(Trainer trainer) {
         Device[] devices = trainer.getDevices();

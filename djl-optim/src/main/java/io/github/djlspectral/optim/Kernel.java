@@ -9,12 +9,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.DoubleStream;
 
-/**
- * A native computation of a spectral map.
- *
- * @param function its name in {@code spectral.py}
- * @param coefficients its numbers, in the order the function reads them
- */
+/** A native computation of a spectral map: a function of {@code spectral.py} and its numbers. */
 record Kernel(String function, double... coefficients) {
 
     static final Kernel EXACT_POLAR = new Kernel("exact_polar");
@@ -26,23 +21,11 @@ record Kernel(String function, double... coefficients) {
     @FunctionalInterface
     interface Choice {
 
-        /**
-         * Returns the computation.
-         *
-         * @param matrix what is to be mapped
-         * @param draw tells one random choice from another; equal draws give equal maps
-         */
+        /** Returns the computation; equal draws, of random choices, give equal maps. */
         Kernel kernel(Target matrix, long draw);
     }
 
-    /**
-     * What decides about the computation.
-     *
-     * @param rows the first dimension
-     * @param columns the product of all others
-     * @param type float32 or float64
-     * @param device where the matrix lies
-     */
+    /** What decides about the computation; columns are the product of all dimensions but rows. */
     record Target(long rows, long columns, DataType type, Device device) {
 
         static Target of(Shape shape, DataType type, Device device) {

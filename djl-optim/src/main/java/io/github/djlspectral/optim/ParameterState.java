@@ -48,11 +48,7 @@ final class ParameterState {
                 && weight.getDataType() == array(0).getDataType();
     }
 
-    /**
-     * Fails if they are not.
-     *
-     * @throws IllegalStateException naming the parameter
-     */
+    /** Fails if they are not, naming the parameter. */
     void requireFit(String label, NDArray weight) {
         check(
                 fits(weight),

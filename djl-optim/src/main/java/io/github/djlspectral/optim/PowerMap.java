@@ -36,11 +36,7 @@ final class PowerMap implements Kernel.Choice {
     private final Route route;
     private final Map<Integer, Kernel> rational = new ConcurrentHashMap<>();
 
-    /**
-     * Creates the computation.
-     *
-     * @param route the route, or null for the best one known
-     */
+    /** Creates the computation; a route of null is the best one known. */
     PowerMap(double exponent, OptionalDouble floor, Normalization normalization, Route route) {
         requireExponent(exponent);
         floor.ifPresent(PowerMap::requireFloor);

@@ -141,12 +141,7 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
         }
     }
 
-    /**
-     * One parameter and its gradient.
-     *
-     * @param name its name path, or null if that is not known
-     * @param finite whether the gradient is known to be finite
-     */
+    /** One parameter, by a name that may be null, and its gradient, which may be known finite. */
     record Update(String id, String name, NDArray weight, NDArray gradient, boolean finite) {
 
         /** What messages call the parameter. */

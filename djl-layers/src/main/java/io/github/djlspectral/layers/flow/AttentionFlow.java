@@ -6,6 +6,7 @@ import static io.github.djlspectral.layers.Require.requirePositive;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
@@ -62,15 +63,11 @@ public final class AttentionFlow extends SelfDescribingBlock {
         temperature = builder.temperature;
         int count = builder.shared ? 1 : steps;
         for (int i = 0; i < count; i++) {
-            Parameter weight =
-                    Parameter.builder()
-                            .setName(builder.shared ? "weight" : "step." + i + ".weight")
-                            .setType(Parameter.Type.WEIGHT)
-                            .optShape(new Shape((long) heads * dimension, dimension))
-                            .optInitializer(
-                                    new NormalInitializer((float) (1 / Math.sqrt(dimension))))
-                            .build();
-            weights.add(addParameter(weight));
+            Parameter.Builder weight = Parameter.builder().setType(Parameter.Type.WEIGHT);
+            weight.setName(builder.shared ? "weight" : "step." + i + ".weight");
+            weight.optShape(new Shape((long) heads * dimension, dimension));
+            weight.optInitializer(new NormalInitializer((float) (1 / Math.sqrt(dimension))));
+            weights.add(addParameter(weight.build()));
         }
     }
 
@@ -100,10 +97,9 @@ public final class AttentionFlow extends SelfDescribingBlock {
     public List<FlowPath> paths(ParameterStore parameterStore, NDArray tokens) {
         requireTokens(tokens);
         NDList values = values(parameterStore, tokens, false);
+        NDManager manager = tokens.getManager();
         try (NDArray settings = settings(tokens);
-                NDList states =
-                        FlowKernels.NATIVE.call(
-                                tokens.getManager(), "flow", tokens, values, settings);
+                NDList states = FlowKernels.NATIVE.call(manager, "flow", tokens, values, settings);
                 NDList symmetric = symmetric(values)) {
             List<FlowPath> paths = new ArrayList<>();
             for (long b = 0; b < tokens.getShape().get(0); b++) {
@@ -160,11 +156,6 @@ public final class AttentionFlow extends SelfDescribingBlock {
         double off = FlowKernels.NATIVE.callDouble(tokens.getManager(), "off_sphere", tokens);
         String rule = "Tokens must be finite, of length 1, one is off by %s: divide by the length";
         require(off <= UNIT_TOLERANCE, rule, off);
-    }
-
-    @Override
-    public Shape[] getOutputShapes(Shape[] inputShapes) {
-        return new Shape[] {inputShapes[0]};
     }
 
     /** Builds an {@link AttentionFlow}. */

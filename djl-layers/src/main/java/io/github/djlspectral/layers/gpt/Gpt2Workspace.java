@@ -7,13 +7,9 @@ import ai.djl.ndarray.types.Shape;
 import java.util.List;
 
 /**
- * The memory of a {@link Gpt2Backpropagation}, as {@code backpropagation.py} describes it.
- *
- * @param config the shape of the model
- * @param batchSize the most sequences in a batch
- * @param length the most tokens in a sequence
- * @param rounded whether operands of products are rounded
- * @param mostLogits the most logits that are held at a time, but at least one row
+ * The memory of a {@link Gpt2Backpropagation}, as {@code backpropagation.py} describes it, for at
+ * most so many sequences of so many tokens, with at most so many logits at a time, but at least one
+ * row; rounded if operands of products are.
  */
 record Gpt2Workspace(
         Gpt2Config config, int batchSize, int length, boolean rounded, int mostLogits) {

@@ -93,11 +93,6 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
         require(legal, "Activations must be [batch, %s], were %s", width, shape);
     }
 
-    @Override
-    public Shape[] getOutputShapes(Shape[] inputShapes) {
-        return new Shape[] {inputShapes[0]};
-    }
-
     /**
      * Builds a {@link Fold}.
      *

@@ -28,13 +28,10 @@ public final class HouseholderActivation extends SelfDescribingBlock implements 
 
     /** Creates the layer. The angles are pi/2 at first, which sorts each pair, ascending. */
     public HouseholderActivation() {
-        angles =
-                addParameter(
-                        Parameter.builder()
-                                .setName("angles")
-                                .setType(Parameter.Type.OTHER)
-                                .optInitializer(new ConstantInitializer((float) (Math.PI / 2)))
-                                .build());
+        Parameter.Builder builder = Parameter.builder().setName("angles");
+        builder.setType(Parameter.Type.OTHER);
+        builder.optInitializer(new ConstantInitializer((float) (Math.PI / 2)));
+        angles = addParameter(builder.build());
     }
 
     @Override

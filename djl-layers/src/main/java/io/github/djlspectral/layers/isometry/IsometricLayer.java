@@ -7,11 +7,11 @@ import ai.djl.nn.Block;
 public interface IsometricLayer extends Block {
 
     /**
-     * Returns plain layers of DJL, such as {@link ai.djl.nn.core.Linear}, with the same outputs up
-     * to rounding: inference costs no parametrisation and needs none of this package.
+     * {@return plain layers of DJL, initialised, such as {@link ai.djl.nn.core.Linear}, with the
+     * same outputs up to rounding} Inference with them costs no parametrisation and needs none of
+     * this package; later training of this layer does not change them.
      *
      * @param manager the manager of the new parameters
-     * @return an initialised block of its own: later training of this layer does not change it
      */
     Block toPlain(NDManager manager);
 }

@@ -45,11 +45,10 @@ final class OrthogonalKernel {
     static OrthogonalKernel circular(
             Parametrization parametrization, int filters, int channels, int size) {
         int larger = Math.max(filters, channels);
-        require(
-                larger > 1 || size == 1,
+        String rule =
                 "An orthogonal kernel of size %s for 1 channel can only shift the image: set the"
-                        + " kernel to 1, or take space to depth first",
-                size);
+                        + " kernel to 1, or take space to depth first";
+        require(larger > 1 || size == 1, rule, size);
         OrthogonalKernel kernel = new OrthogonalKernel(new Shape(filters, channels, size, size));
         if (parametrization == Parametrization.INITIAL) {
             return kernel.free(circular(Parametrization.RETRACTION, filters, channels, size));
@@ -90,13 +89,9 @@ final class OrthogonalKernel {
 
     private OrthogonalKernel free(OrthogonalKernel beginning) {
         initializer = (manager, s, type) -> beginning.draw(manager, type);
-        parameters.add(
-                Parameter.builder()
-                        .setName("kernel")
-                        .setType(Parameter.Type.WEIGHT)
-                        .optShape(shape)
-                        .optInitializer(initializer)
-                        .build());
+        Parameter.Builder kernel = Parameter.builder().setName("kernel").optShape(shape);
+        kernel.setType(Parameter.Type.WEIGHT).optInitializer(initializer);
+        parameters.add(kernel.build());
         return this;
     }
 

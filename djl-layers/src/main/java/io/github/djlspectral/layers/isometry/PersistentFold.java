@@ -66,14 +66,9 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
         persistence = builder.persistence;
         int k = builder.directions;
         subspace = new Subspace(builder.seed);
-        protectedRows =
-                addParameter(
-                        Parameter.builder()
-                                .setName("protected")
-                                .setType(Parameter.Type.OTHER)
-                                .optShape(new Shape(k, width))
-                                .optRequiresGrad(false)
-                                .build());
+        Parameter.Builder rows = Parameter.builder().setName("protected").optRequiresGrad(false);
+        rows.setType(Parameter.Type.OTHER).optShape(new Shape(k, width));
+        protectedRows = addParameter(rows.build());
         fold = new OrthogonalWeight("fold_", builder.parametrization, k, k);
         fold.parameters().forEach(this::addParameter);
         foldBias = addParameter(LayerBuilder.bias("fold_bias", k, FOLD_BIAS));
@@ -164,11 +159,6 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
         if (lipschitz) {
             rest.keepOrthonormal();
         }
-    }
-
-    @Override
-    public Shape[] getOutputShapes(Shape[] inputShapes) {
-        return new Shape[] {inputShapes[0]};
     }
 
     /** Orthonormal rows [k, n], Haar, that depend on the seed alone: all layers get the same. */

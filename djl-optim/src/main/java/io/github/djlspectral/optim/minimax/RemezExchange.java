@@ -36,11 +36,7 @@ final class RemezExchange {
         points = new double[terms + 1];
     }
 
-    /**
-     * Returns the poles d_j of the best approximation, increasing.
-     *
-     * @throws ArithmeticException if the levels did not become equal
-     */
+    /** Returns the poles d_j of the best approximation, increasing. */
     static double[] poles(double exponent, double lower, int terms) {
         RemezExchange remez = new RemezExchange(exponent, lower, terms);
         remez.start();
