@@ -14,10 +14,8 @@ import ai.djl.translate.TranslateException;
 import ai.djl.translate.Translator;
 import ai.djl.translate.TranslatorFactory;
 import ai.djl.util.ClassLoaderUtils;
-import ai.djl.util.Progress;
 import java.io.FileNotFoundException;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -39,34 +37,23 @@ final class ArtifactLoader extends BaseModelLoader {
     }
 
     @Override
-    public <I, O> boolean isDownloaded(Criteria<I, O> criteria)
-            throws IOException, ModelNotFoundException {
-        return Files.exists(mrl.getRepository().getResourceDirectory(artifact(criteria)));
-    }
-
-    @Override
-    public <I, O> void downloadModel(Criteria<I, O> criteria, Progress progress)
-            throws IOException, ModelNotFoundException {
-        mrl.getRepository().prepare(artifact(criteria), progress);
-    }
-
-    @Override
     public <I, O> ZooModel<I, O> loadModel(Criteria<I, O> criteria)
             throws IOException, ModelNotFoundException, MalformedModelException {
         Artifact artifact = artifact(criteria);
         Map<String, Object> arguments = artifact.getArguments(criteria.getArguments());
-        TranslatorFactory translators = translators(criteria, arguments);
+        TranslatorFactory translators = criteria.getTranslatorFactory();
+        if (translators == null) {
+            Object factory = arguments.get(TRANSLATOR_FACTORY);
+            translators =
+                    factory == null ? defaultFactory : instance(TranslatorFactory.class, factory);
+        }
         Class<I> input = criteria.getInputClass();
         Class<O> output = criteria.getOutputClass();
         if (!translators.isSupported(input, output)) {
-            String types = "%s into %s, but: %s";
+            String types = input.getName() + " into " + output.getName();
+            Object supported = translators.getSupportedTypes();
             throw new ModelNotFoundException(
-                    artifact
-                            + " does not turn "
-                            + types.formatted(
-                                    input.getName(),
-                                    output.getName(),
-                                    translators.getSupportedTypes()));
+                    artifact + " does not turn " + types + ", but: " + supported);
         }
         mrl.getRepository().prepare(artifact, criteria.getProgress());
         Path folder = mrl.getRepository().getResourceDirectory(artifact);
@@ -74,7 +61,12 @@ final class ArtifactLoader extends BaseModelLoader {
         Model model = Model.newInstance(name, criteria.getDevice(), SpectralZoo.ENGINE);
         boolean loaded = false;
         try {
-            model.setBlock(block(criteria, model, folder, arguments));
+            Block block = criteria.getBlock();
+            if (block == null) {
+                Object factory = arguments.get(BLOCK_FACTORY);
+                block = instance(BlockFactory.class, factory).newBlock(model, folder, arguments);
+            }
+            model.setBlock(block);
             artifact.getProperties().forEach(model::setProperty);
             read(model, folder, artifact.getOptions(criteria.getOptions()));
             Translator<I, O> translator = translators.newInstance(input, output, model, arguments);
@@ -124,31 +116,11 @@ final class ArtifactLoader extends BaseModelLoader {
         throw new ModelNotFoundException(problem.formatted(getArtifactId(), filters, versions));
     }
 
-    private static Block block(
-            Criteria<?, ?> criteria, Model model, Path folder, Map<String, Object> arguments)
-            throws IOException {
-        if (criteria.getBlock() != null) {
-            return criteria.getBlock();
-        }
-        Object name = arguments.get(BLOCK_FACTORY);
-        return instance(BlockFactory.class, name).newBlock(model, folder, arguments);
-    }
-
-    private TranslatorFactory translators(Criteria<?, ?> criteria, Map<String, Object> arguments)
-            throws IOException {
-        if (criteria.getTranslatorFactory() != null) {
-            return criteria.getTranslatorFactory();
-        }
-        Object name = arguments.get(TRANSLATOR_FACTORY);
-        return name == null ? defaultFactory : instance(TranslatorFactory.class, name);
-    }
-
     private static <T> T instance(Class<T> type, Object name) throws IOException {
         // What was published before the factories moved here names their old package.
-        String current =
-                String.valueOf(name).replace(".djlspectral.examples.zoo.", ".djlspectral.zoo.");
-        T instance =
-                ClassLoaderUtils.initClass(ClassLoaderUtils.getContextClassLoader(), type, current);
+        String current = ("" + name).replace(".djlspectral.examples.zoo.", ".djlspectral.zoo.");
+        ClassLoader loader = ClassLoaderUtils.getContextClassLoader();
+        T instance = ClassLoaderUtils.initClass(loader, type, current);
         if (instance == null) {
             String problem =
                     "The model needs the class %s as its %s, which is not on the class path: add the"

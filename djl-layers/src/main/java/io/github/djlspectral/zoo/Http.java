@@ -8,7 +8,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.net.http.HttpResponse.BodyHandler;
+import java.net.http.HttpResponse.BodySubscriber;
 import java.net.http.HttpResponse.BodySubscribers;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -24,10 +24,7 @@ public final class Http {
     private static final int LEAST_BYTES = 1 << 10;
 
     private static final HttpClient CLIENT =
-            HttpClient.newBuilder()
-                    .followRedirects(HttpClient.Redirect.NORMAL)
-                    .connectTimeout(Duration.ofSeconds(20))
-                    .build();
+            HttpClient.newBuilder().followRedirects(HttpClient.Redirect.NORMAL).build();
 
     private Http() {}
 
@@ -43,22 +40,22 @@ public final class Http {
      */
     public static HttpResponse<InputStream> get(URI uri, String... headers) throws IOException {
         Duration patience = patience();
-        BodyHandler<InputStream> watched =
-                info ->
-                        BodySubscribers.mapping(
-                                BodySubscribers.ofInputStream(),
-                                body -> new WatchedBody(body, patience));
         HttpRequest.Builder request =
                 HttpRequest.newBuilder(uri).timeout(patience).header("User-Agent", "djl-spectral");
         for (int i = 0; i < headers.length; i += 2) {
             request.header(headers[i], headers[i + 1]);
         }
         try {
-            return CLIENT.send(request.build(), watched);
+            return CLIENT.send(request.build(), info -> watched(patience));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted", e);
         }
+    }
+
+    private static BodySubscriber<InputStream> watched(Duration patience) {
+        return BodySubscribers.mapping(
+                BodySubscribers.ofInputStream(), body -> new WatchedBody(body, patience));
     }
 
     private static Duration patience() {
@@ -108,10 +105,11 @@ public final class Http {
                     throw e;
                 }
             }
-            String problem = "the server brought less than %s bytes in %s s, %s in all; ";
+            String problem =
+                    "the server brought less than %s bytes in %s s, %s in all; -D%s=<s> waits longer";
             double seconds = patience.toMillis() / 1000.0;
-            String advice = "-D" + TIMEOUT_PROPERTY + "=<seconds> waits longer";
-            throw new IOException(problem.formatted(LEAST_BYTES, seconds, received) + advice);
+            throw new IOException(
+                    problem.formatted(LEAST_BYTES, seconds, received, TIMEOUT_PROPERTY));
         }
 
         private Void wakeReader(Throwable late) {

@@ -29,12 +29,8 @@ import java.util.TreeMap;
  * that says where it comes from. Nothing here is special to one kind of model.
  *
  * <pre>{@code
- * Publication.builder()
- *         .setCoordinates(new Coordinates(Application.UNDEFINED, "org.example", "flow", "1.0.0"))
- *         .setBlock(block)                                       // initialised
- *         .setBlockFactory(FlowFactory.class, Map.of("heads", 2, "steps", 8))
- *         .optCard(Map.of("data", "MNIST", "steps", "600"))
- *         .build();
+ * Publication.builder().setCoordinates(..).setBlock(trained).optCard(Map.of("data", "MNIST"))
+ *         .setBlockFactory(FlowFactory.class, Map.of("heads", 2, "steps", 8)).build();
  * }</pre>
  */
 public final class Publication {

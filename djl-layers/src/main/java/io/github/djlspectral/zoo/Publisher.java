@@ -14,6 +14,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.DigestOutputStream;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -183,21 +184,22 @@ public final class Publisher {
         for (String name : publication.files.keySet()) {
             Path file = folder == null ? null : folder.resolve(name);
             Artifact.Item item = new Artifact.Item();
+            MessageDigest sum = Catalog.sha1();
             try (OutputStream out =
                             file == null
                                     ? OutputStream.nullOutputStream()
                                     : Files.newOutputStream(file);
-                    MeasuringStream measured = new MeasuringStream(out)) {
-                try (GZIPOutputStream packed = new GZIPOutputStream(measured, BUFFER)) {
-                    publication.files.get(name).writeTo(packed);
-                }
-                item.setSha1Hash(Catalog.hex(measured.getMessageDigest()));
-                item.setSize(measured.size);
+                    CountingGzip packed = new CountingGzip(new DigestOutputStream(out, sum))) {
+                publication.files.get(name).writeTo(packed);
+                packed.finish();
+                item.setSize(packed.size());
             }
+            String sha1 = Catalog.hex(sum);
+            item.setSha1Hash(sha1);
             int dot = name.lastIndexOf('.') > 0 ? name.lastIndexOf('.') : name.length();
-            String sum = "-" + item.getSha1Hash().substring(0, SHORT_SUM);
+            String stored = name.substring(0, dot) + "-" + sha1.substring(0, SHORT_SUM);
             item.setName(name);
-            item.setUri(name.substring(0, dot) + sum + name.substring(dot) + ".gz");
+            item.setUri(stored + name.substring(dot) + ".gz");
             items.put(name, item);
             if (file != null) {
                 Files.move(file, folder.resolve(item.getUri()));
@@ -205,25 +207,15 @@ public final class Publisher {
         }
     }
 
-    /** Counts the bytes that pass and sums them up in a checksum. */
-    private static final class MeasuringStream extends DigestOutputStream {
+    /** Knows how many bytes it wrote, once it is finished. */
+    private static final class CountingGzip extends GZIPOutputStream {
 
-        private long size;
-
-        MeasuringStream(OutputStream out) {
-            super(out, Catalog.sha1());
+        CountingGzip(OutputStream out) throws IOException {
+            super(out, BUFFER);
         }
 
-        @Override
-        public void write(int b) throws IOException {
-            super.write(b);
-            size++;
-        }
-
-        @Override
-        public void write(byte[] bytes, int offset, int length) throws IOException {
-            super.write(bytes, offset, length);
-            size += length;
+        long size() {
+            return 10 + def.getBytesWritten() + 8; // between header and trailer
         }
     }
 }

@@ -56,8 +56,7 @@ public final class SpectralZoo extends ModelZoo {
     /**
      * {@return this project's models in a repository, of which nothing is read yet}
      *
-     * @param location a folder, or an address of the scheme file, http or https
-     * @throws IllegalArgumentException if the location is neither
+     * @param location a folder, or an address of the scheme file, http or https; others are refused
      */
     public static SpectralZoo at(String location) {
         return at(location, GROUP);
@@ -68,7 +67,6 @@ public final class SpectralZoo extends ModelZoo {
      *
      * @param location a folder, or an address of the scheme file, http or https
      * @param group the group that the models were published in
-     * @throws IllegalArgumentException if the location is neither
      */
     public static SpectralZoo at(String location, String group) {
         return new SpectralZoo(group, StaticRepository.base(location));

@@ -141,11 +141,6 @@ final class StaticRepository extends AbstractRepository {
                 .resolve(artifact.getName() + "-" + Utils.hash(files).substring(0, SHORT_SUM));
     }
 
-    @Override
-    protected URI resolvePath(Artifact.Item item, String path) throws IOException {
-        return getResourceDirectory(item.getArtifact()).resolve(item.getName()).toUri();
-    }
-
     /** Brings all files of a version into the cache: checked, unpacked, and all or none. */
     @Override
     public void prepare(Artifact artifact, Progress progress) throws IOException {
@@ -257,9 +252,7 @@ final class StaticRepository extends AbstractRepository {
             throw (IOException) new FileNotFoundException(problem).initCause(e);
         } catch (IOException e) {
             String advice =
-                    isHttp()
-                            ? "address and network, or use what was fetched with DJL_OFFLINE=true"
-                            : "permissions";
+                    isHttp() ? "address and network, or set DJL_OFFLINE=true" : "permissions";
             throw new IOException("Cannot read " + file + " (" + e + "): check " + advice, e);
         }
     }
