@@ -81,6 +81,9 @@ class HuggingFaceTokenizerTest {
         Path file = directory.resolve("tokenizer.json");
         Files.writeString(file, JsonUtils.GSON.toJson(json));
         assertThat(read(GPT2)).isInstanceOf(Gpt2Tokenizer.class);
+        words.addProperty("use_regex", false);
+        Files.writeString(file, JsonUtils.GSON.toJson(json));
+        refuses(GPT2, "use_regex true, is supported");
         json.remove("pre_tokenizer");
         Files.writeString(file, JsonUtils.GSON.toJson(json));
         refuses(GPT2, "is not supported");
