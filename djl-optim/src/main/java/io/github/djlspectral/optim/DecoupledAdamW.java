@@ -125,11 +125,7 @@ public final class DecoupledAdamW extends StatefulOptimizer {
             return this;
         }
 
-        /**
-         * {@return the optimizer, without state}
-         *
-         * @throws IllegalArgumentException if a value is outside its range
-         */
+        /** {@return the optimizer, without state} Values out of their ranges are refused. */
         public DecoupledAdamW build() {
             return new DecoupledAdamW(this);
         }

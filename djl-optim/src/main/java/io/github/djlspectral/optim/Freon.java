@@ -150,12 +150,7 @@ public final class Freon extends SpectralOptimizer {
             return this;
         }
 
-        /**
-         * {@return the optimizer, without state}
-         *
-         * @throws IllegalArgumentException if the exponent or the floor is out of range or NaN, or
-         *     the route cannot serve them
-         */
+        /** {@return the optimizer, without state} Values out of their ranges are refused. */
         public Freon build() {
             return new Freon(this);
         }

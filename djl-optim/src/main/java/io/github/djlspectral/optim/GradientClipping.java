@@ -38,7 +38,6 @@ public final class GradientClipping {
      * @param trainer the trainer, initialized, with one device
      * @param maxNorm the largest norm to pass, positive; infinity only measures
      * @return the norm before clipping; 0 before the first backward pass
-     * @throws IllegalArgumentException if {@code maxNorm} is not positive
      * @throws IllegalStateException if the norm is NaN or infinite (above about 1e19 squares
      *     overflow), in which case no gradient has changed; if a parameter is not initialized or
      *     none is trained; or if the trainer has several devices or another one than the

@@ -69,7 +69,6 @@ public final class Kaon extends SpectralOptimizer {
          *
          * @param iterations in [1, {@value Kaon#MAX_ITERATIONS}]
          * @return this builder
-         * @throws IllegalArgumentException if the number is out of range
          */
         public Builder optIterations(int iterations) {
             map = SpectralMap.chaotic(iterations);
@@ -96,7 +95,6 @@ public final class Kaon extends SpectralOptimizer {
          * @param high the largest singular value, at least {@code low} and finite
          * @param seed decides the draws
          * @return this builder
-         * @throws IllegalArgumentException if a bound is out of range or NaN
          */
         public Builder optRandomSpectrum(double low, double high, long seed) {
             map = SpectralMap.randomSpectrum(low, high, seed);

@@ -173,7 +173,6 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
          *
          * @param momentum the momentum, in [0, 1)
          * @return this builder
-         * @throws IllegalArgumentException if it is out of range
          */
         public T optMomentum(float momentum) {
             require(momentum >= 0 && momentum < 1, "optMomentum must be in [0, 1)", momentum);

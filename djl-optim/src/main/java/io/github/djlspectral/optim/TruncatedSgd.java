@@ -43,11 +43,7 @@ public final class TruncatedSgd extends SpectralOptimizer {
             return this;
         }
 
-        /**
-         * {@return the optimizer, without state}
-         *
-         * @throws IllegalArgumentException if the fraction is out of range or NaN
-         */
+        /** {@return the optimizer, without state} Values out of their ranges are refused. */
         public TruncatedSgd build() {
             return new TruncatedSgd(this);
         }

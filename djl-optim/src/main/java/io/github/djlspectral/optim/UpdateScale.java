@@ -35,7 +35,6 @@ public enum UpdateScale {
      * {@return the factor for a weight, positive}
      *
      * @param shape the shape of the weight, rank 2 or more
-     * @throws IllegalArgumentException if the rank is less than 2
      */
     public double factor(Shape shape) {
         SpectralMap.requireMatrix(shape);

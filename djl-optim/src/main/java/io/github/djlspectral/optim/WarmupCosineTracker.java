@@ -35,11 +35,7 @@ public final class WarmupCosineTracker extends WarmupTracker {
 
         private Builder() {}
 
-        /**
-         * {@return the tracker}
-         *
-         * @throws IllegalArgumentException if a value is missing or outside its range
-         */
+        /** {@return the tracker} Values out of their ranges are refused. */
         public WarmupCosineTracker build() {
             validate();
             return new WarmupCosineTracker(this);

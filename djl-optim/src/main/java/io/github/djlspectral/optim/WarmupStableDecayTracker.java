@@ -54,11 +54,7 @@ public final class WarmupStableDecayTracker extends WarmupTracker {
             return this;
         }
 
-        /**
-         * {@return the tracker}
-         *
-         * @throws IllegalArgumentException if a value is missing or outside its range
-         */
+        /** {@return the tracker} Values out of their ranges are refused. */
         public WarmupStableDecayTracker build() {
             validate();
             int most = totalSteps - warmupSteps;

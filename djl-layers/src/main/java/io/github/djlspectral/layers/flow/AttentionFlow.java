@@ -237,12 +237,7 @@ public final class AttentionFlow extends SelfDescribingBlock {
             return this;
         }
 
-        /**
-         * {@return the block, not yet initialised}
-         *
-         * @throws IllegalArgumentException if a required value is not set or a value is out of
-         *     range
-         */
+        /** {@return the block, not yet initialised} Values out of their ranges are refused. */
         public AttentionFlow build() {
             requireAtLeast(2, "The dimension", dimension);
             requireAtLeast(1, "The number of heads", heads);

@@ -59,7 +59,6 @@ public final class Drift {
      *
      * @param rate the speed of relaxation, finite and at least 0
      * @param target what each head is drawn to
-     * @throws IllegalArgumentException if the rate is out of range or NaN
      */
     public static Drift towards(double rate, Target target) {
         boolean legal = rate >= 0 && rate < Double.POSITIVE_INFINITY;

@@ -56,11 +56,7 @@ public final class FlowSimulator {
         return new Builder();
     }
 
-    /**
-     * {@return what was recorded of one path}
-     *
-     * @throws IllegalArgumentException as for {@link #runPaths}
-     */
+    /** {@return what was recorded of one path} */
     public FlowRecord run() {
         return runPaths(1).get(0);
     }
@@ -212,12 +208,7 @@ public final class FlowSimulator {
             return this;
         }
 
-        /**
-         * {@return the simulator}
-         *
-         * @throws NullPointerException if tokens, weights or drift are not set
-         * @throws IllegalArgumentException if a value or a shape is out of its range
-         */
+        /** {@return the simulator} Tokens, weights and drift must be set. */
         public FlowSimulator build() {
             FlowKernels.requireTokens(Objects.requireNonNull(tokens, "tokens"));
             FlowKernels.requireWeights(

@@ -102,7 +102,6 @@ public final class Gpt2 extends SelfDescribingBlock {
      *
      * @param manager the manager to whose device and lifetime the memory is bound
      * @param capacity the most tokens it can hold; in [1, context length]
-     * @throws IllegalArgumentException if the capacity is out of its range
      * @throws ai.djl.nn.UninitializedParameterException if the model is not initialised
      */
     public KeyValueCache newCache(NDManager manager, int capacity) {
@@ -272,11 +271,7 @@ public final class Gpt2 extends SelfDescribingBlock {
             return this;
         }
 
-        /**
-         * {@return the block, not yet initialised}
-         *
-         * @throws IllegalArgumentException if the configuration was not set
-         */
+        /** {@return the block, not yet initialised} The configuration must be set. */
         public Gpt2 build() {
             require(config != null, "Gpt2 needs a configuration: setConfig(..)");
             return new Gpt2(this);

@@ -129,7 +129,6 @@ public final class Gpt2Backpropagation implements AutoCloseable {
      * @param type the type of its weights
      * @param batchSize the most sequences in a batch, at least 1
      * @param length the most tokens in a sequence, in [1, context length]
-     * @throws IllegalArgumentException if a number is out of its range
      */
     public static long bytes(
             Gpt2Config config, Precision precision, DataType type, int batchSize, int length) {

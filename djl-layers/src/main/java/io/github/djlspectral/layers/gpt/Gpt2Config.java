@@ -82,7 +82,6 @@ public record Gpt2Config(
      * {@return this configuration with another dropout}
      *
      * @param dropout the probability, in [0, 1)
-     * @throws IllegalArgumentException if the probability is out of its range
      */
     public Gpt2Config withDropout(float dropout) {
         return new Gpt2Config(vocabSize, contextLength, layers, heads, width, dropout, bias);

@@ -43,11 +43,7 @@ public final class AbsFold extends Fold {
             super(0);
         }
 
-        /**
-         * {@return the block, not yet initialised}
-         *
-         * @throws IllegalArgumentException if the width is not set or a value is out of range
-         */
+        /** {@return the block, not yet initialised} Values out of their ranges are refused. */
         public AbsFold build() {
             check(width);
             return new AbsFold(this);

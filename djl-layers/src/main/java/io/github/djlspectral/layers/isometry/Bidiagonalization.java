@@ -5,6 +5,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.djlspectral.layers.isometry.JacobianSpectrum.Extremes;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -131,10 +132,6 @@ final class Bidiagonalization {
     }
 
     private static double[] scaled(double[] vector, double length) {
-        double[] unit = new double[vector.length];
-        for (int i = 0; i < unit.length; i++) {
-            unit[i] = vector[i] / length;
-        }
-        return unit;
+        return Arrays.stream(vector).map(value -> value / length).toArray();
     }
 }

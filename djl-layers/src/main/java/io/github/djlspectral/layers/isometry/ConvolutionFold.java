@@ -137,7 +137,6 @@ public final class ConvolutionFold extends KernelLayer {
          *
          * @param filters m, in [1, c]
          * @return this builder
-         * @throws IllegalArgumentException if it is less than 1
          */
         public Builder optFilters(int filters) {
             requireAtLeast(1, "The number of filters", filters);
@@ -145,12 +144,7 @@ public final class ConvolutionFold extends KernelLayer {
             return this;
         }
 
-        /**
-         * {@return the block, not yet initialised}
-         *
-         * @throws IllegalArgumentException if a required value is not set or a value is out of
-         *     range
-         */
+        /** {@return the block, not yet initialised} Values out of their ranges are refused. */
         public ConvolutionFold build() {
             if (filters == 0) {
                 filters = channels;

@@ -39,7 +39,6 @@ public final class FixedImageIsometry extends FixedLayer {
      * by channel, row and column: a permutation}
      *
      * @param size s, at least 2; height and width must be multiples
-     * @throws IllegalArgumentException if the size is less than 2
      */
     public static FixedImageIsometry spaceToDepth(int size) {
         requireAtLeast(2, "The side of a patch", size);
@@ -60,7 +59,6 @@ public final class FixedImageIsometry extends FixedLayer {
      * {@return the inverse of {@link #spaceToDepth}, to [B, c / s^2, H s, W s]}
      *
      * @param size s, at least 2; the number of channels must be a multiple of s^2
-     * @throws IllegalArgumentException if the size is less than 2
      */
     public static FixedImageIsometry depthToSpace(int size) {
         requireAtLeast(2, "The side of a patch", size);
@@ -82,7 +80,6 @@ public final class FixedImageIsometry extends FixedLayer {
      * would not be isometric.
      *
      * @param size s, at least 2; height and width must be multiples
-     * @throws IllegalArgumentException if the size is less than 2
      */
     public static FixedImageIsometry maxPooling(int size) {
         Shape none = new Shape(0, 0);
@@ -94,7 +91,6 @@ public final class FixedImageIsometry extends FixedLayer {
      * sum by s}
      *
      * @param size s, at least 2; height and width must be multiples
-     * @throws IllegalArgumentException if the size is less than 2
      */
     public static FixedImageIsometry scaledPooling(int size) {
         Shape none = new Shape(0, 0);
@@ -136,7 +132,6 @@ public final class FixedImageIsometry extends FixedLayer {
      * {@return {@code |z + t| - t}: the identity above -t, so that a large t folds little}
      *
      * @param shift t, finite
-     * @throws IllegalArgumentException if the shift is not finite
      */
     public static FixedImageIsometry shiftedAbs(float shift) {
         requireFinite("The shift", shift);

@@ -36,7 +36,6 @@ public final class FixedIsometry extends FixedLayer {
      * Grosse, "Sorting out Lipschitz function approximation", ICML 2019.
      *
      * @param size the size of a group, at least 2; the width must be a multiple
-     * @throws IllegalArgumentException if the size is less than 2
      */
     public static FixedIsometry groupSort(int size) {
         requireAtLeast(2, "The size of a group", size);
@@ -66,7 +65,6 @@ public final class FixedIsometry extends FixedLayer {
      * {@return {@code |z + s| - s}, p = n: the identity above -s, a reflection below}
      *
      * @param shift s, finite; about 2 pre-activations' standard deviations, or more, fold little
-     * @throws IllegalArgumentException if the shift is not finite
      */
     public static FixedIsometry shiftedAbs(double shift) {
         requireFinite("The shift", shift);
@@ -79,7 +77,6 @@ public final class FixedIsometry extends FixedLayer {
      * period}
      *
      * @param period finite, above 0
-     * @throws IllegalArgumentException if the period is not finite or not above 0
      */
     public static FixedIsometry sawtooth(double period) {
         requirePositive("The period", period);
@@ -100,7 +97,6 @@ public final class FixedIsometry extends FixedLayer {
      * robustness", ICLR 2022. {@link HouseholderActivation} learns its angles.
      *
      * @param angle t in radians, finite
-     * @throws IllegalArgumentException if the angle is not finite
      */
     public static FixedIsometry householder(double angle) {
         requireFinite("The angle", angle);
@@ -131,7 +127,6 @@ public final class FixedIsometry extends FixedLayer {
      * {@return the layer that keeps the first p coordinates}
      *
      * @param width p, at least 1
-     * @throws IllegalArgumentException if the width is less than 1
      */
     public static FixedIsometry truncation(int width) {
         requireAtLeast(1, "The width", width);
@@ -149,7 +144,6 @@ public final class FixedIsometry extends FixedLayer {
      * sqrt(k)}
      *
      * @param size k, at least 2; the width must be a multiple
-     * @throws IllegalArgumentException if the size is less than 2
      */
     public static FixedIsometry scaledPooling(int size) {
         requireAtLeast(2, "The size of a group", size);
@@ -162,7 +156,6 @@ public final class FixedIsometry extends FixedLayer {
      * {@return maximum pooling over groups of neighbours, p = n / size}
      *
      * @param size the size of a group, at least 2; the width must be a multiple
-     * @throws IllegalArgumentException if the size is less than 2
      */
     public static FixedIsometry maxPooling(int size) {
         requireAtLeast(2, "The size of a group", size);

@@ -147,7 +147,6 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
          *
          * @param rows m, in [1, width]
          * @return this builder
-         * @throws IllegalArgumentException if it is less than 1
          */
         public T optRows(int rows) {
             requireAtLeast(1, "The number of rows", rows);

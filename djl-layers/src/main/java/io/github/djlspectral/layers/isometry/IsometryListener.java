@@ -152,12 +152,7 @@ public final class IsometryListener extends TrainingListenerAdapter {
             return this;
         }
 
-        /**
-         * {@return the listener}
-         *
-         * @throws NullPointerException if the probe is not set
-         * @throws IllegalArgumentException if {@code every} is less than 1
-         */
+        /** {@return the listener} The probe must be set. */
         public IsometryListener build() {
             Objects.requireNonNull(probe, "probe");
             requireAtLeast(1, "every", every);

@@ -121,12 +121,7 @@ public final class IsometryProbe {
             return this;
         }
 
-        /**
-         * {@return the probe}
-         *
-         * @throws IllegalArgumentException if the inputs are not set or fewer than two, or a value
-         *     is out of range
-         */
+        /** {@return the probe} Values out of their ranges are refused. */
         public IsometryProbe build() {
             Shape shape = inputs == null ? new Shape() : inputs.getShape();
             boolean legal = shape.dimension() >= 2 && shape.get(0) >= 2;

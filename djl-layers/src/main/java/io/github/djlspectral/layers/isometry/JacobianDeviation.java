@@ -21,7 +21,6 @@ public record JacobianDeviation(double columns, double rows, double partial) {
      * {@return the deviations of a Jacobian, in float64} Cost: three products of matrices.
      *
      * @param jacobian [p, n], as from {@link JacobianSpectrum#jacobian}; float32 or float64
-     * @throws IllegalArgumentException if it is not a matrix
      */
     public static JacobianDeviation of(NDArray jacobian) {
         Shape shape = jacobian.getShape();

@@ -6,7 +6,6 @@ import static io.github.djlspectral.layers.Require.requirePositive;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.loss.Loss;
@@ -32,11 +31,10 @@ import io.github.djlspectral.torch.TorchScript;
  */
 public final class JacobianLoss extends Loss {
 
-    private enum Quantity {
-        BACKWARD,
-        GRAM,
-        DIFFERENCE
-    }
+    // native functions, by what they measure
+    private static final String BACKWARD = "backward_penalty";
+    private static final String GRAM = "gram_penalty";
+    private static final String DIFFERENCE = "difference_penalty";
 
     /**
      * What {@link #estimate} found.
@@ -46,13 +44,13 @@ public final class JacobianLoss extends Loss {
      */
     public record Estimate(double mean, double standardError) {}
 
-    private final Quantity quantity;
+    private final String quantity;
     private final Block block;
     private final double distance;
     private final float lambda;
     private final SeededNormals normals;
 
-    private JacobianLoss(Quantity quantity, Block block, double distance, float lambda, long seed) {
+    private JacobianLoss(String quantity, Block block, double distance, float lambda, long seed) {
         super("JacobianLoss");
         OrthogonalityLoss.requireFactor(lambda);
         this.quantity = quantity;
@@ -71,10 +69,9 @@ public final class JacobianLoss extends Loss {
      *     differentiable to autograd
      * @param lambda the factor, finite and not negative
      * @param seed of the directions
-     * @throws IllegalArgumentException if lambda is out of range
      */
     public static JacobianLoss backward(Block block, float lambda, long seed) {
-        return new JacobianLoss(Quantity.BACKWARD, block, 0, lambda, seed);
+        return new JacobianLoss(BACKWARD, block, 0, lambda, seed);
     }
 
     /**
@@ -86,10 +83,9 @@ public final class JacobianLoss extends Loss {
      * @param block as for {@link #backward}
      * @param lambda the factor, finite and not negative
      * @param seed of the directions
-     * @throws IllegalArgumentException if lambda is out of range
      */
     public static JacobianLoss gram(Block block, float lambda, long seed) {
-        return new JacobianLoss(Quantity.GRAM, block, 0, lambda, seed);
+        return new JacobianLoss(GRAM, block, 0, lambda, seed);
     }
 
     /**
@@ -102,12 +98,11 @@ public final class JacobianLoss extends Loss {
      * @param distance |s|, positive and finite, in the units of the inputs
      * @param lambda the factor, finite and not negative
      * @param seed of the directions
-     * @throws IllegalArgumentException if lambda or the distance is out of range
      */
     public static JacobianLoss finiteDifference(
             Block block, double distance, float lambda, long seed) {
         requirePositive("The distance", distance);
-        return new JacobianLoss(Quantity.DIFFERENCE, block, distance, lambda, seed);
+        return new JacobianLoss(DIFFERENCE, block, distance, lambda, seed);
     }
 
     /**
@@ -145,7 +140,6 @@ public final class JacobianLoss extends Loss {
      * @param draws the number of directions for each point, at least 2
      * @param seed of the directions
      * @return the mean and its error
-     * @throws IllegalArgumentException if there are fewer than 2 draws
      */
     public Estimate estimate(NDArray inputs, int draws, long seed) {
         requireAtLeast(2, "draws", draws);
@@ -167,15 +161,13 @@ public final class JacobianLoss extends Loss {
     /** One number for each point. */
     private NDArray penalties(
             NDManager scratch, NDArray inputs, SeededNormals directions, boolean training) {
-        if (quantity == Quantity.DIFFERENCE) {
+        if (quantity.equals(DIFFERENCE)) {
             return differences(scratch, inputs, directions, training);
         }
-        boolean backward = quantity == Quantity.BACKWARD;
         Linearization linear = Linearization.of(block, scratch, inputs, training);
-        Shape shape = (backward ? linear.outputs : linear.inputs).getShape();
-        NDArray direction = directions.next(scratch, shape, inputs);
-        String penalty = backward ? "backward_penalty" : "gram_penalty";
-        return Linearization.graph(scratch, penalty, linear.outputs, linear.inputs, direction);
+        NDArray like = quantity.equals(BACKWARD) ? linear.outputs : linear.inputs;
+        NDArray direction = directions.next(scratch, like.getShape(), inputs);
+        return Linearization.graph(scratch, quantity, linear.outputs, linear.inputs, direction);
     }
 
     private NDArray differences(
@@ -193,9 +185,9 @@ public final class JacobianLoss extends Loss {
         return TorchScript.withAutograd(
                 true,
                 () -> {
-                    NDList y = block.forward(store, new NDList(x.concat(moved, 0)), training);
-                    return Linearization.graph(
-                            scratch, "difference_penalty", y.singletonOrThrow(), taken);
+                    NDList both = new NDList(x.concat(moved, 0));
+                    NDArray y = block.forward(store, both, training).singletonOrThrow();
+                    return Linearization.graph(scratch, DIFFERENCE, y, taken);
                 });
     }
 }

@@ -108,12 +108,7 @@ public final class OrthogonalConvolution extends KernelLayer {
             return this;
         }
 
-        /**
-         * {@return the block, not yet initialised}
-         *
-         * @throws IllegalArgumentException if a required value is not set, a value is out of range,
-         *     or the stride is neither 1 nor the size of the kernel
-         */
+        /** {@return the block, not yet initialised} The stride must be 1 or the kernel's size. */
         public OrthogonalConvolution build() {
             check();
             String rule = "The stride must be 1 or the size of the kernel, %s, was %s";

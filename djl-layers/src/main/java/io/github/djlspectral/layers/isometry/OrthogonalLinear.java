@@ -130,11 +130,7 @@ public final class OrthogonalLinear extends SelfDescribingBlock implements Isome
             return this;
         }
 
-        /**
-         * {@return the block, not yet initialised}
-         *
-         * @throws IllegalArgumentException if the number of units is not set or less than 1
-         */
+        /** {@return the block, not yet initialised} Values out of their ranges are refused. */
         public OrthogonalLinear build() {
             requireAtLeast(1, "The number of units", units);
             return new OrthogonalLinear(this);

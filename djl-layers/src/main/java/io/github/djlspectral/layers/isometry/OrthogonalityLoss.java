@@ -53,10 +53,8 @@ public final class OrthogonalityLoss extends Loss {
      * {@return {@code lambda sum |W W^T - I|_F^2}, for a tall W {@code |W^T W - I|_F^2}} Its
      * gradient is {@code 4 lambda (W W^T - I) W}.
      *
-     * @param weights matrices [m, n], initialised when the loss is evaluated
+     * @param weights matrices [m, n], at least one, initialised when the loss is evaluated
      * @param lambda the factor, finite and not negative
-     * @throws IllegalArgumentException if there are no weights, one is known not to be a matrix, or
-     *     lambda is out of range
      */
     public static OrthogonalityLoss ofMatrices(List<Parameter> weights, float lambda) {
         return new OrthogonalityLoss("gram_errors", 2, weights, lambda);
@@ -69,10 +67,8 @@ public final class OrthogonalityLoss extends Loss {
      * for the Jacobian J of the convolution, stride 1. Wang, Chen, Chakraborty and Yu, "Orthogonal
      * convolutional neural networks", CVPR 2020.
      *
-     * @param kernels [m, c, h, w], initialised when the loss is evaluated
+     * @param kernels [m, c, h, w], at least one, initialised when the loss is evaluated
      * @param lambda the factor, finite and not negative
-     * @throws IllegalArgumentException if there are no kernels, one is known not to have four
-     *     dimensions, or lambda is out of range
      */
     public static OrthogonalityLoss ofConvolutions(List<Parameter> kernels, float lambda) {
         return new OrthogonalityLoss("correlation_errors", 4, kernels, lambda);

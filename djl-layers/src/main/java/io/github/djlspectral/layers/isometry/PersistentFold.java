@@ -260,12 +260,7 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
             return this;
         }
 
-        /**
-         * {@return the block, not yet initialised}
-         *
-         * @throws IllegalArgumentException if a required value is not set, a value is out of range,
-         *     or another coupling than block-diagonal is to be 1-Lipschitz
-         */
+        /** {@return the block, not yet initialised} Values out of their ranges are refused. */
         public PersistentFold build() {
             requireAtLeast(1, "The width", width);
             boolean legal = directions >= 1 && directions <= width;

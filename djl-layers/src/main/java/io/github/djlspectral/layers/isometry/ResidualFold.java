@@ -36,11 +36,7 @@ public final class ResidualFold extends Fold {
             super(-2);
         }
 
-        /**
-         * {@return the block, not yet initialised}
-         *
-         * @throws IllegalArgumentException if the width is not set or a value is out of range
-         */
+        /** {@return the block, not yet initialised} Values out of their ranges are refused. */
         public ResidualFold build() {
             check(rows());
             return new ResidualFold(this);

@@ -36,7 +36,6 @@ public final class Shattering {
      * @param perturbation eps, positive and finite
      * @param probes the number of products, at least 1
      * @param seed of v and the probes
-     * @throws IllegalArgumentException if the perturbation or the number of probes is out of range
      */
     public static Spread jacobianCosine(
             Block block,
@@ -123,7 +122,6 @@ public final class Shattering {
      * @param block an initialised block [B, ..] to [B, ..]
      * @param manager the manager whose device is used
      * @param inputs two points or more, [B, ..], no two the same
-     * @throws IllegalArgumentException if there are fewer than two points
      */
     public static Spread distanceRatio(Block block, NDManager manager, NDArray inputs) {
         Shape shape = inputs.getShape();

@@ -57,7 +57,7 @@ public final class TwoSlopeFold extends Fold {
          * Sets the slopes of the activation (required).
          *
          * @param below s_1, the slope for negative arguments
-         * @param above s_2, the slope for positive arguments, another one
+         * @param above s_2, the slope for positive arguments, another one; both finite
          * @return this builder
          */
         public Builder setSlopes(double below, double above) {
@@ -66,12 +66,7 @@ public final class TwoSlopeFold extends Fold {
             return this;
         }
 
-        /**
-         * {@return the block, not yet initialised}
-         *
-         * @throws IllegalArgumentException if a required value is not set, a value is out of range,
-         *     or the slopes are equal or not finite
-         */
+        /** {@return the block, not yet initialised} Values out of their ranges are refused. */
         public TwoSlopeFold build() {
             check(rows());
             boolean legal = Double.isFinite(above - below) && above != below;

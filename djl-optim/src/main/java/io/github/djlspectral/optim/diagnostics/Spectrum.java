@@ -80,7 +80,6 @@ public record Spectrum(
      * and a matrix of zeros too.
      *
      * @param bin the bin, from 0 to {@value #BINS} - 1
-     * @throws IndexOutOfBoundsException if there is no such bin
      */
     public static double binStart(int bin) {
         return Math.pow(10, (double) (Objects.checkIndex(bin, BINS) - BINS) / BINS_PER_DECADE);

@@ -29,8 +29,8 @@ public final class SpectrumRecorder implements UpdateObserver {
     /**
      * Creates a recorder.
      *
-     * @param every the steps from one measurement to the next: it measures at multiples; 0: never
-     * @throws IllegalArgumentException if it is negative
+     * @param every the steps from one measurement to the next: it measures at multiples; 0: never;
+     *     not negative
      */
     public SpectrumRecorder(int every) {
         if (every < 0) {

@@ -67,7 +67,6 @@ public record InverseRoot(int root, double lower, List<Step> steps, double error
      * @param root the root b, at least 2
      * @param lower the left end of the interval, in (0, 1) and not subnormal
      * @param tolerance the largest {@code |1 - x C(x)^b|} allowed, in [1e-16, 1)
-     * @throws IllegalArgumentException if an argument is out of its range
      */
     public static InverseRoot within(int root, double lower, double tolerance) {
         if (root < 2) {

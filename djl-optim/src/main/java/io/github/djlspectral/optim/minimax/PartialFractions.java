@@ -66,7 +66,6 @@ public record PartialFractions(
      * @param exponent the exponent c, in [0.001, 0.999]
      * @param lower the left end of the interval, in [1e-16, 0.01]
      * @param tolerance the largest relative error allowed, in [1e-12, 1)
-     * @throws IllegalArgumentException if an argument is out of its range
      * @throws ArithmeticException if the exchange does not level the error; not seen in 100,000
      *     random problems in this range
      */

@@ -25,7 +25,6 @@ public record PolarExpress(double lower, List<double[]> steps, double error) {
      *
      * @param lower the left end of the interval, in (0, 1)
      * @param tolerance the largest error allowed, in (0, 1)
-     * @throws IllegalArgumentException if an argument is out of its range
      */
     public static PolarExpress within(double lower, double tolerance) {
         if (!(lower > 0 && lower < 1)) {
