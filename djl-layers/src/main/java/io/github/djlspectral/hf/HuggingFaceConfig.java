@@ -6,7 +6,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonPrimitive;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
-import io.github.djlspectral.text.Gpt2Tokenizer;
+import io.github.djlspectral.text.Tokenizer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -20,7 +20,7 @@ final class HuggingFaceConfig {
 
     static final String FILE = "config.json";
     private static final String END_OF_TEXT = "eos_token_id";
-    private static final JsonElement GPT2_END = new JsonPrimitive(Gpt2Tokenizer.END_OF_TEXT);
+    private static final JsonElement GPT2_END = new JsonPrimitive(Tokenizer.END_OF_TEXT);
 
     /** The key "bias" is ours, after nanoGPT: published models have biases, which may be zero. */
     private static final String TEMPLATE =

@@ -6,9 +6,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
-import io.github.djlspectral.text.ByteTokenizer;
-import io.github.djlspectral.text.CharTokenizer;
-import io.github.djlspectral.text.Gpt2Tokenizer;
+import io.github.djlspectral.text.Tokenization;
 import io.github.djlspectral.text.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -60,7 +58,7 @@ final class HuggingFaceTokenizer {
     static void write(Path directory, Tokenizer tokenizer, int contextLength) throws IOException {
         Vocabulary vocabulary = Vocabulary.of(tokenizer);
         String settings = OTHER_SETTINGS;
-        if (tokenizer instanceof Gpt2Tokenizer) {
+        if (tokenizer.tokenization().isGpt2()) {
             settings = GPT2_SETTINGS;
             Files.writeString(directory.resolve(VOCABULARY), vocabulary.toJson());
             String merges = String.join("\n", vocabulary.merges());
@@ -81,15 +79,17 @@ final class HuggingFaceTokenizer {
         Map<String, Integer> added = added(directory, json);
         Vocabulary vocabulary = // the Python library prefers the single file too
                 Files.exists(json.path()) ? vocabulary(json) : vocabulary(directory);
-        added.remove(Gpt2Tokenizer.END_OF_TEXT_MARK, Gpt2Tokenizer.END_OF_TEXT);
+        added.remove(Tokenizer.END_OF_TEXT_MARK, Tokenizer.END_OF_TEXT);
         vocabulary.tokens().entrySet().removeAll(added.entrySet());
         added.forEach((token, number) -> unused.add("token " + token + " (" + number + ")"));
         List<String> merges = vocabulary.merges();
         String all = String.join("", vocabulary.tokens().keySet());
         Tokenizer tokenizer = // the only one whose tables these can be
                 !vocabulary.byteLevel() && !all.isEmpty()
-                        ? CharTokenizer.of(all)
-                        : merges.isEmpty() ? new ByteTokenizer() : new Gpt2Tokenizer();
+                        ? Tokenization.CHARS.tokenizerFor(all)
+                        : merges.isEmpty()
+                                ? Tokenization.BYTES.tokenizerFor("")
+                                : Tokenization.GPT2.tokenizerFor("");
         String other =
                 "The tokenizer in %s (%s tokens, %s merges) is not supported: only GPT-2's own 50257"
                         + " tokens, the 256 bytes, and characters in ascending order are";

@@ -1,8 +1,7 @@
 package io.github.djlspectral.hf;
 
 import com.google.gson.FormattingStyle;
-import io.github.djlspectral.text.ByteTokenizer;
-import io.github.djlspectral.text.Gpt2Tokenizer;
+import io.github.djlspectral.text.Tokenization;
 import io.github.djlspectral.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -22,20 +21,21 @@ record Vocabulary(Map<String, Integer> tokens, List<String> merges, boolean byte
 
     /** Returns the tables of a tokenizer. For GPT-2's, the first call takes a second. */
     static Vocabulary of(Tokenizer tokenizer) {
-        return tokenizer instanceof Gpt2Tokenizer
+        return tokenizer.tokenization().isGpt2()
                 ? Tables.GPT2
-                : new Vocabulary(tokens(tokenizer), List.of(), tokenizer instanceof ByteTokenizer);
+                : new Vocabulary(
+                        tokens(tokenizer),
+                        List.of(),
+                        tokenizer.tokenization() == Tokenization.BYTES);
     }
 
     private static Map<String, Integer> tokens(Tokenizer tokenizer) {
         Map<String, Integer> tokens = new LinkedHashMap<>();
         for (int token = 0; token < tokenizer.vocabSize(); token++) {
             String text =
-                    tokenizer instanceof Gpt2Tokenizer gpt2
-                            ? spelling(gpt2.bytes(token))
-                            : tokenizer instanceof ByteTokenizer
-                                    ? spelling((byte) token)
-                                    : tokenizer.decode(new int[] {token});
+                    tokenizer.tokenization() == Tokenization.CHARS
+                            ? tokenizer.decode(new int[] {token})
+                            : spelling(tokenizer.bytes(token));
             tokens.put(text, token);
         }
         return Collections.unmodifiableMap(tokens);
@@ -71,11 +71,11 @@ record Vocabulary(Map<String, Integer> tokens, List<String> merges, boolean byte
     }
 
     private static Vocabulary gpt2() {
-        Map<String, Integer> tokens = tokens(new Gpt2Tokenizer());
+        Map<String, Integer> tokens = tokens(Tokenization.GPT2.tokenizerFor(""));
         List<String> merges =
                 tokens.keySet().stream()
                         .skip(BYTES)
-                        .limit(Gpt2Tokenizer.END_OF_TEXT - BYTES)
+                        .limit(Tokenizer.END_OF_TEXT - BYTES)
                         .map(text -> merge(text, tokens))
                         .toList();
         return new Vocabulary(tokens, merges, true);

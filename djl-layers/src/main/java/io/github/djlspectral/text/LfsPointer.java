@@ -20,11 +20,10 @@ public final class LfsPointer {
      * @throws BadInputException if it is
      */
     public static void refuse(Path file, ByteBuffer bytes) {
-        int length = Math.min(BEGINNING.limit(), bytes.limit());
+        boolean pointer =
+                bytes.slice(0, Math.min(BEGINNING.limit(), bytes.limit())).equals(BEGINNING);
+        String advice = "run 'git lfs pull' in its repository, or download the file";
         BadInputException.unless(
-                !bytes.slice(0, length).equals(BEGINNING),
-                "%s is a Git LFS pointer, not the file itself: run 'git lfs pull' in its"
-                        + " repository, or download the file",
-                file);
+                !pointer, "%s is a Git LFS pointer, not the file itself: %s", file, advice);
     }
 }

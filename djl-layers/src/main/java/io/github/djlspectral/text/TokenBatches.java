@@ -1,5 +1,8 @@
 package io.github.djlspectral.text;
 
+import static io.github.djlspectral.text.BadInputException.unless;
+
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -29,10 +32,12 @@ public final class TokenBatches {
 
     private TokenBatches(
             List<TokenShard> shards, int batchSize, int contextLength, boolean random, long seed) {
-        BadInputException.unless(!shards.isEmpty(), "There are no token shards to make batches of");
-        String small = "The %s is %s, but must be at least 1";
-        BadInputException.unless(batchSize >= 1, small, "batch size", batchSize);
-        BadInputException.unless(contextLength >= 1, small, "context length", contextLength);
+        unless(!shards.isEmpty(), "There are no token shards to make batches of");
+        unless(batchSize >= 1, "The batch size is %s, but must be at least 1", batchSize);
+        unless(
+                contextLength >= 1,
+                "The context length is %s, but must be at least 1",
+                contextLength);
         this.shards = List.copyOf(shards);
         this.batchSize = batchSize;
         this.contextLength = contextLength;
@@ -45,14 +50,8 @@ public final class TokenBatches {
             ends[i] = (i == 0 ? 0 : ends[i - 1]) + (starts + stride - 1) / stride;
         }
         TokenShard longest = Collections.max(shards, Comparator.comparing(TokenShard::length));
-        String few =
-                "%s is too short: a context of %s needs at least %s tokens; use more text or a";
-        BadInputException.unless(
-                windows() > 0,
-                few + " shorter context",
-                longest,
-                contextLength,
-                contextLength + 1L);
+        String few = "%s is too short: a context of %s needs at least %s tokens; use more text";
+        unless(windows() > 0, few, longest, contextLength, contextLength + 1L);
     }
 
     /**
@@ -66,8 +65,7 @@ public final class TokenBatches {
      * @param contextLength tokens per window, T, at least 1
      * @param seed selects the positions
      * @return the batches
-     * @throws BadInputException if there is no shard, a number is less than 1, or no shard has more
-     *     tokens than the context
+     * @throws BadInputException if a number is less than 1, or no shard is longer than a window
      */
     public static TokenBatches random(
             List<TokenShard> shards, int batchSize, int contextLength, long seed) {
@@ -100,14 +98,13 @@ public final class TokenBatches {
      *
      * @param index the number of the batch, in [0, {@link #count}); it need not be the next one
      * @param manager the manager that gets the arrays
-     * @throws BadInputException if there is no such batch, or a token is beyond the vocabulary of
-     *     its shard
+     * @throws BadInputException if there is no such batch, or no such token in the vocabulary
      */
     public NDList batch(long index, NDManager manager) {
         Tokens tokens = batch(index);
         Shape shape = new Shape(tokens.inputs.length / contextLength, contextLength);
-        return new NDList(
-                manager.create(tokens.inputs, shape), manager.create(tokens.targets, shape));
+        NDArray inputs = manager.create(tokens.inputs, shape);
+        return new NDList(inputs, manager.create(tokens.targets, shape));
     }
 
     /** Windows in row-major order [B * T]. */
@@ -116,20 +113,20 @@ public final class TokenBatches {
 
     Tokens batch(long index) {
         String range = "The batch number is %s, but must be in [0, %s)";
-        BadInputException.unless(index >= 0 && index < count(), range, index, count());
+        unless(index >= 0 && index < count(), range, index, count());
         long first = index * batchSize;
         int rows = random ? batchSize : (int) Math.min(batchSize, windows() - first);
-        Tokens batch =
-                new Tokens(
-                        new long[Math.multiplyExact(rows, contextLength)],
-                        new long[rows * contextLength]);
+        int size = Math.multiplyExact(rows, contextLength);
+        Tokens batch = new Tokens(new long[size], new long[size]);
         int[] tokens = new int[contextLength + 1];
-        for (int row = 0; row < rows; row++) {
-            read(random ? randomWindow(first + row) : first + row, tokens);
-            for (int t = 0; t < contextLength; t++) {
-                batch.inputs[row * contextLength + t] = tokens[t];
-                batch.targets[row * contextLength + t] = tokens[t + 1];
+        for (int i = 0; i < size; i++) {
+            int t = i % contextLength;
+            if (t == 0) {
+                long window = first + i / contextLength;
+                read(random ? randomWindow(window) : window, tokens);
             }
+            batch.inputs[i] = tokens[t];
+            batch.targets[i] = tokens[t + 1];
         }
         return batch;
     }

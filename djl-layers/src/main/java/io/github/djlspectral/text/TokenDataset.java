@@ -1,5 +1,7 @@
 package io.github.djlspectral.text;
 
+import static io.github.djlspectral.text.BadInputException.unless;
+
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.training.dataset.Batch;
@@ -12,14 +14,12 @@ import java.util.stream.LongStream;
  * Token shards as a DJL {@link Dataset}, so that {@code EasyTrain.fit} trains on them:
  *
  * <pre>{@code
+ * TokenDataset training = new TokenDataset(TokenBatches.random(shards, batchSize, length, 1), 100);
+ * TokenDataset validation = new TokenDataset(TokenBatches.inOrder(others, batchSize, length), 20);
  * DefaultTrainingConfig config = muon.attachTo(new DefaultTrainingConfig(new NextTokenLoss()));
- * try (Trainer trainer = model.newTrainer(config)) {                    // the block is a Gpt2
- *     trainer.initialize(new Shape(batchSize, contextLength));
- *     EasyTrain.fit(
- *             trainer,
- *             epochs,
- *             new TokenDataset(TokenBatches.random(shards, batchSize, contextLength, seed), 100),
- *             new TokenDataset(TokenBatches.inOrder(validation, batchSize, contextLength), 20));
+ * try (Trainer trainer = model.newTrainer(config)) { // the block is a Gpt2
+ *     trainer.initialize(new Shape(batchSize, length));
+ *     EasyTrain.fit(trainer, epochs, training, validation);
  * }
  * }</pre>
  *
@@ -46,33 +46,25 @@ public final class TokenDataset implements Dataset {
      * @throws BadInputException if the number is less than 1
      */
     public TokenDataset(TokenBatches batches, long epoch) {
-        BadInputException.unless(epoch >= 1, "The epoch is %s, but must be at least 1", epoch);
+        unless(epoch >= 1, "The epoch is %s, but must be at least 1", epoch);
         this.batches = batches;
         this.epoch = Math.min(epoch, batches.count());
     }
 
-    /**
-     * Leaves the targets out of the data, so that a {@code Gpt2} returns logits [B, T, V].
-     *
-     * @return this
-     */
+    /** {@return this, with data without targets, so that a {@code Gpt2} returns logits} */
     public TokenDataset inputsOnly() {
         inputsOnly = true;
         return this;
     }
 
     /**
-     * Goes on where an earlier training ended.
+     * {@return this, going on where an earlier training ended}
      *
-     * @param position the number of the next batch at a random position, at least 0
-     * @return this
-     * @throws BadInputException if the number is negative, or batches are in order
+     * @param position the number of the next batch, at least 0; not of batches in order
      */
     public TokenDataset startAt(long position) {
-        BadInputException.unless(
-                endless(), "Batches in order begin anew in each epoch: they have no position");
-        BadInputException.unless(
-                position >= 0, "The position is %s, but must be at least 0", position);
+        unless(endless(), "Batches in order begin anew in each epoch: they have no position");
+        unless(position >= 0, "The position is %s, but must be at least 0", position);
         this.position = position;
         return this;
     }
@@ -96,15 +88,9 @@ public final class TokenDataset implements Dataset {
         NDList arrays = batches.batch(endless() ? position++ : number, own);
         NDList labels = new NDList(arrays.get(1));
         NDList data = inputsOnly ? new NDList(arrays.get(0)) : arrays;
-        return new Batch(
-                own,
-                data,
-                labels,
-                (int) labels.head().getShape().get(0),
-                Batchifier.STACK,
-                Batchifier.STACK,
-                number,
-                epoch);
+        int size = (int) labels.head().getShape().get(0);
+        Batchifier batchifier = Batchifier.STACK;
+        return new Batch(own, data, labels, size, batchifier, batchifier, number, epoch);
     }
 
     /** Does nothing: shards are mapped when they are opened. */

@@ -1,5 +1,7 @@
 package io.github.djlspectral.text;
 
+import static io.github.djlspectral.text.BadInputException.unless;
+
 import io.github.djlspectral.io.AtomicFiles;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -43,16 +45,6 @@ public final class TokenShard implements AutoCloseable {
     }
 
     /**
-     * {@return what {@link #open(Path, int)} does, for any vocabulary}
-     *
-     * @param file the file
-     * @throws BadInputException likewise
-     */
-    public static TokenShard open(Path file) {
-        return open(file, MAX_VOCAB_SIZE);
-    }
-
-    /**
      * {@return the tokens of a file, which is mapped}
      *
      * @param file the file, in llm.c's format if it begins with its magic number, else headerless
@@ -63,7 +55,7 @@ public final class TokenShard implements AutoCloseable {
     public static TokenShard open(Path file, int vocabSize) {
         boolean legal = vocabSize >= 1 && vocabSize <= MAX_VOCAB_SIZE;
         String range = "The vocabulary size is %s, but must be in [1, %s]";
-        BadInputException.unless(legal, range, vocabSize, MAX_VOCAB_SIZE);
+        unless(legal, range, vocabSize, MAX_VOCAB_SIZE);
         try (FileChannel channel = FileChannel.open(file)) {
             long header = headerBytes(file, channel);
             long length = (channel.size() - header) / Short.BYTES;
@@ -87,9 +79,8 @@ public final class TokenShard implements AutoCloseable {
     /** Returns the length of a file's header, after checking it; 0 if there is none. */
     private static int headerBytes(Path file, FileChannel channel) throws IOException {
         long size = channel.size();
-        String odd =
-                "%s has %s bytes, not a positive multiple of 2: it is empty, cut off or no shard";
-        BadInputException.unless(size > 0 && size % Short.BYTES == 0, odd, file, size);
+        String odd = "%s has %s bytes, not a positive multiple of 2: empty, cut off or no shard";
+        unless(size > 0 && size % Short.BYTES == 0, odd, file, size);
         ByteBuffer header = buffer(HEADER_BYTES);
         for (int read = 0; read >= 0 && header.hasRemaining(); ) {
             read = channel.read(header, header.position());
@@ -98,22 +89,22 @@ public final class TokenShard implements AutoCloseable {
         LfsPointer.refuse(file, header.flip());
         if (size < Integer.BYTES || header.getInt(0) != MAGIC) {
             // Some numbers and then a thousand zeros are no text but the header of another format.
-            ByteBuffer zeros = buffer(HEADER_BYTES - 3 * Integer.BYTES);
-            boolean foreign = whole && header.position(3 * Integer.BYTES).equals(zeros);
-            String magic = "%s begins with the magic number %s instead of %s: it is damaged, or";
-            String other = magic + " made for another model";
-            BadInputException.unless(!foreign, other, file, header.getInt(0), MAGIC);
+            ByteBuffer zeros = buffer(HEADER_BYTES - 12);
+            String other =
+                    "%s begins with the magic number %s instead of %s: made for another model";
+            boolean foreign = whole && header.position(12).equals(zeros);
+            unless(!foreign, other, file, header.getInt(0), MAGIC);
             return 0;
         }
         String again = ": download or prepare it again";
-        BadInputException.unless(whole, "%s ends inside its header" + again, file);
-        int version = header.getInt(Integer.BYTES);
+        unless(whole, "%s ends inside its header" + again, file);
+        int version = header.getInt(4);
         String old = "%s has version %s; only version %s, of 16-bit tokens, can be read";
-        BadInputException.unless(version == VERSION, old, file, version, VERSION);
-        long tokens = Integer.toUnsignedLong(header.getInt(2 * Integer.BYTES));
+        unless(version == VERSION, old, file, version, VERSION);
+        long tokens = Integer.toUnsignedLong(header.getInt(8));
         long bytes = HEADER_BYTES + tokens * Short.BYTES;
         String cut = "%s has %s bytes, but its header promises %s tokens, %s bytes" + again;
-        BadInputException.unless(tokens > 0 && size == bytes, cut, file, size, tokens, bytes);
+        unless(tokens > 0 && size == bytes, cut, file, size, tokens, bytes);
         return HEADER_BYTES;
     }
 
@@ -130,11 +121,11 @@ public final class TokenShard implements AutoCloseable {
      * @throws java.io.UncheckedIOException if the file cannot be written
      */
     public static void write(Path file, int[] tokens) {
-        BadInputException.unless(tokens.length > 0, "A token shard needs at least one token");
+        unless(tokens.length > 0, "A token shard needs at least one token");
         for (int i = 0; i < tokens.length; i++) {
             if (tokens[i] < 0 || tokens[i] >= MAX_VOCAB_SIZE) {
-                String fault = "Token %s at position %s does not fit into 16 bits, [0, 65535]";
-                BadInputException.unless(false, fault, tokens[i], i);
+                String token = "Token " + tokens[i] + " at position " + i;
+                throw new BadInputException(token + " does not fit into 16 bits, [0, 65535]");
             }
         }
         AtomicFiles.write(file, channel -> writeTokens(channel, tokens));
@@ -188,9 +179,9 @@ public final class TokenShard implements AutoCloseable {
             int place = (int) (position & (SEGMENT_TOKENS - 1)) * Short.BYTES;
             int token = Short.toUnsignedInt(open[(int) (position >> SEGMENT_BITS)].getShort(place));
             if (token >= vocabSize) {
-                String fault = "%s has token %s at position %s, beyond the vocabulary [0, %s): it";
-                String reason = fault + " was made with another tokenizer";
-                BadInputException.unless(false, reason, file, token, position, vocabSize);
+                String what = file + " has token " + token + " at position " + position;
+                String beyond = ", beyond the vocabulary [0, " + vocabSize + "): it was made with";
+                throw new BadInputException(what + beyond + " another tokenizer");
             }
             into[i] = token;
         }
@@ -218,10 +209,9 @@ public final class TokenShard implements AutoCloseable {
             int segment = (int) (from >> SEGMENT_BITS);
             long first = segment * SEGMENT_TOKENS;
             to = Math.min(end, first + SEGMENT_TOKENS);
-            ByteBuffer part = open[segment].duplicate();
-            sum.update(
-                    part.limit((int) (to - first) * Short.BYTES)
-                            .position((int) (from - first) * Short.BYTES));
+            int limit = (int) (to - first) * Short.BYTES;
+            int position = (int) (from - first) * Short.BYTES;
+            sum.update(open[segment].duplicate().limit(limit).position(position));
         }
         return sum.getValue();
     }

@@ -12,7 +12,10 @@ public enum Tokenization {
     GPT2_EOT,
     /** The 256 bytes of UTF-8. */
     BYTES,
-    /** The characters (code points) that occur in the text. */
+    /**
+     * The characters (code points) that occur in the text, numbered in ascending order, as in
+     * nanoGPT's character-level examples.
+     */
     CHARS;
 
     /**
@@ -35,23 +38,20 @@ public enum Tokenization {
      * {@return the tokenizer for a text}
      *
      * @param text the whole text, training and validation; only {@link #CHARS} reads it
-     * @throws BadInputException if the text has no character, or too many different ones
+     * @throws BadInputException if the text has no character, or more than 65536 different ones
      */
     public Tokenizer tokenizerFor(String text) {
-        return tokenizerFor(text, usualEnds());
+        return new Tokenizer(this, text, usualEnds());
+    }
+
+    /** {@return whether tokens are GPT-2's} */
+    public boolean isGpt2() {
+        return this == GPT2 || this == GPT2_EOT;
     }
 
     /** Returns the tokens that end a text unless others are said to. */
     List<Integer> usualEnds() {
-        return this == GPT2 || this == GPT2_EOT ? Gpt2Tokenizer.ENDS : List.of();
-    }
-
-    Tokenizer tokenizerFor(String text, List<Integer> endOfText) {
-        return switch (this) {
-            case GPT2, GPT2_EOT -> new Gpt2Tokenizer(this, endOfText);
-            case BYTES -> new ByteTokenizer(endOfText);
-            case CHARS -> CharTokenizer.of(text, endOfText);
-        };
+        return isGpt2() ? List.of(Tokenizer.END_OF_TEXT) : List.of();
     }
 
     @Override

@@ -1,27 +1,49 @@
 package io.github.djlspectral.text;
 
+import static io.github.djlspectral.text.BadInputException.unless;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import com.google.gson.Gson;
 import com.google.gson.JsonParseException;
 import io.github.djlspectral.io.AtomicFiles;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.IntStream;
 
-/** Turns text into token numbers and back. Immutable and thread-safe. */
-public abstract sealed class Tokenizer permits Gpt2Tokenizer, ByteTokenizer, CharTokenizer {
+/**
+ * Turns text into token numbers and back; {@link Tokenization#tokenizerFor} makes one. Immutable
+ * and thread-safe.
+ */
+public final class Tokenizer {
+
+    /** GPT-2's token that separates documents. */
+    public static final int END_OF_TEXT = 50256;
+
+    /** What {@link #END_OF_TEXT} is written as. */
+    public static final String END_OF_TEXT_MARK = "<|endoftext|>";
 
     private static final Gson GSON = new Gson();
 
-    final Tokenization tokenization;
+    private final Tokenization tokenization;
+    private final int[] alphabet; // of characters
     private final int vocabSize;
     private final List<Integer> endOfText;
 
-    Tokenizer(Tokenization tokenization, int vocabSize, List<Integer> endOfText) {
+    Tokenizer(Tokenization tokenization, String text, List<Integer> endOfText) {
         this.tokenization = tokenization;
-        this.vocabSize = vocabSize;
         this.endOfText = List.copyOf(endOfText);
+        boolean chars = tokenization == Tokenization.CHARS;
+        alphabet =
+                chars ? text.codePoints().sorted().distinct().toArray() : new int[1 << Byte.SIZE];
+        vocabSize = tokenization.isGpt2() ? END_OF_TEXT + 1 : alphabet.length;
+        unless(vocabSize > 0, "The text is empty: there are no characters to make tokens of");
+        String many = "The text has %s different characters, at most %s: use gpt2 or bytes";
+        unless(vocabSize <= TokenShard.MAX_VOCAB_SIZE, many, vocabSize, TokenShard.MAX_VOCAB_SIZE);
     }
 
     /**
@@ -33,16 +55,33 @@ public abstract sealed class Tokenizer permits Gpt2Tokenizer, ByteTokenizer, Cha
      * @throws BadInputException if the text has a character that the vocabulary lacks, or half a
      *     surrogate pair
      */
-    public final int[] encode(String text) {
+    public int[] encode(String text) {
         for (int i = 0, character; i < text.length(); i += Character.charCount(character)) {
             character = text.codePointAt(i);
             // Half a pair has no UTF-8, for which Java would write a question mark.
             if (character >= Character.MIN_SURROGATE && character <= Character.MAX_SURROGATE) {
                 String half = "U+%04X at %s of the text is half a surrogate pair: leave it out";
-                BadInputException.unless(false, half, character, i);
+                unless(false, half, character, i);
             }
         }
-        return tokens(text);
+        if (tokenization.isGpt2()) {
+            return Gpt2Encoding.tokens(text, tokenization == Tokenization.GPT2_EOT);
+        }
+        if (tokenization == Tokenization.CHARS) {
+            return text.codePoints().map(this::token).toArray();
+        }
+        byte[] bytes = text.getBytes(UTF_8);
+        return IntStream.range(0, bytes.length).map(i -> Byte.toUnsignedInt(bytes[i])).toArray();
+    }
+
+    private int token(int character) {
+        int token = Arrays.binarySearch(alphabet, character);
+        if (token < 0) {
+            String fault = "Character '%c' (U+%04X) is not among the %s of this vocabulary: leave";
+            String advice = " it out, or train with the bytes or gpt2 tokenizer";
+            unless(false, fault + advice, character, character, vocabSize);
+        }
+        return token;
     }
 
     /**
@@ -53,34 +92,37 @@ public abstract sealed class Tokenizer permits Gpt2Tokenizer, ByteTokenizer, Cha
      * @return the text
      * @throws BadInputException if a token is outside the vocabulary
      */
-    public final String decode(int[] tokens) {
+    public String decode(int[] tokens) {
+        ByteArrayOutputStream text = new ByteArrayOutputStream();
         for (int token : tokens) {
-            requireToken(token);
+            text.writeBytes(bytes(token));
         }
-        return text(tokens);
-    }
-
-    final void requireToken(int token) {
-        if (token < 0 || token >= vocabSize) {
-            String range = " is outside the vocabulary [0, " + vocabSize + ")";
-            throw new BadInputException("Token " + token + range);
-        }
-    }
-
-    abstract int[] tokens(String text);
-
-    abstract String text(int[] tokens);
-
-    /** {@return the number of different tokens, at least 1, at most 65536} */
-    public final int vocabSize() {
-        return vocabSize;
+        return text.toString(UTF_8);
     }
 
     /**
-     * {@return the tokens with which a text that is generated ends; a padded model's may be at
-     * least {@link #vocabSize}}
+     * {@return the bytes of a token, UTF-8 or a part of it}
+     *
+     * @param token a token number, in [0, {@link #vocabSize})
+     * @throws BadInputException if the token is outside the vocabulary
      */
-    public final List<Integer> endOfText() {
+    public byte[] bytes(int token) {
+        String range = "Token %s is outside the vocabulary [0, %s)";
+        unless(token >= 0 && token < vocabSize, range, token, vocabSize);
+        return switch (tokenization) {
+            case GPT2, GPT2_EOT -> Gpt2Encoding.bytes(token);
+            case BYTES -> new byte[] {(byte) token};
+            case CHARS -> Character.toString(alphabet[token]).getBytes(UTF_8);
+        };
+    }
+
+    /** {@return the number of different tokens, at least 1, at most 65536} */
+    public int vocabSize() {
+        return vocabSize;
+    }
+
+    /** {@return the tokens that end a text; a padded model's may be beyond the vocabulary} */
+    public List<Integer> endOfText() {
         return endOfText;
     }
 
@@ -89,25 +131,31 @@ public abstract sealed class Tokenizer permits Gpt2Tokenizer, ByteTokenizer, Cha
      *
      * @param tokens token numbers of the model
      */
-    public final Tokenizer withEndOfText(List<Integer> tokens) {
-        return tokenization.tokenizerFor(characters(), tokens);
+    public Tokenizer withEndOfText(List<Integer> tokens) {
+        return new Tokenizer(tokenization, characters(), tokens);
+    }
+
+    /** {@return the way of tokenizing} */
+    public Tokenization tokenization() {
+        return tokenization;
+    }
+
+    /** {@return the name of the way of tokenizing, as {@link Tokenization#of} reads it} */
+    public String name() {
+        return tokenization.toString();
     }
 
     /** Returns every character of the vocabulary once, in the order of tokens, if that matters. */
     String characters() {
-        return null;
-    }
-
-    /** {@return the name of the way of tokenizing, as {@link Tokenization#of} reads it} */
-    public final String name() {
-        return tokenization.toString();
+        boolean chars = tokenization == Tokenization.CHARS;
+        return chars ? new String(alphabet, 0, alphabet.length) : null;
     }
 
     /** The tokens that end a text are left out if they are the usual ones. */
     private record Json(String name, String characters, List<Integer> endOfText) {}
 
     /** {@return the content of the JSON file that {@link #save} writes, one object} */
-    public final String toJson() {
+    public String toJson() {
         List<Integer> ends = endOfText.equals(tokenization.usualEnds()) ? null : endOfText;
         return GSON.toJson(new Json(name(), characters(), ends));
     }
@@ -118,7 +166,7 @@ public abstract sealed class Tokenizer permits Gpt2Tokenizer, ByteTokenizer, Cha
      * @param file the file to write or replace
      * @throws java.io.UncheckedIOException if the file cannot be written
      */
-    public final void save(Path file) {
+    public void save(Path file) {
         AtomicFiles.write(file, toJson());
     }
 
@@ -132,10 +180,10 @@ public abstract sealed class Tokenizer permits Gpt2Tokenizer, ByteTokenizer, Cha
         try {
             Json json = GSON.fromJson(Files.readString(file), Json.class);
             boolean known = json != null && json.name != null;
-            BadInputException.unless(known, "%s does not describe a tokenizer", file);
+            unless(known, "%s does not describe a tokenizer", file);
             Tokenization way = Tokenization.of(json.name);
             List<Integer> ends = json.endOfText == null ? way.usualEnds() : json.endOfText;
-            return way.tokenizerFor(Objects.requireNonNullElse(json.characters, ""), ends);
+            return new Tokenizer(way, Objects.requireNonNullElse(json.characters, ""), ends);
         } catch (JsonParseException e) {
             throw new BadInputException(file + " does not describe a tokenizer", e);
         } catch (IOException e) {

@@ -8,7 +8,7 @@ import ai.djl.inference.Predictor;
 import ai.djl.nn.Blocks;
 import ai.djl.translate.TranslateException;
 import io.github.djlspectral.text.BadInputException;
-import io.github.djlspectral.text.ByteTokenizer;
+import io.github.djlspectral.text.Tokenization;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -27,7 +27,7 @@ class GenerationTranslatorTest {
 
     private final GenerationTranslator translator =
             new GenerationTranslator(
-                    new ByteTokenizer(),
+                    Tokenization.BYTES.tokenizerFor(""),
                     new GenerationOptions().withMaxTokens(12).withTemperature(1));
     private Model model;
 

@@ -10,8 +10,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.text.BadInputException;
-import io.github.djlspectral.text.ByteTokenizer;
-import io.github.djlspectral.text.CharTokenizer;
+import io.github.djlspectral.text.Tokenization;
 import io.github.djlspectral.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -26,7 +25,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TextGeneratorTest {
 
     private static final int CONTEXT = 12;
-    private static final Tokenizer LETTERS = CharTokenizer.of("abcdefghijklmnopqrstuvwxyz .");
+    private static final Tokenizer LETTERS =
+            Tokenization.CHARS.tokenizerFor("abcdefghijklmnopqrstuvwxyz .");
 
     private NDManager manager;
     private Gpt2 model;
@@ -151,7 +151,8 @@ class TextGeneratorTest {
         Gpt2 padded = LivelyModel.create(manager, 300, CONTEXT);
         GenerationOptions options =
                 new GenerationOptions().withTemperature(1000).withMaxTokens(300);
-        new TextGenerator(padded, new ByteTokenizer(), manager).generate("a", options, piece -> {});
+        new TextGenerator(padded, Tokenization.BYTES.tokenizerFor(""), manager)
+                .generate("a", options, piece -> {});
     }
 
     @ParameterizedTest
@@ -173,7 +174,7 @@ class TextGeneratorTest {
     @Test
     void aTokenThatOnlyThePaddedModelHasMayEndAText() {
         Gpt2 padded = LivelyModel.create(manager, 300, CONTEXT);
-        Tokenizer ending = new ByteTokenizer().withEndOfText(List.of(257, 299));
+        Tokenizer ending = Tokenization.BYTES.tokenizerFor("").withEndOfText(List.of(257, 299));
         GenerationOptions options =
                 new GenerationOptions().withTemperature(1000).withMaxTokens(9000);
         int[] pieces = {0};
@@ -205,7 +206,10 @@ class TextGeneratorTest {
         assertThatThrownBy(() -> generator.generate("", options, piece -> {}))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("prompt is empty");
-        assertThatThrownBy(() -> new TextGenerator(model, new ByteTokenizer(), manager))
+        assertThatThrownBy(
+                        () ->
+                                new TextGenerator(
+                                        model, Tokenization.BYTES.tokenizerFor(""), manager))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("256 tokens, but the model only 28");
     }

@@ -2,8 +2,7 @@ package io.github.djlspectral.generate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.djlspectral.text.ByteTokenizer;
-import io.github.djlspectral.text.Gpt2Tokenizer;
+import io.github.djlspectral.text.Tokenization;
 import io.github.djlspectral.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -17,7 +16,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class TextStreamTest {
 
-    private static final Tokenizer BYTES = new ByteTokenizer();
+    private static final Tokenizer BYTES = Tokenization.BYTES.tokenizerFor("");
 
     private final List<String> pieces = new ArrayList<>();
 
@@ -30,7 +29,7 @@ class TextStreamTest {
     @Test
     void charactersAcrossGpt2TokensAreWhole() {
         String text = "naïve 🤖🦜 日本語 text";
-        Tokenizer tokenizer = new Gpt2Tokenizer();
+        Tokenizer tokenizer = Tokenization.GPT2.tokenizerFor("");
         TextStream stream = new TextStream(tokenizer, List.of(), pieces::add);
         int[] tokens = tokenizer.encode(text);
         Arrays.stream(tokens).forEach(stream::accept);
@@ -79,7 +78,7 @@ class TextStreamTest {
     void whereTokensEndDoesNotMatter(String stop) {
         String text = "if (x == null) {\n    return null;\n}\n\npublic static";
         String expected = text.contains(stop) ? text.substring(0, text.indexOf(stop)) : text;
-        Tokenizer tokenizer = new Gpt2Tokenizer();
+        Tokenizer tokenizer = Tokenization.GPT2.tokenizerFor("");
         for (int cut = 0; cut <= text.length(); cut++) {
             IntStream begin = Arrays.stream(tokenizer.encode(text.substring(0, cut)));
             IntStream end = Arrays.stream(tokenizer.encode(text.substring(cut)));
@@ -90,8 +89,8 @@ class TextStreamTest {
 
     @Test
     void theEndOfADocumentCanBeAStop() {
-        int[] tokens = {15496, Gpt2Tokenizer.END_OF_TEXT, 15496};
-        assertThat(stream(new Gpt2Tokenizer(), tokens, List.of("<|endoftext|>")))
+        int[] tokens = {15496, Tokenizer.END_OF_TEXT, 15496};
+        assertThat(stream(Tokenization.GPT2.tokenizerFor(""), tokens, List.of("<|endoftext|>")))
                 .isEqualTo("Hello");
     }
 

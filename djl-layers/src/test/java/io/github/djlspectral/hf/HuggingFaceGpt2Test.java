@@ -16,8 +16,8 @@ import io.github.djlspectral.io.Safetensors;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.text.BadInputException;
-import io.github.djlspectral.text.ByteTokenizer;
-import io.github.djlspectral.text.CharTokenizer;
+import io.github.djlspectral.text.Tokenization;
+import io.github.djlspectral.text.Tokenizer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -110,7 +110,7 @@ class HuggingFaceGpt2Test {
                             }
                             weights.put(name, shape, values);
                         });
-        CharTokenizer tokenizer = CharTokenizer.of("a\u00e9\ud83d\ude00");
+        Tokenizer tokenizer = Tokenization.CHARS.tokenizerFor("a\u00e9\ud83d\ude00");
         Path folder = directory.resolve("a/b");
         HuggingFaceGpt2.write(folder, config, tokenizer, weights::read, DataType.FLOAT32);
         HuggingFaceGpt2 read = HuggingFaceGpt2.open(folder);
@@ -132,7 +132,7 @@ class HuggingFaceGpt2Test {
     @Test
     void aModelIsWrittenAndLoadedAgain() throws IOException {
         Path folder = directory.resolve("again");
-        ByteTokenizer bytes = new ByteTokenizer();
+        Tokenizer bytes = Tokenization.BYTES.tokenizerFor("");
         try (NDManager manager = NDManager.newBaseManager()) {
             Gpt2 model = Gpt2.builder().setConfig(new Gpt2Config(257, 4, 1, 2, 4, 0, true)).build();
             model.initialize(manager, DataType.FLOAT32, new Shape(1, 4));
@@ -155,14 +155,14 @@ class HuggingFaceGpt2Test {
     void nothingIsWrittenOfWhatCannotBe() {
         Gpt2Config config = new Gpt2Config(255, 4, 1, 2, 4, 0, true);
         Path folder = directory.resolve("none");
-        ByteTokenizer bytes = new ByteTokenizer();
+        Tokenizer bytes = Tokenization.BYTES.tokenizerFor("");
         assertThatThrownBy(
                         () ->
                                 HuggingFaceGpt2.write(
                                         folder, config, bytes, name -> null, DataType.FLOAT32))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("The tokenizer has 256 tokens, but the model 255");
-        CharTokenizer one = CharTokenizer.of("a");
+        Tokenizer one = Tokenization.CHARS.tokenizerFor("a");
         Function<String, float[]> large = name -> new float[] {70000};
         assertThatThrownBy(
                         () -> HuggingFaceGpt2.write(folder, config, one, large, DataType.FLOAT16))

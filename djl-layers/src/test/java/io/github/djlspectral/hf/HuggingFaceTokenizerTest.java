@@ -7,9 +7,7 @@ import ai.djl.util.JsonUtils;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import io.github.djlspectral.text.BadInputException;
-import io.github.djlspectral.text.ByteTokenizer;
-import io.github.djlspectral.text.CharTokenizer;
-import io.github.djlspectral.text.Gpt2Tokenizer;
+import io.github.djlspectral.text.Tokenization;
 import io.github.djlspectral.text.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -39,7 +37,7 @@ class HuggingFaceTokenizerTest {
     })
     void writesThePublishedFilesOfGpt2(String file, String sha256)
             throws IOException, NoSuchAlgorithmException {
-        HuggingFaceTokenizer.write(directory, new Gpt2Tokenizer(), 1024);
+        HuggingFaceTokenizer.write(directory, Tokenization.GPT2.tokenizerFor(""), 1024);
         byte[] digest =
                 MessageDigest.getInstance("SHA-256")
                         .digest(Files.readAllBytes(directory.resolve(file)));
@@ -48,8 +46,8 @@ class HuggingFaceTokenizerTest {
 
     @Test
     void recognisesGpt2() throws IOException {
-        HuggingFaceTokenizer.write(directory, new Gpt2Tokenizer(), 1024);
-        assertThat(read(GPT2)).isInstanceOf(Gpt2Tokenizer.class);
+        HuggingFaceTokenizer.write(directory, Tokenization.GPT2.tokenizerFor(""), 1024);
+        assertThat(read(GPT2)).extracting(Tokenizer::tokenization).isEqualTo(Tokenization.GPT2);
         Path merges = directory.resolve("merges.txt");
         String all = Files.readString(merges);
         Files.writeString(merges, all.replace("\nh e\n", "\ne h\n"));
@@ -64,7 +62,7 @@ class HuggingFaceTokenizerTest {
 
     @Test
     void recognisesGpt2InOneFile() throws IOException {
-        Vocabulary vocabulary = Vocabulary.of(new Gpt2Tokenizer());
+        Vocabulary vocabulary = Vocabulary.of(Tokenization.GPT2.tokenizerFor(""));
         JsonArray merges = new JsonArray();
         vocabulary
                 .merges()
@@ -80,7 +78,7 @@ class HuggingFaceTokenizerTest {
         json.add("pre_tokenizer", words);
         Path file = directory.resolve("tokenizer.json");
         Files.writeString(file, JsonUtils.GSON.toJson(json));
-        assertThat(read(GPT2)).isInstanceOf(Gpt2Tokenizer.class);
+        assertThat(read(GPT2)).extracting(Tokenizer::tokenization).isEqualTo(Tokenization.GPT2);
         words.addProperty("use_regex", false);
         Files.writeString(file, JsonUtils.GSON.toJson(json));
         refuses(GPT2, "use_regex true, is supported");
@@ -91,18 +89,21 @@ class HuggingFaceTokenizerTest {
 
     @Test
     void recognisesBytes() throws IOException {
-        HuggingFaceTokenizer.write(directory, new ByteTokenizer(), 64);
-        assertThat(read(256)).isInstanceOf(ByteTokenizer.class);
-        assertThat(read(257)).as("padded").isInstanceOf(ByteTokenizer.class);
+        HuggingFaceTokenizer.write(directory, Tokenization.BYTES.tokenizerFor(""), 64);
+        assertThat(read(256)).extracting(Tokenizer::tokenization).isEqualTo(Tokenization.BYTES);
+        assertThat(read(257))
+                .as("padded")
+                .extracting(Tokenizer::tokenization)
+                .isEqualTo(Tokenization.BYTES);
         refuses(255, "has 256 tokens, but the model 255");
     }
 
     @Test
     void recognisesCharacters() throws IOException {
-        Tokenizer characters = CharTokenizer.of("\n \"<\\a\u00e9\u2028\ud83d\ude00");
+        Tokenizer characters = Tokenization.CHARS.tokenizerFor("\n \"<\\a\u00e9\u2028\ud83d\ude00");
         HuggingFaceTokenizer.write(directory, characters, 64);
         Tokenizer read = read(characters.vocabSize());
-        assertThat(read).isInstanceOf(CharTokenizer.class);
+        assertThat(read).extracting(Tokenizer::tokenization).isEqualTo(Tokenization.CHARS);
         String text = "a\ud83d\ude00\u2028<\"";
         assertThat(read.encode(text)).isEqualTo(characters.encode(text));
         assertThat(read.decode(read.encode(text))).isEqualTo(text);
@@ -111,14 +112,15 @@ class HuggingFaceTokenizerTest {
     /** What Hub checkpoints have: a padded vocabulary, and special tokens behind the usual ones. */
     @Test
     void tokensMayBeAddedToGpt2() throws IOException {
-        HuggingFaceTokenizer.write(directory, new Gpt2Tokenizer(), 1024);
+        HuggingFaceTokenizer.write(directory, Tokenization.GPT2.tokenizerFor(""), 1024);
         Path added = directory.resolve("added_tokens.json");
         Files.writeString(added, "{\"[PAD]\": 50257, \"<|sep|>\": 50258}");
         refuses(50304, "[PAD]");
         Files.writeString(
                 directory.resolve("special_tokens_map.json"),
                 "{\"pad_token\": \"[PAD]\", \"sep_token\": {\"content\": \"<|sep|>\"}}");
-        assertThat(read(50304).encode("[PAD]")).isEqualTo(new Gpt2Tokenizer().encode("[PAD]"));
+        assertThat(read(50304).encode("[PAD]"))
+                .isEqualTo(Tokenization.GPT2.tokenizerFor("").encode("[PAD]"));
         assertThat(unused).containsExactly("token <|sep|> (50258)", "token [PAD] (50257)");
         refuses(50256, "has 50257 tokens, but the model 50256");
         Files.writeString(added, "{}");
@@ -133,7 +135,7 @@ class HuggingFaceTokenizerTest {
     @ParameterizedTest
     @CsvSource({"add_prefix_space", "add_bos_token", "add_eos_token", "do_lower_case"})
     void settingsThatMakeOtherTokensAreRefused(String key) throws IOException {
-        HuggingFaceTokenizer.write(directory, new ByteTokenizer(), 64);
+        HuggingFaceTokenizer.write(directory, Tokenization.BYTES.tokenizerFor(""), 64);
         Path settings = directory.resolve("tokenizer_config.json");
         Files.writeString(settings, "{\"" + key + "\": true}");
         refuses(256, "tokenizer_config.json has " + key + " true, but only false is supported");

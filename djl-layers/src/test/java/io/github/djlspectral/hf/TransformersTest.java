@@ -15,9 +15,6 @@ import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.text.BadInputException;
-import io.github.djlspectral.text.ByteTokenizer;
-import io.github.djlspectral.text.CharTokenizer;
-import io.github.djlspectral.text.Gpt2Tokenizer;
 import io.github.djlspectral.text.Tokenization;
 import io.github.djlspectral.text.Tokenizer;
 import java.io.IOException;
@@ -126,7 +123,7 @@ class TransformersTest {
     @Test
     void exportsAre() throws IOException, URISyntaxException {
         Path out = WORK == null ? directory : Files.createDirectories(Path.of(WORK, "out"));
-        Tokenizer characters = CharTokenizer.of("\n !,.adeghilnorstuw");
+        Tokenizer characters = Tokenization.CHARS.tokenizerFor("\n !,.adeghilnorstuw");
         export(out, "f32", new Gpt2Config(19, 40, 2, 2, 8, 0, true), characters, DataType.FLOAT32);
         export(out, "f16", new Gpt2Config(19, 40, 3, 1, 8, 0, true), characters, DataType.FLOAT16);
         export(
@@ -152,11 +149,11 @@ class TransformersTest {
                 out,
                 "bytes",
                 new Gpt2Config(256, 40, 2, 2, 8, 0, true),
-                new ByteTokenizer(),
+                Tokenization.BYTES.tokenizerFor(""),
                 DataType.FLOAT32);
         if (WORK != null) {
             Gpt2Config large = new Gpt2Config(50257, 40, 2, 2, 8, 0, true);
-            export(out, "gpt2", large, new Gpt2Tokenizer(), DataType.FLOAT32);
+            export(out, "gpt2", large, Tokenization.GPT2.tokenizerFor(""), DataType.FLOAT32);
         }
     }
 

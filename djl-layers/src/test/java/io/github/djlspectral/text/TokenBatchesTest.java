@@ -27,7 +27,7 @@ class TokenBatchesTest {
     private TokenShard shard(int first, int length) {
         Path file = folder.resolve(first + ".bin");
         TokenShard.write(file, IntStream.range(first, first + length).toArray());
-        return TokenShard.open(file);
+        return TokenShard.open(file, TokenShard.MAX_VOCAB_SIZE);
     }
 
     private TokenBatches batches(int batchSize, long seed) {

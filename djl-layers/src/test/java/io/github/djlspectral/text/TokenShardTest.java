@@ -43,7 +43,7 @@ class TokenShardTest {
     }
 
     private static long checksum(Path file, long from, long to) {
-        try (TokenShard shard = TokenShard.open(file)) {
+        try (TokenShard shard = TokenShard.open(file, TokenShard.MAX_VOCAB_SIZE)) {
             return shard.slice(from, to).checksum();
         }
     }
@@ -72,7 +72,7 @@ class TokenShardTest {
     void readsWhatItWrote() {
         int[] tokens = IntStream.range(0, 200_000).map(i -> (i * 7919) & 0xFFFF).toArray();
         TokenShard.write(file, tokens);
-        try (TokenShard shard = TokenShard.open(file)) {
+        try (TokenShard shard = TokenShard.open(file, TokenShard.MAX_VOCAB_SIZE)) {
             assertThat(shard.length()).isEqualTo(tokens.length);
             int[] all = new int[tokens.length];
             shard.read(0, all);
@@ -98,7 +98,7 @@ class TokenShardTest {
     @Test
     void sliceCountsFromItsBeginning() {
         TokenShard.write(file, new int[] {10, 11, 12, 13, 14, 15});
-        try (TokenShard shard = TokenShard.open(file);
+        try (TokenShard shard = TokenShard.open(file, TokenShard.MAX_VOCAB_SIZE);
                 TokenShard slice = shard.slice(2, 5).slice(1, 3)) {
             assertThat(slice.length()).isEqualTo(2);
             assertThat(slice.token(0)).isEqualTo(13);
@@ -112,7 +112,7 @@ class TokenShardTest {
     @Test
     void closedShardCannotBeRead() {
         TokenShard.write(file, new int[] {1});
-        TokenShard shard = TokenShard.open(file);
+        TokenShard shard = TokenShard.open(file, TokenShard.MAX_VOCAB_SIZE);
         shard.close();
         assertThatThrownBy(() -> shard.token(0)).isInstanceOf(IllegalStateException.class);
     }
@@ -139,7 +139,7 @@ class TokenShardTest {
                 .hasMessageContaining("65536 at position 1");
         assertThatThrownBy(() -> TokenShard.write(file, new int[0]))
                 .isInstanceOf(IllegalArgumentException.class);
-        try (TokenShard shard = TokenShard.open(file)) {
+        try (TokenShard shard = TokenShard.open(file, TokenShard.MAX_VOCAB_SIZE)) {
             assertThat(shard.token(0)).isEqualTo(7);
         }
         assertThat(folder)
@@ -198,7 +198,7 @@ class TokenShardTest {
     }
 
     private void assertRefused(String message) {
-        assertThatThrownBy(() -> TokenShard.open(file))
+        assertThatThrownBy(() -> TokenShard.open(file, TokenShard.MAX_VOCAB_SIZE))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining(file.toString())
                 .hasMessageContaining(message);

@@ -26,7 +26,7 @@ class TokenizerTest {
     /** Values of OpenAI's own GPT-2 encoder. */
     @Test
     void gpt2TokensAreThePublishedOnes() {
-        Tokenizer tokenizer = new Gpt2Tokenizer();
+        Tokenizer tokenizer = Tokenization.GPT2.tokenizerFor("");
         assertThat(tokenizer.encode("Hello, world!")).containsExactly(15496, 11, 995, 0);
         assertThat(tokenizer.encode("hello world")).containsExactly(31373, 995);
         assertThat(tokenizer.encode("\n\n")).containsExactly(628);
@@ -38,11 +38,10 @@ class TokenizerTest {
 
     @Test
     void gpt2TreatsTheMarkBetweenDocumentsAsText() {
-        Tokenizer tokenizer = new Gpt2Tokenizer();
+        Tokenizer tokenizer = Tokenization.GPT2.tokenizerFor("");
         assertThat(tokenizer.encode("<|endoftext|>"))
                 .containsExactly(27, 91, 437, 1659, 5239, 91, 29);
-        assertThat(tokenizer.decode(new int[] {Gpt2Tokenizer.END_OF_TEXT}))
-                .isEqualTo("<|endoftext|>");
+        assertThat(tokenizer.decode(new int[] {Tokenizer.END_OF_TEXT})).isEqualTo("<|endoftext|>");
     }
 
     @Test
@@ -56,19 +55,21 @@ class TokenizerTest {
         }
         Encoding undivided =
                 Encodings.newDefaultEncodingRegistry().getEncoding(EncodingType.R50K_BASE);
-        assertThat(new Gpt2Tokenizer().encode(text.toString()))
+        assertThat(Tokenization.GPT2.tokenizerFor("").encode(text.toString()))
                 .isEqualTo(undivided.encodeOrdinary(text.toString()).toArray());
     }
 
     @Test
     void bytesAreUtf8() {
-        assertThat(new ByteTokenizer().encode("aü")).containsExactly(0x61, 0xC3, 0xBC);
-        assertThat(new ByteTokenizer().decode(new int[] {0x61, 0xC3})).isEqualTo("a\uFFFD");
+        assertThat(Tokenization.BYTES.tokenizerFor("").encode("aü"))
+                .containsExactly(0x61, 0xC3, 0xBC);
+        assertThat(Tokenization.BYTES.tokenizerFor("").decode(new int[] {0x61, 0xC3}))
+                .isEqualTo("a\uFFFD");
     }
 
     @Test
     void charactersAreNumberedInAscendingOrder() {
-        CharTokenizer tokenizer = CharTokenizer.of("hello 😀");
+        Tokenizer tokenizer = Tokenization.CHARS.tokenizerFor("hello 😀");
         assertThat(tokenizer.vocabSize()).isEqualTo(6);
         assertThat(tokenizer.characters()).isEqualTo(" ehlo😀");
         assertThat(tokenizer.encode("ole😀")).containsExactly(4, 3, 1, 5);
@@ -76,10 +77,10 @@ class TokenizerTest {
 
     @Test
     void characterOutsideTheVocabularyIsNamed() {
-        assertThatThrownBy(() -> CharTokenizer.of("abc").encode("abcd"))
+        assertThatThrownBy(() -> Tokenization.CHARS.tokenizerFor("abc").encode("abcd"))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("'d' (U+0064)");
-        assertThatThrownBy(() -> CharTokenizer.of(""))
+        assertThatThrownBy(() -> Tokenization.CHARS.tokenizerFor(""))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("empty");
     }
@@ -90,7 +91,7 @@ class TokenizerTest {
         for (int codePoint = 0x10000; codePoint <= 0x20000; codePoint++) {
             text.appendCodePoint(codePoint);
         }
-        assertThatThrownBy(() -> CharTokenizer.of(text.toString()))
+        assertThatThrownBy(() -> Tokenization.CHARS.tokenizerFor(text.toString()))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("65537")
                 .hasMessageContaining("65536");
@@ -146,7 +147,7 @@ class TokenizerTest {
     @Test
     void separatesDocumentsOnRequestOnly() {
         String text = "One.<|endoftext|>\n\nTwo<|endoftext|><|endoftext|>";
-        Tokenizer plain = new Gpt2Tokenizer();
+        Tokenizer plain = Tokenization.GPT2.tokenizerFor("");
         Tokenizer separated = Tokenization.of("gpt2-eot").tokenizerFor("");
         assertThat(plain.encode(text)).doesNotContain(50256);
         assertThat(plain.decode(plain.encode(text))).isEqualTo(text);

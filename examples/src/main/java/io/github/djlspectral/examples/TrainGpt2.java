@@ -29,9 +29,9 @@ import io.github.djlspectral.optim.GradientClipping;
 import io.github.djlspectral.optim.Muon;
 import io.github.djlspectral.optim.OptimizerStep;
 import io.github.djlspectral.optim.WarmupCosineTracker;
-import io.github.djlspectral.text.CharTokenizer;
 import io.github.djlspectral.text.TokenBatches;
 import io.github.djlspectral.text.TokenShard;
+import io.github.djlspectral.text.Tokenization;
 import io.github.djlspectral.text.Tokenizer;
 import io.github.djlspectral.zoo.Coordinates;
 import io.github.djlspectral.zoo.Gpt2BlockFactory;
@@ -68,11 +68,11 @@ final class TrainGpt2 {
 
         // Data: each character a token, in a file that is mapped; the last tenth to validate.
         String text = Files.readString(Path.of(arguments[0]));
-        Tokenizer tokenizer = CharTokenizer.of(text);
+        Tokenizer tokenizer = Tokenization.CHARS.tokenizerFor(text);
         Path file = folder.resolve("tokens.bin");
         TokenShard.write(file, tokenizer.encode(text));
 
-        try (TokenShard tokens = TokenShard.open(file);
+        try (TokenShard tokens = TokenShard.open(file, tokenizer.vocabSize());
                 Model model = Model.newInstance("gpt2")) {
             long cut = tokens.length() * 9 / 10;
             TokenBatches training =

@@ -4,7 +4,6 @@ import com.google.gson.Gson;
 import com.google.gson.JsonParseException;
 import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.text.BadInputException;
-import io.github.djlspectral.text.Gpt2Tokenizer;
 import io.github.djlspectral.text.TokenShard;
 import io.github.djlspectral.text.Tokenization;
 import io.github.djlspectral.text.Tokenizer;
@@ -126,8 +125,8 @@ final class CorpusCache {
         int[] train = tokenizer.encode(text.train());
         int[] validation = tokenizer.encode(text.validation());
         String written =
-                Tokenization.of(tokenizer.name()) == Tokenization.GPT2_EOT
-                        ? text.validation().replace(Gpt2Tokenizer.END_OF_TEXT_MARK, "")
+                tokenizer.tokenization() == Tokenization.GPT2_EOT
+                        ? text.validation().replace(Tokenizer.END_OF_TEXT_MARK, "")
                         : text.validation(); // the mark between documents stands for no bytes
         int bytes = written.getBytes(StandardCharsets.UTF_8).length;
         Entry entry =

@@ -22,7 +22,7 @@ interface FileCheck {
     /** Accepts token shards with llm.c's header, whose length is as it says. */
     FileCheck TOKEN_SHARD =
             file -> {
-                try (TokenShard shard = TokenShard.open(file)) {
+                try (TokenShard shard = TokenShard.open(file, TokenShard.MAX_VOCAB_SIZE)) {
                     return shard.length() * Short.BYTES == Files.size(file)
                             ? Optional.of("it does not begin with the magic number of a shard")
                             : Optional.empty();

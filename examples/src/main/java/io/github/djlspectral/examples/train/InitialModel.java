@@ -4,7 +4,6 @@ import ai.djl.nn.Block;
 import io.github.djlspectral.hf.HuggingFaceGpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.text.BadInputException;
-import io.github.djlspectral.text.Gpt2Tokenizer;
 import io.github.djlspectral.text.Tokenization;
 import io.github.djlspectral.text.Tokenizer;
 import java.nio.file.Path;
@@ -68,7 +67,7 @@ record InitialModel(
 
     /** Returns the tokenizer for texts to train on: GPT-2's may find documents in them. */
     Tokenizer tokenizer(TrainingOptions options) {
-        return options.tokenizer == Tokenization.GPT2_EOT && tokenizer instanceof Gpt2Tokenizer
+        return options.tokenizer == Tokenization.GPT2_EOT && tokenizer.tokenization().isGpt2()
                 ? Tokenization.GPT2_EOT.tokenizerFor("").withEndOfText(tokenizer.endOfText())
                 : tokenizer;
     }

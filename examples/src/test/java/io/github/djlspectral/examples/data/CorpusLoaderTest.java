@@ -5,9 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.github.djlspectral.text.BadInputException;
-import io.github.djlspectral.text.ByteTokenizer;
-import io.github.djlspectral.text.CharTokenizer;
-import io.github.djlspectral.text.Gpt2Tokenizer;
 import io.github.djlspectral.text.TokenShard;
 import io.github.djlspectral.text.Tokenization;
 import io.github.djlspectral.text.Tokenizer;
@@ -127,7 +124,7 @@ class CorpusLoaderTest {
     void cacheDependsOnTheVocabulary() throws IOException {
         String data = file("a.txt", TEXT);
         try (Corpus own = loader.load(data, Tokenization.CHARS);
-                Corpus other = loader.load(data, CharTokenizer.of(TEXT + "!#$"))) {
+                Corpus other = loader.load(data, Tokenization.CHARS.tokenizerFor(TEXT + "!#$"))) {
             assertThat(other.validation().get(0).token(0))
                     .isEqualTo(own.validation().get(0).token(0) + 3);
         }
@@ -187,7 +184,7 @@ class CorpusLoaderTest {
     @Test
     void folderOfShardsIsSplitByName() {
         Path set = folder.resolve("set");
-        int[] tokens = new Gpt2Tokenizer().encode(TEXT);
+        int[] tokens = Tokenization.GPT2.tokenizerFor("").encode(TEXT);
         TokenShard.write(set.resolve("x_train_000002.bin"), new int[] {2, 2});
         TokenShard.write(set.resolve("x_train_000001.bin"), new int[] {1, 1, 1});
         TokenShard.write(set.resolve("x_val_000000.bin"), tokens);
@@ -279,7 +276,7 @@ class CorpusLoaderTest {
     void singleShardIsSplit() {
         Path shard = folder.resolve("only.bin");
         TokenShard.write(shard, IntStream.range(0, 100).toArray());
-        try (Corpus corpus = loader.load(shard.toString(), new ByteTokenizer())) {
+        try (Corpus corpus = loader.load(shard.toString(), Tokenization.BYTES.tokenizerFor(""))) {
             assertThat(corpus.trainTokens()).isEqualTo(90);
             assertThat(corpus.validationTokens()).isEqualTo(10);
         }
