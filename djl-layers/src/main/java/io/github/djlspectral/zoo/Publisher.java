@@ -34,7 +34,6 @@ import java.util.zip.GZIPOutputStream;
 public final class Publisher {
 
     private static final int BUFFER = 1 << 16;
-    private static final int SHORT_SUM = 12;
 
     private final Path root;
 
@@ -194,11 +193,10 @@ public final class Publisher {
                 packed.finish();
                 item.setSize(packed.size());
             }
-            String sha1 = Catalog.hex(sum);
-            item.setSha1Hash(sha1);
-            int dot = name.lastIndexOf('.') > 0 ? name.lastIndexOf('.') : name.length();
-            String stored = name.substring(0, dot) + "-" + sha1.substring(0, SHORT_SUM);
             item.setName(name);
+            item.setSha1Hash(Catalog.hex(sum));
+            int dot = name.lastIndexOf('.') > 0 ? name.lastIndexOf('.') : name.length();
+            String stored = name.substring(0, dot) + "-" + item.getSha1Hash().substring(0, 12);
             item.setUri(stored + name.substring(dot) + ".gz");
             items.put(name, item);
             if (file != null) {

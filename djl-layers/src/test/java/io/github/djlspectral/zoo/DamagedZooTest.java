@@ -107,8 +107,7 @@ class DamagedZooTest {
     @ValueSource(ints = {0, 40}) // bytes in each 100 ms
     void aSilentServerIsLeft(int trickle) throws Exception {
         try (FolderServer server = new FolderServer(repository)) {
-            // The client takes its time to begin.
-            Http.get(URI.create(server.url() + "/index.json")).body().close();
+            Http.get(URI.create(server.url() + "/index.json")).body().close(); // may begin slowly
             System.setProperty(Http.TIMEOUT_PROPERTY, "0.3");
             server.stallAfter(100, trickle);
             assertThatThrownBy(() -> load(server.url()))
@@ -263,6 +262,7 @@ class DamagedZooTest {
                 "zoo.TextTranslator | zoo.PoemTranslator | PoemTranslatorFactory as its Translator",
                 "\"width\": 4 | \"width\": 6 | {width=4}, this one is of {width=6}",
                 "\"width\": 4 | \"depth\": 4 | lack the argument width",
+                "\"layers\": 1 | \"layers\": 1e12 | layers is '1.0E12', but must be a whole",
                 "\"layers\": 1 | \"layers\": 1e9 | metadata describe one of at least",
                 "\"layers\": 1 | \"layers\": \"one\" | layers is 'one', but must be a whole number"
             })

@@ -34,6 +34,8 @@ class OtherModelsTest {
 
     private static final String GROUP = "org.example";
     private static final int DIMENSION = 3;
+    private static final Map<String, Object> FLOW =
+            Map.of("dimension", DIMENSION, "heads", 2, "steps", 4, "stepSize", 0.25);
 
     @TempDir private Path directory;
     private EmptyCache cache;
@@ -94,7 +96,7 @@ class OtherModelsTest {
         }
         Block network = new FoldNetworkFactory().newBlock(null, null, arguments);
         network.initialize(manager, DataType.FLOAT32, new Shape(1, DIMENSION));
-        publish(network, FoldNetworkFactory.class, arguments);
+        publish(publication(network, FoldNetworkFactory.class, arguments));
         NDArray x = manager.create(new float[] {1, -2, 3, 0, 0.6f, 0.8f}, new Shape(2, 3));
         float[] expected =
                 network.forward(new ParameterStore(manager, false), new NDList(x), false)
@@ -124,6 +126,18 @@ class OtherModelsTest {
                 .hasMessageContaining("a block of {heads=2}, this one is of {heads=3}");
     }
 
+    @Test
+    void filesWhoseNamesEndAlikeAreKeptApart() throws Exception {
+        publish(
+                publication(flow(false, 1), AttentionFlowFactory.class, FLOW)
+                        .optFile("x.gz", new byte[] {1})
+                        .optFile("x", new byte[] {2}));
+        try (ZooModel<NDList, NDList> model = criteria().loadModel()) {
+            assertThat(model.getModelPath().resolve("x.gz")).hasBinaryContent(new byte[] {1});
+            assertThat(model.getModelPath().resolve("x")).hasBinaryContent(new byte[] {2});
+        }
+    }
+
     private Block flow(boolean shared, double temperature) {
         AttentionFlow flow =
                 AttentionFlow.builder()
@@ -139,25 +153,22 @@ class OtherModelsTest {
     }
 
     private void publish(Block flow, Map<String, Object> arguments) {
-        Map<String, Object> all =
-                new TreeMap<>(
-                        Map.of("dimension", DIMENSION, "heads", 2, "steps", 4, "stepSize", 0.25));
+        Map<String, Object> all = new TreeMap<>(FLOW);
         all.putAll(arguments);
-        publish(flow, AttentionFlowFactory.class, all);
+        publish(publication(flow, AttentionFlowFactory.class, all));
     }
 
-    private void publish(
+    private static Publication.Builder publication(
             Block block, Class<? extends BlockFactory> factory, Map<String, Object> arguments) {
-        new Publisher(directory.resolve("repository"))
-                .publish(
-                        Publication.builder()
-                                .setCoordinates(
-                                        new Coordinates(
-                                                Application.UNDEFINED, GROUP, "other", "1.0.0"))
-                                .setBlock(block)
-                                .setBlockFactory(factory, arguments)
-                                .optCard(Map.of("data", "none"))
-                                .build());
+        return Publication.builder()
+                .setCoordinates(new Coordinates(Application.UNDEFINED, GROUP, "other", "1.0.0"))
+                .setBlock(block)
+                .setBlockFactory(factory, arguments)
+                .optCard(Map.of("data", "none"));
+    }
+
+    private void publish(Publication.Builder publication) {
+        new Publisher(directory.resolve("repository")).publish(publication.build());
     }
 
     private Criteria<NDList, NDList> criteria() {
