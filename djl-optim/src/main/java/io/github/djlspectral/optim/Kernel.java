@@ -5,9 +5,9 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.djlspectral.optim.minimax.InverseRoot;
 import io.github.djlspectral.optim.minimax.PartialFractions;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.DoubleStream;
 
 /** A native computation of a spectral map: a function of {@code spectral.py} and its numbers. */
 record Kernel(String function, double... coefficients) {
@@ -39,7 +39,7 @@ record Kernel(String function, double... coefficients) {
         }
     }
 
-    static Kernel polynomial(String function, List<double[]> steps) {
+    static Kernel iteration(String function, List<double[]> steps) {
         return new Kernel(function, steps.stream().flatMapToDouble(Arrays::stream).toArray());
     }
 
@@ -48,16 +48,12 @@ record Kernel(String function, double... coefficients) {
      * R + v (A + d I)^-1 R}, the partial fraction of (alpha + beta x) / (1 + gamma x).
      */
     static Kernel halley(InverseRoot squareRoot) {
-        double[] flat =
-                squareRoot.steps().stream()
-                        .flatMapToDouble(
-                                step -> {
-                                    double w = step.beta() / step.gamma();
-                                    double v = (step.alpha() - w) / step.gamma();
-                                    return DoubleStream.of(w, v, 1 / step.gamma());
-                                })
-                        .toArray();
-        return new Kernel("halley", flat);
+        List<double[]> steps = new ArrayList<>();
+        for (InverseRoot.Step step : squareRoot.steps()) {
+            double w = step.beta() / step.gamma();
+            steps.add(new double[] {w, (step.alpha() - w) / step.gamma(), 1 / step.gamma()});
+        }
+        return iteration("halley", steps);
     }
 
     /** Returns the constant, then pole and weight of each term. */

@@ -88,13 +88,12 @@ public final class ParameterRouting {
     }
 
     /**
-     * Sends parameters to the spectral optimizer, by name. Those of rank 0 and 1, or without
-     * elements, that match stay with the fallback.
+     * {@return a routing that sends parameters to the spectral optimizer, by name; its first use
+     * throws {@link IllegalArgumentException} if no parameter of rank 2 or more matches} Those of
+     * rank 0 and 1, or without elements, that match stay with the fallback.
      *
      * @param nameRegex a regular expression to be found in the name path, such as {@code
      *     01Linear_weight} or {@code h.0.attn.c_attn.weight}
-     * @return a routing with this exception; its first use throws {@link IllegalArgumentException}
-     *     if no parameter of rank 2 or more matches
      * @throws java.util.regex.PatternSyntaxException if it is not a regular expression
      */
     public ParameterRouting withSpectral(String nameRegex) {
@@ -113,11 +112,10 @@ public final class ParameterRouting {
     }
 
     /**
-     * Sends parameters to the fallback, by name.
+     * {@return a routing that sends parameters to the fallback, by name; its first use throws
+     * {@link IllegalArgumentException} if no parameter matches}
      *
      * @param nameRegex a regular expression to be found in the name path
-     * @return a routing with this exception; its first use throws {@link IllegalArgumentException}
-     *     if no parameter matches
      * @throws java.util.regex.PatternSyntaxException if it is not a regular expression
      */
     public ParameterRouting withFallback(String nameRegex) {

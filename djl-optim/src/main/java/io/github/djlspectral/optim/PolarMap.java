@@ -48,6 +48,6 @@ final class PolarMap implements Kernel.Choice {
 
     private static Kernel polarExpress(int k) {
         double lower = RANGE / Math.sqrt(Math.sqrt(k));
-        return Kernel.polynomial("polar_polynomial", PolarExpress.within(lower, TOLERANCE).steps());
+        return Kernel.iteration("polar_polynomial", PolarExpress.within(lower, TOLERANCE).steps());
     }
 }

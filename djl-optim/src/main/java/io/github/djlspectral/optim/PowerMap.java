@@ -156,13 +156,11 @@ final class PowerMap implements Kernel.Choice {
 
     private Kernel coupled(int k) {
         int b = root();
-        double[] steps =
+        DoubleStream steps =
                 InverseRoot.within(b, lower(k), TOLERANCE).steps().stream()
-                        .flatMapToDouble(s -> DoubleStream.of(s.alpha(), s.beta(), s.gamma()))
-                        .toArray();
-        double[] fraction = {Math.rint(exponent * b), b};
-        double[] all = DoubleStream.concat(Arrays.stream(fraction), Arrays.stream(steps)).toArray();
-        return new Kernel("power_coupled", parameters(k, all));
+                        .flatMapToDouble(s -> DoubleStream.of(s.alpha(), s.beta(), s.gamma()));
+        DoubleStream all = DoubleStream.concat(DoubleStream.of(Math.rint(exponent * b), b), steps);
+        return new Kernel("power_coupled", parameters(k, all.toArray()));
     }
 
     /** At most the smallest eigenvalue of the regularised Gram matrix by its largest possible. */

@@ -38,7 +38,7 @@ public final class SpectralMap {
     }
 
     private static SpectralMap polynomial(String name, List<double[]> steps) {
-        Kernel kernel = Kernel.polynomial("polynomial", steps);
+        Kernel kernel = Kernel.iteration("polynomial", steps);
         return new SpectralMap(name, (matrix, draw) -> kernel);
     }
 

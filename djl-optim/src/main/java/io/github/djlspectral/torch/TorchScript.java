@@ -45,11 +45,11 @@ public final class TorchScript {
     }
 
     /**
-     * Reads the source of native functions from resources, joined in this order.
+     * {@return native functions, not yet compiled, whose source is read from resources, joined in
+     * this order}
      *
      * @param owner the class beside which the resources lie
      * @param resources the names of the resource files, UTF-8
-     * @return the functions, not yet compiled
      * @throws UncheckedIOException if there is no such resource or it cannot be read
      */
     public static TorchScript ofResources(Class<?> owner, String... resources) {
@@ -114,13 +114,12 @@ public final class TorchScript {
     }
 
     /**
-     * Runs a function that returns a {@code float}, without autograd; see {@link #call}. Waits for
-     * the device.
+     * {@return the {@code float} that a function returns, without autograd; see {@link #call}}
+     * Waits for the device.
      *
      * @param manager the manager whose device selects the compiled copy
      * @param function the name of a method of {@code Kernels} that returns {@code float}
      * @param arguments as for {@link #call}
-     * @return the number returned
      */
     public double callDouble(NDManager manager, String function, Object... arguments) {
         try (IValue result = run(pytorch(manager), function, arguments)) {
@@ -129,13 +128,12 @@ public final class TorchScript {
     }
 
     /**
-     * Runs a function that returns a {@code bool}, without autograd; see {@link #call}. Waits for
-     * the device.
+     * {@return the {@code bool} that a function returns, without autograd; see {@link #call}} Waits
+     * for the device.
      *
      * @param manager the manager whose device selects the compiled copy
      * @param function the name of a method of {@code Kernels} that returns {@code bool}
      * @param arguments as for {@link #call}
-     * @return the value returned
      */
     public boolean callBoolean(NDManager manager, String function, Object... arguments) {
         try (IValue result = run(pytorch(manager), function, arguments)) {

@@ -1,6 +1,7 @@
 package io.github.djlspectral.layers.gpt;
 
 import static io.github.djlspectral.layers.Require.require;
+import static io.github.djlspectral.layers.Require.requireAtLeast;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
@@ -13,6 +14,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
 import io.github.djlspectral.torch.TorchScript;
+import java.util.List;
 import java.util.Objects;
 
 /**
@@ -40,7 +42,7 @@ public final class Gpt2Backpropagation implements AutoCloseable {
     private final Gpt2 model;
     final NDManager manager; // of the memory
     private final TorchScript kernels;
-    private final Gpt2Workspace workspace;
+    private final Workspace workspace;
     private final NDList memory;
 
     /**
@@ -55,7 +57,7 @@ public final class Gpt2Backpropagation implements AutoCloseable {
      * @throws ai.djl.nn.UninitializedParameterException if the model is not initialised
      */
     public Gpt2Backpropagation(Gpt2 model, NDManager manager, int batchSize, int length) {
-        this(model, manager, batchSize, length, Gpt2Workspace.MOST_LOGITS);
+        this(model, manager, batchSize, length, Workspace.MOST_LOGITS);
     }
 
     /** With another limit to the logits that are held at a time. */
@@ -65,7 +67,7 @@ public final class Gpt2Backpropagation implements AutoCloseable {
         this.model = model;
         ProductFormat format = ProductFormat.of(model.precision, manager.getDevice());
         boolean rounded = format == ProductFormat.ROUNDED;
-        workspace = new Gpt2Workspace(model.getConfig(), batchSize, length, rounded, mostLogits);
+        workspace = new Workspace(model.getConfig(), batchSize, length, rounded, mostLogits);
         kernels = format.backpropagation(model.getConfig());
         this.manager = manager.newSubManager();
         memory = new NDList();
@@ -133,8 +135,8 @@ public final class Gpt2Backpropagation implements AutoCloseable {
     public static long bytes(
             Gpt2Config config, Precision precision, DataType type, int batchSize, int length) {
         boolean rounded = ProductFormat.of(precision, Device.cpu()) == ProductFormat.ROUNDED;
-        Gpt2Workspace workspace =
-                new Gpt2Workspace(config, batchSize, length, rounded, Gpt2Workspace.MOST_LOGITS);
+        Workspace workspace =
+                new Workspace(config, batchSize, length, rounded, Workspace.MOST_LOGITS);
         return workspace.shapes().stream().mapToLong(Shape::size).sum() * type.getNumOfBytes();
     }
 
@@ -181,5 +183,64 @@ public final class Gpt2Backpropagation implements AutoCloseable {
     @Override
     public void close() {
         manager.close();
+    }
+
+    /**
+     * The memory, as {@code backpropagation.py} describes it, for at most so many sequences of so
+     * many tokens, with at most so many logits at a time, but at least one row; rounded if operands
+     * of products are.
+     */
+    record Workspace(
+            Gpt2Config config, int batchSize, int length, boolean rounded, int mostLogits) {
+
+        /** The usual limit. For each chunk the head's matrix is prepared for a product anew. */
+        static final int MOST_LOGITS = 52_000_000;
+
+        Workspace {
+            requireAtLeast(1, "batchSize", batchSize);
+            int most = config.contextLength();
+            String rule = "length must be in [1, contextLength = %s], got %s";
+            require(length >= 1 && length <= most, rule, most, length);
+        }
+
+        /** The shapes of the arrays, in the order in which the native function takes them. */
+        List<Shape> shapes() {
+            long n = rows();
+            long layers = config.layers();
+            long width = config.width();
+            long largest = Math.max(config.vocabSize(), 4 * width) * width;
+            return List.of(
+                    new Shape(2 * layers + 1, n, width),
+                    new Shape(2 * layers + 1, n, width),
+                    new Shape(layers, n, 3 * width),
+                    new Shape(layers, n, width),
+                    new Shape(layers, n, 4 * width),
+                    new Shape(layers, n, 4 * width),
+                    new Shape(2 * layers + 1, 2, n, 1),
+                    new Shape(layers, n, config.heads()),
+                    new Shape(n, width),
+                    new Shape(n, width),
+                    new Shape(n, 4 * width),
+                    new Shape(logitRows(), config.vocabSize()),
+                    new Shape(2, rounded ? n * width : 0),
+                    new Shape(rounded ? largest : 0));
+        }
+
+        void checkRoom(Shape tokens) {
+            boolean fits = tokens.get(0) <= batchSize && tokens.get(1) <= length;
+            String rule = "the workspace is for at most (%s, %s) tokens, got %s";
+            require(fits, rule, batchSize, length, tokens);
+        }
+
+        private long rows() {
+            return (long) batchSize * length;
+        }
+
+        /** Rows such that chunks are equal, but for the last. */
+        private long logitRows() {
+            long most = Math.max(1, mostLogits / config.vocabSize());
+            long chunks = (rows() + most - 1) / most;
+            return (rows() + chunks - 1) / chunks;
+        }
     }
 }

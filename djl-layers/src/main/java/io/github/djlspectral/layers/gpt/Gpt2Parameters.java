@@ -62,9 +62,10 @@ final class Gpt2Parameters {
     }
 
     private void addNorm(List<Parameter> list, String name) {
-        list.add(parameter(name + ".weight", Parameter.Type.GAMMA, Initializer.ONES, width()));
+        Shape width = new Shape(config.width());
+        list.add(parameter(name + ".weight", Parameter.Type.GAMMA, Initializer.ONES, width));
         if (config.bias()) {
-            list.add(parameter(name + ".bias", Parameter.Type.BETA, Initializer.ZEROS, width()));
+            list.add(parameter(name + ".bias", Parameter.Type.BETA, Initializer.ZEROS, width));
         }
     }
 
@@ -75,10 +76,6 @@ final class Gpt2Parameters {
             Shape shape = new Shape(outputs);
             list.add(parameter(name + ".bias", Parameter.Type.BIAS, Initializer.ZEROS, shape));
         }
-    }
-
-    private Shape width() {
-        return new Shape(config.width());
     }
 
     private static Parameter matrix(String name, long outputs, long inputs, float deviation) {

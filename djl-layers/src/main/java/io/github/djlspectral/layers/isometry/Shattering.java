@@ -105,14 +105,9 @@ public final class Shattering {
 
     /** The unit vector of one output, for every row. */
     private static NDArray unit(NDManager scratch, Shape shape, int index, NDArray like) {
-        long outputs = shape.size() / shape.get(0);
-        double[] values = new double[Math.toIntExact(shape.size())];
-        for (int b = 0; b < shape.get(0); b++) {
-            values[Math.toIntExact(b * outputs + index)] = 1;
-        }
-        return scratch.create(values, shape)
-                .toType(like.getDataType(), false)
-                .toDevice(like.getDevice(), false);
+        int outputs = Math.toIntExact(shape.size() / shape.get(0));
+        NDArray unit = scratch.create(new int[] {index}).oneHot(outputs, like.getDataType());
+        return unit.broadcast(shape.get(0), outputs).reshape(shape);
     }
 
     /**

@@ -50,7 +50,7 @@ class Gpt2BackpropagationTest extends Gpt2Fixture {
     void unevenChunksOfLogitsAddUp(int batch) {
         Gpt2Config config = new Gpt2Config(53, 7, 1, 2, 8, 0, true);
         int limit = 18 * 53 - 1;
-        Gpt2Workspace workspace = new Gpt2Workspace(config, 7, 7, false, limit);
+        var workspace = new Gpt2Backpropagation.Workspace(config, 7, 7, false, limit);
         assertThat(workspace.shapes()).contains(new Shape(17, 53));
         Gpt2 model = perturbed(config, Precision.FLOAT32, DataType.FLOAT64);
         Gpt2 oracle = perturbed(config, Precision.FLOAT32, DataType.FLOAT64);
