@@ -10,10 +10,6 @@ import java.util.function.Consumer;
  * then all are divided by the temperature; then the {@code topK} most likely tokens are kept; then,
  * of these, the fewest whose probabilities sum to {@code topP}; one of them is drawn. Immutable;
  * what is out of its range is refused at once.
- *
- * <pre>{@code
- * GenerationOptions options = new GenerationOptions().withMaxTokens(40).withTopP(0.9);
- * }</pre>
  */
 public final class GenerationOptions implements Cloneable {
 

@@ -11,13 +11,7 @@ import java.util.Collections;
 import java.util.List;
 
 /**
- * Text in, continued text out, for a DJL {@link Model} whose block is a {@link Gpt2}:
- *
- * <pre>{@code
- * try (Predictor<String, String> predictor = model.newPredictor(translator)) {
- *     String newText = predictor.predict("Once upon a time");
- * }
- * }</pre>
+ * Text in, continued text out, for a DJL {@link Model} whose block is a {@link Gpt2}.
  *
  * <p>The prompts of a {@code batchPredict} are continued together. Nothing is left in memory after
  * a prediction. The translator is immutable: predictors of several threads may share it and the

@@ -1,5 +1,7 @@
 package io.github.djlspectral.generate;
 
+import static io.github.djlspectral.text.BadInputException.unless;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -44,11 +46,9 @@ public final class TextGenerator {
      * @throws BadInputException if the tokenizer has more tokens than the model
      */
     public TextGenerator(Gpt2 model, Tokenizer tokenizer, NDManager manager) {
-        BadInputException.unless(
-                tokenizer.vocabSize() <= model.getConfig().vocabSize(),
-                "The tokenizer has %s tokens, but the model only %s: they do not belong together",
-                tokenizer.vocabSize(),
-                model.getConfig().vocabSize());
+        String other = "The tokenizer has %s tokens, but the model only %s: it is another model's";
+        int most = model.getConfig().vocabSize();
+        unless(tokenizer.vocabSize() <= most, other, tokenizer.vocabSize(), most);
         this.model = model;
         this.tokenizer = tokenizer;
         this.manager = manager;
@@ -59,8 +59,7 @@ public final class TextGenerator {
      *
      * @param prompt the text so far, at least one token
      * @param options how to continue it
-     * @param sink receives the new text in pieces of whole characters, never a part of a stop
-     *     string
+     * @param sink receives the new text in whole characters, never a part of a stop string
      * @throws BadInputException if the prompt is empty or has a character that the vocabulary lacks
      */
     public String generate(String prompt, GenerationOptions options, Consumer<String> sink) {
@@ -86,15 +85,13 @@ public final class TextGenerator {
      * @param prompts the texts, of any lengths
      * @param options how to continue each of them
      * @return the new texts in the same order, without the prompts
-     * @throws BadInputException if a prompt is empty or has a character that the vocabulary lacks,
-     *     or there are more prompts than options or fewer
+     * @throws BadInputException if a prompt is as above, or there are more of them than of options
      */
     public List<String> generate(List<String> prompts, List<GenerationOptions> options) {
-        String uneven = "There are %s prompts, but options for %s";
-        int count = prompts.size();
-        BadInputException.unless(count == options.size(), uneven, count, options.size());
+        boolean even = prompts.size() == options.size();
+        unless(even, "There are %s prompts, but options for %s", prompts.size(), options.size());
         List<Continuation> all = new ArrayList<>();
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; i < prompts.size(); i++) {
             int[] prompt = tokenizer.encode(prompts.get(i));
             all.add(new Continuation(prompt, options.get(i), piece -> {}));
         }
@@ -177,8 +174,7 @@ public final class TextGenerator {
         private boolean stopped;
 
         Continuation(int[] prompt, GenerationOptions options, Consumer<String> sink) {
-            String empty = "The prompt is empty, but must have at least one token";
-            BadInputException.unless(prompt.length > 0, empty);
+            unless(prompt.length > 0, "The prompt is empty, but must have at least one token");
             sampler = new Sampler(options);
             stream = new TextStream(tokenizer, options.stops, sink);
             tokens = prompt.clone();

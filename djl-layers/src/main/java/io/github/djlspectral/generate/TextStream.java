@@ -1,7 +1,9 @@
 package io.github.djlspectral.generate;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.github.djlspectral.text.Tokenizer;
-import java.util.Arrays;
+import java.io.ByteArrayOutputStream;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -19,8 +21,8 @@ final class TextStream {
     private final Consumer<String> sink;
     private final StringBuilder text = new StringBuilder();
 
-    /** Tokens since a character last ended with a token, and the length of their text used. */
-    private int[] tokens = {};
+    /** Bytes since a character last ended with a token, and the length of their text used. */
+    private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
 
     private int used;
 
@@ -37,16 +39,14 @@ final class TextStream {
 
     /** Takes the next token; returns false if the text has now ended with a stop string. */
     boolean accept(int token) {
-        tokens = Arrays.copyOf(tokens, tokens.length + 1);
-        tokens[tokens.length - 1] = token;
-        String decoded = tokenizer.decode(tokens);
+        bytes.writeBytes(tokenizer.bytes(token));
+        String decoded = bytes.toString(UTF_8);
         boolean incomplete = decoded.endsWith(INCOMPLETE);
         int whole = decoded.length() - (incomplete ? 1 : 0);
         append(decoded.substring(used, whole));
-        used = whole;
+        used = incomplete ? whole : 0;
         if (!incomplete) {
-            tokens = new int[0];
-            used = 0;
+            bytes.reset();
         }
         return !stopped;
     }
@@ -54,11 +54,8 @@ final class TextStream {
     /** Passes on what was held back: no more tokens follow. */
     void finish() {
         if (!stopped) {
-            append(tokenizer.decode(tokens).substring(used));
-        }
-        if (!stopped) {
-            emit(held);
-            held = "";
+            append(bytes.toString(UTF_8).substring(used));
+            emit(stopped ? "" : held);
         }
     }
 

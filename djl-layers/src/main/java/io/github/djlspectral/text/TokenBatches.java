@@ -55,8 +55,8 @@ public final class TokenBatches {
     }
 
     /**
-     * Returns batches for training: windows at uniformly random positions over all shards, as in
-     * nanoGPT, without end. Window number n is a pure function of the seed and n, and batch i has
+     * {@return batches for training: windows at uniformly random positions over all shards, as in
+     * nanoGPT, without end} Window number n is a pure function of the seed and n, and batch i has
      * the windows from B i on: resuming needs no state but the number of the next batch, and k
      * batches of size B hold the same windows as one of size k B.
      *
@@ -64,7 +64,6 @@ public final class TokenBatches {
      * @param batchSize windows per batch, B, at least 1
      * @param contextLength tokens per window, T, at least 1
      * @param seed selects the positions
-     * @return the batches
      * @throws BadInputException if a number is less than 1, or no shard is longer than a window
      */
     public static TokenBatches random(
@@ -73,14 +72,13 @@ public final class TokenBatches {
     }
 
     /**
-     * Returns one pass for validation, in order and without overlap: each window begins where the
-     * one before it ended. What is left of a shard after its last full window is not used. The last
+     * {@return one pass for validation, in order and without overlap: each window begins where the
+     * one before it ended} What is left of a shard after its last full window is not used. The last
      * batch may be smaller.
      *
      * @param shards the tokens
      * @param batchSize windows per batch, B, at least 1
      * @param contextLength tokens per window, T, at least 1
-     * @return the batches
      * @throws BadInputException as {@link #random} does
      */
     public static TokenBatches inOrder(List<TokenShard> shards, int batchSize, int contextLength) {

@@ -87,13 +87,14 @@ public final class TokenShard implements AutoCloseable {
         }
         boolean whole = !header.hasRemaining();
         LfsPointer.refuse(file, header.flip());
-        if (size < Integer.BYTES || header.getInt(0) != MAGIC) {
+        int magic = header.limit() < Integer.BYTES ? 0 : header.getInt(0);
+        if (magic != MAGIC) {
             // Some numbers and then a thousand zeros are no text but the header of another format.
             ByteBuffer zeros = buffer(HEADER_BYTES - 12);
             String other =
                     "%s begins with the magic number %s instead of %s: made for another model";
             boolean foreign = whole && header.position(12).equals(zeros);
-            unless(!foreign, other, file, header.getInt(0), MAGIC);
+            unless(!foreign, other, file, magic, MAGIC);
             return 0;
         }
         String again = ": download or prepare it again";

@@ -47,11 +47,10 @@ public final class Tokenizer {
     }
 
     /**
-     * Encodes a text. Nothing in the text is special: {@code <|endoftext|>} is encoded as the
-     * characters it consists of, unless the tokenizer is {@code gpt2-eot}.
+     * {@return the tokens of a text, each in [0, {@link #vocabSize})} Nothing in it is special:
+     * {@code <|endoftext|>} is the characters it consists of, unless this is {@code gpt2-eot}.
      *
      * @param text any text
-     * @return token numbers, each in [0, {@link #vocabSize})
      * @throws BadInputException if the text has a character that the vocabulary lacks, or half a
      *     surrogate pair
      */
@@ -85,11 +84,10 @@ public final class Tokenizer {
     }
 
     /**
-     * Decodes tokens. A token need not end on a character's boundary: incomplete UTF-8 decodes to
-     * U+FFFD.
+     * {@return the text of tokens} A token need not end on a character's boundary: incomplete UTF-8
+     * becomes U+FFFD.
      *
      * @param tokens token numbers, each in [0, {@link #vocabSize})
-     * @return the text
      * @throws BadInputException if a token is outside the vocabulary
      */
     public String decode(int[] tokens) {

@@ -93,6 +93,11 @@ class TokenShardTest {
             shard.read(0, all);
             assertThat(all).containsExactly(1, 50256, 258);
         }
+        Files.write(file, new byte[] {7, 0});
+        try (TokenShard shard = TokenShard.open(file, 50257)) {
+            assertThat(shard.length()).isOne();
+            assertThat(shard.token(0)).isEqualTo(7);
+        }
     }
 
     @Test

@@ -17,9 +17,8 @@ public final class OptionCheck {
      * @throws BadInputException if it is 0, negative, infinite or NaN, as a float too
      */
     public static void requirePositive(String option, double value) {
-        if (!((float) value > 0 && (float) value < Float.POSITIVE_INFINITY)) {
-            throw new BadInputException(option + " is " + value + ", but must be positive");
-        }
+        boolean legal = (float) value > 0 && (float) value < Float.POSITIVE_INFINITY;
+        BadInputException.unless(legal, "%s is %s, but must be positive", option, value);
     }
 
     /**
@@ -30,9 +29,7 @@ public final class OptionCheck {
      * @throws BadInputException if it is less than 1, or more than can be counted or held
      */
     public static void requirePositive(String option, int value) {
-        if (value < 1 || value > MOST) {
-            throw new BadInputException(
-                    option + " is " + value + ", but must be at least 1, at most " + MOST);
-        }
+        String range = "%s is %s, but must be at least 1, at most %s";
+        BadInputException.unless(value >= 1 && value <= MOST, range, option, value, MOST);
     }
 }

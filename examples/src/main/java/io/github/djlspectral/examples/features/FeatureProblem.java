@@ -39,9 +39,7 @@ record FeatureProblem(int rows, int columns, int batch, double condition, int st
     }
 
     private static void require(boolean legal, String option, Object value, String range) {
-        if (!legal) {
-            throw new BadInputException(option + " is " + value + ", but must be " + range);
-        }
+        BadInputException.unless(legal, "%s is %s, but must be %s", option, value, range);
     }
 
     /** Returns the model with true weights drawn from a seed. */

@@ -55,18 +55,13 @@ record FlowSettings(
     }
 
     private static void requireSize(String option, int value, int least) {
-        require(
-                value >= least && value <= LARGEST,
-                option,
-                value,
-                "at least " + least + ", at most " + LARGEST);
+        String range = "at least " + least + ", at most " + LARGEST;
+        require(value >= least && value <= LARGEST, option, value, range);
     }
 
     /** Requires an option's value to be legal. */
     static void require(boolean legal, String option, Object value, String range) {
-        if (!legal) {
-            throw new BadInputException(option + " is " + value + ", but must be " + range);
-        }
+        BadInputException.unless(legal, "%s is %s, but must be %s", option, value, range);
     }
 
     /** The number of steps. */

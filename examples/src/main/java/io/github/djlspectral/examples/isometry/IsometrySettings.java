@@ -37,25 +37,22 @@ record IsometrySettings(
         requireEven("--channels", channels, ImageLayers.LEAST_CHANNELS);
         if (regularizer != Regularizer.NONE) {
             OptionCheck.requirePositive("--strength", strength);
-        } else if (strength != 0) {
-            throw new BadInputException(
-                    "--strength is " + strength + ", but there is no --regularizer");
+        } else {
+            String alone = "--strength is %s, but there is no --regularizer";
+            BadInputException.unless(strength == 0, alone, strength);
         }
-        if (regularizer == Regularizer.WEIGHT && parametrization != Parametrization.INITIAL) {
-            throw new BadInputException(
-                    "--regularizer is weight, but must be with --parametrization initial: any other"
-                            + " keeps weights orthogonal by itself");
-        }
+        BadInputException.unless(
+                regularizer != Regularizer.WEIGHT || parametrization == Parametrization.INITIAL,
+                "--regularizer is weight, but must be with --parametrization initial: any other"
+                        + " keeps weights orthogonal by itself");
         OptionCheck.requirePositive("--adam-lr", adamRate);
         OptionCheck.requirePositive("--epochs", epochs);
         OptionCheck.requirePositive("--batch", batch);
     }
 
     private static void requireEven(String option, int value, int least) {
-        if (value < least || value % 2 != 0) {
-            throw new BadInputException(
-                    option + " is " + value + ", but must be even and at least " + least);
-        }
+        String even = "%s is %s, but must be even and at least %s";
+        BadInputException.unless(value >= least && value % 2 == 0, even, option, value, least);
     }
 
     /** Whether the two differ in nothing but what a table has columns for. */
