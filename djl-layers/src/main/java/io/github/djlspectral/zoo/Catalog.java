@@ -36,7 +36,6 @@ final class Catalog {
 
     static final String INDEX = "index.json";
     static final String METADATA = "metadata.json";
-
     static final String METADATA_FORMAT = "0.2";
     static final String NO_MODELS = "{\"indexVersion\": \"1\", \"artifacts\": []}\n";
 

@@ -39,21 +39,17 @@ public final class FoldNetworkFactory implements BlockFactory {
     }
 
     private static Block fold(Arguments values) {
-        int width = values.integer("width");
-        int rows = values.integer("rows");
+        int n = values.integer("width");
+        int m = values.integer("rows");
         Parametrization way = values.constant("parametrization", Parametrization.class);
         return switch (values.text("fold")) {
             case "residual" ->
-                    ResidualFold.builder()
-                            .setWidth(width)
-                            .optRows(rows)
-                            .optParametrization(way)
-                            .build();
-            case "abs" -> AbsFold.builder().setWidth(width).optParametrization(way).build();
+                    ResidualFold.builder().setWidth(n).optRows(m).optParametrization(way).build();
+            case "abs" -> AbsFold.builder().setWidth(n).optParametrization(way).build();
             case "twoSlope" ->
                     TwoSlopeFold.builder()
-                            .setWidth(width)
-                            .optRows(rows)
+                            .setWidth(n)
+                            .optRows(m)
                             .setSlopes(values.real("slopeBelow"), values.real("slopeAbove"))
                             .optParametrization(way)
                             .build();
