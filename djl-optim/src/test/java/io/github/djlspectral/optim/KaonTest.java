@@ -11,9 +11,15 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.SequentialBlock;
+import ai.djl.nn.core.Linear;
+import ai.djl.training.tracker.Tracker;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
 import net.jqwik.api.ForAll;
@@ -185,6 +191,48 @@ class KaonTest {
             }
         }
         assertThat(values).hasSize(count);
+    }
+
+    /** Ids are new in every process and in every block; names are not. */
+    @Test
+    void drawsDependOnTheNameOfTheParameterAndNotOnItsId() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            double[][] g = PlainMatrix.gaussian(new Random(5), 6, 6);
+            NDArray gradient = manager.create(PlainMatrix.flat(g), new Shape(6, 6));
+            Map<String, double[]> first = drawnSpectra(gradient);
+            assertThat(first.get("01Linear_weight")).isNotEqualTo(first.get("02Linear_weight"));
+            assertThat(first.values())
+                    .allSatisfy(s -> assertThat(s[0]).isGreaterThan(2).isLessThan(s[5]))
+                    .allSatisfy(s -> assertThat(s[5]).isBetween(3.5, 5.0));
+            Map<String, double[]> second = drawnSpectra(gradient);
+            first.forEach(
+                    (name, spectrum) -> assertThat(second.get(name)).containsExactly(spectrum));
+        }
+    }
+
+    private static Map<String, double[]> drawnSpectra(NDArray gradient) {
+        SequentialBlock block = new SequentialBlock();
+        for (int i = 0; i < 3; i++) {
+            block.add(Linear.builder().setUnits(6).optBias(false).build());
+        }
+        block.initialize(gradient.getManager(), DataType.FLOAT64, new Shape(1, 6));
+        Map<String, double[]> spectra = new HashMap<>();
+        try (Kaon kaon =
+                Kaon.builder()
+                        .optRandomSpectrum(2, 5, 9)
+                        .optLearningRateTracker(Tracker.fixed(1))
+                        .optRouting(ParameterRouting.of(block).withSpectral("weight"))
+                        .build()) {
+            BlockParameters.byName(block)
+                    .forEach(
+                            (name, parameter) -> {
+                                NDArray weight = gradient.zerosLike();
+                                kaon.update(parameter.getId(), weight, gradient);
+                                spectra.put(
+                                        name, PlainMatrix.singularValues(PlainMatrix.of(weight)));
+                            });
+        }
+        return spectra;
     }
 
     /** Divided by its norm, a matrix of rank 1 has the singular value 1, which chaos maps to 0. */

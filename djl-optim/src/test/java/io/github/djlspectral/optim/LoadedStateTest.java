@@ -8,7 +8,6 @@ import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
-import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
@@ -17,6 +16,7 @@ import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -130,29 +130,21 @@ class LoadedStateTest {
                                     .build();
                     TinyTraining tiny = new TinyTraining(model, muon)) {
                 List<Parameter> matrices =
-                        List.of("01Linear_weight", "04Linear_weight", "06Linear_weight").stream()
+                        Stream.of("01Linear_weight", "04Linear_weight")
                                 .map(BlockParameters.byName(tiny.block())::get)
                                 .toList();
                 failing[0] = matrices.get(1).getId();
                 tiny.backward(1);
-                update(muon, matrices.get(0));
-                assertThatThrownBy(() -> update(muon, matrices.get(1)))
+                TinyTraining.update(muon, matrices.get(0));
+                assertThatThrownBy(() -> TinyTraining.update(muon, matrices.get(1)))
                         .hasMessageContaining("learning rate");
-                try (NDArray gradient = matrices.get(2).getArray().getGradient()) {
-                    gradient.setScalar(new NDIndex(0, 0), Float.NaN);
-                }
+                tiny.poison("06Linear_weight", Float.NaN);
                 Parameter bias = BlockParameters.byName(tiny.block()).get("06Linear_bias");
                 float[] before = bias.getArray().toFloatArray();
-                assertThatThrownBy(() -> update(muon, bias))
+                assertThatThrownBy(() -> TinyTraining.update(muon, bias))
                         .hasMessageContaining("06Linear_weight contains NaN or infinity");
                 assertThat(bias.getArray().toFloatArray()).containsExactly(before);
             }
-        }
-    }
-
-    private static void update(Muon muon, Parameter parameter) {
-        try (NDArray gradient = parameter.getArray().getGradient()) {
-            muon.update(parameter.getId(), parameter.getArray(), gradient);
         }
     }
 

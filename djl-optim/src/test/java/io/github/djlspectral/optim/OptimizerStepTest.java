@@ -8,7 +8,6 @@ import ai.djl.Model;
 import ai.djl.metric.Metrics;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
@@ -163,14 +162,6 @@ class OptimizerStepTest {
         }
     }
 
-    /** Puts NaN or infinity into one element of a gradient. */
-    private static void poison(TinyTraining tiny, String name, float value) {
-        NDArray weight = BlockParameters.byName(tiny.block()).get(name).getArray();
-        try (NDArray gradient = weight.getGradient()) {
-            gradient.setScalar(new NDIndex(0, 0), value);
-        }
-    }
-
     @ParameterizedTest
     @MethodSource("optimizers")
     void aStepIsMadeWholeOrNotAtAllAndTheNextBatchGoesOn(Supplier<Optimizer> optimizers) {
@@ -182,7 +173,7 @@ class OptimizerStepTest {
             for (float bad : new float[] {Float.NaN, Float.NEGATIVE_INFINITY}) {
                 tiny.backward(2);
                 assertThat(OptimizerStep.isFinite(tiny.trainer)).isTrue();
-                poison(tiny, "06Linear_weight", bad); // the last one
+                tiny.poison("06Linear_weight", bad); // the last one
                 List<float[]> before = tiny.weights();
                 assertThat(OptimizerStep.isFinite(tiny.trainer)).isFalse();
                 assertThatThrownBy(() -> OptimizerStep.apply(tiny.trainer, optimizer))
@@ -209,7 +200,7 @@ class OptimizerStepTest {
             assertThat(OptimizerStep.isFinite(tiny.trainer)).isTrue();
             OptimizerStep.discard(tiny.trainer);
             tiny.backward(1);
-            poison(tiny, "06Linear_weight", 3e38f); // its square overflows
+            tiny.poison("06Linear_weight", 3e38f); // its square overflows
             assertThat(OptimizerStep.isFinite(tiny.trainer)).isTrue();
         }
     }
@@ -231,7 +222,7 @@ class OptimizerStepTest {
                         List.of("01Linear_weight", "04Linear_weight", "06Linear_weight")) {
                     for (int k = 0; k < 2; k++) { // and again: nothing of the first is believed
                         tiny.backward(3);
-                        poison(tiny, name, Float.NaN);
+                        tiny.poison(name, Float.NaN);
                         assertThatNothingMoves(tiny, tiny.trainer::step, name);
                     }
                     OptimizerStep.discard(tiny.trainer);
@@ -240,28 +231,30 @@ class OptimizerStepTest {
                 // a parameter that is frozen does not count, nor keep a round open
                 Parameter frozen = parameters.get("04Linear_weight");
                 tiny.backward(4);
-                poison(tiny, "04Linear_weight", Float.NaN);
+                tiny.poison("04Linear_weight", Float.NaN);
                 frozen.freeze(true);
                 tiny.trainer.step();
                 tiny.backward(5);
-                poison(tiny, "06Linear_weight", Float.NaN);
+                tiny.poison("06Linear_weight", Float.NaN);
                 assertThatNothingMoves(tiny, tiny.trainer::step, "06Linear_weight");
                 frozen.freeze(false);
                 OptimizerStep.discard(tiny.trainer);
                 // one parameter alone, twice: the second time is another round
                 Parameter one = parameters.get("01Linear_weight");
                 tiny.backward(6);
-                updateAlone(muon, one);
+                TinyTraining.update(muon, one);
                 tiny.backward(7);
-                poison(tiny, "06Linear_weight", Float.NaN);
-                assertThatNothingMoves(tiny, () -> updateAlone(muon, one), "06Linear_weight");
+                tiny.poison("06Linear_weight", Float.NaN);
+                assertThatNothingMoves(
+                        tiny, () -> TinyTraining.update(muon, one), "06Linear_weight");
                 OptimizerStep.discard(tiny.trainer);
                 // left over from the round before: checked when its turn comes, at the latest
                 tiny.backward(8);
-                updateAlone(muon, one);
-                poison(tiny, "06Linear_weight", Float.NaN);
+                TinyTraining.update(muon, one);
+                tiny.poison("06Linear_weight", Float.NaN);
                 Parameter left = parameters.get("06Linear_weight");
-                assertThatNothingMoves(tiny, () -> updateAlone(muon, left), "06Linear_weight");
+                assertThatNothingMoves(
+                        tiny, () -> TinyTraining.update(muon, left), "06Linear_weight");
             }
         }
     }
@@ -271,17 +264,10 @@ class OptimizerStepTest {
         Optimizer optimizer = Muon.builder().build();
         try (TinyTraining tiny = new TinyTraining(optimizer)) {
             tiny.backward(1);
-            poison(tiny, "06Linear_weight", Float.NaN);
-            poison(tiny, "04Linear_weight", Float.POSITIVE_INFINITY);
+            tiny.poison("06Linear_weight", Float.NaN);
+            tiny.poison("04Linear_weight", Float.POSITIVE_INFINITY);
             assertThatNothingMoves(
                     tiny, () -> OptimizerStep.apply(tiny.trainer, optimizer), "04Linear_weight");
-        }
-    }
-
-    private static void updateAlone(Optimizer optimizer, Parameter parameter) {
-        NDArray weight = parameter.getArray();
-        try (NDArray gradient = weight.getGradient()) {
-            optimizer.update(parameter.getId(), weight, gradient);
         }
     }
 
@@ -322,7 +308,7 @@ class OptimizerStepTest {
                         } else { // DJL's own step does this, but refuses float64 before
                             BlockParameters.trainable(model.getBlock())
                                     .values()
-                                    .forEach(parameter -> updateAlone(muon, parameter));
+                                    .forEach(parameter -> TinyTraining.update(muon, parameter));
                         }
                         assertThat(reached).isNotEqualTo(before);
                         assertThat(other).isEqualTo(untouched);
@@ -354,7 +340,8 @@ class OptimizerStepTest {
                 tiny.backward(1);
                 String words = "was NaN at step 1 of parameter 01Linear_bias";
                 for (int k = 0; k < 2; k++) { // the step that was refused has not been counted
-                    assertThatThrownBy(() -> updateAlone(muon, gain)).hasMessageContaining(words);
+                    assertThatThrownBy(() -> TinyTraining.update(muon, gain))
+                            .hasMessageContaining(words);
                     assertThatThrownBy(() -> OptimizerStep.apply(tiny.trainer, last))
                             .hasMessageContaining(words);
                 }

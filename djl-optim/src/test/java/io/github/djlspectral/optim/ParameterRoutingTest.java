@@ -5,11 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.modality.nlp.DefaultVocabulary;
 import ai.djl.modality.nlp.embedding.TrainableWordEmbedding;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Activation;
 import ai.djl.nn.Block;
 import ai.djl.nn.Blocks;
@@ -19,9 +17,7 @@ import ai.djl.nn.convolutional.Conv2d;
 import ai.djl.nn.core.Linear;
 import ai.djl.nn.norm.BatchNorm;
 import ai.djl.nn.transformer.BertBlock;
-import ai.djl.training.ParameterStore;
 import ai.djl.util.Pair;
-import ai.djl.util.PairList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
@@ -46,39 +42,6 @@ class ParameterRoutingTest {
         manager.close();
     }
 
-    /** A block with parameters of given names, shapes and types, as Gpt2 has them. */
-    private static final class Flat extends AbstractBlock {
-
-        Flat add(String name, Parameter.Type type, long... shape) {
-            addParameter(
-                    Parameter.builder()
-                            .setName(name)
-                            .setType(type)
-                            .optShape(new Shape(shape))
-                            .optInitializer((m, s, t) -> m.ones(s, t))
-                            .build());
-            return this;
-        }
-
-        Flat weight(String name, long... shape) {
-            return add(name, Parameter.Type.WEIGHT, shape);
-        }
-
-        @Override
-        protected NDList forwardInternal(
-                ParameterStore store,
-                NDList inputs,
-                boolean training,
-                PairList<String, Object> params) {
-            return inputs;
-        }
-
-        @Override
-        public Shape[] getOutputShapes(Shape[] inputShapes) {
-            return inputShapes;
-        }
-    }
-
     private <B extends Block> B initialized(B block, Shape... inputs) {
         block.initialize(manager, DataType.FLOAT32, inputs);
         return block;
@@ -95,9 +58,9 @@ class ParameterRoutingTest {
         return spectral(ParameterRouting.of(block), block);
     }
 
-    private Flat gpt() {
+    private BareBlock gpt() {
         return initialized(
-                new Flat()
+                new BareBlock()
                         .weight("wte.weight", 50, 8)
                         .weight("wpe.weight", 16, 8)
                         .weight("h.0.ln_1.weight", 8)
@@ -189,9 +152,9 @@ class ParameterRoutingTest {
 
     @Test
     void routesByTypeShapeAndPartsOfNames() {
-        Flat block =
+        BareBlock block =
                 initialized(
-                        new Flat()
+                        new BareBlock()
                                 .weight("a.row", 1, 9)
                                 .weight("a.column", 9, 1, 1)
                                 .weight("a.filter", 9, 1, 3)
@@ -211,7 +174,7 @@ class ParameterRoutingTest {
 
     @Test
     void laterExceptionsWinAndVectorsNeverBecomeSpectral() {
-        Flat block = gpt();
+        BareBlock block = gpt();
         ParameterRouting plain = ParameterRouting.of(block);
         ParameterRouting routing =
                 plain.withSpectral("")
@@ -230,8 +193,8 @@ class ParameterRoutingTest {
 
     @Test
     void printsATable() {
-        Flat block =
-                new Flat()
+        BareBlock block =
+                new BareBlock()
                         .weight("wte.weight", 1000, 8)
                         .weight("h.w", 8, 8)
                         .weight("ln_f.weight", 8);
@@ -269,7 +232,7 @@ class ParameterRoutingTest {
 
     @Test
     void showsWhatBlocksWithShapesWillDoAndReadsThemAgainWhenTheyHaveArrays() {
-        Flat block = new Flat().weight("h.w", 8, 8);
+        BareBlock block = new BareBlock().weight("h.w", 8, 8);
         ParameterRouting routing = ParameterRouting.of(block);
         assertThat(routing.toTable()).containsPattern("h.w +\\(8, 8\\) +64 +spectral");
         block.getParameters().get(0).getValue().setShape(new Shape(1, 8));
@@ -284,7 +247,7 @@ class ParameterRoutingTest {
         assertThatThrownBy(routing::toTable)
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("no block yet");
-        model.set(new Flat().weight("h.w", 8, 8));
+        model.set(new BareBlock().weight("h.w", 8, 8));
         assertThat(routing.toTable()).contains("as asked");
 
         assertThatThrownBy(() -> ParameterRouting.of((Block) null)).hasMessage("block");
@@ -296,8 +259,10 @@ class ParameterRoutingTest {
 
     @Test
     void refusesToTrainABlockWithoutAnySpectralParameter() {
-        Flat block =
-                initialized(new Flat().weight("a", 1, 9).weight("head.weight", 3, 9), new Shape(1));
+        BareBlock block =
+                initialized(
+                        new BareBlock().weight("a", 1, 9).weight("head.weight", 3, 9),
+                        new Shape(1));
         ParameterRouting routing = ParameterRouting.of(block);
         String id = block.getParameters().get("a").getId();
         assertThatThrownBy(() -> routing.isSpectral(id))
@@ -313,7 +278,7 @@ class ParameterRoutingTest {
 
     @Test
     void refusesUnknownIdsAndNamesThatMatchNothing() {
-        Flat block = gpt();
+        BareBlock block = gpt();
         assertThatThrownBy(() -> ParameterRouting.of(block).isSpectral("uid-0"))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("uid-0 is not one of the 11");

@@ -5,6 +5,7 @@ import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Activation;
@@ -141,6 +142,22 @@ final class TinyTraining implements AutoCloseable {
             weights.add(parameter.getArray().toFloatArray());
         }
         return weights;
+    }
+
+    /** Puts NaN, infinity or any other value into one element of a gradient. */
+    void poison(String name, float value) {
+        try (NDArray gradient =
+                BlockParameters.byName(block()).get(name).getArray().getGradient()) {
+            gradient.setScalar(new NDIndex(0, 0), value);
+        }
+    }
+
+    /** Updates one parameter alone. */
+    static void update(Optimizer optimizer, Parameter parameter) {
+        NDArray weight = parameter.getArray();
+        try (NDArray gradient = weight.getGradient()) {
+            optimizer.update(parameter.getId(), weight, gradient);
+        }
     }
 
     /** All gradients, in the order of names. */
