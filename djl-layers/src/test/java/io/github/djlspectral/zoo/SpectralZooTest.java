@@ -20,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -186,6 +187,18 @@ class SpectralZooTest {
                                         .loadModel())
                 .isInstanceOf(BadInputException.class)
                 .hasMessage("temperature is 'hot', but must be a number");
+        Map<String, Double> illegal =
+                Map.of("temperature", -1., "topK", -1., "topP", 2., "repetitionPenalty", 0.5);
+        illegal.forEach(
+                (name, value) ->
+                        assertThatThrownBy(
+                                        () ->
+                                                text().optModelZoo(zoo())
+                                                        .optArgument(name, value)
+                                                        .build()
+                                                        .loadModel())
+                                .isInstanceOf(BadInputException.class)
+                                .hasMessageContaining("but must be"));
         assertThatThrownBy(
                         () ->
                                 Criteria.builder()
