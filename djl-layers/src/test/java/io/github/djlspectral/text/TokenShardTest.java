@@ -137,6 +137,16 @@ class TokenShardTest {
     }
 
     @Test
+    void aShardHasTheModeOfNewFiles() throws IOException {
+        TokenShard.write(file, new int[] {1});
+        Path ordinary = Files.createFile(folder.resolve("ordinary"));
+        if (Files.getFileStore(folder).supportsFileAttributeView("posix")) {
+            assertThat(Files.getPosixFilePermissions(file))
+                    .isEqualTo(Files.getPosixFilePermissions(ordinary));
+        }
+    }
+
+    @Test
     void tokenThatDoesNotFitIsNotWritten() {
         TokenShard.write(file, new int[] {7});
         assertThatThrownBy(() -> TokenShard.write(file, new int[] {1, 65536}))

@@ -241,7 +241,7 @@ record RunConfig(
                                 + " is empty, or lacks options or model, and so is not the"
                                 + " configuration of a run: delete it to begin again there");
             }
-            config.options.requireComplete();
+            TrainingChecks.requireComplete(config.options);
             return config;
         } catch (NoSuchFileException e) {
             throw new BadInputException(

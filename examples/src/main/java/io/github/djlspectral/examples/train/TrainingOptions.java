@@ -22,12 +22,6 @@ import picocli.CommandLine.Option;
  */
 public final class TrainingOptions {
 
-    private static final int MOST_PASSES = 1 << 20;
-    private static final int MOST_LAYERS = 10_000;
-    private static final int LARGEST_WIDTH = 1 << 20;
-    private static final int LARGEST_VOCABULARY = 1 << 20;
-    private static final int LONGEST_CONTEXT = 1 << 20;
-
     private static final Set<String> FREE_ON_RESUME =
             Set.of(
                     "--out",
@@ -247,7 +241,7 @@ public final class TrainingOptions {
     /** Replaces the options that are given and checks the result. */
     void overlay(List<String> arguments) {
         parse(arguments);
-        check();
+        TrainingChecks.requireLegal(this);
     }
 
     private void parse(List<String> arguments) {
@@ -264,14 +258,14 @@ public final class TrainingOptions {
     void requireSameRun(TrainingOptions before) {
         forEachDifference(
                 before,
-                (name, value, old) -> {
-                    if (!FREE_ON_RESUME.contains(name)) {
-                        throw new BadInputException(
-                                ("%s is %s, but the run to resume has %s: leave the option out, or"
-                                                + " start a new run in another --out")
-                                        .formatted(name, value, old));
-                    }
-                });
+                (name, value, old) ->
+                        BadInputException.unless(
+                                FREE_ON_RESUME.contains(name),
+                                "%s is %s, but the run to resume has %s: leave the option out, or"
+                                        + " start a new run in another --out",
+                                name,
+                                value,
+                                old));
     }
 
     /** Describes what was changed, an option a line; where the run lies is no part of it. */
@@ -340,7 +334,7 @@ public final class TrainingOptions {
 
     /** Returns the shape of the model for a tokenizer's number of tokens. */
     Gpt2Config model(int tokens) {
-        require(
+        TrainingChecks.require(
                 vocabSize == 0 || vocabSize >= tokens,
                 "--vocab-size",
                 vocabSize,
@@ -351,105 +345,5 @@ public final class TrainingOptions {
 
     long tokensPerStep() {
         return (long) batch * context * accumulate;
-    }
-
-    /**
-     * Fails unless options that were read from a file are all there and legal.
-     *
-     * @throws BadInputException naming the option
-     */
-    void requireComplete() {
-        require(preset != null, "--preset", null, "known to this version");
-        require(optimizer != null, "--optimizer", null, "known to this version");
-        require(tokenizer != null, "--tokenizer", null, "known to this version");
-        require(precision != null, "--precision", null, "known to this version");
-        require(schedule != null, "--schedule", null, "known to this version");
-        require(normalization != null, "--normalization", null, "known to this version");
-        require(device != null, "--device", null, "a string");
-        check();
-    }
-
-    private void check() {
-        between(1, MOST_LAYERS, "--layers", layers);
-        atLeast(1, "--heads", heads);
-        between(0, LARGEST_VOCABULARY, "--vocab-size", vocabSize);
-        between(1, LARGEST_WIDTH, "--width", width);
-        between(1, LONGEST_CONTEXT, "--context", context);
-        between(1, Integer.MAX_VALUE / context, "--batch", batch);
-        between(1, MOST_PASSES, "--accumulate", accumulate);
-        atLeast(1, "--steps", steps);
-        atLeast(1, "--eval-every", evalEvery);
-        atLeast(1, "--eval-batches", evalBatches);
-        atLeast(1, "--checkpoint-every", checkpointEvery);
-        atLeast(1, "--keep", keep);
-        atLeast(0, "--skip-nonfinite", skipNonfinite);
-        atLeast(0, "--sample-every", sampleEvery);
-        atLeast(0, "--spectrum-every", spectrumEvery);
-        require(
-                spectrumEvery == 0 || optimizer.isSpectral(),
-                "--spectrum-every",
-                spectrumEvery,
-                "0 with --optimizer " + optimizer + ", which maps no spectra");
-        require(width % heads == 0, "--width", width, "a multiple of --heads " + heads);
-        atLeast(0, "--warmup", warmup);
-        positive("--lr", lr);
-        if (optimizer.isSpectral()) {
-            positive("--adamw-lr", adamwLr);
-        }
-        require(lrEnd >= 0 && lrEnd <= 1, "--lr-end", lrEnd, "in [0, 1]");
-        share("--dropout", dropout);
-        share("--momentum", momentum);
-        require(exponent >= 0 && exponent <= 1, "--exponent", exponent, "in [0, 1]");
-        require(
-                floor == null || floor >= 0 && floor <= 1,
-                "--floor",
-                floor,
-                "in [0, 1], relative to the root mean square singular value");
-        boolean possible = iterations >= 1 && iterations <= 32;
-        require(possible, "--iterations", iterations, "a whole number in [1, 32]");
-        share("--fraction", fraction);
-        share("--beta1", beta1);
-        share("--beta2", beta2);
-        atLeastZero("--weight-decay", weightDecay);
-        atLeastZero("--clip", clip);
-        require(clip == 0 || (float) clip > 0, "--clip", clip, "0, or a float above 1e-45");
-        Devices.requireName(device);
-    }
-
-    private static void atLeast(int least, String option, int value) {
-        require(value >= least, option, value, "a whole number of at least " + least);
-    }
-
-    private static void between(int least, int most, String option, int value) {
-        require(
-                value >= least && value <= most,
-                option,
-                value,
-                "a whole number from " + least + " to " + most);
-    }
-
-    // The optimizers take floats: what rounds to 0, 1 or infinity is out of range too.
-
-    private static void positive(String option, double value) {
-        float rounded = (float) value;
-        require(rounded > 0 && Float.isFinite(rounded), option, value, "a positive float");
-    }
-
-    private static void atLeastZero(String option, double value) {
-        require(
-                value >= 0 && Float.isFinite((float) value),
-                option,
-                value,
-                "a float of at least 0");
-    }
-
-    private static void share(String option, double value) {
-        require(value >= 0 && (float) value < 1, option, value, "in [0, 1), as a float too");
-    }
-
-    private static void require(boolean legal, String option, Object value, String range) {
-        if (!legal) {
-            throw new BadInputException(option + " is " + value + ", but must be " + range);
-        }
     }
 }

@@ -2,7 +2,6 @@ package io.github.djlspectral.examples.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.layers.gpt.Precision;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -93,8 +92,8 @@ class Bfloat16RunTest {
         options[0] = "--precision=bfloat16";
         System.arraycopy(more, 0, options, 1, more.length); // where the same one wins
         PrintStream silent = new PrintStream(OutputStream.nullOutputStream());
-        CorpusLoader loader = new CorpusLoader(directory.resolve("cache"), silent);
-        TrainingSession.train(List.of(TestText.options(text, out, options)), loader, silent);
+        TrainingSession.train(
+                List.of(TestText.options(text, out, options)), Runs.loader(directory), silent);
     }
 
     private static void choose(String products) {

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.types.DataType;
-import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.generate.GenerationOptions;
 import io.github.djlspectral.hf.ReferenceCheckpoints;
 import io.github.djlspectral.io.Safetensors;
@@ -19,6 +18,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -52,7 +52,7 @@ class ExchangeTest {
     @ValueSource(strings = {"--bias=true", "--bias=false"})
     void exportAndImportChangeNoBit(String bias) throws IOException {
         train(run, bias, "--steps=4");
-        ExportedRun.write(run, null, exported, DataType.FLOAT32, stream());
+        export(null);
         ImportedRun.write(exported, imported, stream());
         Safetensors before = Safetensors.open(Runs.checkpoint(run, 4).resolve(MODEL));
         Safetensors after = Safetensors.open(Runs.checkpoint(imported, 0).resolve(MODEL));
@@ -98,7 +98,7 @@ class ExchangeTest {
                     .containsEntry("data", "trained elsewhere and imported")
                     .containsEntry("djl", Engine.getDjlVersion())
                     .doesNotContainKeys("optimizer", "learningRate", "steps");
-            assertThatThrownBy(() -> saved.evaluate(null, 0, loader()))
+            assertThatThrownBy(() -> saved.evaluate(null, 0, Runs.loader(directory)))
                     .isInstanceOf(BadInputException.class)
                     .hasMessageContaining("give --data");
         }
@@ -118,7 +118,7 @@ class ExchangeTest {
             Files.writeString(
                     config, Files.readString(config).replace("\"n_ctx\": 10", "\"bias\": false"));
         } else {
-            Files.write(file, java.util.Arrays.copyOf(bytes, bytes.length - 1));
+            Files.write(file, Arrays.copyOf(bytes, bytes.length - 1));
         }
         assertThatThrownBy(() -> ImportedRun.write(hf, imported, stream()))
                 .isInstanceOf(BadInputException.class)
@@ -132,22 +132,53 @@ class ExchangeTest {
         Path tokenizer = run.resolve("tokenizer.json");
         String characters = Files.readString(tokenizer);
         Files.delete(tokenizer);
-        assertThatThrownBy(() -> ExportedRun.write(run, null, exported, DataType.FLOAT32, stream()))
-                .isInstanceOf(BadInputException.class);
+        assertThatThrownBy(() -> export(null)).isInstanceOf(BadInputException.class);
         Files.writeString(tokenizer, characters);
         Files.writeString(exported, "in the way");
-        assertThatThrownBy(() -> ExportedRun.write(run, null, exported, DataType.FLOAT32, stream()))
+        assertThatThrownBy(() -> export(null))
                 .isInstanceOf(UncheckedIOException.class)
                 .hasMessageContaining("already exists");
         assertThat(names()).containsExactlyInAnyOrder("cycle.txt", "cache", "run", "exported");
         assertThat(exported).hasContent("in the way");
     }
 
+    @Test
+    void aDamagedNewestCheckpointIsSaidAndExportedOnlyIfAsked() throws IOException {
+        train(run);
+        Path model = Runs.checkpoint(run, 12).resolve(MODEL);
+        byte[] bytes = Files.readAllBytes(model);
+        bytes[bytes.length - 1] ^= 1;
+        Files.write(model, bytes);
+        PrintStream before = System.err;
+        ByteArrayOutputStream errors = new ByteArrayOutputStream();
+        System.setErr(new PrintStream(errors, true, StandardCharsets.UTF_8));
+        try (SavedRun saved = SavedRun.open(run, "cpu", null)) {
+            assertThat(saved.description()).contains("step 8");
+        } finally {
+            System.setErr(before);
+        }
+        assertThat(errors.toString(StandardCharsets.UTF_8))
+                .contains("step-000012 is damaged")
+                .hasLineCount(1);
+        assertThatThrownBy(() -> SavedRun.openExactly(run, null))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("step-000012 is damaged")
+                .hasMessageContaining("--step; there are [8, 12]");
+        assertThatThrownBy(() -> export(null))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("step-000012 is damaged");
+        assertThatThrownBy(() -> export(7))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("no checkpoint of --step 7; there are [8, 12]");
+        export(8);
+        assertThat(exported.resolve(MODEL)).isNotEmptyFile();
+    }
+
     @ParameterizedTest
     @CsvSource({"muon, true", "adamw, false"})
     void trainsOn(String optimizer, boolean fromHuggingFace) throws IOException {
         train(run, "--steps=12", "--dropout=0");
-        ExportedRun.write(run, null, exported, DataType.FLOAT32, stream());
+        export(null);
         Path from = fromHuggingFace ? exported : run;
         Path tuned = directory.resolve("tuned");
         String[] options = {"--optimizer=" + optimizer, "--lr=0.005", "--dropout=0"};
@@ -161,7 +192,7 @@ class ExchangeTest {
         Path broken = directory.resolve("broken");
         tune(from, broken, options);
         Runs.deleteCheckpoint(broken, 12);
-        train(broken, "--resume", null); // --init and the options are the run's own
+        resume(broken);
         Runs.assertSame(tuned, broken, 12);
     }
 
@@ -174,7 +205,7 @@ class ExchangeTest {
         tune(run, broken);
         Runs.deleteCheckpoint(broken, 8);
         Runs.deleteCheckpoint(broken, 12);
-        train(broken, "--resume", null);
+        resume(broken);
         Runs.assertSame(tuned, broken, 12);
     }
 
@@ -231,21 +262,27 @@ class ExchangeTest {
         List<String> options = new ArrayList<>(List.of(TestText.options(text, out, more)));
         options.removeIf(option -> option.matches(shape) && !given.contains(option));
         options.add("--init=" + from);
-        TrainingSession.train(options, loader(), stream());
+        TrainingSession.train(options, Runs.loader(directory), stream());
     }
 
-    /** Trains a model of its own, or resumes with the saved options if the last one is null. */
     private void train(Path out, String... more) {
-        List<String> options =
-                more[more.length - 1] == null
-                        ? List.of("--out=" + out, more[0])
-                        : List.of(TestText.options(text, out, more));
-        TrainingSession.train(options, loader(), stream());
+        TrainingSession.train(
+                List.of(TestText.options(text, out, more)), Runs.loader(directory), stream());
+    }
+
+    /** Resumes with the run's own options, --init among them. */
+    private void resume(Path out) {
+        TrainingSession.train(
+                List.of("--out=" + out, "--resume"), Runs.loader(directory), stream());
+    }
+
+    private void export(Integer step) {
+        ExportedRun.write(run, step, exported, DataType.FLOAT32, stream());
     }
 
     private SavedRun.Quality evaluate(Path directory) {
         try (SavedRun saved = SavedRun.open(directory, "cpu", null)) {
-            return saved.evaluate(text.toString(), 2, loader());
+            return saved.evaluate(text.toString(), 2, Runs.loader(directory));
         }
     }
 
@@ -264,10 +301,5 @@ class ExchangeTest {
 
     private PrintStream stream() {
         return new PrintStream(output, true, StandardCharsets.UTF_8);
-    }
-
-    private CorpusLoader loader() {
-        PrintStream silent = new PrintStream(new ByteArrayOutputStream());
-        return new CorpusLoader(directory.resolve("cache"), silent);
     }
 }

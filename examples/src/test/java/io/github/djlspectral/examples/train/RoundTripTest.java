@@ -8,12 +8,11 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.djlspectral.examples.PublishCommand;
-import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.zoo.ChildJvm;
 import io.github.djlspectral.zoo.FolderServer;
 import io.github.djlspectral.zoo.LoadingProgram;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -85,10 +84,10 @@ class RoundTripTest {
     private Path train(String name, int steps) throws IOException {
         Path text = TestText.write(directory);
         Path run = directory.resolve(name);
-        PrintStream silent = new PrintStream(new ByteArrayOutputStream());
-        CorpusLoader loader = new CorpusLoader(directory.resolve("corpora"), silent);
         TrainingSession.train(
-                List.of(TestText.options(text, run, "--steps=" + steps)), loader, silent);
+                List.of(TestText.options(text, run, "--steps=" + steps)),
+                Runs.loader(directory),
+                new PrintStream(OutputStream.nullOutputStream()));
         return run;
     }
 

@@ -4,11 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.TrainingDivergedException;
-import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.train.RunOutcome.State;
 import io.github.djlspectral.text.BadInputException;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -79,8 +78,7 @@ class RunOutcomeTest {
     }
 
     private void train(List<String> options) {
-        PrintStream silent = new PrintStream(new ByteArrayOutputStream());
-        TrainingSession.train(
-                options, new CorpusLoader(directory.resolve("cache"), silent), silent);
+        PrintStream silent = new PrintStream(OutputStream.nullOutputStream());
+        TrainingSession.train(options, Runs.loader(directory), silent);
     }
 }

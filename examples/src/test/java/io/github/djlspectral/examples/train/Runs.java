@@ -2,19 +2,28 @@ package io.github.djlspectral.examples.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.djlspectral.examples.data.CorpusLoader;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
 
-/** What tests do with finished runs. */
+/** What tests do before and after runs. */
 final class Runs {
 
     private static final int COLUMNS_WITHOUT_TIME = 6;
 
     private Runs() {}
+
+    /** Loads data without a word, and keeps its tokens in this directory. */
+    static CorpusLoader loader(Path directory) {
+        PrintStream silent = new PrintStream(OutputStream.nullOutputStream());
+        return new CorpusLoader(directory.resolve("cache"), silent);
+    }
 
     /** Asserts that two runs have the same metrics but for time, and the same last checkpoint. */
     static void assertSame(Path expected, Path actual, int lastStep) throws IOException {

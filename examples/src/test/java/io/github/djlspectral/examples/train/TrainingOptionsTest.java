@@ -7,6 +7,7 @@ import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Tokenization;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -67,6 +68,8 @@ class TrainingOptionsTest {
                 "--steps=-1",
                 "--steps=0",
                 "--layers=0",
+                "--layers=10001",
+                "--heads=0",
                 "--context=0",
                 "--batch=0",
                 "--accumulate=0",
@@ -79,8 +82,13 @@ class TrainingOptionsTest {
                 "--dropout=1",
                 "--momentum=1",
                 "--beta2=-0.1",
+                "--exponent=1.5",
+                "--floor=-0.5",
+                "--iterations=33",
+                "--fraction=1",
                 "--weight-decay=-1",
                 "--clip=-1",
+                "--clip=1.0E-60",
                 "--keep=0",
                 "--eval-every=0",
                 "--spectrum-every=-1",
@@ -126,5 +134,17 @@ class TrainingOptionsTest {
         TrainingOptions options = TrainingOptions.of("--resume", "--steps=9999", "--keep=5");
         options.requireSameRun(TrainingOptions.of());
         assertThat(options.steps).isEqualTo(9999);
+    }
+
+    @Test
+    void placesHoldInEveryWorkingDirectory() {
+        TrainingOptions options = TrainingOptions.of("--data=some/text.txt", "--out=run");
+        options.makePathsAbsolute();
+        assertThat(Path.of(options.data)).isEqualTo(Path.of("some", "text.txt").toAbsolutePath());
+        for (String name : List.of("commons-lang", "fineweb-10b:3", "https://example.org/a.txt")) {
+            options = TrainingOptions.of("--data=" + name);
+            options.makePathsAbsolute();
+            assertThat(options.data).isEqualTo(name);
+        }
     }
 }

@@ -8,10 +8,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.index.NDIndex;
 import io.github.djlspectral.examples.data.Corpus;
-import io.github.djlspectral.examples.data.CorpusLoader;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -28,10 +25,7 @@ class TrainingRunTest {
         Path text = TestText.write(directory);
         TrainingOptions options =
                 TrainingOptions.of(TestText.options(text, directory, "--optimizer=" + optimizer));
-        PrintStream silent = new PrintStream(new ByteArrayOutputStream());
-        try (Corpus corpus =
-                        new CorpusLoader(directory.resolve("cache"), silent)
-                                .load(options.data, options.tokenizer);
+        try (Corpus corpus = Runs.loader(directory).load(options.data, options.tokenizer);
                 StopSignal stop = new StopSignal();
                 TrainingRun run = new TrainingRun(options, corpus, null)) {
             run.step(stop::requested);
@@ -49,10 +43,7 @@ class TrainingRunTest {
     void aSkippedStepLeavesNoTraceButTheNextBatches() throws IOException {
         Path text = TestText.write(directory);
         TrainingOptions options = TrainingOptions.of(TestText.options(text, directory));
-        PrintStream silent = new PrintStream(new ByteArrayOutputStream());
-        try (Corpus corpus =
-                        new CorpusLoader(directory.resolve("cache"), silent)
-                                .load(options.data, options.tokenizer);
+        try (Corpus corpus = Runs.loader(directory).load(options.data, options.tokenizer);
                 TrainingRun run = new TrainingRun(options, corpus, null);
                 TrainingRun other = new TrainingRun(options, corpus, null)) {
             run.step(() -> false);

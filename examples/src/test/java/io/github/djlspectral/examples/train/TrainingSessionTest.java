@@ -6,8 +6,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.TrainingDivergedException;
 import ai.djl.engine.Engine;
-import ai.djl.ndarray.types.DataType;
-import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.generate.GenerationOptions;
 import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
@@ -163,7 +161,9 @@ class TrainingSessionTest {
     /** As the message of a stopped run says. */
     private void resumeAsTold(Path run) {
         TrainingSession.train(
-                List.of("--resume", "--out=" + run), loader(), new PrintStream(output, true));
+                List.of("--resume", "--out=" + run),
+                Runs.loader(directory),
+                new PrintStream(output, true));
     }
 
     @Test
@@ -177,18 +177,6 @@ class TrainingSessionTest {
         train(out, "--steps=5", "--resume", "--data=" + moved);
         resumeAsTold(out); // knows the new place
         assertThat(Files.readString(out.resolve("config.json"))).contains(moved.toString());
-    }
-
-    @Test
-    void placesHoldInEveryWorkingDirectory() {
-        TrainingOptions options = TrainingOptions.of("--data=some/text.txt", "--out=run");
-        options.makePathsAbsolute();
-        assertThat(Path.of(options.data)).isEqualTo(Path.of("some", "text.txt").toAbsolutePath());
-        for (String name : List.of("commons-lang", "fineweb-10b:3", "https://example.org/a.txt")) {
-            options = TrainingOptions.of("--data=" + name);
-            options.makePathsAbsolute();
-            assertThat(options.data).isEqualTo(name);
-        }
     }
 
     @Test
@@ -234,43 +222,6 @@ class TrainingSessionTest {
             }
         }
         train(out, "--steps=3", "--resume");
-    }
-
-    @Test
-    void aDamagedNewestCheckpointIsSaidAndExportedOnlyIfAsked() throws IOException {
-        train(out);
-        Path model = Runs.checkpoint(out, 12).resolve("model.safetensors");
-        byte[] bytes = Files.readAllBytes(model);
-        bytes[bytes.length - 1] ^= 1;
-        Files.write(model, bytes);
-        PrintStream before = System.err;
-        ByteArrayOutputStream errors = new ByteArrayOutputStream();
-        System.setErr(new PrintStream(errors, true, StandardCharsets.UTF_8));
-        try (SavedRun run = SavedRun.open(out, "cpu", null)) {
-            assertThat(run.description()).contains("step 8");
-        } finally {
-            System.setErr(before);
-        }
-        assertThat(errors.toString(StandardCharsets.UTF_8))
-                .contains("step-000012 is damaged")
-                .hasLineCount(1);
-        Path exported = directory.resolve("exported");
-        assertThatThrownBy(() -> SavedRun.openExactly(out, null))
-                .isInstanceOf(BadInputException.class)
-                .hasMessageContaining("step-000012 is damaged")
-                .hasMessageContaining("--step; there are [8, 12]");
-        assertThatThrownBy(() -> export(null, exported))
-                .isInstanceOf(BadInputException.class)
-                .hasMessageContaining("step-000012 is damaged");
-        assertThatThrownBy(() -> export(7, exported))
-                .isInstanceOf(BadInputException.class)
-                .hasMessageContaining("no checkpoint of --step 7; there are [8, 12]");
-        export(8, exported);
-        assertThat(exported.resolve("model.safetensors")).isNotEmptyFile();
-    }
-
-    private void export(Integer step, Path to) {
-        ExportedRun.write(out, step, to, DataType.FLOAT32, new PrintStream(output, true));
     }
 
     @Test
@@ -361,9 +312,8 @@ class TrainingSessionTest {
     @Test
     void aTrainedModelIsMeasuredAndContinuesText() {
         train(out, "--steps=80", "--dropout=0", "--lr=0.02");
-        CorpusLoader loader = loader();
         try (SavedRun run = SavedRun.open(out, "cpu", null)) {
-            SavedRun.Quality quality = run.evaluate(null, 0, loader);
+            SavedRun.Quality quality = run.evaluate(null, 0, Runs.loader(directory));
             assertThat(quality.perplexity()).isCloseTo(Math.exp(quality.loss()), within(1e-9));
             // one byte per character
             assertThat(quality.bitsPerByte()).isCloseTo(quality.loss() / Math.log(2), within(1e-9));
@@ -380,11 +330,7 @@ class TrainingSessionTest {
 
     private void train(Path run, String... more) {
         PrintStream stream = new PrintStream(output, true, StandardCharsets.UTF_8);
-        TrainingSession.train(List.of(TestText.options(text, run, more)), loader(), stream);
-    }
-
-    private CorpusLoader loader() {
-        PrintStream silent = new PrintStream(new ByteArrayOutputStream());
-        return new CorpusLoader(directory.resolve("cache"), silent);
+        TrainingSession.train(
+                List.of(TestText.options(text, run, more)), Runs.loader(directory), stream);
     }
 }
