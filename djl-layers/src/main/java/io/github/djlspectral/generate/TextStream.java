@@ -78,22 +78,16 @@ final class TextStream {
             }
         }
         stopped = end != Integer.MAX_VALUE;
-        int safe = stopped ? start : held.length() - longestBeginning();
+        int safe = start;
+        while (!stopped && safe < held.length() && !mayBeStop(held.substring(safe))) {
+            safe++;
+        }
         emit(held.substring(0, safe));
         held = held.substring(safe);
     }
 
-    /** Returns the length of the longest end of the held text that begins a stop string. */
-    private int longestBeginning() {
-        int longest = 0;
-        for (String stop : stops) {
-            int length = Math.min(stop.length() - 1, held.length());
-            while (!held.endsWith(stop.substring(0, length))) {
-                length--;
-            }
-            longest = Math.max(longest, length);
-        }
-        return longest;
+    private boolean mayBeStop(String end) {
+        return stops.stream().anyMatch(stop -> stop.startsWith(end));
     }
 
     private void emit(String piece) {
