@@ -21,12 +21,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
+import org.assertj.core.api.AbstractThrowableAssert;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -111,12 +111,7 @@ class SpectralZooTest {
         assertLoads(criteria, second);
         assertLoads(text().optModelZoo(zoo()).optFilter("version", "0.9.1"), first);
         assertLoads(text().optModelZoo(zoo()).optFilter("version", "0.10.0"), second);
-        assertThatThrownBy(
-                        () ->
-                                text().optModelZoo(zoo())
-                                        .optFilter("version", "0.9.0")
-                                        .build()
-                                        .loadModel())
+        assertRefused(text().optModelZoo(zoo()).optFilter("version", "0.9.0"))
                 .isInstanceOf(ModelNotFoundException.class)
                 .rootCause()
                 .hasMessageContaining("[0.10.0, 0.9.1]");
@@ -147,7 +142,7 @@ class SpectralZooTest {
             criteria = text().optModelZoo(SpectralZoo.at(server.url()));
             assertLoads(criteria, first);
         }
-        assertThatThrownBy(() -> criteria.build().loadModel())
+        assertRefused(criteria)
                 .isInstanceOf(UncheckedIOException.class)
                 .hasMessageContaining("index.json");
         System.setProperty("ai.djl.offline", "true");
@@ -179,33 +174,17 @@ class SpectralZooTest {
         assertThat(predict(text().optModelZoo(zoo()).optArgument("seed", 2)))
                 .isEqualTo(predict(text().optModelZoo(zoo()).optArgument("seed", 2L)))
                 .isNotEqualTo(predict(text().optModelZoo(zoo()).optArgument("seed", 3)));
-        assertThatThrownBy(
-                        () ->
-                                text().optModelZoo(zoo())
-                                        .optArgument("temperature", "hot")
-                                        .build()
-                                        .loadModel())
+        assertRefused(text().optModelZoo(zoo()).optArgument("temperature", "hot"))
                 .isInstanceOf(BadInputException.class)
                 .hasMessage("temperature is 'hot', but must be a number");
         Map<String, Double> illegal =
                 Map.of("temperature", -1., "topK", -1., "topP", 2., "repetitionPenalty", 0.5);
         illegal.forEach(
                 (name, value) ->
-                        assertThatThrownBy(
-                                        () ->
-                                                text().optModelZoo(zoo())
-                                                        .optArgument(name, value)
-                                                        .build()
-                                                        .loadModel())
+                        assertRefused(text().optModelZoo(zoo()).optArgument(name, value))
                                 .isInstanceOf(BadInputException.class)
                                 .hasMessageContaining("but must be"));
-        assertThatThrownBy(
-                        () ->
-                                Criteria.builder()
-                                        .setTypes(Integer.class, String.class)
-                                        .optModelZoo(zoo())
-                                        .build()
-                                        .loadModel())
+        assertRefused(Criteria.builder().setTypes(Integer.class, String.class).optModelZoo(zoo()))
                 .isInstanceOf(ModelNotFoundException.class)
                 .rootCause()
                 .hasMessageContaining("does not turn java.lang.Integer into java.lang.String");
@@ -223,7 +202,7 @@ class SpectralZooTest {
                 answers.add(threads.submit(() -> predictions(model)));
             }
             for (Future<List<String>> answer : answers) {
-                assertThat(get(answer)).hasSize(5).containsOnly(expected);
+                assertThat(answer.get()).hasSize(5).containsOnly(expected);
             }
         } finally {
             threads.shutdown();
@@ -235,20 +214,15 @@ class SpectralZooTest {
         publish(first, "1.0.0");
         ExecutorService threads = Executors.newFixedThreadPool(4);
         try (FolderServer server = new FolderServer(repository)) {
-            List<Future<List<String>>> loads = new ArrayList<>();
+            List<Future<String>> loads = new ArrayList<>();
             for (int i = 0; i < 4; i++) {
                 loads.add(
                         threads.submit(
-                                () ->
-                                        List.of(
-                                                predict(
-                                                        text().optModelZoo(
-                                                                        SpectralZoo.at(
-                                                                                server.url()))))));
+                                () -> predict(text().optModelZoo(SpectralZoo.at(server.url())))));
             }
             String expected = predict(text().optModelZoo(zoo()));
-            for (Future<List<String>> load : loads) {
-                assertThat(get(load)).containsExactly(expected);
+            for (Future<String> load : loads) {
+                assertThat(load.get()).isEqualTo(expected);
             }
         } finally {
             threads.shutdown();
@@ -259,11 +233,6 @@ class SpectralZooTest {
                     .filteredOn(folder -> folder.getFileName().toString().startsWith("gpt2-"))
                     .hasSize(1);
         }
-    }
-
-    private static List<String> get(Future<List<String>> answer)
-            throws ExecutionException, InterruptedException {
-        return answer.get();
     }
 
     private static List<String> predictions(ZooModel<String, String> model)
@@ -344,6 +313,10 @@ class SpectralZooTest {
                 .optGroupId(SpectralZoo.GROUP)
                 .optArtifactId("gpt2")
                 .optArgument("maxTokens", 6);
+    }
+
+    private static AbstractThrowableAssert<?, ?> assertRefused(Criteria.Builder<?, ?> criteria) {
+        return assertThatThrownBy(() -> criteria.build().loadModel());
     }
 
     private static String predict(Criteria.Builder<String, String> criteria)
