@@ -50,7 +50,7 @@ final class TorchScriptArchive {
         return pickle.toByteArray();
     }
 
-    private static void add(ZipOutputStream zip, String name, byte[] content) throws IOException {
+    static void add(ZipOutputStream zip, String name, byte[] content) throws IOException {
         ZipEntry entry = new ZipEntry("kernels/" + name);
         CRC32 crc = new CRC32();
         crc.update(content);
@@ -62,7 +62,7 @@ final class TorchScriptArchive {
         zip.closeEntry();
     }
 
-    private static byte[] ascii(String text) {
+    static byte[] ascii(String text) {
         return text.getBytes(StandardCharsets.US_ASCII);
     }
 }

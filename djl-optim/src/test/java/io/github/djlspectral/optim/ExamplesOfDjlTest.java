@@ -31,6 +31,7 @@ import ai.djl.training.listener.TrainingListener;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.tracker.FixedPerVarTracker;
 import ai.djl.translate.TranslateException;
+import io.github.djlspectral.torch.ScriptedBody;
 import java.io.IOException;
 import java.util.List;
 import java.util.Set;

@@ -1,5 +1,7 @@
 package io.github.djlspectral.optim;
 
+import static io.github.djlspectral.optim.OptimizerStateTest.adamw;
+import static io.github.djlspectral.optim.OptimizerStateTest.states;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -24,10 +26,6 @@ import org.junit.jupiter.api.io.TempDir;
 class LoadedStateTest {
 
     @TempDir private Path directory;
-
-    private static DecoupledAdamW adamw() {
-        return DecoupledAdamW.builder().build();
-    }
 
     private Path saved(TinyTraining tiny, DecoupledAdamW optimizer, String name)
             throws IOException {
@@ -178,13 +176,12 @@ class LoadedStateTest {
                 TinyTraining other = new TinyTraining(second)) {
             tiny.train(1, 2);
             Path file = saved(tiny, first, "state");
-            List<Object> states = OptimizerStateTest.states(first, tiny.block());
+            List<Object> states = states(first, tiny.block());
             try (NDScope scope = new NDScope()) {
                 scope.suppressNotUsedWarning();
                 OptimizerState.load(second, other.block(), file);
             }
-            assertThat(OptimizerStateTest.states(second, other.block()))
-                    .containsExactlyElementsOf(states);
+            assertThat(states(second, other.block())).containsExactlyElementsOf(states);
             try (NDScope scope = new NDScope()) {
                 scope.suppressNotUsedWarning();
                 OptimizerState.load(second, other.block(), file);

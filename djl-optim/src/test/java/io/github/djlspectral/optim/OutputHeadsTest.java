@@ -15,6 +15,7 @@ import ai.djl.nn.ParallelBlock;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.norm.BatchNorm;
 import ai.djl.nn.pooling.Pool;
+import io.github.djlspectral.torch.ScriptedBody;
 import org.junit.jupiter.api.Test;
 
 /**

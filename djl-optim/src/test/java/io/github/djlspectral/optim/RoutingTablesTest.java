@@ -26,6 +26,7 @@ import ai.djl.nn.recurrent.GRU;
 import ai.djl.nn.recurrent.LSTM;
 import ai.djl.nn.transformer.BertBlock;
 import ai.djl.nn.transformer.TransformerEncoderBlock;
+import io.github.djlspectral.torch.ScriptedBody;
 import org.junit.jupiter.api.Test;
 
 /** What the rules decide about DJL's common blocks, row by row. */

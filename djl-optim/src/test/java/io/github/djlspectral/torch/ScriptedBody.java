@@ -1,4 +1,4 @@
-package io.github.djlspectral.optim;
+package io.github.djlspectral.torch;
 
 import ai.djl.MalformedModelException;
 import ai.djl.Model;
@@ -7,11 +7,8 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.Random;
-import java.util.zip.CRC32;
-import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
 /**
@@ -19,7 +16,7 @@ import java.util.zip.ZipOutputStream;
  * {@code embedding_tower.0} and {@code fc}, with a ReLU between them. Its parameters have no shape
  * in DJL, only arrays.
  */
-final class ScriptedBody {
+public final class ScriptedBody {
 
     private static final String SOURCE =
             """
@@ -59,7 +56,7 @@ final class ScriptedBody {
     }
 
     /** Loads it, [B, inputs] to [B, outputs], as a block that can be trained. */
-    static Model load(int inputs, int width, int outputs) {
+    public static Model load(int inputs, int width, int outputs) {
         Model model = Model.newInstance("body", "PyTorch");
         try {
             byte[] archive = new ScriptedBody().pack(inputs, width, outputs);
@@ -81,10 +78,10 @@ final class ScriptedBody {
         string("fc");
         layer(outputs, width);
         ascii("ub.");
-        entry("version", "10\n".getBytes(StandardCharsets.US_ASCII));
-        entry("data.pkl", pickle.toByteArray());
-        entry("constants.pkl", new byte[] {(byte) 0x80, 2, ')', '.'});
-        entry("code/__torch__.py", SOURCE.getBytes(StandardCharsets.US_ASCII));
+        TorchScriptArchive.add(zip, "version", TorchScriptArchive.ascii("10\n"));
+        TorchScriptArchive.add(zip, "data.pkl", pickle.toByteArray());
+        TorchScriptArchive.add(zip, "constants.pkl", new byte[] {(byte) 0x80, 2, ')', '.'});
+        TorchScriptArchive.add(zip, "code/__torch__.py", TorchScriptArchive.ascii(SOURCE));
         zip.close();
         return bytes.toByteArray();
     }
@@ -111,7 +108,7 @@ final class ScriptedBody {
             values.putFloat((float) random.nextGaussian());
         }
         String name = String.valueOf(storages++);
-        entry("data/" + name, values.array());
+        TorchScriptArchive.add(zip, "data/" + name, values.array());
         ascii("ctorch._utils\n_rebuild_tensor_v2\n((");
         string("storage");
         ascii("ctorch\nFloatStorage\n");
@@ -146,18 +143,6 @@ final class ScriptedBody {
     }
 
     private void ascii(String text) {
-        pickle.writeBytes(text.getBytes(StandardCharsets.US_ASCII));
-    }
-
-    private void entry(String name, byte[] content) throws IOException {
-        ZipEntry entry = new ZipEntry("body/" + name);
-        CRC32 crc = new CRC32();
-        crc.update(content);
-        entry.setSize(content.length);
-        entry.setCompressedSize(content.length);
-        entry.setCrc(crc.getValue());
-        zip.putNextEntry(entry);
-        zip.write(content);
-        zip.closeEntry();
+        pickle.writeBytes(TorchScriptArchive.ascii(text));
     }
 }
