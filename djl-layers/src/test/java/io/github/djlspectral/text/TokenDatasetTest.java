@@ -178,6 +178,7 @@ class TokenDatasetTest {
         for (Batch batch : dataset.getData(manager)) {
             inputs.add(list(batch.getData().head().toLongArray()));
             assertThat(batch.getLabels().head()).isEqualTo(batch.getData().get(1));
+            assertThat((long) batch.getSize()).isEqualTo(batch.getLabels().head().size(0));
             batch.close();
         }
         return inputs;
@@ -191,7 +192,8 @@ class TokenDatasetTest {
         assertThat(dataset.position()).isEqualTo(4);
         assertThat(second.get(1)).isEqualTo(list(random().batch(3).inputs()));
         assertThat(epoch(new TokenDataset(random(), 2).startAt(2))).isEqualTo(second);
-        TokenDataset inOrder = validation();
+        TokenDataset inOrder = // an odd number of rows: else all batches are the same
+                new TokenDataset(TokenBatches.inOrder(List.of(shard), 3, CONTEXT), 3);
         assertThat(epoch(inOrder)).isEqualTo(epoch(inOrder)).hasSize(3);
         assertThat(epoch(new TokenDataset(TokenBatches.inOrder(List.of(shard), 60, CONTEXT), 9)))
                 .hasSize(2);
@@ -213,5 +215,9 @@ class TokenDatasetTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new NextTokenLoss().evaluate(labels, logits))
                 .withMessageContaining("got (4, 8, 16) for (4, 7)");
+        NDList deep = new NDList(manager.zeros(new Shape(BATCH, CONTEXT - 1, 2, 3)));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new NextTokenLoss().evaluate(labels, deep))
+                .withMessageContaining("got (4, 7, 2, 3) for (4, 7)");
     }
 }

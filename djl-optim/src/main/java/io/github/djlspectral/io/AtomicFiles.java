@@ -32,6 +32,8 @@ import java.util.stream.Stream;
  */
 public final class AtomicFiles {
 
+    private static final Set<Path> LOCKED = ConcurrentHashMap.newKeySet();
+
     private AtomicFiles() {}
 
     /**
@@ -234,11 +236,12 @@ public final class AtomicFiles {
      */
     public static Lock lock(Path folder) {
         try {
-            FileChannel channel = FileChannel.open(folder.resolve(".lock"), CREATE, WRITE);
-            if (isLocked(channel)) {
-                return () -> close(channel);
+            Path file = folder.toRealPath().resolve(".lock");
+            // Where this process has the lock, closing the file once more would free it (POSIX).
+            Lock lock = LOCKED.add(file) ? take(file) : null;
+            if (lock != null) {
+                return lock;
             }
-            channel.close();
         } catch (IOException e) {
             throw new UncheckedIOException("Cannot lock " + folder + " (" + e + ")", e);
         }
@@ -247,19 +250,41 @@ public final class AtomicFiles {
         throw new UncheckedIOException(busy, new FileSystemException(busy));
     }
 
+    /** Returns null if something else has the lock. */
+    private static Lock take(Path file) throws IOException {
+        boolean locked = false;
+        try {
+            FileChannel channel = FileChannel.open(file, CREATE, WRITE);
+            locked = isLocked(channel);
+            if (locked) {
+                return () -> close(channel, file);
+            }
+            channel.close();
+            return null;
+        } finally {
+            if (!locked) {
+                LOCKED.remove(file);
+            }
+        }
+    }
+
     private static boolean isLocked(FileChannel channel) throws IOException {
         try {
             return channel.tryLock() != null;
         } catch (OverlappingFileLockException e) {
-            return false; // this process has it
+            return false; // this process has it, by another class loader
         }
     }
 
-    private static void close(FileChannel channel) {
-        try {
-            channel.close();
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot free a lock (" + e + ")", e);
+    private static void close(FileChannel channel, Path file) {
+        if (channel.isOpen()) { // or the next owner would lose it
+            try {
+                channel.close();
+            } catch (IOException e) {
+                throw new UncheckedIOException("Cannot free a lock (" + e + ")", e);
+            } finally {
+                LOCKED.remove(file);
+            }
         }
     }
 }

@@ -9,6 +9,8 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -62,14 +64,14 @@ class AtomicFilesTest {
     @Test
     void replacesAFolderAndWhatACrashHasLeft() throws IOException {
         Path folder = directory.resolve("step");
-        Path left = Files.createDirectory(directory.resolve("step.tmp"));
-        Files.writeString(left.resolve("left"), "");
         Files.createDirectory(folder);
         Files.writeString(folder.resolve("old"), "");
         assertThatThrownBy(() -> AtomicFiles.replaceFolder(folder, partial -> fail("no space")))
                 .hasMessageContaining("Cannot write " + folder)
                 .hasRootCauseMessage("no space");
         assertThat(folder.resolve("old")).exists();
+        Path left = Files.createDirectory(directory.resolve("step.tmp"));
+        Files.writeString(left.resolve("left"), "");
         AtomicFiles.replaceFolder(
                 folder, partial -> Files.writeString(partial.resolve("new"), "text"));
         assertThat(directory.toFile().list()).containsExactly("step");
@@ -104,6 +106,39 @@ class AtomicFilesTest {
                 .hasMessageContaining("Cannot write " + file.resolve("below"));
     }
 
+    @Test
+    void aFileReplacesNoFolder() throws IOException {
+        Path folder = Files.createDirectory(directory.resolve("folder"));
+        assertThatThrownBy(() -> AtomicFiles.write(folder, "text"))
+                .hasMessageContaining("Cannot write " + folder);
+        assertThat(folder).isEmptyDirectory();
+    }
+
+    @Test
+    void threadsThatWriteTheSameFileDoNotMixIt() {
+        Path file = directory.resolve("file");
+        AtomicFiles.write(
+                file,
+                channel -> {
+                    CompletableFuture.runAsync(() -> AtomicFiles.write(file, "other")).join();
+                    assertThat(file).hasContent("other");
+                    channel.write(ByteBuffer.wrap(new byte[] {'m', 'e'}));
+                });
+        assertThat(file).hasContent("me");
+    }
+
+    @Test
+    void deletesALinkAndNotWhatItLeadsTo() throws IOException {
+        Path folder = Files.createDirectory(directory.resolve("folder"));
+        Files.writeString(folder.resolve("file"), "mine");
+        Path link = directory.resolve("link");
+        for (Path target : List.of(folder, directory.resolve("missing"))) {
+            AtomicFiles.deleteAll(Files.createSymbolicLink(link, target));
+            assertThat(directory.toFile().list()).containsExactly("folder");
+        }
+        assertThat(folder.resolve("file")).hasContent("mine");
+    }
+
     /** A disk that is full, and one that does not keep what it takes. */
     @ParameterizedTest
     @ValueSource(strings = {"/dev/full", "/dev/null"})
@@ -121,35 +156,54 @@ class AtomicFilesTest {
     }
 
     @Test
-    void aFolderHasOneWriter() {
-        try (AtomicFiles.Lock lock = AtomicFiles.lock(directory)) {
-            assertThat(lock).isNotNull();
-            assertThatThrownBy(() -> AtomicFiles.lock(directory))
-                    .isInstanceOf(UncheckedIOException.class)
-                    .hasMessageContaining("Something else is writing to " + directory);
+    void aFolderHasOneWriter() throws IOException {
+        AtomicFiles.Lock lock = AtomicFiles.lock(directory);
+        assertThatThrownBy(() -> AtomicFiles.lock(directory))
+                .isInstanceOf(UncheckedIOException.class)
+                .hasMessageContaining("Something else is writing to " + directory);
+        lock.close();
+        try (AtomicFiles.Lock next = AtomicFiles.lock(directory)) {
+            assertThat(next).isNotNull();
+            lock.close(); // again, which changes nothing
+            assertThatThrownBy(() -> AtomicFiles.lock(directory.resolve(".")))
+                    .hasMessageContaining("Something else is writing to");
+            assertThat(start(Locking.class, directory).getInputStream().readAllBytes())
+                    .asString()
+                    .contains("Something else is writing to " + directory);
         }
-        AtomicFiles.lock(directory).close();
         assertThatThrownBy(() -> AtomicFiles.lock(directory.resolve("no")))
                 .hasMessageContaining("Cannot lock " + directory.resolve("no"));
     }
 
     @Test
     void aProcessThatIsEndedMeanwhileLeavesNothing() throws IOException, InterruptedException {
-        String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
-        String target = directory.resolve("target").toString();
-        Process process =
-                new ProcessBuilder(
-                                java,
-                                "-cp",
-                                System.getProperty("java.class.path"),
-                                Endless.class.getName(),
-                                target)
-                        .redirectError(ProcessBuilder.Redirect.INHERIT)
-                        .start();
+        Process process = start(Endless.class, directory.resolve("target"));
         assertThat(process.getInputStream().read()).isEqualTo('!'); // it has written a file
         process.destroy(); // SIGTERM, which the JVM handles as it does Ctrl-C
         process.waitFor();
         assertThat(directory).isEmptyDirectory();
+    }
+
+    private static Process start(Class<?> program, Path argument) throws IOException {
+        String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+        String classes = System.getProperty("java.class.path");
+        return new ProcessBuilder(java, "-cp", classes, program.getName(), argument.toString())
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+    }
+
+    /** Says why it cannot lock a folder. */
+    static final class Locking {
+
+        private Locking() {}
+
+        public static void main(String[] arguments) {
+            try (AtomicFiles.Lock lock = AtomicFiles.lock(Path.of(arguments[0]))) {
+                System.out.print(lock);
+            } catch (UncheckedIOException e) {
+                System.out.print(e.getMessage());
+            }
+        }
     }
 
     /** Writes a folder and a file for ever. */

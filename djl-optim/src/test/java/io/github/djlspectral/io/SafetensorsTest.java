@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
@@ -70,7 +71,8 @@ class SafetensorsTest {
     void arraysOfDjlKeepTheirTypeAndTheirBits(DataType type) throws IOException {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             NDArray numbers = manager.arange(5).toType(type, true).reshape(5, 1);
-            NDArray large = manager.ones(new Shape(3, (1 << 20) - 1), type);
+            NDArray large =
+                    manager.arange(3 * (1 << 20) - 3).mod(3).toType(type, true).reshape(3, -1);
             new SafetensorsWriter(Map.of())
                     .add("transposed", numbers.transpose())
                     .add("scalar", large.get(0, 0))
@@ -111,6 +113,9 @@ class SafetensorsTest {
             assertThat(file.read(manager, "m"))
                     .isEqualTo(manager.create(new float[] {1, -2, 3, .5f}, new Shape(2, 2)));
         }
+        assertThatThrownBy(() -> file.read("i"))
+                .isInstanceOf(UncheckedIOException.class)
+                .hasMessageContaining("a Java array of floats cannot hold I64 (2)");
     }
 
     /** Python's library reads exactly these bytes. */
@@ -133,6 +138,23 @@ class SafetensorsTest {
                                 + "00c0"
                                 + "ff7b"
                                 + "0000003f");
+    }
+
+    /** Equal files for equal notes, also if they were copied from another file. */
+    @Test
+    void notesAreSortedAndTheChecksumIsTheFilesOwn() throws IOException {
+        Map<String, String> notes = new LinkedHashMap<>();
+        notes.put("\u00fc", "\u00e9");
+        notes.put("crc32c", "01234567");
+        notes.put("a", "b");
+        new SafetensorsWriter(notes)
+                .add("\u00df", new Shape(1), DataType.FLOAT32, () -> new float[] {1})
+                .write(path);
+        Safetensors file = Safetensors.open(path);
+        assertThat(file.verify()).isTrue();
+        assertThat(file.read("\u00df")).containsExactly(1);
+        assertThat(Files.readString(path, StandardCharsets.ISO_8859_1))
+                .containsPattern("\"crc32c\":\"[0-9a-f]{8}\",\"a\":\"b\",\"\u00c3\u00bc\":");
     }
 
     @Test
@@ -183,9 +205,9 @@ class SafetensorsTest {
     void readsArraysBeyondTwoGibibytes() throws IOException {
         long far = 5L << 30;
         String json =
-                "{'gap':{'dtype':'U8','shape':[%d],'data_offsets':[0,%d]},"
+                "{'gap':{'dtype':'F16','shape':[%d],'data_offsets':[0,%d]},"
                         + "'far':{'dtype':'F32','shape':[2],'data_offsets':[%d,%d]}}";
-        ByteBuffer header = header(String.format(Locale.ROOT, json, far, far, far, far + 8));
+        ByteBuffer header = header(String.format(Locale.ROOT, json, far / 2, far, far, far + 8));
         try (FileChannel channel =
                 FileChannel.open(
                         path,
@@ -198,10 +220,10 @@ class SafetensorsTest {
         }
         Safetensors file = Safetensors.open(path);
         assertThat(file.read("far")).containsExactly(3, 4);
-        assertThat(file.shape("gap")).isEqualTo(new Shape(far));
+        assertThat(file.shape("gap")).isEqualTo(new Shape(far / 2));
         assertThatThrownBy(() -> file.read("gap"))
                 .isInstanceOf(UncheckedIOException.class)
-                .hasMessageContaining("a Java array of floats cannot hold U8 (" + far + ")");
+                .hasMessageContaining("a Java array of floats cannot hold F16 (" + far / 2 + ")");
     }
 
     /** Single quotes stand for double ones; eight bytes follow the header. */
@@ -255,7 +277,9 @@ class SafetensorsTest {
         refuses("18446744073709551615 bytes");
         Files.write(path, longs(9, 0));
         refuses("9 bytes, but 8 are left");
-        Files.write(path, longs(8, -1)); // no UTF-8
+        byte[] latin = header("{'__metadata__':{'note':'?'}}").array();
+        latin[latin.length - 4] = (byte) 0xe9; // an e with an accent, but not in UTF-8
+        Files.write(path, latin);
         refuses("not JSON");
         try (FileChannel channel =
                 FileChannel.open(

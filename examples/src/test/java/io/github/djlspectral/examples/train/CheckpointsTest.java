@@ -34,12 +34,12 @@ class CheckpointsTest {
 
     @Test
     void keepsTheNewest() {
-        for (int step : new int[] {9, 10, 11, 100}) {
+        for (int step : new int[] {9, 10, 999_999, 1_000_000}) {
             write(step);
         }
-        assertThat(names()).containsExactly("step-000011", "step-000100");
+        assertThat(names()).containsExactly("step-1000000", "step-999999");
         Checkpoint newest = checkpoints.newest().orElseThrow();
-        assertThat(newest.step()).isEqualTo(100);
+        assertThat(newest.step()).isEqualTo(1_000_000);
         assertThat(newest.contents().model()).isEqualTo(MODEL);
     }
 
@@ -92,6 +92,21 @@ class CheckpointsTest {
         assertThatThrownBy(checkpoints::newest)
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("damaged");
+    }
+
+    @Test
+    void theOneThatIsAskedForIsNotReplacedByAnother() throws IOException {
+        write(1);
+        write(3);
+        assertThat(checkpoints.exactly(1).step()).isEqualTo(1);
+        assertThat(checkpoints.exactly(null).step()).isEqualTo(3);
+        assertThatThrownBy(() -> checkpoints.exactly(2))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("no checkpoint of --step 2; there are [1, 3]");
+        Files.writeString(directory.resolve("checkpoints/step-000003/file"), "other");
+        assertThatThrownBy(() -> checkpoints.exactly(null))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("step-000003 is damaged");
     }
 
     @Test
