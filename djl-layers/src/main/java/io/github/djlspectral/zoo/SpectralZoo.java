@@ -87,7 +87,7 @@ public final class SpectralZoo extends ModelZoo {
         String place = System.getProperty(PROPERTY, Utils.getenv(VARIABLE));
         if (base == null && place == null) {
             String message = "The model zoo {} is empty: say where it is with -D{}=.. or {}=..";
-            LoggerFactory.getLogger(SpectralZoo.class).warn(message, group, PROPERTY, VARIABLE);
+            LoggerFactory.getLogger(SpectralZoo.class).info(message, group, PROPERTY, VARIABLE);
             return List.of();
         }
         URI from = base == null ? StaticRepository.base(place) : base;

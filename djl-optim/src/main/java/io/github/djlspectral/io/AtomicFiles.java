@@ -129,7 +129,16 @@ public final class AtomicFiles {
         requireAbsent(folder);
         Path partial = partial(folder);
         Unfinished.FOLDERS.add(partial);
-        make(folder, partial, false, content);
+        try {
+            Naming naming =
+                    () -> {
+                        requireAbsent(folder);
+                        Files.move(partial, folder, ATOMIC_MOVE);
+                    };
+            make(folder, partial, naming, content);
+        } finally {
+            Unfinished.FOLDERS.remove(partial);
+        }
     }
 
     /**
@@ -141,10 +150,41 @@ public final class AtomicFiles {
      */
     public static void replaceFolder(Path folder, Content<Path> content) {
         Path partial = folder.toAbsolutePath().resolveSibling(folder.getFileName() + ".tmp");
-        make(folder, partial, true, content);
+        Path old = folder.toAbsolutePath().resolveSibling(folder.getFileName() + ".old.tmp");
+        try {
+            if (Files.exists(old) && Files.notExists(folder)) { // a crash came between two names
+                Files.move(old, folder, ATOMIC_MOVE);
+            }
+        } catch (IOException e) {
+            throw cannotWrite(folder, e);
+        }
+        deleteAll(old);
+        make(folder, partial, () -> exchange(folder, partial, old), content);
+        deleteAll(old);
     }
 
-    private static void make(Path folder, Path partial, boolean replace, Content<Path> content) {
+    /** Of the two folders one has the name at the end, whatever fails. */
+    private static void exchange(Path folder, Path partial, Path old) throws IOException {
+        boolean replaces = Files.exists(folder);
+        if (replaces) {
+            Files.move(folder, old, ATOMIC_MOVE);
+        }
+        try {
+            Files.move(partial, folder, ATOMIC_MOVE);
+        } catch (IOException e) {
+            if (replaces) {
+                Files.move(old, folder, ATOMIC_MOVE);
+            }
+            throw e;
+        }
+    }
+
+    /** Gives a complete folder its name. */
+    private interface Naming {
+        void apply() throws IOException;
+    }
+
+    private static void make(Path folder, Path partial, Naming naming, Content<Path> content) {
         deleteAll(partial); // what a crash has left
         try {
             Files.createDirectories(partial);
@@ -155,11 +195,7 @@ public final class AtomicFiles {
                 }
             }
             synchronized (AtomicFiles.class) { // not while it is being deleted
-                if (replace) {
-                    deleteAll(folder);
-                }
-                requireAbsent(folder);
-                Files.move(partial, folder, ATOMIC_MOVE);
+                naming.apply();
             }
         } catch (IOException e) {
             throw cannotWrite(folder, e);
@@ -173,8 +209,16 @@ public final class AtomicFiles {
         static final Set<Path> FOLDERS = ConcurrentHashMap.newKeySet();
 
         static {
-            Thread cleaner = new Thread(() -> FOLDERS.forEach(AtomicFiles::deleteAll));
-            Runtime.getRuntime().addShutdownHook(cleaner);
+            Runtime.getRuntime()
+                    .addShutdownHook(new Thread(() -> FOLDERS.forEach(Unfinished::delete)));
+        }
+
+        private static void delete(Path folder) {
+            try {
+                deleteAll(folder);
+            } catch (UncheckedIOException e) { // still being filled: the others go all the same
+                System.err.println(e.getMessage());
+            }
         }
     }
 

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -228,5 +229,45 @@ class AtomicFilesTest {
                                         }
                                     }));
         }
+    }
+
+    /** A crash came when the old folder had lost its name and the new one had not got it. */
+    @Test
+    void anOldFolderThatLostItsNameGetsItBack(@TempDir Path parent) throws IOException {
+        Path folder = parent.resolve("model");
+        AtomicFiles.write(parent.resolve("model.old.tmp/weights"), "old");
+        assertThatThrownBy(
+                        () ->
+                                AtomicFiles.replaceFolder(
+                                        folder,
+                                        partial -> {
+                                            throw new IOException("full");
+                                        }))
+                .hasMessageContaining("full");
+        assertThat(folder.resolve("weights")).hasContent("old");
+        AtomicFiles.replaceFolder(
+                folder, partial -> AtomicFiles.write(partial.resolve("weights"), "new"));
+        assertThat(folder.resolve("weights")).hasContent("new");
+        try (Stream<Path> files = Files.list(parent)) {
+            assertThat(files).containsExactly(folder);
+        }
+    }
+
+    /** The new folder cannot get the name, as where an open file keeps the old one on Windows. */
+    @Test
+    void aFolderThatCannotBeReplacedStays(@TempDir Path parent) {
+        Path folder = parent.resolve("model");
+        AtomicFiles.write(folder.resolve("weights"), "old");
+        assertThatThrownBy(
+                        () ->
+                                AtomicFiles.replaceFolder(
+                                        folder,
+                                        partial -> {
+                                            AtomicFiles.write(partial.resolve("weights"), "new");
+                                            AtomicFiles.write(
+                                                    parent.resolve("model.old.tmp/in/the/way"), "");
+                                        }))
+                .isInstanceOf(UncheckedIOException.class);
+        assertThat(folder.resolve("weights")).hasContent("old");
     }
 }

@@ -69,7 +69,8 @@ final class TrainGpt2 {
         // Data: each character a token, in a file that is mapped; the last tenth to validate.
         String text = Files.readString(Path.of(arguments[0]));
         Tokenizer tokenizer = Tokenization.CHARS.tokenizerFor(text);
-        Path file = folder.resolve("tokens.bin");
+        Path file = Files.createTempFile("tokens", ".bin"); // not where the model is published
+        file.toFile().deleteOnExit();
         TokenShard.write(file, tokenizer.encode(text));
 
         try (TokenShard tokens = TokenShard.open(file, tokenizer.vocabSize());
@@ -177,7 +178,7 @@ final class TrainGpt2 {
                 .optFile(
                         TextTranslatorFactory.TOKENIZER,
                         tokenizer.toJson().getBytes(StandardCharsets.UTF_8))
-                .optReplacing(true)
+                .optReplacing(true) // another run replaces this one's
                 .build();
         // end
     }
