@@ -180,7 +180,12 @@ public final class TextGenerator {
             tokens = prompt.clone();
             length = prompt.length;
             end = (int) Math.min(Integer.MAX_VALUE, (long) length + options.maxTokens);
-            Arrays.stream(prompt).forEach(seen::set);
+            int most = model.getConfig().vocabSize() - 1;
+            for (int token : prompt) {
+                boolean known = token >= 0 && token <= most;
+                unless(known, "The prompt has token %s, but the model 0 to %s", token, most);
+                seen.set(token);
+            }
         }
 
         /** Opens the cache, as large as will be needed. */

@@ -83,9 +83,8 @@ public final class Publisher {
             }
         } catch (IOException | UncheckedIOException e) {
             Throwable cause = e instanceof UncheckedIOException ? e.getCause() : e;
-            String problem = "Cannot publish to " + root + " (" + cause.getMessage() + "); ";
-            String advice = "the repository is as it was: free some space or choose another folder";
-            throw new BadInputException(problem + advice, e);
+            String problem = "Cannot publish to " + root + " (" + cause.getMessage() + ")";
+            throw new BadInputException(problem + "; the repository is as it was", e);
         }
     }
 
@@ -140,8 +139,16 @@ public final class Publisher {
                 AtomicFiles.write(indexFile, newIndex);
                 AtomicFiles.write(metadataFile, Catalog.text(metadata));
             } catch (UncheckedIOException e) {
-                AtomicFiles.deleteAll(folder);
-                AtomicFiles.write(indexFile, index);
+                try {
+                    if (first) {
+                        AtomicFiles.deleteAll(indexFile);
+                    } else {
+                        AtomicFiles.write(indexFile, index);
+                    }
+                    AtomicFiles.deleteAll(folder);
+                } catch (UncheckedIOException undone) {
+                    e.addSuppressed(undone);
+                }
                 throw e;
             }
         }
@@ -161,7 +168,8 @@ public final class Publisher {
                 metadata.getArtifacts().stream()
                         .anyMatch(other -> other.getVersion().equals(model.version()));
         String problem =
-                "%s has version %s already: publish another version, or replace this one (--force)";
+                "%s has version %s already: publish another version, or replace this one"
+                        + " (optReplacing, --force)";
         unless(publication.replacing || !exists, problem, file, model.version());
         return JsonParser.parseString(text).getAsJsonObject();
     }

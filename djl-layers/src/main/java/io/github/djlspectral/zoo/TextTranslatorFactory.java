@@ -9,8 +9,10 @@ import ai.djl.translate.TranslatorFactory;
 import ai.djl.util.Pair;
 import io.github.djlspectral.generate.GenerationOptions;
 import io.github.djlspectral.generate.GenerationTranslator;
+import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Tokenizer;
 import java.lang.reflect.Type;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
@@ -50,6 +52,16 @@ public final class TextTranslatorFactory implements TranslatorFactory {
         return (Translator<I, O>) new GenerationTranslator(tokenizer, options(arguments));
     }
 
+    private static final List<String> OPTIONS =
+            List.of(
+                    "maxTokens",
+                    "temperature",
+                    "topK",
+                    "topP",
+                    "repetitionPenalty",
+                    "stops",
+                    "seed");
+
     private static GenerationOptions options(Map<String, ?> arguments) {
         Arguments values = new Arguments(arguments, Map.of());
         GenerationOptions options = new GenerationOptions();
@@ -63,9 +75,18 @@ public final class TextTranslatorFactory implements TranslatorFactory {
                         options = options.withRepetitionPenalty(values.real(name));
                 case "stops" -> options = options.withStops(values.texts(name));
                 case "seed" -> options = options.withSeed(values.wide(name));
-                default -> {} // the block's
+                default -> requireNoMisspelling(name); // the block's
             }
         }
         return options;
+    }
+
+    /** An option that another style of writing hides would change nothing, silently. */
+    private static void requireNoMisspelling(String name) {
+        String plain = name.replaceAll("[_-]", "");
+        for (String option : OPTIONS) {
+            String message = "The argument %s changes nothing: write %s";
+            BadInputException.unless(!option.equalsIgnoreCase(plain), message, name, option);
+        }
     }
 }

@@ -206,6 +206,11 @@ class TextGeneratorTest {
         assertThatThrownBy(() -> generator.generate("", options, piece -> {}))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("prompt is empty");
+        for (int token : new int[] {-1, 28}) {
+            assertThatThrownBy(() -> generator.generate(new int[] {0, token}, options, piece -> {}))
+                    .isInstanceOf(BadInputException.class)
+                    .hasMessage("The prompt has token " + token + ", but the model 0 to 27");
+        }
         assertThatThrownBy(
                         () ->
                                 new TextGenerator(

@@ -177,6 +177,9 @@ class SpectralZooTest {
         assertRefused(text().optModelZoo(zoo()).optArgument("temperature", "hot"))
                 .isInstanceOf(BadInputException.class)
                 .hasMessage("temperature is 'hot', but must be a number");
+        assertRefused(text().optModelZoo(zoo()).optArgument("max_tokens", 5))
+                .isInstanceOf(BadInputException.class)
+                .hasMessage("The argument max_tokens changes nothing: write maxTokens");
         Map<String, Double> illegal =
                 Map.of("temperature", -1., "topK", -1., "topP", 2., "repetitionPenalty", 0.5);
         illegal.forEach(
