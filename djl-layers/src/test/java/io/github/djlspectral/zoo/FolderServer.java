@@ -83,7 +83,7 @@ public final class FolderServer implements AutoCloseable {
     private void trickle(OutputStream body) throws IOException {
         try {
             while (trickle > 0) {
-                Thread.sleep(100);
+                Thread.sleep(100); // the slow line that is tested
                 body.write(new byte[trickle]);
                 body.flush();
             }

@@ -34,8 +34,6 @@ import ai.djl.translate.TranslateException;
 import io.github.djlspectral.torch.ScriptedBody;
 import java.io.IOException;
 import java.util.List;
-import java.util.Set;
-import java.util.TreeSet;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -132,7 +130,7 @@ class ExamplesOfDjlTest {
             double before = loss(trainer, inputs, labels);
             EasyTrain.fit(trainer, 12, data, null);
             assertThat(loss(trainer, inputs, labels)).isLessThan(0.7 * before);
-            assertThat(updatedBy(muon, model.getBlock())).containsExactly(spectral);
+            assertThat(RoutedOptimizerTest.owned(muon, model.getBlock())).containsExactly(spectral);
             assertThat(muon.toTable()).contains(spectral).doesNotContain("no routing");
         }
     }
@@ -140,18 +138,6 @@ class ExamplesOfDjlTest {
     private static double loss(Trainer trainer, NDArray inputs, NDArray labels) {
         NDList output = trainer.evaluate(new NDList(inputs));
         return trainer.getLoss().evaluate(new NDList(labels), output).getFloat();
-    }
-
-    private static Set<String> updatedBy(StatefulOptimizer optimizer, Block block) {
-        Set<String> names = new TreeSet<>();
-        BlockParameters.byName(block)
-                .forEach(
-                        (name, parameter) -> {
-                            if (optimizer.firstState(parameter.getId()) != null) {
-                                names.add(name);
-                            }
-                        });
-        return names;
     }
 
     private static SequentialBlock network(int outputs) {
@@ -275,9 +261,11 @@ class ExamplesOfDjlTest {
                 training.train(1, 3);
                 assertThat(values(body, "embedding_tower.0.weight")).isEqualTo(frozen);
                 assertThat(values(body, "fc.weight")).isNotEqualTo(thawed);
-                assertThat(updatedBy(muon, model.getBlock()))
+                assertThat(RoutedOptimizerTest.owned(muon, model.getBlock()))
                         .containsExactly("01PtSymbolBlock_fc.weight", "03Linear_weight");
-                assertThat(updatedBy((StatefulOptimizer) muon.getFallback(), model.getBlock()))
+                assertThat(
+                                RoutedOptimizerTest.owned(
+                                        (StatefulOptimizer) muon.getFallback(), model.getBlock()))
                         .containsExactly(
                                 "01PtSymbolBlock_fc.bias",
                                 "03Linear_bias",
@@ -301,7 +289,7 @@ class ExamplesOfDjlTest {
                 Muon muon = (Muon) config.getOptimizer()) {
             training.trainer.notifyListeners(l -> l.onTrainingBegin(training.trainer));
             training.train(1, 2);
-            assertThat(updatedBy(muon, model.getBlock()))
+            assertThat(RoutedOptimizerTest.owned(muon, model.getBlock()))
                     .containsExactly("02Linear_weight", "04Linear_weight");
         }
     }
@@ -332,8 +320,9 @@ class ExamplesOfDjlTest {
                 OptimizerStep.discard(turn == made ? judged : made);
             }
             String[] hidden = {"02Linear_weight", "04Linear_weight"};
-            assertThat(updatedBy(first, maker.getBlock())).containsExactly(hidden);
-            assertThat(updatedBy(second, critic.getBlock())).containsExactly(hidden);
+            assertThat(RoutedOptimizerTest.owned(first, maker.getBlock())).containsExactly(hidden);
+            assertThat(RoutedOptimizerTest.owned(second, critic.getBlock()))
+                    .containsExactly(hidden);
         }
     }
 }

@@ -52,7 +52,8 @@ class RoutedOptimizerTest {
         return owned(optimizer, model.getBlock());
     }
 
-    private static Set<String> owned(StatefulOptimizer optimizer, Block block) {
+    /** The names of the parameters that an optimizer has updated. */
+    static Set<String> owned(StatefulOptimizer optimizer, Block block) {
         Set<String> names = new TreeSet<>();
         BlockParameters.byName(block)
                 .forEach(
