@@ -12,8 +12,9 @@ import ai.djl.nn.core.AbstractEmbedding;
 import ai.djl.nn.core.Linear;
 import ai.djl.nn.core.LinearCollection;
 import ai.djl.nn.core.Multiplication;
+import ai.djl.nn.recurrent.GRU;
+import ai.djl.nn.recurrent.LSTM;
 import ai.djl.util.Pair;
-import io.github.djlspectral.optim.ParameterRouting.Route;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -39,9 +40,16 @@ final class BlockRoles {
                     Deconvolution.class,
                     SymbolBlock.class);
 
-    // What holds each parameter, and the end of its name: the names of its holder and its own.
-    private final Map<String, Pair<Block, String>> owners = new HashMap<>();
+    private final Map<String, Place> owners = new HashMap<>();
     private final List<Parameter> heads;
+
+    /**
+     * What holds a parameter.
+     *
+     * @param name the parameter's own name there
+     * @param end the end of its name path: the names of its holder and its own
+     */
+    private record Place(Block block, String name, String end) {}
 
     /** Reads the roles from a block whose parameters have shapes. */
     BlockRoles(Block block) {
@@ -54,7 +62,8 @@ final class BlockRoles {
         for (Pair<String, Parameter> pair : block.getDirectParameters()) {
             String path = name + "." + pair.getKey();
             String end = path.substring(1 + path.lastIndexOf('.', path.lastIndexOf('.') - 1));
-            owners.putIfAbsent(pair.getValue().getId(), new Pair<>(block, end));
+            Place place = new Place(block, pair.getKey(), end);
+            owners.putIfAbsent(pair.getValue().getId(), place);
         }
         block.getChildren().forEach(pair -> visit(pair.getKey(), pair.getValue()));
     }
@@ -124,12 +133,27 @@ final class BlockRoles {
     }
 
     Route route(String name, Parameter parameter) {
-        String reason = reasonToFallBack(name, parameter);
-        if (reason != null) {
-            return new Route(name, parameter, false, reason);
+        String fallback = reasonToFallBack(name, parameter);
+        if (fallback != null) {
+            return new Route(name, parameter, false, fallback);
         }
-        boolean matrix = BlockParameters.shape(parameter).dimension() == 2;
-        return new Route(name, parameter, true, matrix ? "hidden matrix" : "convolution");
+        Place place = owners.get(parameter.getId());
+        Block owner = place.block();
+        Shape shape = BlockParameters.shape(parameter);
+        boolean stack = owner instanceof LinearCollection && shape.dimension() == 3;
+        int blocks = stack ? Math.toIntExact(shape.get(0)) : fused(place);
+        String many = blocks > 1 ? "hidden matrices" : "hidden matrix";
+        String reason = shape.dimension() == 2 || stack ? many : "convolution";
+        return new Route(
+                name, parameter, true, reason, blocks, owner instanceof LinearCollection, null);
+    }
+
+    /** The number of matrices along the rows of a parameter. */
+    private static int fused(Place place) {
+        if (place.block() instanceof FusedWeights fused) {
+            return fused.matrices(place.name());
+        }
+        return place.block() instanceof LSTM ? 4 : place.block() instanceof GRU ? 3 : 1;
     }
 
     private String reasonToFallBack(String name, Parameter parameter) {
@@ -140,13 +164,14 @@ final class BlockRoles {
         if (shape != null) {
             return shape;
         }
-        Block owner = owners.get(parameter.getId()).getKey();
-        String end = owners.get(parameter.getId()).getValue();
+        Block owner = owners.get(parameter.getId()).block();
+        String end = owners.get(parameter.getId()).end();
         if (owner instanceof AbstractEmbedding || EMBEDDING.matcher(end).find()) {
             return "embedding";
         }
-        boolean stack = owner instanceof LinearCollection || owner instanceof Multiplication;
-        if (stack && BlockParameters.shape(parameter).dimension() > 2) {
+        int rank = BlockParameters.shape(parameter).dimension();
+        if (owner instanceof Multiplication && rank > 2
+                || owner instanceof LinearCollection && rank > 3) {
             return "stack of matrices";
         }
         if (heads.contains(parameter)) {

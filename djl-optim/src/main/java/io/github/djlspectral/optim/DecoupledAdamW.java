@@ -2,8 +2,11 @@ package io.github.djlspectral.optim;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.training.tracker.Tracker;
 import io.github.djlspectral.torch.TorchScript;
+import java.util.LinkedHashMap;
+import java.util.Map;
 
 /**
  * AdamW as it was published (Loshchilov and Hutter, <a
@@ -34,8 +37,6 @@ public final class DecoupledAdamW extends StatefulOptimizer {
     private static final TorchScript KERNELS =
             TorchScript.ofResources(DecoupledAdamW.class, "gradient.py", "adamw.py");
 
-    private static final String[] STATE_NAMES = {"mean", "variance"};
-
     private final float beta1;
     private final float beta2;
     private final float epsilon;
@@ -60,8 +61,11 @@ public final class DecoupledAdamW extends StatefulOptimizer {
     }
 
     @Override
-    String[] stateNames() {
-        return STATE_NAMES.clone();
+    Map<String, Shape> states(Shape weight, Route route) {
+        Map<String, Shape> shapes = new LinkedHashMap<>();
+        shapes.put("mean", weight);
+        shapes.put("variance", weight);
+        return shapes;
     }
 
     @Override

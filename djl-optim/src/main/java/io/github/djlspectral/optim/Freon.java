@@ -1,5 +1,8 @@
 package io.github.djlspectral.optim;
 
+import ai.djl.Device;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 import java.util.Objects;
 import java.util.OptionalDouble;
 
@@ -52,21 +55,13 @@ public final class Freon extends SpectralOptimizer {
     }
 
     /** How the power is computed, always in float64. */
-    public enum Route {
+    public enum Method {
 
         /** Eigendecomposition of the Gram matrix: every exponent; the default on a CPU. */
         EIGH,
 
         /** Singular value decomposition: every exponent; the default for float64 weights. */
         SVD,
-
-        /**
-         * The paper's coupled iteration with minimax coefficients: exponents a/b with b at most 12
-         * and a floor of at least 1e-3. It loses what is far below the floor: with 1e-12 of the sum
-         * of squares instead, for c = 1/2 and singular values from 1 to 1e-6, it was off by 0.03 to
-         * 0.08%, 768 and 60 rows.
-         */
-        COUPLED,
 
         /**
          * Partial fractions of independent Cholesky inverses: every exponent, with a floor of at
@@ -90,7 +85,7 @@ public final class Freon extends SpectralOptimizer {
         private double exponent = 2.0 / 3;
         private OptionalDouble floor = OptionalDouble.empty();
         private Normalization normalization = Normalization.SCHATTEN;
-        private Route route;
+        private Method method;
 
         private Builder() {}
 
@@ -140,13 +135,14 @@ public final class Freon extends SpectralOptimizer {
 
         /**
          * Sets the computation. Default: the best known for device and exponent; {@link
-         * SpectralMap#route} of {@link SpectralOptimizer#getMap} tells which.
+         * SpectralMap#kernel(Shape, DataType, Device)} of {@link SpectralOptimizer#getMap} tells
+         * which.
          *
-         * @param route the computation
+         * @param method the computation
          * @return this builder
          */
-        public Builder optRoute(Route route) {
-            this.route = Objects.requireNonNull(route, "route");
+        public Builder optMethod(Method method) {
+            this.method = Objects.requireNonNull(method, "method");
             return this;
         }
 
@@ -156,8 +152,7 @@ public final class Freon extends SpectralOptimizer {
         }
 
         private SpectralMap map() {
-            return new SpectralMap(
-                    "power(" + exponent + ")", new PowerMap(exponent, floor, normalization, route));
+            return new PowerMap("power(" + exponent + ")", exponent, floor, normalization, method);
         }
     }
 }

@@ -1,75 +1,141 @@
 package io.github.djlspectral.optim;
 
-import ai.djl.Device;
-import ai.djl.ndarray.types.DataType;
-import ai.djl.ndarray.types.Shape;
-import io.github.djlspectral.optim.minimax.InverseRoot;
-import io.github.djlspectral.optim.minimax.PartialFractions;
-import java.util.ArrayList;
+import io.github.djlspectral.torch.TorchScript;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
-/** A native computation of a spectral map: a function of {@code spectral.py} and its numbers. */
-record Kernel(String function, double... coefficients) {
+/**
+ * A native computation of a {@link SpectralMap}: a TorchScript file and the numbers it is called
+ * with. The file defines one function of a batch X of matrices, {@code [batch, k, n]} with k at
+ * most n, float32 or float64, and of their Frobenius norms, {@code [batch, 1, 1]}, none of them
+ * zero:
+ *
+ * <pre>
+ * def mapped(X: Tensor, norms: Tensor, numbers: List[float]) -&gt; Tensor:
+ *   return torch.div(X, norms)
+ * </pre>
+ *
+ * <p>Matrices of very small or very large norm come on another scale, so that products of them are
+ * in the range of float32: a map whose result depends on the scale says {@code def in_range(G:
+ * Tensor, norms: Tensor) -&gt; Tuple[Tensor, Tensor]: return G, norms}.
+ *
+ * <p>It returns the mapped matrices in the shape and type of X, which it may overwrite, or throws.
+ * Defined as {@code factors}, it returns a tuple {@code (R, X)} instead, whose product {@code R X}
+ * then goes straight into the weight. Functions of {@code matrix.py} are at hand as {@code
+ * __torch__.name}. The dialect is that of serialized TorchScript, see {@link TorchScript}.
+ *
+ * <p>The file is compiled with the optimizer's step around it, once per device, on first use.
+ * Immutable and thread-safe.
+ */
+public final class Kernel {
 
-    static final Kernel EXACT_POLAR = new Kernel("exact_polar");
+    private static final Map<String, String> OWN = new ConcurrentHashMap<>();
+    private static final Map<Joined, TorchScript> SCRIPTS = new ConcurrentHashMap<>();
 
-    /** The matrix with singular values of mean square 1. */
-    static final Kernel NORMALISED = new Kernel("normalised");
+    private final String name;
+    private final String source;
+    private final double[] numbers;
+    private final int each; // the numbers of one matrix; 0: they are those of every matrix
 
-    /** Chooses the computation for a matrix. */
-    @FunctionalInterface
-    interface Choice {
-
-        /** Returns the computation; equal draws, of random choices, give equal maps. */
-        Kernel kernel(Target matrix, long draw);
+    private Kernel(String name, String source, double... numbers) {
+        this(name, source, 0, numbers);
     }
 
-    /** What decides about the computation; columns are the product of all dimensions but rows. */
-    record Target(long rows, long columns, DataType type, Device device) {
-
-        static Target of(Shape shape, DataType type, Device device) {
-            long rows = shape.get(0);
-            return new Target(rows, shape.size() / Math.max(1, rows), type, device);
-        }
-
-        /** The shorter side: the number of singular values. */
-        int rank() {
-            return Math.toIntExact(Math.min(rows, columns));
-        }
+    private Kernel(String name, String source, int each, double... numbers) {
+        this.each = each;
+        this.name = name;
+        this.source = source;
+        this.numbers = numbers;
     }
 
-    static Kernel iteration(String function, List<double[]> steps) {
-        return new Kernel(function, steps.stream().flatMapToDouble(Arrays::stream).toArray());
-    }
+    /** The source of a map, and what an optimizer adds to the step. */
+    private record Joined(String map, String hooks) {}
 
     /**
-     * Returns the computation of the inverse square root R of a Gram matrix by steps {@code R <- w
-     * R + v (A + d I)^-1 R}, the partial fraction of (alpha + beta x) / (1 + gamma x).
+     * Reads a computation from a resource.
+     *
+     * @param owner the class beside which the file lies
+     * @param file the name of the file, such as {@code cubic.py}
+     * @param numbers what it is called with
+     * @return the computation, not yet compiled
+     * @throws java.io.UncheckedIOException if there is no such resource or it cannot be read
+     * @throws IllegalArgumentException if it defines neither {@code mapped} nor {@code factors}
      */
-    static Kernel halley(InverseRoot squareRoot) {
-        List<double[]> steps = new ArrayList<>();
-        for (InverseRoot.Step step : squareRoot.steps()) {
-            double w = step.beta() / step.gamma();
-            steps.add(new double[] {w, (step.alpha() - w) / step.gamma(), 1 / step.gamma()});
+    public static Kernel of(Class<?> owner, String file, double... numbers) {
+        String source = TorchScript.source(owner, file);
+        if (!source.contains("def mapped(") && !source.contains("def factors(")) {
+            throw new IllegalArgumentException(
+                    "%s beside %s must define a function mapped(X, norms, numbers) or factors(X, norms, numbers)"
+                            .formatted(file, owner.getName()));
         }
-        return iteration("halley", steps);
+        return new Kernel(file.replaceFirst("\\.py$", ""), source, numbers.clone());
     }
 
-    /** Returns the constant, then pole and weight of each term. */
-    static double[] flat(PartialFractions fractions) {
-        int terms = fractions.poles().length;
-        double[] flat = new double[1 + 2 * terms];
-        flat[0] = fractions.constant();
-        for (int j = 0; j < terms; j++) {
-            flat[1 + 2 * j] = fractions.poles()[j];
-            flat[2 + 2 * j] = fractions.weights()[j];
-        }
-        return flat;
+    /** One of this package's own. */
+    static Kernel named(String name, double... numbers) {
+        String source =
+                OWN.computeIfAbsent(
+                        name,
+                        n ->
+                                (n.startsWith("power_")
+                                                ? TorchScript.source(Kernel.class, "power.py")
+                                                : "")
+                                        + TorchScript.source(Kernel.class, n + ".py"));
+        return new Kernel(name, source, numbers);
     }
 
+    /** The computation of so many matrices: one if they have the same numbers. */
+    static Kernel joined(List<Kernel> all) {
+        Kernel first = all.get(0);
+        if (all.stream().allMatch(k -> Arrays.equals(k.numbers, first.numbers))) {
+            return first;
+        }
+        double[] numbers = all.stream().flatMapToDouble(k -> Arrays.stream(k.numbers)).toArray();
+        return new Kernel(first.name, first.source, first.numbers.length, numbers);
+    }
+
+    int each() {
+        return each;
+    }
+
+    double[] numbers() {
+        return numbers;
+    }
+
+    String name() {
+        return name;
+    }
+
+    /** Returns the step around this computation. */
+    TorchScript script(String hooks) {
+        return SCRIPTS.computeIfAbsent(new Joined(source, hooks), this::join);
+    }
+
+    private TorchScript join(Joined joined) {
+        boolean changes = joined.hooks.contains("def after_map(");
+        boolean factors = source.contains("def factors(");
+        String text = TorchScript.source(Kernel.class, "gradient.py", "matrix.py") + source;
+        if (!source.contains("def in_range(")) {
+            text += TorchScript.source(Kernel.class, "in_range.py");
+        }
+        if (factors && changes) {
+            text += TorchScript.source(Kernel.class, "mapped.py");
+        }
+        text += TorchScript.source(Kernel.class, factors && !changes ? "product.py" : "update.py");
+        text +=
+                joined.hooks
+                        + TorchScript.source(Kernel.class, changes ? "hooks.py" : "no_hooks.py");
+        if (!joined.hooks.contains("def after_step(")) {
+            text += TorchScript.source(Kernel.class, "no_after_step.py");
+        }
+        return TorchScript.of(name, text + TorchScript.source(Kernel.class, "step.py"));
+    }
+
+    /** Returns the name of the file and how many numbers it is called with. */
     @Override
     public String toString() {
-        return coefficients.length == 0 ? function : function + "(" + coefficients.length + ")";
+        return numbers.length == 0 ? name : name + "(" + numbers.length + ")";
     }
 }

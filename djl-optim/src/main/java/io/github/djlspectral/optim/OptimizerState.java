@@ -2,6 +2,7 @@ package io.github.djlspectral.optim;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.optimizer.Optimizer;
@@ -154,7 +155,10 @@ public final class OptimizerState {
 
     private static Part part(StatefulOptimizer optimizer) {
         String name = optimizer.getClass().getSimpleName();
-        return new Part(name, List.of(optimizer.stateNames()), new LinkedHashMap<>());
+        return new Part(
+                name,
+                List.copyOf(optimizer.states(new Shape(1, 1), null).keySet()),
+                new LinkedHashMap<>());
     }
 
     /** A shared fallback may have states that this chain does not use. */
@@ -205,8 +209,10 @@ public final class OptimizerState {
             requireSameModel(path, contents.parameters, descriptions(parameters));
             requireSameOptimizers(path, contents.optimizers, parts, parameters);
             List<Map<String, ParameterState>> states = new ArrayList<>();
-            for (Part part : contents.optimizers) {
-                states.add(read(file, part, parameters, scratch));
+            ParameterRouting routing = parts.get(0).routing();
+            for (int i = 0; i < parts.size(); i++) {
+                Part part = contents.optimizers.get(i);
+                states.add(read(file, part, parts.get(i), routing, parameters, scratch));
             }
             for (int i = 0; i < parts.size(); i++) {
                 StatefulOptimizer part = parts.get(i);
@@ -239,17 +245,36 @@ public final class OptimizerState {
     }
 
     private static Map<String, ParameterState> read(
-            Safetensors file, Part part, Map<String, Parameter> parameters, NDManager manager) {
+            Safetensors file,
+            Part part,
+            StatefulOptimizer optimizer,
+            ParameterRouting routing,
+            Map<String, Parameter> parameters,
+            NDManager manager) {
         Map<String, ParameterState> states = new HashMap<>();
         part.steps.forEach(
                 (name, step) -> {
-                    NDArray[] arrays =
-                            part.states.stream()
-                                    .map(state -> file.read(manager, part.array(name, state)))
-                                    .toArray(NDArray[]::new);
-                    ParameterState state = new ParameterState(step, arrays);
-                    state.moveTo(parameters.get(name).getArray().getDevice());
-                    states.put(parameters.get(name).getId(), state);
+                    Parameter parameter = parameters.get(name);
+                    NDArray weight = parameter.getArray();
+                    Route route = routing == null ? null : routing.find(parameter.getId());
+                    List<NDArray> arrays = new ArrayList<>();
+                    optimizer
+                            .states(weight.getShape(), route)
+                            .forEach(
+                                    (kind, shape) -> {
+                                        NDArray array = file.read(manager, part.array(name, kind));
+                                        StatefulOptimizer.check(
+                                                array.getShape().equals(shape),
+                                                "%s has shape %s there, %s here",
+                                                part.array(name, kind),
+                                                array.getShape(),
+                                                shape);
+                                        arrays.add(array);
+                                    });
+                    ParameterState state =
+                            new ParameterState(weight, step, arrays.toArray(NDArray[]::new));
+                    state.moveTo(weight.getDevice());
+                    states.put(parameter.getId(), state);
                 });
         return states;
     }

@@ -69,7 +69,11 @@ public final class OptimizerStep {
         try (NDArray attached = weight.getGradient();
                 NDArray gradient = typed(weight, attached)) {
             if (optimizer instanceof StatefulOptimizer stateful) {
-                stateful.update(new Update(parameter.getId(), name, weight, gradient, true));
+                Route route =
+                        stateful.routing() == null
+                                ? new Route(name, parameter, false, "")
+                                : stateful.routing().find(parameter.getId());
+                stateful.update(new Update(parameter.getId(), route, weight, gradient, true));
             } else {
                 optimizer.update(parameter.getId(), weight, gradient);
             }

@@ -5,18 +5,17 @@ import static io.github.djlspectral.optim.StatefulOptimizer.check;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
+import ai.djl.training.optimizer.Optimizer;
 import ai.djl.util.Pair;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 
 /**
  * Decides which parameters of a block are hidden matrices, for a {@link SpectralOptimizer}, and
@@ -48,6 +47,11 @@ import java.util.stream.Collectors;
  *       LSTM's, has no head;
  *   <li>all other matrices and convolutions are spectral.
  * </ol>
+ *
+ * <p>Some parameters hold several matrices, each of which has a spectrum of its own: those that a
+ * {@link FusedWeights} block tells of, such as query, key and value of a GPT-2, the four gates of
+ * an {@link ai.djl.nn.recurrent.LSTM}, the three of a {@link ai.djl.nn.recurrent.GRU}, and a
+ * LinearCollection's. {@link #withBlocks} tells of others.
  *
  * <p>Overrule what {@link #toTable} gets wrong.
  *
@@ -97,7 +101,7 @@ public final class ParameterRouting {
      * @throws java.util.regex.PatternSyntaxException if it is not a regular expression
      */
     public ParameterRouting withSpectral(String nameRegex) {
-        return with(Choice.byName(nameRegex, true));
+        return with(Choice.named(nameRegex, true, route -> route.asAsked(true)));
     }
 
     /**
@@ -108,7 +112,7 @@ public final class ParameterRouting {
      *     TorchScript block; its array has the shape
      */
     public ParameterRouting withSpectral(Predicate<Pair<String, Parameter>> predicate) {
-        return with(Choice.byPredicate(predicate, true));
+        return with(Choice.of(predicate, true, route -> route.asAsked(true)));
     }
 
     /**
@@ -119,7 +123,7 @@ public final class ParameterRouting {
      * @throws java.util.regex.PatternSyntaxException if it is not a regular expression
      */
     public ParameterRouting withFallback(String nameRegex) {
-        return with(Choice.byName(nameRegex, false));
+        return with(Choice.named(nameRegex, false, route -> route.asAsked(false)));
     }
 
     /**
@@ -128,7 +132,50 @@ public final class ParameterRouting {
      * @param predicate tells by name path and parameter
      */
     public ParameterRouting withFallback(Predicate<Pair<String, Parameter>> predicate) {
-        return with(Choice.byPredicate(predicate, false));
+        return with(Choice.of(predicate, false, route -> route.asAsked(false)));
+    }
+
+    /**
+     * Says how many matrices lie side by side along the rows of a parameter, or along its leading
+     * axis if that is as long: each is mapped on its own, as if it were a parameter. Heads of an
+     * attention layer are an example: {@code withBlocks("attn.c_attn", 3 * heads)}; what is known
+     * by itself is said above.
+     *
+     * @param nameRegex a regular expression to be found in the name path
+     * @param blocks the number of matrices, at least 1; 1: it is one matrix
+     * @return a routing with this exception; its first use throws {@link IllegalArgumentException}
+     *     if no parameter of rank 2 or more matches, or the rows of one cannot be divided so
+     * @throws IllegalArgumentException if the number is less than 1
+     * @throws java.util.regex.PatternSyntaxException if it is not a regular expression
+     */
+    public ParameterRouting withBlocks(String nameRegex, int blocks) {
+        StatefulOptimizer.require(blocks >= 1, "blocks must be at least 1", blocks);
+        return with(Choice.named(nameRegex, true, route -> route.ofBlocks(blocks)));
+    }
+
+    /**
+     * Gives parameters an optimizer of their own, with its own rate, decay and momentum, whatever
+     * the rules say. {@link OptimizerState} saves its state with the others'.
+     *
+     * @param predicate tells by name path and parameter
+     * @param optimizer updates them; its own routing and fallback have no say in it. It stays open
+     *     when the optimizer with this routing is closed, as others may share it
+     * @return a routing with this exception
+     */
+    public ParameterRouting withGroup(
+            Predicate<Pair<String, Parameter>> predicate, Optimizer optimizer) {
+        Objects.requireNonNull(optimizer, "optimizer");
+        return with(Choice.of(predicate, false, route -> route.in(optimizer)));
+    }
+
+    /** The optimizers of groups, each once, in the order in which they were given. */
+    List<Optimizer> groups() {
+        Route any = new Route("", null, false, "");
+        return choices.stream()
+                .map(choice -> choice.effect().apply(any).group())
+                .filter(Objects::nonNull)
+                .distinct()
+                .toList();
     }
 
     private ParameterRouting with(Choice choice) {
@@ -215,13 +262,14 @@ public final class ParameterRouting {
     }
 
     private Route decide(String name, Parameter parameter, BlockRoles roles) {
-        Pair<String, Parameter> named = new Pair<>(name, parameter);
-        for (int i = choices.size() - 1; i >= 0; i--) {
-            if (choices.get(i).holds(named)) {
-                return new Route(name, parameter, choices.get(i).spectral(), "as asked");
+        Route route = roles.route(name, parameter);
+        for (Choice choice : choices) { // the last one has the last word
+            if (choice.holds(new Pair<>(name, parameter))) {
+                route = choice.effect().apply(route);
             }
         }
-        return roles.route(name, parameter);
+        route.requireWholeBlocks();
+        return route;
     }
 
     /**
@@ -232,71 +280,38 @@ public final class ParameterRouting {
      * @throws IllegalStateException if the shape of a parameter is not known yet
      */
     public String toTable() {
-        Collection<Route> rows = routes().values();
-        List<String[]> table = new ArrayList<>();
-        table.add(new String[] {"parameter", "shape", "elements", "route", "reason"});
-        for (Route row : rows) {
-            String shape = BlockParameters.shape(row.parameter()).toString();
-            table.add(cells(row.name(), shape, row.elements(), row.label(), row.reason()));
-        }
-        for (String route : new String[] {Route.SPECTRAL, Route.FALLBACK, Route.FROZEN}) {
-            List<Route> part = rows.stream().filter(row -> row.label().equals(route)).toList();
-            long elements = part.stream().mapToLong(Route::elements).sum();
-            table.add(cells("total", "", elements, route, part.size() + " arrays"));
-        }
-        Object[] widths = new Object[4];
-        for (int i = 0; i < widths.length; i++) {
-            int column = i;
-            widths[i] = table.stream().mapToInt(row -> row[column].length()).max().getAsInt();
-        }
-        String format = String.format(Locale.ROOT, "%%-%ds  %%-%ds  %%%ds  %%-%ds  %%s\n", widths);
-        return table.stream()
-                .map(row -> String.format(Locale.ROOT, format, (Object[]) row))
-                .collect(Collectors.joining());
+        return Route.table(routes().values());
     }
 
-    private static String[] cells(
-            String name, String shape, long elements, String route, String reason) {
-        String count = String.format(Locale.ROOT, "%,d", elements);
-        return new String[] {name, shape, count, route, reason};
-    }
-
-    /** Where one parameter goes, and why. */
-    record Route(String name, Parameter parameter, boolean spectral, String reason) {
-
-        static final String SPECTRAL = "spectral";
-        static final String FALLBACK = "fallback";
-        static final String FROZEN = "frozen";
-
-        /** Read when asked: parameters may be frozen after the routing was made. */
-        String label() {
-            if (!parameter.requiresGradient()) {
-                return FROZEN;
-            }
-            return spectral ? SPECTRAL : FALLBACK;
-        }
-
-        long elements() {
-            return BlockParameters.shape(parameter).size();
-        }
-    }
-
-    /** An exception from the rules; the pattern is null where a predicate was given. */
+    /**
+     * An exception from the rules.
+     *
+     * @param pattern null where a predicate was given
+     * @param matrices whether it is for arrays with a spectrum only
+     */
     private record Choice(
-            Pattern pattern, Predicate<Pair<String, Parameter>> predicate, boolean spectral) {
+            Pattern pattern,
+            Predicate<Pair<String, Parameter>> predicate,
+            boolean matrices,
+            UnaryOperator<Route> effect) {
 
-        static Choice byName(String regex, boolean spectral) {
+        static Choice named(String regex, boolean matrices, UnaryOperator<Route> effect) {
             Pattern pattern = Pattern.compile(regex);
-            return new Choice(pattern, pair -> pattern.matcher(pair.getKey()).find(), spectral);
+            return new Choice(
+                    pattern, pair -> pattern.matcher(pair.getKey()).find(), matrices, effect);
         }
 
-        static Choice byPredicate(Predicate<Pair<String, Parameter>> predicate, boolean spectral) {
-            return new Choice(null, Objects.requireNonNull(predicate, "predicate"), spectral);
+        static Choice of(
+                Predicate<Pair<String, Parameter>> predicate,
+                boolean matrices,
+                UnaryOperator<Route> effect) {
+            Objects.requireNonNull(predicate, "predicate");
+            return new Choice(null, predicate, matrices, effect);
         }
 
         boolean holds(Pair<String, Parameter> named) {
             Shape shape = BlockParameters.shape(named.getValue());
-            boolean possible = !spectral || shape.dimension() >= 2 && shape.size() > 0;
+            boolean possible = !matrices || shape.dimension() >= 2 && shape.size() > 0;
             return possible && predicate.test(named);
         }
 
@@ -309,7 +324,7 @@ public final class ParameterRouting {
                     parameters.entrySet().stream()
                             .anyMatch(e -> holds(new Pair<>(e.getKey(), e.getValue())));
             if (!found) {
-                String which = spectral ? " of rank 2 or more" : "";
+                String which = matrices ? " of rank 2 or more" : "";
                 throw new IllegalArgumentException(
                         "No parameter%s has a name that matches %s; the names are %s"
                                 .formatted(which, pattern, parameters.keySet()));

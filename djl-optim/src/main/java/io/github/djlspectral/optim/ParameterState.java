@@ -6,14 +6,21 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDScope;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 
 /** What an optimizer remembers of one parameter on one device. */
 final class ParameterState {
 
+    private final Shape shape;
+    private final DataType type;
     private NDList arrays;
     private int step;
 
-    ParameterState(int step, NDArray... arrays) {
+    /** Of a parameter of the weight's shape and type. */
+    ParameterState(NDArray weight, int step, NDArray... arrays) {
+        shape = weight.getShape();
+        type = weight.getDataType();
         this.step = step;
         keep(new NDList(arrays));
     }
@@ -32,20 +39,19 @@ final class ParameterState {
         this.step = step;
     }
 
-    /** The arrays, in the order of {@link StatefulOptimizer#stateNames}. */
+    /** The arrays, in the order of {@link StatefulOptimizer#states}. */
     NDList arrays() {
         return arrays;
     }
 
-    /** The array with this index in {@link StatefulOptimizer#stateNames}. */
+    /** The array with this index in {@link StatefulOptimizer#states}. */
     NDArray array(int index) {
         return arrays.get(index);
     }
 
     /** Whether the arrays still are of the shape and type of their parameter. */
     boolean fits(NDArray weight) {
-        return weight.getShape().equals(array(0).getShape())
-                && weight.getDataType() == array(0).getDataType();
+        return weight.getShape().equals(shape) && weight.getDataType() == type;
     }
 
     /** Fails if they are not, naming the parameter. */
@@ -55,15 +61,15 @@ final class ParameterState {
                 "The state of parameter %s is %s%s, but the parameter is now %s%s;"
                         + " OptimizerState.retain(optimizer, block) drops what no longer fits",
                 label,
-                array(0).getDataType(),
-                array(0).getShape(),
+                type,
+                shape,
                 weight.getDataType(),
                 weight.getShape());
     }
 
     /** Moves the arrays to a device, if they lie on another one. */
     void moveTo(Device device) {
-        if (!array(0).getDevice().equals(device)) {
+        if (!arrays.isEmpty() && !array(0).getDevice().equals(device)) {
             try (NDList old = arrays) {
                 keep(old.toDevice(device, true));
             }

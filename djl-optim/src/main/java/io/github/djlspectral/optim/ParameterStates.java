@@ -5,8 +5,10 @@ import static io.github.djlspectral.optim.StatefulOptimizer.check;
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import io.github.djlspectral.optim.StatefulOptimizer.Update;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
@@ -42,23 +44,24 @@ final class ParameterStates {
     }
 
     /**
-     * Returns the state of one parameter on one device, so many arrays of zeros at first. On
-     * several devices there is a state on each: a step counts once, not per device.
+     * Returns the state of one parameter on one device, zeros of these shapes at first. On several
+     * devices there is a state on each: a step counts once, not per device.
      *
      * @throws IllegalStateException if it does not fit the parameter, or a state read from a file
      *     is already continued on another device
      */
-    ParameterState of(Update update, int arrays) {
+    ParameterState of(Update update, Collection<Shape> shapes) {
         Map<Device, ParameterState> copies =
                 states.computeIfAbsent(update.id(), id -> new ConcurrentHashMap<>());
         ParameterState state =
                 copies.computeIfAbsent(
-                        update.weight().getDevice(), device -> create(update, arrays, copies));
+                        update.weight().getDevice(), device -> create(update, shapes, copies));
         state.requireFit(update.label(), update.weight());
         return state;
     }
 
-    private ParameterState create(Update update, int arrays, Map<Device, ParameterState> copies) {
+    private ParameterState create(
+            Update update, Collection<Shape> shapes, Map<Device, ParameterState> copies) {
         NDArray weight = update.weight();
         ParameterState state = loaded.remove(update.id());
         if (state != null) {
@@ -72,11 +75,12 @@ final class ParameterStates {
                 update.label(),
                 copies.keySet(),
                 weight.getDevice());
-        NDArray[] zeros = new NDArray[arrays];
-        for (int i = 0; i < arrays; i++) {
-            zeros[i] = OptimizerStep.zeros(manager(weight), weight);
-        }
-        return new ParameterState(beginNumUpdate, zeros);
+        NDManager owner = manager(weight);
+        NDArray[] zeros =
+                shapes.stream()
+                        .map(s -> owner.zeros(s, weight.getDataType(), weight.getDevice()))
+                        .toArray(NDArray[]::new);
+        return new ParameterState(weight, beginNumUpdate, zeros);
     }
 
     private synchronized NDManager manager(NDArray weight) {

@@ -3,11 +3,12 @@ package io.github.djlspectral.optim;
 import ai.djl.ndarray.types.DataType;
 import io.github.djlspectral.optim.minimax.InverseRoot;
 import io.github.djlspectral.optim.minimax.PolarExpress;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
 /** The computation of {@link SpectralMap#polar} by shape and device. */
-final class PolarMap implements Kernel.Choice {
+final class PolarMap extends SpectralMap {
 
     // Singular values within this distance of 1 wherever s / s_max exceeds the next.
     private static final double TOLERANCE = 0.02;
@@ -25,11 +26,15 @@ final class PolarMap implements Kernel.Choice {
     private final Map<Integer, Kernel> polynomials = new ConcurrentHashMap<>();
     private final Map<Integer, Kernel> rational = new ConcurrentHashMap<>();
 
+    PolarMap() {
+        super("polar");
+    }
+
     @Override
-    public Kernel kernel(Kernel.Target matrix, long draw) {
+    protected Kernel kernel(Matrix matrix, long draw) {
         int k = matrix.rank();
         if (matrix.type() == DataType.FLOAT64 || k <= LARGEST_EXACT) {
-            return Kernel.EXACT_POLAR;
+            return Kernel.named("exact_polar");
         }
         boolean large = matrix.rows() * matrix.columns() >= SMALLEST_HALLEY;
         if (large && !matrix.device().isGpu()) {
@@ -43,11 +48,22 @@ final class PolarMap implements Kernel.Choice {
         double lower = RANGE * RANGE / Math.sqrt(k);
         // of the squares
         double tolerance = 1 - (1 - TOLERANCE) * (1 - TOLERANCE);
-        return Kernel.halley(InverseRoot.within(2, lower, tolerance));
+        // R <- w R + v (A + d I)^-1 R is the partial fraction of (alpha + beta x) / (1 + gamma x)
+        List<double[]> steps =
+                InverseRoot.within(2, lower, tolerance).steps().stream()
+                        .map(
+                                step -> {
+                                    double w = step.beta() / step.gamma();
+                                    double v = (step.alpha() - w) / step.gamma();
+                                    return new double[] {w, v, 1 / step.gamma()};
+                                })
+                        .toList();
+        return Kernel.named("halley", flat(steps));
     }
 
     private static Kernel polarExpress(int k) {
         double lower = RANGE / Math.sqrt(Math.sqrt(k));
-        return Kernel.iteration("polar_polynomial", PolarExpress.within(lower, TOLERANCE).steps());
+        return Kernel.named(
+                "polar_polynomial", flat(PolarExpress.within(lower, TOLERANCE).steps()));
     }
 }

@@ -3,76 +3,69 @@ package io.github.djlspectral.optim;
 import static io.github.djlspectral.optim.StatefulOptimizer.require;
 
 import ai.djl.ndarray.types.DataType;
+import io.github.djlspectral.optim.Freon.Method;
 import io.github.djlspectral.optim.Freon.Normalization;
-import io.github.djlspectral.optim.Freon.Route;
-import io.github.djlspectral.optim.minimax.InverseRoot;
 import io.github.djlspectral.optim.minimax.PartialFractions;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
 
 /** The computation of {@link SpectralMap#power}, of which {@link Freon} sets every option. */
-final class PowerMap implements Kernel.Choice {
+final class PowerMap extends SpectralMap {
 
     static final double DEFAULT_FLOOR = 1e-2;
 
-    // Below, the coupled iteration loses the small singular values in rounding, and the shifts of
-    // the partial fractions fall below what a Cholesky factorization resolves.
-    private static final double LEAST_COUPLED_FLOOR = 1e-3;
+    // Below, the shifts of the partial fractions fall below what a Cholesky factorization resolves.
     private static final double LEAST_FRACTIONS_FLOOR = 1e-4;
     private static final double LARGEST_LOWER = 0.01;
 
     private static final double ROUNDING = 1e-12;
-    private static final int LARGEST_ROOT = 12;
 
-    // Relative errors of the rational routes: below what float32 gradients can show.
+    // Relative errors of the partial fractions: below what float32 gradients can show.
     private static final double TOLERANCE = 1e-7;
 
     private final double exponent;
     private final OptionalDouble floor;
     private final Normalization normalization;
-    private final Route route;
+    private final Method method;
     private final Map<Integer, Kernel> rational = new ConcurrentHashMap<>();
 
-    /** Creates the computation; a route of null is the best one known. */
-    PowerMap(double exponent, OptionalDouble floor, Normalization normalization, Route route) {
+    /**
+     * Creates the computation.
+     *
+     * @param method the method, or null for the best one known
+     */
+    PowerMap(
+            String name,
+            double exponent,
+            OptionalDouble floor,
+            Normalization normalization,
+            Method method) {
+        super(name);
         requireExponent(exponent);
         floor.ifPresent(PowerMap::requireFloor);
         this.exponent = exponent;
         this.floor = floor;
         this.normalization = normalization;
-        this.route = route;
-        if (route != null && refusal(route) != null) {
+        this.method = method;
+        if (method != null && refusal(method) != null) {
             throw new IllegalArgumentException(
-                    "Route " + route + " " + refusal(route) + "; use EIGH or SVD");
+                    "Method " + method + " " + refusal(method) + "; use EIGH or SVD");
         }
     }
 
-    /** Says why a route cannot serve; null if it can. */
-    private String refusal(Route route) {
-        if (route == Route.EIGH || route == Route.SVD) {
+    /** Says why a method cannot serve; null if it can. */
+    private String refusal(Method method) {
+        if (method == Method.EIGH || method == Method.SVD) {
             return null;
         }
         if (exponent == 1 && normalization == Normalization.SCHATTEN_OVER_RANK) {
             // a weighted geometric mean, alone among the normalisations, needs the eigenvalues
             return "cannot average over the rank for an exponent of 1";
         }
-        return route == Route.COUPLED ? refusalOfCoupled() : refusalOfFractions();
-    }
-
-    private String refusalOfCoupled() {
-        if (root() > LARGEST_ROOT) {
-            return "needs an exponent a/b with b at most " + LARGEST_ROOT + ", was " + exponent;
-        }
-        double actual = floor.orElse(exponent > 0.5 ? DEFAULT_FLOOR : 0);
-        return actual >= LEAST_COUPLED_FLOOR
-                ? null
-                : "needs a floor of at least " + LEAST_COUPLED_FLOOR + ", was " + actual;
-    }
-
-    private String refusalOfFractions() {
         if (exponent > 0 && exponent < 0.001 || exponent > 0.999 && exponent < 1) {
             return "needs an exponent of 0, in [0.001, 0.999], or 1, was " + exponent;
         }
@@ -80,15 +73,6 @@ final class PowerMap implements Kernel.Choice {
         return actual >= LEAST_FRACTIONS_FLOOR
                 ? null
                 : "needs a floor of at least " + LEAST_FRACTIONS_FLOOR + ", was " + actual;
-    }
-
-    /** Returns the least b for which b times the exponent is a whole number, if it is not large. */
-    private int root() {
-        int b = 2;
-        while (b <= LARGEST_ROOT && Math.abs(exponent * b - Math.rint(exponent * b)) > 1e-9) {
-            b++;
-        }
-        return b;
     }
 
     static void requireExponent(double exponent) {
@@ -100,16 +84,15 @@ final class PowerMap implements Kernel.Choice {
     }
 
     @Override
-    public Kernel kernel(Kernel.Target matrix, long draw) {
+    protected Kernel kernel(Matrix matrix, long draw) {
         if (exponent == 0 && normalization == Normalization.SCHATTEN) {
-            return Kernel.NORMALISED;
+            return Kernel.named("normalised");
         }
         int k = matrix.rank();
-        return switch (route == null ? best(matrix) : route) {
-            case EIGH -> new Kernel("power_eigh", parameters(k));
-            case SVD -> new Kernel("power_svd", parameters(k));
+        return switch (method == null ? best(matrix) : method) {
+            case EIGH -> Kernel.named("power_eigh", parameters(k));
+            case SVD -> Kernel.named("power_svd", parameters(k));
             case PARTIAL_FRACTIONS -> rational.computeIfAbsent(k, this::partialFractions);
-            case COUPLED -> rational.computeIfAbsent(k, this::coupled);
         };
     }
 
@@ -118,12 +101,12 @@ final class PowerMap implements Kernel.Choice {
      * measured the fastest on a CPU at every size; on a GPU it is slow, where many independent
      * factorizations are not.
      */
-    private Route best(Kernel.Target matrix) {
+    private Method best(Matrix matrix) {
         if (matrix.type() == DataType.FLOAT64) {
-            return Route.SVD;
+            return Method.SVD;
         }
-        boolean fractions = matrix.device().isGpu() && refusal(Route.PARTIAL_FRACTIONS) == null;
-        return fractions ? Route.PARTIAL_FRACTIONS : Route.EIGH;
+        boolean fractions = matrix.device().isGpu() && refusal(Method.PARTIAL_FRACTIONS) == null;
+        return fractions ? Method.PARTIAL_FRACTIONS : Method.EIGH;
     }
 
     /** What is added to the squared singular values, as a share of the sum of their k squares. */
@@ -141,7 +124,7 @@ final class PowerMap implements Kernel.Choice {
     }
 
     private Kernel partialFractions(int k) {
-        return new Kernel("power_fractions", parameters(k, fractions(lower(k))));
+        return Kernel.named("power_fractions", parameters(k, fractions(lower(k))));
     }
 
     private double[] fractions(double lower) {
@@ -151,16 +134,18 @@ final class PowerMap implements Kernel.Choice {
         if (exponent == 1) {
             return new double[] {0, 0, 1};
         }
-        return Kernel.flat(PartialFractions.inversePower(exponent, lower, TOLERANCE));
+        return flat(PartialFractions.inversePower(exponent, lower, TOLERANCE));
     }
 
-    private Kernel coupled(int k) {
-        int b = root();
-        DoubleStream steps =
-                InverseRoot.within(b, lower(k), TOLERANCE).steps().stream()
-                        .flatMapToDouble(s -> DoubleStream.of(s.alpha(), s.beta(), s.gamma()));
-        DoubleStream all = DoubleStream.concat(DoubleStream.of(Math.rint(exponent * b), b), steps);
-        return new Kernel("power_coupled", parameters(k, all.toArray()));
+    /** The constant, then pole and weight of each term. */
+    private static double[] flat(PartialFractions fractions) {
+        double[] terms =
+                IntStream.range(0, fractions.poles().length)
+                        .mapToObj(j -> new double[] {fractions.poles()[j], fractions.weights()[j]})
+                        .flatMapToDouble(Arrays::stream)
+                        .toArray();
+        return DoubleStream.concat(DoubleStream.of(fractions.constant()), Arrays.stream(terms))
+                .toArray();
     }
 
     /** At most the smallest eigenvalue of the regularised Gram matrix by its largest possible. */

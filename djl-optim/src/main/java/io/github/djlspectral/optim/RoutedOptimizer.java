@@ -118,6 +118,10 @@ abstract class RoutedOptimizer extends StatefulOptimizer implements TrainingList
         if (fallback instanceof RoutedOptimizer next) {
             requireWork(next);
         }
+        Route route = routing == null ? null : routing.find(parameterId);
+        if (route != null && route.group() != null) {
+            return route.group();
+        }
         if (isSpectral(parameterId, shape)) {
             return this;
         }
@@ -139,6 +143,10 @@ abstract class RoutedOptimizer extends StatefulOptimizer implements TrainingList
                 mine);
     }
 
+    private List<Optimizer> groups() {
+        return routing == null ? List.of() : routing.groups();
+    }
+
     @Override
     ParameterRouting routing() {
         return routing == null && fallback instanceof StatefulOptimizer next
@@ -150,7 +158,8 @@ abstract class RoutedOptimizer extends StatefulOptimizer implements TrainingList
     List<StatefulOptimizer> parts() {
         List<StatefulOptimizer> parts = new ArrayList<>(super.parts());
         parts.addAll(OptimizerState.stateful(fallback).parts());
-        return parts;
+        groups().forEach(group -> parts.add(OptimizerState.stateful(group)));
+        return parts.stream().distinct().toList();
     }
 
     @Override
@@ -158,6 +167,11 @@ abstract class RoutedOptimizer extends StatefulOptimizer implements TrainingList
         super.requireOpen();
         if (fallback instanceof StatefulOptimizer next) {
             next.requireOpen();
+        }
+        for (Optimizer group : groups()) {
+            if (group instanceof StatefulOptimizer stateful) {
+                stateful.states.requireOpen();
+            }
         }
     }
 

@@ -6,40 +6,104 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import io.github.djlspectral.torch.TorchScript;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 import java.util.OptionalDouble;
+import java.util.function.BiFunction;
 
 /**
- * A map of matrices that acts on the singular values only: {@code U diag(s) V^T} becomes {@code U
- * diag(f(s)) V^T}. Immutable and thread-safe.
+ * A map of matrices; those made here act on the singular values only: {@code U diag(s) V^T} becomes
+ * {@code U diag(f(s)) V^T}. Immutable and thread-safe.
+ *
+ * <p>Another one is a TorchScript file, see {@link Kernel}, and a line: {@code
+ * SpectralMap.of(Kernel.of(Mine.class, "mine.py", 1.5, -0.5))}; or a subclass, where shape, type or
+ * device decide about the computation.
  */
-public final class SpectralMap {
-
-    /** The native functions; {@code spectral.py} is the implementation of the mathematics. */
-    static final TorchScript KERNELS =
-            TorchScript.ofResources(
-                    SpectralMap.class, "gradient.py", "polar.py", "power.py", "spectral.py");
+public abstract class SpectralMap {
 
     // Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024).
     private static final SpectralMap NEWTON_SCHULZ =
             polynomial(
                     "newtonSchulz", Collections.nCopies(5, new double[] {3.4445, -4.7750, 2.0315}));
 
-    private static final SpectralMap POLAR = new SpectralMap("polar", new PolarMap());
+    private static final SpectralMap POLAR = new PolarMap();
 
     private final String name;
-    private final Kernel.Choice choice;
 
-    SpectralMap(String name, Kernel.Choice choice) {
-        this.name = name;
-        this.choice = choice;
+    /**
+     * Creates a map.
+     *
+     * @param name what {@link #toString} returns
+     */
+    protected SpectralMap(String name) {
+        this.name = Objects.requireNonNull(name, "name");
+    }
+
+    /**
+     * What decides about the computation.
+     *
+     * @param rows the first dimension of the matrix
+     * @param columns the product of all others
+     * @param type float32 or float64
+     * @param device where the matrix lies
+     */
+    public record Matrix(long rows, long columns, DataType type, Device device) {
+
+        static Matrix of(Shape shape, DataType type, Device device) {
+            long rows = shape.get(0);
+            return new Matrix(rows, shape.size() / Math.max(1, rows), type, device);
+        }
+
+        /**
+         * Returns the shorter side.
+         *
+         * @return the number of singular values
+         */
+        public int rank() {
+            return Math.toIntExact(Math.min(rows, columns));
+        }
+    }
+
+    /**
+     * Chooses the computation for a matrix.
+     *
+     * @param matrix what is to be mapped
+     * @param draw tells one random choice from another; equal draws give equal maps. Maps that draw
+     *     nothing ignore it
+     * @return the computation, with as many numbers for every draw
+     */
+    protected abstract Kernel kernel(Matrix matrix, long draw);
+
+    /**
+     * Returns a map of one computation for all matrices.
+     *
+     * @param kernel the computation
+     * @return the map
+     */
+    public static SpectralMap of(Kernel kernel) {
+        return of(kernel.toString(), (matrix, draw) -> kernel);
+    }
+
+    private static SpectralMap of(String name, BiFunction<Matrix, Long, Kernel> choice) {
+        return new SpectralMap(name) {
+            @Override
+            protected Kernel kernel(Matrix matrix, long draw) {
+                return choice.apply(matrix, draw);
+            }
+        };
     }
 
     private static SpectralMap polynomial(String name, List<double[]> steps) {
-        Kernel kernel = Kernel.iteration("polynomial", steps);
-        return new SpectralMap(name, (matrix, draw) -> kernel);
+        Kernel kernel = Kernel.named("polynomial", flat(steps));
+        return of(name, (matrix, draw) -> kernel);
+    }
+
+    /** One after another. */
+    static double[] flat(List<double[]> steps) {
+        return steps.stream().flatMapToDouble(Arrays::stream).toArray();
     }
 
     /**
@@ -106,13 +170,12 @@ public final class SpectralMap {
      * @throws IllegalArgumentException if an argument is out of range or NaN
      */
     public static SpectralMap power(double exponent, double floor) {
-        PowerMap choice =
-                new PowerMap(
-                        exponent,
-                        OptionalDouble.of(floor),
-                        Freon.Normalization.SCHATTEN,
-                        /* route= */ null);
-        return new SpectralMap("power(" + exponent + ", " + floor + ")", choice);
+        return new PowerMap(
+                "power(" + exponent + ", " + floor + ")",
+                exponent,
+                OptionalDouble.of(floor),
+                Freon.Normalization.SCHATTEN,
+                /* method= */ null);
     }
 
     /**
@@ -143,9 +206,7 @@ public final class SpectralMap {
      * @throws IllegalArgumentException if a bound is out of range or NaN
      */
     public static SpectralMap randomSpectrum(double low, double high, long seed) {
-        return new SpectralMap(
-                "randomSpectrum(" + low + ", " + high + ", " + seed + ")",
-                new RandomSpectrum(low, high, seed));
+        return new RandomSpectrum(low, high, seed);
     }
 
     /**
@@ -161,12 +222,14 @@ public final class SpectralMap {
         if (!(fraction >= 0 && fraction < 1)) {
             throw new IllegalArgumentException("The fraction must be in [0, 1), was " + fraction);
         }
-        return new SpectralMap(
+        return of(
                 "truncated(" + fraction + ")",
                 (matrix, draw) -> {
                     int k = matrix.rank();
                     long count = Math.min(Math.round(fraction * k), k - 1);
-                    return count == 0 ? Kernel.NORMALISED : new Kernel("truncated", count);
+                    return count == 0
+                            ? Kernel.named("normalised")
+                            : Kernel.named("truncated", count);
                 });
     }
 
@@ -183,18 +246,25 @@ public final class SpectralMap {
      * @throws IllegalArgumentException if the rank is less than 2, the type is another, an entry is
      *     NaN or infinite, or the engine is not PyTorch
      */
-    public NDArray apply(NDArray matrix) {
-        requireMatrix(matrix.getShape());
-        requireFloat(matrix.getDataType());
-        Kernel kernel = kernel(matrix.getShape(), matrix.getDataType(), matrix.getDevice(), 0);
+    public final NDArray apply(NDArray matrix) {
+        Kernel kernel = kernel(matrix.getShape(), matrix.getDataType(), matrix.getDevice());
         NDManager manager = matrix.getManager();
-        if (!KERNELS.callBoolean(manager, "is_finite", matrix)) {
+        if (!StatefulOptimizer.isFinite(matrix)) {
             throw new IllegalArgumentException("The matrix contains NaN or infinity");
         }
+        long[] shape = blocks(matrix.getShape(), 1);
         try (NDList mapped =
-                KERNELS.call(manager, "map", matrix, kernel.function(), kernel.coefficients())) {
+                kernel.script("").call(manager, "map", matrix, shape, kernel.numbers(), 0, false)) {
             return mapped.singletonOrThrow().duplicate(); // autograd refuses what was made without
         }
+    }
+
+    /** The shape of so many matrices side by side along the rows, or along a leading axis. */
+    static long[] blocks(Shape shape, long blocks) {
+        long first = shape.get(0);
+        boolean stacked = shape.dimension() > 2 && first == blocks;
+        long rows = stacked ? shape.get(1) : first / blocks;
+        return new long[] {blocks, rows, shape.size() / Math.max(1, blocks * rows)};
     }
 
     /**
@@ -203,18 +273,23 @@ public final class SpectralMap {
      * @param shape the shape of the matrix
      * @param type float32 or float64
      * @param device the device it lies on
-     * @return the native function's name and the number of its coefficients
+     * @return the computation; for a map that draws, one of its draws
      * @throws IllegalArgumentException if the rank is less than 2 or the type is another
      */
-    public String route(Shape shape, DataType type, Device device) {
+    public final Kernel kernel(Shape shape, DataType type, Device device) {
         requireMatrix(shape);
         requireFloat(type);
-        return kernel(shape, type, device, 0).toString();
+        return kernel(Matrix.of(shape, type, device), 0);
     }
 
-    /** Returns the native computation for a weight; shape and type are checked by the caller. */
-    Kernel kernel(Shape shape, DataType type, Device device, long draw) {
-        return choice.kernel(Kernel.Target.of(shape, type, device), draw);
+    /** The computation for all blocks of a weight: of a random map, with the numbers of each. */
+    final Kernel kernel(NDArray weight, long[] blocks, long draw) {
+        Matrix matrix = new Matrix(blocks[1], blocks[2], weight.getDataType(), weight.getDevice());
+        List<Kernel> all = new ArrayList<>(List.of(kernel(matrix, draw)));
+        for (int i = 1; i < blocks[0]; i++) {
+            all.add(kernel(matrix, RandomSpectrum.mixed(draw ^ i)));
+        }
+        return Kernel.joined(all);
     }
 
     static void requireMatrix(Shape shape) {

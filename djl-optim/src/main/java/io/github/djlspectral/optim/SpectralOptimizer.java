@@ -7,7 +7,12 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.ParameterTracker;
 import ai.djl.training.tracker.Tracker;
+import io.github.djlspectral.torch.TorchScript;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Objects;
+import java.util.stream.DoubleStream;
 
 /**
  * Steps along the momentum after a {@link SpectralMap}: with gradient g, momentum m and weight w of
@@ -35,18 +40,75 @@ import java.util.Objects;
 public abstract class SpectralOptimizer extends RoutedOptimizer {
 
     private final SpectralMap map;
+    private final String hooks;
     private final Tracker momentum;
+    private final boolean remembers;
     private final boolean nesterov;
     private final UpdateScale updateScale;
     private final UpdateObserver observer;
 
-    SpectralOptimizer(Builder<?> builder, SpectralMap map) {
+    /**
+     * Creates the optimizer without state.
+     *
+     * @param builder the configuration
+     * @param map the map between momentum and update
+     */
+    protected SpectralOptimizer(Builder<?> builder, SpectralMap map) {
+        this(builder, map, null);
+    }
+
+    /**
+     * Creates an optimizer that adds something to the step: a TorchScript file with one or both of
+     *
+     * <pre>
+     * def after_map(U: Tensor, w: Tensor, states: List[Tensor], numbers: List[float]) -&gt; Tensor:
+     * def after_step(w: Tensor, states: List[Tensor], numbers: List[float]) -&gt; None:
+     * </pre>
+     *
+     * <p>The first returns what the weight w moves against, times learning rate and scale, where
+     * the map has made U; the second may change the weight in place. Both get matrices {@code
+     * [blocks, rows, columns]}, the {@linkplain #stateShapes states} of their own, which they
+     * change in place, and as numbers step, learning rate, update scale, weight decay, then {@link
+     * #numbers}.
+     *
+     * @param builder the configuration
+     * @param map the map between momentum and update
+     * @param hooks the name of a resource beside the concrete class; null: none
+     * @throws java.io.UncheckedIOException if there is no such resource or it cannot be read
+     * @throws IllegalArgumentException if it defines neither function
+     */
+    protected SpectralOptimizer(Builder<?> builder, SpectralMap map, String hooks) {
         super(builder);
         this.map = map;
+        this.hooks = hooks == null ? "" : TorchScript.source(getClass(), hooks);
+        if (hooks != null && !this.hooks.matches("(?s).*def after_(map|step)\\(.*")) {
+            throw new IllegalArgumentException(
+                    hooks + " beside " + getClass() + " must define after_map or after_step");
+        }
         momentum = builder.momentum;
+        remembers = builder.remembers;
         nesterov = builder.nesterov;
         updateScale = builder.updateScale;
         observer = builder.observer;
+    }
+
+    /**
+     * Returns the arrays that this optimizer keeps beside the momentum, by name: {@link
+     * OptimizerState} saves them with it. They are zeros at first. Default: none.
+     *
+     * @param blocks the number of matrices in a parameter
+     * @param rows of each
+     * @param columns of each
+     * @return the shapes by name, in the order in which the hooks get them, each with {@code
+     *     blocks} as its first dimension; the same names for every parameter
+     */
+    protected Map<String, Shape> stateShapes(long blocks, long rows, long columns) {
+        return Map.of();
+    }
+
+    /** {@return numbers for the hooks; none by default} */
+    protected double[] numbers() {
+        return new double[0];
     }
 
     /**
@@ -66,8 +128,8 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
     }
 
     /**
-     * {@return the map between momentum and update, whose {@link SpectralMap#route} tells how it is
-     * computed}
+     * {@return the map between momentum and update, whose {@link SpectralMap#kernel(Shape,
+     * ai.djl.ndarray.types.DataType, ai.djl.Device) kernel} tells how it is computed}
      */
     public final SpectralMap getMap() {
         return map;
@@ -78,30 +140,55 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
         NDArray weight = update.weight();
         NDArray gradient = update.gradient();
         double mu = requireMomentum(update, momentum.getNewValue(step), step);
-        Shape shape = weight.getShape();
-        long draw = draw(routing == null ? "" : routing.find(update.id()).name(), step);
-        Kernel kernel = map.kernel(shape, weight.getDataType(), weight.getDevice(), draw);
+        Route route = update.route();
+        long[] blocks = SpectralMap.blocks(weight.getShape(), route == null ? 1 : route.blocks());
+        String name = route == null ? "" : route.name();
+        Kernel kernel = map.kernel(weight, blocks, RandomSpectrum.draw(name, step));
         if (observer != null && observer.wants(step)) {
             if (!update.finite() && !isFinite(gradient)) {
                 return false;
             }
-            observe(update.label(), gradient, state, step, mu, kernel);
+            observe(update.label(), gradient, state, step, mu, kernel, blocks);
         }
-        return SpectralMap.KERNELS.callBoolean(
-                weight.getManager(),
-                "step",
-                weight,
-                gradient,
-                state.array(0),
-                kernel.function(),
-                kernel.coefficients(),
-                rescaleGrad,
-                clipGrad,
-                mu,
-                nesterov,
-                rate * updateScale.factor(shape),
-                1 - rate * getWeightDecay(),
-                update.finite());
+        boolean swapped = route != null && route.inputsFirst();
+        double scale =
+                swapped
+                        ? updateScale.factor(blocks[2], blocks[1])
+                        : updateScale.factor(blocks[1], blocks[2]);
+        boolean legal = scale > 0 && scale < Double.POSITIVE_INFINITY;
+        check(
+                legal,
+                "The update scale must be positive and finite, was %s%s",
+                scale,
+                update.at(step));
+        NDList states = new NDList(state.arrays());
+        if (!remembers) {
+            states.add(0, gradient); // the first is the momentum
+        }
+        double decay = getWeightDecay();
+        double[] known = {step, rate, scale, decay};
+        double[] more =
+                DoubleStream.concat(Arrays.stream(known), Arrays.stream(numbers())).toArray();
+        return kernel.script(hooks)
+                .callBoolean(
+                        weight.getManager(),
+                        "step",
+                        weight,
+                        gradient,
+                        states,
+                        remembers,
+                        blocks,
+                        kernel.numbers(),
+                        kernel.each(),
+                        weight.getDevice().isGpu(), // which pays for each call
+                        more,
+                        rescaleGrad,
+                        clipGrad,
+                        mu,
+                        nesterov,
+                        rate * scale,
+                        1 - rate * decay,
+                        update.finite());
     }
 
     private void observe(
@@ -110,24 +197,22 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
             ParameterState state,
             int step,
             double mu,
-            Kernel kernel) {
+            Kernel kernel,
+            long[] blocks) {
         NDManager manager = gradient.getManager();
-        NDArray m = state.array(0);
-        String function = kernel.function();
-        double[] c = kernel.coefficients();
-        Object[] arguments = {gradient, m, function, c, rescaleGrad, clipGrad, mu, nesterov};
-        try (NDList preview = SpectralMap.KERNELS.call(manager, "preview", arguments)) {
-            observer.observe(parameter, step, preview.get(0), preview.get(1));
+        NDArray m = remembers ? state.array(0) : gradient;
+        double[] n = kernel.numbers();
+        Object[] arguments = {
+            gradient, m, blocks, n, kernel.each(), false, rescaleGrad, clipGrad, mu, nesterov
+        };
+        try (NDList preview = kernel.script(hooks).call(manager, "preview", arguments)) {
+            int number = (int) blocks[0];
+            Shape shape = number == 1 ? gradient.getShape() : new Shape(blocks);
+            try (NDArray momentum = preview.get(0).reshape(shape);
+                    NDArray update = preview.get(1).reshape(shape)) {
+                observer.observe(parameter, step, number, momentum, update);
+            }
         }
-    }
-
-    /** The same in every process: ids are not, so parameters without a name share their draws. */
-    static long draw(String name, int step) {
-        long draw = step;
-        for (char c : name.toCharArray()) {
-            draw = RandomSpectrum.mixed(draw ^ c);
-        }
-        return draw;
     }
 
     private static double requireMomentum(Update update, float momentum, int step) {
@@ -138,8 +223,14 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
     }
 
     @Override
-    String[] stateNames() {
-        return new String[] {"momentum"};
+    Map<String, Shape> states(Shape weight, Route route) {
+        long[] blocks = SpectralMap.blocks(weight, route == null ? 1 : route.blocks());
+        Map<String, Shape> shapes = new LinkedHashMap<>();
+        if (remembers) {
+            shapes.put("momentum", weight);
+        }
+        shapes.putAll(stateShapes(blocks[0], blocks[1], blocks[2]));
+        return shapes;
     }
 
     /**
@@ -154,13 +245,15 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
     public abstract static class Builder<T extends Builder> extends StatefulOptimizer.Builder<T> {
 
         private Tracker momentum = Tracker.fixed(0.95f);
+        private boolean remembers = true;
         private boolean nesterov = true;
         UpdateScale updateScale = UpdateScale.SPECTRAL;
         ParameterRouting routing;
         Optimizer fallback;
         private UpdateObserver observer;
 
-        Builder() {}
+        /** Creates a builder with the defaults. */
+        protected Builder() {}
 
         @Override
         ParameterTracker learningRate() {
@@ -171,12 +264,14 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
         /**
          * Sets a fixed momentum. Default: 0.95.
          *
-         * @param momentum the momentum, in [0, 1)
+         * @param momentum the momentum, in [0, 1); at 0 no array is kept for it
          * @return this builder
          */
         public T optMomentum(float momentum) {
             require(momentum >= 0 && momentum < 1, "optMomentum must be in [0, 1)", momentum);
-            return optMomentumTracker(Tracker.fixed(momentum));
+            optMomentumTracker(Tracker.fixed(momentum));
+            remembers = momentum > 0;
+            return self();
         }
 
         /**
@@ -187,6 +282,7 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
          */
         public T optMomentumTracker(Tracker momentum) {
             this.momentum = Objects.requireNonNull(momentum, "momentum");
+            remembers = true;
             return self();
         }
 

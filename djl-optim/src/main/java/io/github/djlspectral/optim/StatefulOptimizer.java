@@ -6,7 +6,6 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.ParameterTracker;
-import io.github.djlspectral.optim.ParameterRouting.Route;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -82,8 +81,7 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
             if (route != null && route.parameter().getArray() == weight) {
                 checkRound(parameterId, routing);
             }
-            String name = route == null ? null : route.name();
-            update(new Update(parameterId, name, weight, typed, false));
+            update(new Update(parameterId, route, weight, typed, false));
             done = true;
         } finally {
             if (!done) {
@@ -124,7 +122,8 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
     private void updateOwn(Update update) {
         requireMatching(update);
         boolean fresh = !states.has(update);
-        ParameterState state = states.of(update, stateNames().length);
+        ParameterState state =
+                states.of(update, states(update.weight().getShape(), update.route()).values());
         boolean done = false;
         try {
             int step = state.step() + 1;
@@ -141,12 +140,17 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
         }
     }
 
-    /** One parameter, by a name that may be null, and its gradient, which may be known finite. */
-    record Update(String id, String name, NDArray weight, NDArray gradient, boolean finite) {
+    /**
+     * One parameter and its gradient.
+     *
+     * @param route what its routing says of it, or null if there is none
+     * @param finite whether the gradient is known to be finite
+     */
+    record Update(String id, Route route, NDArray weight, NDArray gradient, boolean finite) {
 
         /** What messages call the parameter. */
         String label() {
-            return name == null ? id : name;
+            return route == null ? id : route.name();
         }
 
         String at(int step) {
@@ -177,7 +181,7 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
     }
 
     static boolean isFinite(NDArray gradient) {
-        return SpectralMap.KERNELS.callBoolean(gradient.getManager(), "is_finite", gradient);
+        return GradientClipping.KERNELS.callBoolean(gradient.getManager(), "finite", gradient);
     }
 
     private IllegalStateException notFinite(Update update, int step) {
@@ -224,8 +228,13 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
         }
     }
 
-    /** The names of the arrays kept for each parameter, each of the parameter's shape and type. */
-    abstract String[] stateNames();
+    /**
+     * The arrays kept for a parameter, by name, of its type; the first is of its shape. The names
+     * are those of every parameter.
+     *
+     * @param route what the routing says of it, or null
+     */
+    abstract Map<String, Shape> states(Shape weight, Route route);
 
     /** The optimizers whose states are saved together, in a fixed order: this one, its fallback. */
     List<StatefulOptimizer> parts() {
@@ -235,7 +244,7 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
     /** Returns the state of one parameter on one device, zeros at first. */
     final ParameterState state(String parameterId, NDArray weight) {
         Update update = new Update(parameterId, null, weight, null, false);
-        return states.of(update, stateNames().length);
+        return states.of(update, states(update.weight().getShape(), update.route()).values());
     }
 
     /** Returns the state on the first device, or null if the parameter was never updated. */
@@ -256,8 +265,15 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
         }
     }
 
-    /** Refuses an option of a builder. */
-    static void require(boolean legal, String rule, Number value) {
+    /**
+     * Refuses an option of a builder.
+     *
+     * @param legal whether it is legal
+     * @param rule the option's name and its range
+     * @param value what it was set to
+     * @throws IllegalArgumentException with all three, if it is not legal
+     */
+    protected static void require(boolean legal, String rule, Number value) {
         if (!legal) {
             throw new IllegalArgumentException(rule + ", was " + value);
         }
@@ -285,6 +301,7 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
         double rateRatio = 1; // of the rate that is used to the tracker's
         ParameterTracker learningRate;
 
+        /** Creates a builder with the defaults. */
         Builder() {}
 
         @Override

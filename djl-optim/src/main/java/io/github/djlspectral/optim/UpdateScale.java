@@ -1,49 +1,87 @@
 package io.github.djlspectral.optim;
 
 import ai.djl.ndarray.types.Shape;
+import java.util.Arrays;
+import java.util.Locale;
 
 /**
- * The factor between a mapped momentum and the step, by the shape of the weight: rows are the first
- * dimension (outputs), columns all others (for a convolution, inputs times kernel area).
+ * The factor between a mapped momentum and the step, by the shape of the matrix: rows are outputs,
+ * columns inputs, for a convolution times kernel area. A function of one's own is a lambda.
  */
-public enum UpdateScale {
+@FunctionalInterface
+public interface UpdateScale {
 
     /**
      * {@code sqrt(max(1, rows / columns))}, the reference Muon's; learning rates are about 0.02.
      */
-    SPECTRAL,
+    UpdateScale SPECTRAL = StandardScale.SPECTRAL;
 
     /**
      * {@code 0.2 sqrt(max(rows, columns))}: the root mean square of the step's entries is that of
      * AdamW, so that AdamW's learning rates carry over. Liu et al., "Muon is scalable for LLM
      * training", arXiv:2502.16982, section 2.2.
      */
-    MATCH_RMS,
-
-    /** One. */
-    NONE;
+    UpdateScale MATCH_RMS = StandardScale.MATCH_RMS;
 
     /**
-     * {@return the learning rate of the default fallback, AdamW, divided by that of the hidden
-     * matrices: 0.3, for {@link #MATCH_RMS} 1}
+     * {@code sqrt(rows / columns)}: inputs whose entries have a root mean square of 1 change the
+     * outputs by the learning rate, whatever the width. Yang, Simon and Bernstein, "A spectral
+     * condition for feature learning", arXiv:2310.17813.
      */
-    public double fallbackRatio() {
-        return this == MATCH_RMS ? 1 : 0.3;
+    UpdateScale SPECTRAL_CONDITION = StandardScale.SPECTRAL_CONDITION;
+
+    /** One. */
+    UpdateScale NONE = StandardScale.NONE;
+
+    /**
+     * Returns the factor for a matrix.
+     *
+     * @param rows outputs, at least 1
+     * @param columns inputs, at least 1
+     * @return the factor, positive and finite
+     */
+    double factor(double rows, double columns);
+
+    /**
+     * Returns one of the constants here.
+     *
+     * @param name its name, in letters of either case
+     * @return the scale
+     * @throws IllegalArgumentException if there is none of that name
+     */
+    static UpdateScale of(String name) {
+        return Arrays.stream(StandardScale.values())
+                .filter(scale -> scale.name().equalsIgnoreCase(name))
+                .findFirst()
+                .orElseThrow(
+                        () ->
+                                new IllegalArgumentException(
+                                        "There is no update scale %s, but %s"
+                                                .formatted(
+                                                        name,
+                                                        Arrays.toString(StandardScale.values())
+                                                                .toLowerCase(Locale.ROOT))));
     }
 
     /**
-     * {@return the factor for a weight, positive}
+     * Returns the learning rate of the default fallback, AdamW, divided by that of the hidden
+     * matrices: 0.3, for {@link #MATCH_RMS} 1.
+     *
+     * @return the ratio, positive
+     */
+    default double fallbackRatio() {
+        return 0.3;
+    }
+
+    /**
+     * Returns the factor for a weight that is one matrix.
      *
      * @param shape the shape of the weight, rank 2 or more
+     * @return the factor, positive
      */
-    public double factor(Shape shape) {
+    default double factor(Shape shape) {
         SpectralMap.requireMatrix(shape);
         double rows = shape.get(0);
-        double columns = shape.size() / rows;
-        return switch (this) {
-            case SPECTRAL -> Math.sqrt(Math.max(1, rows / columns));
-            case MATCH_RMS -> 0.2 * Math.sqrt(Math.max(rows, columns));
-            case NONE -> 1;
-        };
+        return factor(rows, shape.size() / rows);
     }
 }

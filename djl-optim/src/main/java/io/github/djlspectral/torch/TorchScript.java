@@ -45,12 +45,22 @@ public final class TorchScript {
     }
 
     /**
-     * {@return native functions, not yet compiled, whose source is read from resources, joined in
-     * this order}
+     * Takes a source, such as {@link #source} reads.
+     *
+     * @param name what messages call it
+     * @param source the source, with a class {@code Kernels}
+     * @return the functions, not yet compiled
+     */
+    public static TorchScript of(String name, String source) {
+        return new TorchScript(name, source);
+    }
+
+    /**
+     * Reads the source of native functions from resources, as {@link #source} does.
      *
      * @param owner the class beside which the resources lie
-     * @param resources the names of the resource files, UTF-8
-     * @throws UncheckedIOException if there is no such resource or it cannot be read
+     * @param resources the names of the resource files
+     * @return the functions, not yet compiled
      */
     public static TorchScript ofResources(Class<?> owner, String... resources) {
         return ofResources(owner, Map.of(), resources);
@@ -62,20 +72,32 @@ public final class TorchScript {
      *
      * @param owner the class beside which the resources lie
      * @param constants numbers by name; a name must not be the beginning of another
-     * @param resources the names of the resource files, UTF-8
+     * @param resources the names of the resource files
      * @return the functions, not yet compiled
-     * @throws UncheckedIOException if there is no such resource or it cannot be read
      */
     public static TorchScript ofResources(
             Class<?> owner, Map<String, Number> constants, String... resources) {
-        String source = "";
-        for (String resource : resources) {
-            source += read(owner, resource);
-        }
+        String source = source(owner, resources);
         for (Map.Entry<String, Number> constant : constants.entrySet()) {
             source = source.replace("$" + constant.getKey(), constant.getValue().toString());
         }
-        return new TorchScript(String.join(", ", resources), source);
+        return of(String.join(", ", resources), source);
+    }
+
+    /**
+     * Reads resources and joins them in this order.
+     *
+     * @param owner the class beside which the resources lie
+     * @param resources the names of the resource files, UTF-8
+     * @return their text
+     * @throws UncheckedIOException if there is no such resource or it cannot be read
+     */
+    public static String source(Class<?> owner, String... resources) {
+        StringBuilder source = new StringBuilder();
+        for (String resource : resources) {
+            source.append(read(owner, resource));
+        }
+        return source.toString();
     }
 
     private static String read(Class<?> owner, String resource) {
@@ -164,15 +186,15 @@ public final class TorchScript {
             // attach to the manager of the first array.
             Object any = arguments[0] instanceof NDList list ? list.get(0) : arguments[0];
             PtNDArray first = pytorch(function, (NDArray) any);
-            inputs.add(new Alias(scratch, target, first, "module_method:" + function));
+            inputs.add(new TensorAlias(scratch, target, first, "module_method:" + function));
             for (int i = 0; i < arguments.length; i++) {
                 if (arguments[i] instanceof NDList list) {
                     for (NDArray array : list) {
                         PtNDArray tensor = pytorch(function, array);
-                        inputs.add(new Alias(scratch, target, tensor, "a" + i + "[]"));
+                        inputs.add(new TensorAlias(scratch, target, tensor, "a" + i + "[]"));
                     }
                 } else if (arguments[i] instanceof NDArray array) {
-                    inputs.add(new Alias(scratch, target, pytorch(function, array), null));
+                    inputs.add(new TensorAlias(scratch, target, pytorch(function, array), null));
                 } else {
                     throw unsupported(function, arguments[i]);
                 }
@@ -330,29 +352,5 @@ public final class TorchScript {
 
     private static String name(Object object) {
         return object == null ? "null" : object.getClass().getName();
-    }
-
-    /**
-     * A second Java view of a native tensor under a name of its own. The engine reads an argument's
-     * role from the array's name; a parameter's own name must not be mistaken for one, nor changed.
-     */
-    private static final class Alias extends PtNDArray {
-
-        private final PtNDManager resultManager;
-
-        Alias(PtNDManager scratch, PtNDManager resultManager, PtNDArray original, String name) {
-            super(scratch, original.getHandle());
-            this.resultManager = resultManager;
-            setName(name);
-        }
-
-        @Override
-        public PtNDManager getManager() {
-            return resultManager;
-        }
-
-        /** Does nothing: the original owns the tensor. */
-        @Override
-        public void close() {}
     }
 }

@@ -54,3 +54,6 @@ class Kernels(Module):
   def discard(self, ws: List[Tensor]) -> None:
     for i in range(len(ws)):
       __torch__.zero_gradient(ws[i])
+
+  def finite(self, g: Tensor) -> bool:
+    return __torch__.is_finite(g, float(torch.linalg_vector_norm(g)))

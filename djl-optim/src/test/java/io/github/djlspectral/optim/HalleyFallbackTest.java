@@ -57,7 +57,18 @@ class HalleyFallbackTest {
     @MethodSource("failures")
     void theMapIsTheExactPolarFactor(double[] coefficients, Shape shape) {
         NDArray g = manager.randomNormal(shape);
-        NDArray mapped = SpectralMap.KERNELS.call(manager, "map", g, "halley", coefficients).get(0);
+        NDArray mapped =
+                Kernel.named("halley")
+                        .script("")
+                        .call(
+                                manager,
+                                "map",
+                                g,
+                                SpectralMap.blocks(shape, 1),
+                                coefficients,
+                                0,
+                                false)
+                        .get(0);
         assertThat(Oracle.relativeDistance(mapped, polarFactor(g))).isLessThan(1e-6);
     }
 
@@ -88,21 +99,27 @@ class HalleyFallbackTest {
     }
 
     private boolean step(NDArray w, NDArray g, NDArray m, double... coefficients) {
-        return SpectralMap.KERNELS.callBoolean(
-                manager,
-                "step",
-                w,
-                g,
-                m,
-                "halley",
-                coefficients,
-                /* rescale= */ 1.0,
-                /* clip= */ -1.0,
-                MOMENTUM,
-                /* nesterov= */ true,
-                RATE,
-                SHRINK,
-                /* finite= */ false);
+        return Kernel.named("halley")
+                .script("")
+                .callBoolean(
+                        manager,
+                        "step",
+                        w,
+                        g,
+                        new NDList(m),
+                        /* remembers= */ true,
+                        SpectralMap.blocks(w.getShape(), 1),
+                        coefficients,
+                        0,
+                        false,
+                        new double[0],
+                        /* rescale= */ 1.0,
+                        /* clip= */ -1.0,
+                        MOMENTUM,
+                        /* nesterov= */ true,
+                        RATE,
+                        SHRINK,
+                        /* finite= */ false);
     }
 
     private static NDArray polarFactor(NDArray matrix) {

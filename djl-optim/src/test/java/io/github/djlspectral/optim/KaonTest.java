@@ -176,7 +176,8 @@ class KaonTest {
     /** "Aa" and "BB" have one hash code. */
     @Test
     void everySeedStepAndNameHasDrawsOfItsOwn() {
-        Kernel.Target matrix = Kernel.Target.of(new Shape(4, 5), DataType.FLOAT32, Device.cpu());
+        SpectralMap.Matrix matrix =
+                SpectralMap.Matrix.of(new Shape(4, 5), DataType.FLOAT32, Device.cpu());
         Set<Double> values = new HashSet<>();
         int count = 0;
         for (long seed : new long[] {-2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 1L << 32, 2L << 32}) {
@@ -184,9 +185,9 @@ class KaonTest {
                 for (String name : List.of("", "01Linear_weight", "02Linear_weight", "Aa", "BB")) {
                     Kernel kernel =
                             new RandomSpectrum(0.5, 1.5, seed)
-                                    .kernel(matrix, SpectralOptimizer.draw(name, step));
-                    count += kernel.coefficients().length;
-                    Arrays.stream(kernel.coefficients()).forEach(values::add);
+                                    .kernel(matrix, RandomSpectrum.draw(name, step));
+                    count += kernel.numbers().length;
+                    Arrays.stream(kernel.numbers()).forEach(values::add);
                 }
             }
         }

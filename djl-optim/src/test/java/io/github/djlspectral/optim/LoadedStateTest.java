@@ -107,7 +107,9 @@ class LoadedStateTest {
     @Test
     void aStateFitsOneShapeAndOneType() {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            ParameterState state = new ParameterState(1, manager.zeros(new Shape(2, 3)));
+            ParameterState state =
+                    new ParameterState(
+                            manager.zeros(new Shape(2, 3)), 1, manager.zeros(new Shape(2, 3)));
             assertThat(state.fits(manager.ones(new Shape(2, 3)))).isTrue();
             assertThat(state.fits(manager.ones(new Shape(3, 2)))).isFalse();
             assertThat(state.fits(manager.ones(new Shape(2, 3), DataType.FLOAT64))).isFalse();
@@ -148,13 +150,13 @@ class LoadedStateTest {
 
     @Test
     void aRunContinuesOnOneDeviceAndTheFirstOneIsSaved() {
-        ParameterState zero = new ParameterState(4);
-        ParameterState one = new ParameterState(5);
-        assertThat(ParameterStates.first(Map.of(Device.gpu(1), one, Device.gpu(0), zero)))
-                .containsSame(zero);
         try (NDManager manager = NDManager.newBaseManager("PyTorch");
                 DecoupledAdamW optimizer = adamw()) {
             NDArray w = manager.ones(new Shape(3));
+            ParameterState zero = new ParameterState(w, 4);
+            ParameterState one = new ParameterState(w, 5);
+            assertThat(ParameterStates.first(Map.of(Device.gpu(1), one, Device.gpu(0), zero)))
+                    .containsSame(zero);
             NDArray elsewhere = elsewhere(w);
             optimizer.update("w", w, w);
             // as on two devices from the start: it tries to, and this engine has no such device

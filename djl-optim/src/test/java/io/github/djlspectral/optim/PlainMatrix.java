@@ -6,11 +6,11 @@ import java.util.Random;
 import java.util.function.UnaryOperator;
 
 /** Float64 matrices in plain arrays: a reference that shares no code with what it checks. */
-final class PlainMatrix {
+public final class PlainMatrix {
 
     private PlainMatrix() {}
 
-    static double[][] gaussian(Random random, int rows, int columns) {
+    public static double[][] gaussian(Random random, int rows, int columns) {
         double[][] a = new double[rows][columns];
         for (double[] row : a) {
             Arrays.setAll(row, j -> random.nextGaussian());
@@ -19,7 +19,7 @@ final class PlainMatrix {
     }
 
     /** The elements in rows, trailing dimensions flattened; a vector is one row. */
-    static double[][] of(NDArray array) {
+    public static double[][] of(NDArray array) {
         double[] flat = array.toDoubleArray();
         int rows = array.getShape().dimension() < 2 ? 1 : (int) array.getShape().get(0);
         int columns = flat.length / rows;
@@ -28,12 +28,12 @@ final class PlainMatrix {
         return a;
     }
 
-    static double[] flat(double[][] a) {
+    public static double[] flat(double[][] a) {
         return Arrays.stream(a).flatMapToDouble(Arrays::stream).toArray();
     }
 
     /** Returns alpha a + beta b. */
-    static double[][] sum(double alpha, double[][] a, double beta, double[][] b) {
+    public static double[][] sum(double alpha, double[][] a, double beta, double[][] b) {
         double[][] c = new double[a.length][a[0].length];
         for (int i = 0; i < c.length; i++) {
             for (int j = 0; j < c[i].length; j++) {
@@ -43,7 +43,19 @@ final class PlainMatrix {
         return c;
     }
 
-    static double[][] polar(double[][] a) {
+    public static double[][] product(double[][] a, double[][] b) {
+        double[][] c = new double[a.length][b[0].length];
+        for (int i = 0; i < c.length; i++) {
+            for (int j = 0; j < c[i].length; j++) {
+                for (int k = 0; k < b.length; k++) {
+                    c[i][j] += a[i][k] * b[k][j];
+                }
+            }
+        }
+        return c;
+    }
+
+    public static double[][] polar(double[][] a) {
         return mapped(
                 a,
                 s -> {
@@ -53,7 +65,7 @@ final class PlainMatrix {
                 });
     }
 
-    static double[] singularValues(double[][] a) {
+    public static double[] singularValues(double[][] a) {
         double[][] values = new double[1][];
         mapped(
                 a,
@@ -66,7 +78,7 @@ final class PlainMatrix {
     }
 
     /** Returns U f(s) V^T of a matrix of full rank by one-sided Jacobi rotations. */
-    static double[][] mapped(double[][] a, UnaryOperator<double[]> spectrum) {
+    public static double[][] mapped(double[][] a, UnaryOperator<double[]> spectrum) {
         if (a.length > a[0].length) {
             return transposed(mapped(transposed(a), spectrum));
         }
@@ -116,7 +128,7 @@ final class PlainMatrix {
         return sum;
     }
 
-    private static double[][] transposed(double[][] a) {
+    public static double[][] transposed(double[][] a) {
         double[][] t = new double[a[0].length][a.length];
         for (int i = 0; i < a.length; i++) {
             for (int j = 0; j < t.length; j++) {

@@ -9,8 +9,8 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.github.djlspectral.optim.Freon.Method;
 import io.github.djlspectral.optim.Freon.Normalization;
-import io.github.djlspectral.optim.Freon.Route;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalDouble;
@@ -56,7 +56,7 @@ class ProductionRoutesTest {
     }
 
     private static Kernel kernel(SpectralMap map, Shape shape, DataType type, Device device) {
-        return map.kernel(shape, type, device, 0);
+        return map.kernel(shape, type, device);
     }
 
     private static List<Computation> computations(Shape shape) {
@@ -74,8 +74,8 @@ class ProductionRoutesTest {
                         exact));
         for (Device device : List.of(Device.cpu(), Device.gpu())) {
             Kernel kernel = kernel(polar, shape, DataType.FLOAT32, device);
-            double[] flat = kernel.coefficients();
-            if (kernel.function().equals("halley")) {
+            double[] flat = kernel.numbers();
+            if (kernel.name().equals("halley")) {
                 all.add(
                         new Computation(
                                 "halley",
@@ -134,35 +134,36 @@ class ProductionRoutesTest {
                 new Computation(
                         "drawn",
                         drawn,
-                        s -> zeroWhere(s, drawn.coefficients()),
+                        s -> zeroWhere(s, drawn.numbers()),
                         new double[] {1e-5, 1e-7}));
-        for (Route route : Route.values()) {
-            if (large && route == Route.SVD) {
+        for (Method method : Method.values()) {
+            if (large && method == Method.SVD) {
                 continue;
             }
             for (Normalization kind : Normalization.values()) {
                 for (double c : new double[] {0, 0.25, 0.5, 2.0 / 3, 1}) {
                     if (c == 1
                             && kind == Normalization.SCHATTEN_OVER_RANK
-                            && route.compareTo(Route.SVD) > 0) {
+                            && method.compareTo(Method.SVD) > 0) {
                         continue; // refused
                     }
                     if (large && (c < 0.6 || c == 1 || kind != Normalization.SCHATTEN)) {
                         continue;
                     }
-                    PowerMap map = new PowerMap(c, OptionalDouble.of(0.05), kind, route);
+                    PowerMap map = new PowerMap("power", c, OptionalDouble.of(0.05), kind, method);
                     double eps = c == 0 && kind == Normalization.SCHATTEN ? 0 : 0.05 * 0.05 / k;
                     all.add(
                             new Computation(
-                                    route + " " + c + " " + kind,
+                                    method + " " + c + " " + kind,
                                     map.kernel(
-                                            Kernel.Target.of(shape, DataType.FLOAT32, Device.cpu()),
+                                            SpectralMap.Matrix.of(
+                                                    shape, DataType.FLOAT32, Device.cpu()),
                                             0),
                                     s -> ClosedForms.power(s, c, eps, kind),
                                     // 464 at s = 0 for c = 2/3, 10,000 for c = 1, times 1e-8
                                     new double[] {
                                         c > 0.5 ? 5e-5 : 2e-6,
-                                        route.compareTo(Route.SVD) > 0 ? 2e-7 : 1e-10
+                                        method.compareTo(Method.SVD) > 0 ? 2e-7 : 1e-10
                                     }));
                 }
             }
@@ -171,8 +172,15 @@ class ProductionRoutesTest {
     }
 
     private static NDArray mapped(NDArray matrix, Kernel kernel) {
-        return SpectralMap.KERNELS
-                .call(matrix.getManager(), "map", matrix, kernel.function(), kernel.coefficients())
+        return kernel.script("")
+                .call(
+                        matrix.getManager(),
+                        "map",
+                        matrix,
+                        SpectralMap.blocks(matrix.getShape(), 1),
+                        kernel.numbers(),
+                        0,
+                        false)
                 .singletonOrThrow();
     }
 
@@ -232,7 +240,7 @@ class ProductionRoutesTest {
             NDArray expected =
                     known.with(
                             DoubleStream.of(known.s())
-                                    .map(x -> ClosedForms.halley(kernel.coefficients(), x / size))
+                                    .map(x -> ClosedForms.halley(kernel.numbers(), x / size))
                                     .toArray());
             NDArray actual = mapped(known.with(known.s()), kernel);
             assertThat(Oracle.relativeDistance(actual, expected)).isLessThan(1e-12);
@@ -245,9 +253,9 @@ class ProductionRoutesTest {
     void thePolarCoefficientsKeepTheirPromise(int k) {
         Shape shape = new Shape(k, 60_000);
         double[] rational =
-                kernel(SpectralMap.polar(), shape, DataType.FLOAT32, Device.cpu()).coefficients();
+                kernel(SpectralMap.polar(), shape, DataType.FLOAT32, Device.cpu()).numbers();
         double[] polynomial =
-                kernel(SpectralMap.polar(), shape, DataType.FLOAT32, Device.gpu()).coefficients();
+                kernel(SpectralMap.polar(), shape, DataType.FLOAT32, Device.gpu()).numbers();
         double least = 1e-2 / Math.pow(k, 0.25); // when all are equal but the smallest
         for (int i = 0; i <= 3000; i++) {
             double s = Math.pow(10, -i / 500.0);

@@ -195,7 +195,8 @@ class RoutedStepTest {
         }
 
         @Override
-        public void observe(String parameter, int step, NDArray momentum, NDArray update) {
+        public void observe(
+                String parameter, int step, int blocks, NDArray momentum, NDArray update) {
             names.add(parameter + " " + step);
             this.momentum = PlainMatrix.of(momentum);
             this.update = PlainMatrix.of(update);
@@ -278,7 +279,7 @@ class RoutedStepTest {
                 NDArray weight = parameter.getArray();
                 muon.update(parameter.getId(), weight, weight.onesLike());
                 for (StatefulOptimizer part : muon.parts()) {
-                    for (int k = 0; k < part.stateNames().length; k++) {
+                    for (int k = 0; k < part.states(new Shape(1, 1), null).size(); k++) {
                         if (part.firstState(parameter.getId()) != null) {
                             state.add(part.firstState(parameter.getId()).array(k));
                         }

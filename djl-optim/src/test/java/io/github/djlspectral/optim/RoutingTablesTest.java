@@ -135,9 +135,9 @@ class RoutingTablesTest {
                 .isEqualTo(
                         """
                         01GRU_l_0_h2h_BIAS (12) fallback: type BIAS
-                        01GRU_l_0_h2h_WEIGHT (12, 4) spectral: hidden matrix
+                        01GRU_l_0_h2h_WEIGHT 3 x (4, 4) spectral: hidden matrices
                         01GRU_l_0_i2h_BIAS (12) fallback: type BIAS
-                        01GRU_l_0_i2h_WEIGHT (12, 5) spectral: hidden matrix
+                        01GRU_l_0_i2h_WEIGHT 3 x (4, 5) spectral: hidden matrices
                         02Linear_weight (2, 4) fallback: output head (last Linear)
                         """);
         // Its output is the LSTM's, so that the Linear is no head.
@@ -150,8 +150,8 @@ class RoutingTablesTest {
                 .isEqualTo(
                         """
                         01Linear_weight (6, 5) spectral: hidden matrix
-                        02LSTM_l_0_h2h_WEIGHT (16, 4) spectral: hidden matrix
-                        02LSTM_l_0_i2h_WEIGHT (16, 6) spectral: hidden matrix
+                        02LSTM_l_0_h2h_WEIGHT 4 x (4, 4) spectral: hidden matrices
+                        02LSTM_l_0_i2h_WEIGHT 4 x (4, 6) spectral: hidden matrices
                         """);
     }
 
@@ -247,7 +247,7 @@ class RoutingTablesTest {
                 .isEqualTo(
                         """
                         01LinearCollection_bias (2, 3) fallback: type BIAS
-                        01LinearCollection_weight (2, 5, 3) fallback: stack of matrices
+                        01LinearCollection_weight 2 x (5, 3) spectral: hidden matrices
                         02Linear_weight (4, 3) spectral: hidden matrix
                         03Linear_weight (2, 4) fallback: output head (last Linear)
                         """);

@@ -35,7 +35,8 @@ class SpectralFamilyTest {
                 }
 
                 @Override
-                public void observe(String parameter, int step, NDArray momentum, NDArray update) {}
+                public void observe(
+                        String parameter, int step, int blocks, NDArray momentum, NDArray update) {}
             };
 
     static Stream<Named<Supplier<SpectralOptimizer>>> optimizers() {
@@ -169,7 +170,11 @@ class SpectralFamilyTest {
 
                     @Override
                     public void observe(
-                            String parameter, int step, NDArray momentum, NDArray update) {
+                            String parameter,
+                            int step,
+                            int blocks,
+                            NDArray momentum,
+                            NDArray update) {
                         seen.add(parameter + " " + step);
                         NDArray expected = SpectralMap.power(2.0 / 3, 0.01).apply(momentum);
                         assertThat(Oracle.relativeDistance(update, expected)).isLessThan(1e-6);

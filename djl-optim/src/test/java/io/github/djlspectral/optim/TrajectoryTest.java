@@ -22,13 +22,13 @@ class TrajectoryTest {
                 arguments("muon_ema", muon.optWeightDecays(0.01f).build()),
                 arguments("muon_ema_eps1e-7", muon.build()),
                 arguments("muon_sgdmom", muon.build()),
-                arguments("freon_2_3_ema", freon(0, Freon.Route.EIGH)),
-                arguments("freon_2_3_ema", freon(0, Freon.Route.SVD)),
+                arguments("freon_2_3_ema", freon(0, Freon.Method.EIGH)),
+                arguments("freon_2_3_ema", freon(0, Freon.Method.SVD)),
                 arguments("kaon_ema", Kaon.builder().optWeightDecays(0.01f).build()));
     }
 
-    private static Freon freon(double floor, Freon.Route route) {
-        return Freon.builder().optFloor(floor).optRoute(route).optWeightDecays(0.01f).build();
+    private static Freon freon(double floor, Freon.Method route) {
+        return Freon.builder().optFloor(floor).optMethod(route).optWeightDecays(0.01f).build();
     }
 
     @ParameterizedTest

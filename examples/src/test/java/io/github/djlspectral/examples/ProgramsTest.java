@@ -60,7 +60,7 @@ class ProgramsTest {
     void whatWasTrainedIsFoundInTheZoo() throws Exception {
         Path text = folder.resolve("text.txt");
         Files.writeString(text, "the cat sat on the mat. ".repeat(100));
-        String training = output(TrainGpt2::main, text, 20, folder.resolve("zoo"));
+        String training = output(TrainGpt2::main, text, 40, folder.resolve("zoo"));
         List<Double> losses = numbers("validation loss", training);
         assertThat(losses.get(0)).isGreaterThan(1.5);
         assertThat(losses.get(losses.size() - 1)).isLessThan(0.5);

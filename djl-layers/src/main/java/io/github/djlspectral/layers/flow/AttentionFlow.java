@@ -13,6 +13,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.NormalInitializer;
 import io.github.djlspectral.layers.SelfDescribingBlock;
+import io.github.djlspectral.optim.FusedWeights;
 import io.github.djlspectral.torch.GraphConstants;
 import java.util.ArrayList;
 import java.util.List;
@@ -37,7 +38,7 @@ import java.util.List;
  * of a step: two products with H d x d matrices and H attentions over n tokens per sequence; all
  * steps are one native call. Forward checks that tokens have length 1, which waits for a GPU.
  */
-public final class AttentionFlow extends SelfDescribingBlock {
+public final class AttentionFlow extends SelfDescribingBlock implements FusedWeights {
 
     private static final double UNIT_TOLERANCE = 1e-3;
 
@@ -156,6 +157,12 @@ public final class AttentionFlow extends SelfDescribingBlock {
         double off = FlowKernels.NATIVE.callDouble(tokens.getManager(), "off_sphere", tokens);
         String rule = "Tokens must be finite, of length 1, one is off by %s: divide by the length";
         require(off <= UNIT_TOLERANCE, rule, off);
+    }
+
+    /** {@return the number of heads, each of which has a matrix of its own} */
+    @Override
+    public int matrices(String parameter) {
+        return heads;
     }
 
     /** Builds an {@link AttentionFlow}. */

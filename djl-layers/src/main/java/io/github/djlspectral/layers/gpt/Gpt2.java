@@ -13,6 +13,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import io.github.djlspectral.layers.SelfDescribingBlock;
+import io.github.djlspectral.optim.FusedWeights;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.util.List;
@@ -46,7 +47,7 @@ import java.util.Objects;
  * values of all tokens before in a {@link KeyValueCache}. An initialised model may be used from
  * several threads at a time, as long as none trains it.
  */
-public final class Gpt2 extends SelfDescribingBlock {
+public final class Gpt2 extends SelfDescribingBlock implements FusedWeights {
 
     private final Gpt2Config config;
     final Gpt2Parameters weights;
@@ -69,6 +70,12 @@ public final class Gpt2 extends SelfDescribingBlock {
     /** {@return a new builder, which lacks the configuration} */
     public static Builder builder() {
         return new Builder();
+    }
+
+    /** {@return 3 for the query, key and value of a layer, which share a parameter} */
+    @Override
+    public int matrices(String parameter) {
+        return parameter.endsWith("attn.c_attn.weight") ? 3 : 1;
     }
 
     /** {@return the model's shape} */

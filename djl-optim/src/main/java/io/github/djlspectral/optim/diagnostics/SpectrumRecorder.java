@@ -44,12 +44,26 @@ public final class SpectrumRecorder implements UpdateObserver {
         return every > 0 && step % every == 0;
     }
 
+    /** Measures each matrix; of several in one parameter, the first has the name with [0]. */
     @Override
-    public void observe(String parameter, int step, NDArray momentum, NDArray update) {
-        UpdateSpectra spectra =
-                new UpdateSpectra(step, parameter, Spectrum.of(momentum), Spectrum.of(update));
-        synchronized (measured) {
-            measured.add(spectra);
+    public void observe(String parameter, int step, int blocks, NDArray momentum, NDArray update) {
+        for (int i = 0; i < blocks; i++) {
+            String name = blocks == 1 ? parameter : parameter + "[" + i + "]";
+            UpdateSpectra spectra =
+                    new UpdateSpectra(
+                            step, name, spectrum(blocks, momentum, i), spectrum(blocks, update, i));
+            synchronized (measured) {
+                measured.add(spectra);
+            }
+        }
+    }
+
+    private static Spectrum spectrum(int blocks, NDArray array, int i) {
+        if (blocks == 1) {
+            return Spectrum.of(array);
+        }
+        try (NDArray matrix = array.get(i)) {
+            return Spectrum.of(matrix);
         }
     }
 

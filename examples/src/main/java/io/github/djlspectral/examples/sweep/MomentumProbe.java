@@ -28,7 +28,7 @@ final class MomentumProbe implements UpdateObserver, AutoCloseable {
     }
 
     @Override
-    public void observe(String parameter, int step, NDArray momentum, NDArray update) {
+    public void observe(String parameter, int step, int blocks, NDArray momentum, NDArray update) {
         momenta.put(parameter, momentum.duplicate());
     }
 

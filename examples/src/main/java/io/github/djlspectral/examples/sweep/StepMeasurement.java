@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.sweep;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.nn.Parameter;
 import ai.djl.util.Pair;
@@ -124,11 +125,31 @@ final class StepMeasurement {
     private NDList directions(double exponent) {
         SpectralMap map = SpectralMap.power(exponent, LandscapeGrid.floor(exponent));
         NDList directions = new NDList();
-        for (NDArray momentum : probe.momenta().values()) {
+        probe.momenta()
+                .forEach(
+                        (name, momentum) -> {
+                            try (NDArray direction = mapped(map, momentum)) {
+                                directions.add(direction.reshape(array(name).getShape()));
+                            }
+                        });
+        return directions;
+    }
+
+    /** Scaled; of several matrices each by itself, [blocks, rows, columns]. */
+    private static NDArray mapped(SpectralMap map, NDArray momentum) {
+        if (momentum.getShape().dimension() == 2) {
             try (NDArray direction = map.apply(momentum)) {
-                directions.add(direction.mul(UpdateScale.SPECTRAL.factor(momentum.getShape())));
+                return direction.mul(UpdateScale.SPECTRAL.factor(momentum.getShape()));
             }
         }
-        return directions;
+        NDList all = new NDList();
+        for (int i = 0; i < momentum.getShape().get(0); i++) {
+            try (NDArray matrix = momentum.get(i)) {
+                all.add(mapped(map, matrix));
+            }
+        }
+        try (all) {
+            return NDArrays.stack(all);
+        }
     }
 }

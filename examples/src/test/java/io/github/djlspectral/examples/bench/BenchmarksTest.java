@@ -133,10 +133,10 @@ class BenchmarksTest {
 
     @ParameterizedTest
     @EnumSource(names = {"EIGH", "SVD"})
-    void freonRoute(Freon.Route route) {
-        FreonRouteBenchmark benchmark = new FreonRouteBenchmark();
+    void freonMethod(Freon.Method method) {
+        FreonMethodBenchmark benchmark = new FreonMethodBenchmark();
         benchmark.shape = "8x16";
-        benchmark.route = route;
+        benchmark.method = method;
         benchmark.create();
         assertLeavesNothing(benchmark.manager, benchmark::freon);
         benchmark.close();

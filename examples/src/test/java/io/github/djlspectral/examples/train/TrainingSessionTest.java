@@ -96,8 +96,8 @@ class TrainingSessionTest {
         Runs.assertSame(out, measured, 12);
         assertThat(out.resolve("spectra.csv")).doesNotExist();
         List<UpdateSpectra> spectra = SpectraLog.read(measured.resolve("spectra.csv"), 12);
-        // two layers of four hidden matrices
-        assertThat(spectra).extracting(UpdateSpectra::step).hasSize(4 * 8).contains(3, 6, 9, 12);
+        // two layers of six hidden matrices, three of which share a parameter
+        assertThat(spectra).extracting(UpdateSpectra::step).hasSize(4 * 12).contains(3, 6, 9, 12);
         assertThat(spectra)
                 .allSatisfy(
                         s -> {

@@ -1,35 +1,77 @@
-# Polynomials in X X^T and the polar factor, in TorchScript. Joined in front of spectral.py, whose
-# notation it shares.
+# What a map of matrices may use, in TorchScript. Joined in front of it.
+#
+# Notation of the literature: G is what to map; X is G, wide: no more rows than columns, k x n; A is
+# the Gram matrix X X^T; s are singular values. A map is a function of a batch, [batch, k, n], and of
+# its Frobenius norms, [batch, 1, 1], that are neither zero nor near the ends of float32's range:
+#
+#   def mapped(X: Tensor, norms: Tensor, numbers: List[float]) -> Tensor
+#
+# or, to save the last product's copy, of two factors of the result,
+#
+#   def factors(X: Tensor, norms: Tensor, numbers: List[float]) -> Tuple[Tensor, Tensor]
+#
+# It may overwrite X.
 
-# X <- a X + (b A + c A^2) X, one (a, b, c) per step.
-def iterate(X: Tensor, A: Tensor, coefficients: List[float]) -> Tensor:
-  for i in range(len(coefficients) // 3):
-    if i > 0:
-      A = torch.mm(X, torch.t(X))
-    B = torch.addmm(A, A, A, beta=coefficients[3 * i + 1], alpha=coefficients[3 * i + 2])
-    X = torch.addmm(X, B, X, beta=coefficients[3 * i])
+# X or its transpose, whichever has no more rows than columns; and back.
+def wide(X: Tensor) -> Tensor:
+  if X.size(1) > X.size(2):
+    return torch.transpose(X, 1, 2)
   return X
 
-# The iteration from X = G / |G|_F.
-def polynomial(G: Tensor, norm: float, coefficients: List[float]) -> Tensor:
-  X = torch.div(G, norm)
-  return __torch__.iterate(X, torch.mm(X, torch.t(X)), coefficients)
+def oriented_as(G: Tensor, X: Tensor) -> Tensor:
+  if G.size(1) > G.size(2):
+    return torch.transpose(X, 1, 2)
+  return X
 
-# The same iteration with a sharper bound: |X X^T|_F^(1/2) >= s_max is at most k^(1/4) s_max.
-def polar_polynomial(G: Tensor, coefficients: List[float]) -> Tensor:
-  A = torch.mm(G, torch.t(G))
-  norm = float(torch.linalg_vector_norm(A))
-  return __torch__.iterate(torch.div(G, norm ** 0.5), torch.div(A, norm), coefficients)
+def transposed(X: Tensor) -> Tensor:
+  return torch.transpose(X, 1, 2)
+
+def frobenius(X: Tensor) -> Tensor:
+  return torch.linalg_vector_norm(X, 2, [1, 2], True)
+
+# What is far below the rounding level, such as the rows of a dead unit, would become denormal in
+# float32 products of products, and a CPU takes 40 times as long for those.
+def cleaned(X: Tensor, norms: Tensor) -> Tensor:
+  if X.dtype == 6 and not ops.prim.is_cuda(X):
+    for i in range(X.size(0)):
+      G = torch.select(X, 0, i)
+      torch.hardshrink(G, 1e-9 * float(torch.select(norms, 0, i)), out=G)
+  return X
+
+# The size of a squared singular value, relative to the largest, that is rounding of X alone.
+def rounding(X: Tensor) -> float:
+  if X.dtype == 6:
+    return 1.4e-14 * X.size(2)
+  return 2.3e-16 * X.size(1)
 
 # U V^T from the singular value decomposition in float64; directions at the rounding level of the
 # input, whose sign is noise, go to zero.
-def exact_polar(G: Tensor) -> Tensor:
-  U, S, Vh = torch.linalg_svd(G.to(7), False)
+def polar_factor(X: Tensor) -> Tensor:
+  U, S, Vh = torch.linalg_svd(X.to(7), False)
   epsilon = 2.3e-16
-  if G.dtype == 6:
+  if X.dtype == 6:
     epsilon = 1.2e-7
-  noise = float(torch.max(S)) * epsilon * max(G.size(0), G.size(1))
-  return torch.mm(torch.mul(U, torch.gt(S, noise)), Vh).to(G.dtype)
+  noise = torch.mul(torch.amax(S, [1], True), epsilon * X.size(2))
+  return torch.bmm(torch.mul(U, torch.unsqueeze(torch.gt(S, noise), 1)), Vh).to(X.dtype)
+
+# The products X Y^T of matrix by matrix, which are symmetric: their lower triangles, and more.
+def products_lower(X: Tensor, Y: Tensor) -> Tensor:
+  if ops.prim.is_cuda(X):
+    return torch.bmm(X, __torch__.transposed(Y))
+  A = torch.zeros([X.size(0), X.size(1), X.size(1)], dtype=X.dtype, device=X.device)
+  for i in range(X.size(0)):
+    __torch__.add_product_lower(torch.select(A, 0, i), torch.select(X, 0, i), torch.select(Y, 0, i),
+        0., 1.)
+  return A
+
+# X <- a X + (b A + c A^2) X, one (a, b, c) per step, from X and its Gram matrix.
+def iterate(X: Tensor, A: Tensor, numbers: List[float]) -> Tensor:
+  for i in range(len(numbers) // 3):
+    if i > 0:
+      A = torch.bmm(X, __torch__.transposed(X))
+    B = torch.baddbmm(A, A, A, beta=numbers[3 * i + 1], alpha=numbers[3 * i + 2])
+    X = torch.baddbmm(X, B, X, beta=numbers[3 * i])
+  return X
 
 # The side of the blocks below. 96 to 192 measured alike.
 def block_size() -> int:
@@ -106,43 +148,3 @@ def bordered_inverse(A: Tensor) -> Tuple[Tensor, bool]:
     torch.slice(below, 1, start, end).copy_(T)
   return W, True
 
-# R with R X the polar factor of X, whose norm is given, and whether rounding let it be computed.
-# From A_0 = X X^T / |.|_F and R_0 = I, one (w, v, d) per step, commuting matrices:
-#
-#   W = (A + d I)^-1,    R <- (w I + v W) R,    A <- (w I + v W)^2 A
-#
-# As A W = I - d W, the new A takes one symmetric product, W W^T.
-def halley(X: Tensor, norm: float, coefficients: List[float]) -> Tuple[Tensor, bool]:
-  k = X.size(0)
-  A = torch.zeros([k, k], dtype=X.dtype, device=X.device)
-  __torch__.add_product_lower(A, X, X, 0., 1. / (norm * norm))
-  unit = __torch__.norm_of_lower(A)  # A / unit is meant; it enters where numbers are multiplied
-  scale = 1. / (norm * unit ** 0.5)
-  R = A
-  diagonal = torch.diagonal(A)
-  steps = len(coefficients) // 3
-  for i in range(steps):
-    w = coefficients[3 * i]
-    v = coefficients[3 * i + 1]
-    d = coefficients[3 * i + 2]
-    diagonal.add_(d * unit)
-    if d < 0.01:  # the condition number may be 1 + 1 / d
-      W, positive = __torch__.cholesky_inverse(torch.t(A))
-    else:
-      W, positive = __torch__.bordered_inverse(A)
-    if not positive:
-      return A, False
-    if i < steps - 1:
-      __torch__.add_product_lower(A, W, W, w * w / unit, -v * v * d * unit * unit)
-      A.add_(W, alpha=(v * v - 2. * w * v * d) * unit)
-      diagonal.add_(2. * w * v - w * w * d)
-    if i == 0:
-      R = W.mul_(v * unit * scale)
-      torch.diagonal(R).add_(w * scale)
-    else:
-      product = torch.mul(R, w)
-      __torch__.add_product_lower(product, W, R, 1., v)
-      __torch__.mirror_lower(product)
-      R = product
-    unit = 1.
-  return R, True

@@ -31,18 +31,18 @@ import org.openjdk.jmh.annotations.Warmup;
 @Compared(
         suite = Suite.ROUTES,
         subject = "{shape}",
-        contender = "{route}",
+        contender = "{method}",
         against = "eigh",
         quick = "(16x64|64x256|256x1024)")
-public class FreonRouteBenchmark {
+public class FreonMethodBenchmark {
 
     /** The shape of the weight, rows x columns. */
     @Param({"16x64", "64x256", "256x1024", "768x768", "768x3072"})
     public String shape;
 
     /** The computation. */
-    @Param({"EIGH", "SVD", "COUPLED", "PARTIAL_FRACTIONS"})
-    public Freon.Route route;
+    @Param({"EIGH", "SVD", "PARTIAL_FRACTIONS"})
+    public Freon.Method method;
 
     /** Of all arrays. */
     NDManager manager;
@@ -58,7 +58,7 @@ public class FreonRouteBenchmark {
         long[] sides = Arrays.stream(shape.split("x")).mapToLong(Long::parseLong).toArray();
         weight = manager.randomNormal(new Shape(sides));
         gradient = manager.randomNormal(new Shape(sides));
-        freon = Freon.builder().optRoute(route).build();
+        freon = Freon.builder().optMethod(method).build();
     }
 
     /** Frees them. */
