@@ -4,8 +4,8 @@ import io.github.djlspectral.optim.SpectralMap;
 import io.github.djlspectral.optim.SpectralOptimizer;
 
 /**
- * Muon with cautious weight decay: {@code w = w - lr (scale U + d [U w > 0] w)}, so that only
- * weights that the step moves towards zero decay. Chen et al., "Cautious Weight Decay",
+ * Muon with cautious weight decay: {@code w = w - lr (scale U + d [U w >= 0] w)}, so that weights
+ * that the step moves away from zero do not decay. Chen et al., "Cautious Weight Decay",
  * arXiv:2510.12402. No state beside the momentum. Use it in place of a decay that costs training
  * loss; {@code optWeightDecays} is then that of the fallback, and of the hidden matrices too if it
  * is not 0.

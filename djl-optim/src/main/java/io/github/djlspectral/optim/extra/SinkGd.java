@@ -1,6 +1,8 @@
 package io.github.djlspectral.optim.extra;
 
 import ai.djl.training.tracker.Tracker;
+import io.github.djlspectral.optim.Kernel;
+import io.github.djlspectral.optim.SpectralMap;
 import io.github.djlspectral.optim.SpectralOptimizer;
 import io.github.djlspectral.optim.UpdateScale;
 
@@ -16,7 +18,7 @@ public final class SinkGd extends SpectralOptimizer {
     private static final double ITERATIONS = 5;
 
     private SinkGd(Builder builder) {
-        super(builder, Soap.IDENTITY, "sinkhorn.py");
+        super(builder, SpectralMap.of(Kernel.of(SinkGd.class, "identity.py")), "sinkhorn.py");
     }
 
     @Override
