@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.sweep;
 
+import io.github.djlspectral.text.BadInputException;
 import java.util.List;
 
 /** The experiments at their two sizes, as options of {@code train}. */
@@ -38,30 +39,39 @@ final class Experiments {
     /** Wide, and the same for all: nothing is known at this size. */
     private static final double[] FULL_RATES = {0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16};
 
+    /** Of steps whose entries are about as large as the learning rate. */
+    private static final double[] ADAM_RATES = {0.00025, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016};
+
+    private static final double[] QUICK_RATES = {0.005, 0.01, 0.02, 0.05, 0.1, 0.2};
+
     private Experiments() {}
 
     /**
-     * Returns the sweep for two cores: 24 runs per seed, each of some ten seconds on one core.
+     * Returns the sweep for two cores: 54 runs and 9 more per seed, each of some ten seconds on one
+     * core.
      *
      * <p>In either sweep the contenders differ in what they do to the singular values of the
      * momentum of hidden matrices, and in nothing else: routing, momentum, update scale, weight
      * decay and schedule are shared, and so is AdamW, with its learning rate, for all other
-     * parameters. "SGD" is Freon with c = 0: the direction of the momentum itself, divided by the
-     * root mean square of its singular values, so that learning rates are of one order of
-     * magnitude.
+     * parameters. AdamW alone, SOAP, which has a scale of its own, and NorMuon are there to
+     * compare. "SGD" is Freon with c = 0: the direction of the momentum itself, divided by the root
+     * mean square of its singular values, so that learning rates are of one order of magnitude.
      */
     static SweepPlan quickSweep() {
         return plan(
                 QUICK,
-                Contender.of("SGD", FREON + 0, 0.01, 0.02, 0.05, 0.1),
-                Contender.of("TruncatedSGD", "--optimizer truncated-sgd", 0.01, 0.02, 0.05, 0.1),
-                Contender.of("Muon", "--optimizer muon", 0.01, 0.02, 0.05, 0.1),
-                Contender.of("Kaon", "--optimizer kaon", 0.02, 0.05, 0.1, 0.2),
-                Contender.of("Freon c=2/3", FREON + 2.0 / 3, 0.01, 0.02, 0.05, 0.1),
-                Contender.of("Freon c=3/4", FREON + 0.75, 0.01, 0.02, 0.05, 0.1));
+                Contender.of("SGD", FREON + 0, QUICK_RATES),
+                Contender.of("TruncatedSGD", "--optimizer truncated-sgd", QUICK_RATES),
+                Contender.of("Muon", "--optimizer muon", QUICK_RATES),
+                Contender.of("Kaon", "--optimizer kaon", QUICK_RATES),
+                Contender.of("Freon c=2/3", FREON + 2.0 / 3, QUICK_RATES),
+                Contender.of("Freon c=3/4", FREON + 0.75, QUICK_RATES),
+                Contender.of("NorMuon", "--optimizer normuon", QUICK_RATES),
+                Contender.of("SOAP", "--optimizer soap", ADAM_RATES),
+                Contender.of("AdamW", "--optimizer adamw", ADAM_RATES));
     }
 
-    /** Returns the sweep for a GPU: 63 runs per seed, of 118 million tokens each. */
+    /** Returns the sweep for a GPU: 91 runs and 13 more per seed, of 118 million tokens each. */
     static SweepPlan fullSweep() {
         return plan(
                 FULL,
@@ -73,7 +83,47 @@ final class Experiments {
                 Contender.of("Freon c=0.6", FREON + 0.6, FULL_RATES),
                 Contender.of("Freon c=2/3", FREON + 2.0 / 3, FULL_RATES),
                 Contender.of("Freon c=3/4", FREON + 0.75, FULL_RATES),
-                Contender.of("Freon c=1", FREON + 1, FULL_RATES));
+                Contender.of("Freon c=1", FREON + 1, FULL_RATES),
+                Contender.of("NorMuon", "--optimizer normuon", FULL_RATES),
+                Contender.of("SOAP", "--optimizer soap", ADAM_RATES),
+                Contender.of("AdamW", "--optimizer adamw", ADAM_RATES));
+    }
+
+    /**
+     * Returns the sweep that tells whether a learning rate tuned on a narrow model is that of a
+     * wide one. That of AdamW beside Muon is the same for all widths.
+     *
+     * @throws BadInputException if a width is not a multiple of 32, or comes before a smaller one
+     */
+    static SweepPlan transfer(SweepPlan size, List<Integer> widths) {
+        boolean legal = widths.stream().allMatch(width -> width > 0 && width % 32 == 0);
+        legal &= widths.stream().sorted().distinct().toList().equals(widths);
+        BadInputException.unless(
+                legal,
+                "--widths is %s, but must be increasing multiples of 32, as in 64,128,256",
+                widths);
+        String sphere = "--optimizer sphere-muon --weight-decay 0 --adamw-weight-decay 0.01";
+        List<Contender> methods =
+                List.of(
+                        Contender.of("AdamW", "--optimizer adamw", ADAM_RATES),
+                        muon("spectral", FULL_RATES),
+                        muon("spectral_condition", FULL_RATES),
+                        muon("match_rms", ADAM_RATES),
+                        muon("none", FULL_RATES),
+                        Contender.of("sphere, spectral", sphere, FULL_RATES),
+                        Contender.of(
+                                "sphere, match_rms",
+                                sphere + " --update-scale match_rms",
+                                ADAM_RATES),
+                        Contender.of("NorMuon", "--optimizer normuon", FULL_RATES));
+        TrainArguments common = size.common().without("--width").without("--heads");
+        List<Contender> all =
+                methods.stream().flatMap(method -> widths.stream().map(method::atWidth)).toList();
+        return new SweepPlan(common, all, size.seeds());
+    }
+
+    private static Contender muon(String scale, double... rates) {
+        return Contender.of("Muon, " + scale, "--optimizer muon --update-scale " + scale, rates);
     }
 
     /** Returns the run whose landscape is measured on two cores. */

@@ -4,7 +4,10 @@ import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.text.BadInputException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -18,9 +21,10 @@ import picocli.CommandLine.Spec;
         usageHelpAutoWidth = true,
         sortOptions = false,
         description = {
-            "Trains GPT-2 with every optimizer at several learning rates and seeds: SGD (Freon with"
-                    + " c = 0), TruncatedSGD, Muon, Kaon and Freon, each for the hidden matrices"
-                    + " with the same AdamW for the rest.",
+            "Trains GPT-2 with every optimizer at several learning rates, and at the best of them"
+                    + " with other seeds: SGD (Freon with c = 0), TruncatedSGD, Muon, Kaon, Freon,"
+                    + " NorMuon and SOAP, each for the hidden matrices with the same AdamW for the"
+                    + " rest, and AdamW.",
             "Each run has a directory of its own in --out, of about 1.2 GB at full size. Runs that"
                     + " are done are not repeated, so the same command goes on after Ctrl-C."
                     + " Results: sweep.csv, sweep.md, rates.png, curves.png."
@@ -35,8 +39,22 @@ public final class SweepCommand implements Runnable {
             description = "Where runs and results go. Default: runs/sweep.")
     private Path out = Path.of("runs", "sweep");
 
-    @Option(names = "--seeds", description = "Seeds, counted from 1. Default: 3.")
+    @Option(
+            names = "--seeds",
+            description =
+                    "Seeds, counted from 1, that test the learning rates which seed 0 has chosen."
+                            + " Default: 3.")
     private int seeds = 3;
+
+    @Option(
+            names = "--widths",
+            split = ",",
+            paramLabel = "<n>",
+            description =
+                    "Instead compares how learning rates carry over from width to width, of AdamW,"
+                            + " of Muon with each update scale and on a sphere; multiples of 32, as"
+                            + " in 64,128,256.")
+    private List<Integer> widths = new ArrayList<>();
 
     @Option(
             names = "--jobs",
@@ -67,13 +85,25 @@ public final class SweepCommand implements Runnable {
                             + " cores");
         }
         SweepPlan size = experiment.quick() ? Experiments.quickSweep() : Experiments.fullSweep();
+        if (!widths.isEmpty()) {
+            size = Experiments.transfer(size, widths);
+        }
         SweepPlan plan = size.withSeeds(seeds).only(only).with(experiment.given());
-        List<Cell> cells = plan.cells(out);
+        List<Cell> cells = plan.tuning(out);
         String setting = plan.describe(describeData(plan));
         System.out.println(setting);
         TrainProcess trainer = new TrainProcess(spec.root().userObject().getClass().getName());
-        new Sweep(cells, trainer, parallel, out.resolve("sweep.csv"), System.out)
-                .run()
+        Function<List<Cell>, Optional<SweepResults>> runs =
+                all ->
+                        new Sweep(all, trainer, parallel, out.resolve("sweep.csv"), System.out)
+                                .run();
+        runs.apply(cells)
+                .flatMap(
+                        tuned -> {
+                            List<Cell> all = new ArrayList<>(cells);
+                            all.addAll(plan.tests(out, tuned));
+                            return runs.apply(all);
+                        })
                 .ifPresent(results -> new SweepReport(setting, results).write(out, System.out));
     }
 

@@ -8,16 +8,18 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import picocli.CommandLine.ParameterException;
 
 /**
- * What a sweep trains: every contender at each of its learning rates with every seed.
+ * What a sweep trains: every contender at each of its learning rates with seed 0, then at the best
+ * of them with other seeds, which have had no part in the choice.
  *
  * @param common options of {@code train} for all runs
  * @param contenders the optimizers
- * @param seeds the number of seeds, counted from 1
+ * @param seeds the number of the other seeds, counted from 1
  */
 record SweepPlan(TrainArguments common, List<Contender> contenders, int seeds) {
 
@@ -83,22 +85,40 @@ record SweepPlan(TrainArguments common, List<Contender> contenders, int seeds) {
     }
 
     /**
-     * Returns all runs, those of the first seed first: a rough picture is there after its share of
-     * the time.
+     * Returns the runs that choose the learning rates.
      *
      * @param out the directory that will hold theirs
      * @throws BadInputException if an option is wrong
      */
-    List<Cell> cells(Path out) {
+    List<Cell> tuning(Path out) {
         List<Cell> cells = new ArrayList<>();
-        for (int seed = 1; seed <= seeds; seed++) {
-            for (Contender contender : contenders) {
-                for (double rate : contender.rates()) {
-                    cells.add(Cell.of(this, contender, rate, seed, out));
-                }
+        for (Contender contender : contenders) {
+            for (double rate : contender.rates()) {
+                cells.add(Cell.of(this, contender, rate, 0, out));
             }
         }
         cells.forEach(SweepPlan::check);
+        return cells;
+    }
+
+    /**
+     * Returns the runs with the other seeds, at the learning rates that were best: of several
+     * widths at the largest only, where the best one of the smallest width is tried too.
+     *
+     * @param out the directory that will hold theirs
+     * @param tuned what came of the {@linkplain #tuning first ones}
+     */
+    List<Cell> tests(Path out, SweepResults tuned) {
+        List<Cell> cells = new ArrayList<>();
+        for (int seed = 1; seed <= seeds; seed++) {
+            for (List<Contender> widths : tuned.methods().values()) {
+                Contender largest = widths.get(widths.size() - 1);
+                for (double rate :
+                        new TreeSet<>(List.of(tuned.best(widths.get(0)), tuned.best(largest)))) {
+                    cells.add(Cell.of(this, largest, rate, seed, out));
+                }
+            }
+        }
         return cells;
     }
 
@@ -115,10 +135,10 @@ record SweepPlan(TrainArguments common, List<Contender> contenders, int seeds) {
         Map<String, String> options = common.values();
         return String.format(
                 Locale.ROOT,
-                "GPT-2 with %s layers and width %s, %s steps of %s x %s sequences of %s tokens,"
-                        + " %d seeds; %s",
+                "GPT-2 with %s layers%s, %s steps of %s x %s sequences of %s tokens, learning rates"
+                        + " chosen with seed 0, %d other seeds; %s",
                 options.get("--layers"),
-                options.get("--width"),
+                options.containsKey("--width") ? " and width " + options.get("--width") : "",
                 options.get("--steps"),
                 options.get("--accumulate"),
                 options.get("--batch"),

@@ -15,9 +15,9 @@ import java.util.List;
 record SweepReport(String setting, SweepResults results) {
 
     private static final String CONTENDERS =
-            "The optimizers differ in the map of the momentum of hidden matrices alone; SGD is"
-                    + " Freon with c = 0, the momentum divided by the root mean square of its"
-                    + " singular values. AdamW does the rest.";
+            "The optimizers differ in what they do with hidden matrices; SGD is Freon with c = 0,"
+                    + " the momentum divided by the root mean square of its singular values. AdamW"
+                    + " does the rest.";
 
     /**
      * Writes {@code sweep.md}, {@code rates.png} and {@code curves.png}, and prints the table.
@@ -36,9 +36,8 @@ record SweepReport(String setting, SweepResults results) {
         page.add("![validation loss at the best learning rates](curves.png)");
         ResultFile.write(directory.resolve("sweep.md"), page);
         SweepPlots plots = new SweepPlots(results);
-        plots.rates("mean and range of the seeds", directory.resolve("rates.png"));
-        plots.curves(
-                "at the best learning rates, mean of the seeds", directory.resolve("curves.png"));
+        plots.rates(directory.resolve("rates.png"));
+        plots.curves(directory.resolve("curves.png"));
         table.forEach(out::println);
     }
 }

@@ -59,6 +59,12 @@ record TrainArguments(Map<String, String> values) {
         return new TrainArguments(all);
     }
 
+    TrainArguments without(String option) {
+        Map<String, String> left = new LinkedHashMap<>(values);
+        left.remove(option);
+        return new TrainArguments(left);
+    }
+
     TrainArguments plus(String option, Object value) {
         return plus(new TrainArguments(Map.of(option, value.toString())));
     }

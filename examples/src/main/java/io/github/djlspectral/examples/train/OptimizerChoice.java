@@ -2,6 +2,7 @@ package io.github.djlspectral.examples.train;
 
 import ai.djl.nn.Block;
 import ai.djl.training.optimizer.Optimizer;
+import ai.djl.training.tracker.Tracker;
 import io.github.djlspectral.optim.DecoupledAdamW;
 import io.github.djlspectral.optim.Freon;
 import io.github.djlspectral.optim.Kaon;
@@ -10,6 +11,10 @@ import io.github.djlspectral.optim.ParameterRouting;
 import io.github.djlspectral.optim.SpectralOptimizer;
 import io.github.djlspectral.optim.TruncatedSgd;
 import io.github.djlspectral.optim.UpdateObserver;
+import io.github.djlspectral.optim.UpdateScale;
+import io.github.djlspectral.optim.extra.NorMuon;
+import io.github.djlspectral.optim.extra.Soap;
+import io.github.djlspectral.optim.extra.SphereMuon;
 import java.util.Locale;
 
 /** The optimizers of the command line. */
@@ -22,6 +27,12 @@ public enum OptimizerChoice {
     KAON,
     /** Truncated SGD for the hidden matrices, AdamW for the rest. */
     TRUNCATED_SGD,
+    /** NorMuon for the hidden matrices, AdamW for the rest. */
+    NORMUON,
+    /** Muon on the sphere of the spectral norm for the hidden matrices, AdamW for the rest. */
+    SPHERE_MUON,
+    /** SOAP for the hidden matrices, AdamW for the rest. */
+    SOAP,
     /** AdamW for everything; decay on matrices only. */
     ADAMW,
     /** Plain stochastic gradient descent without momentum: the baseline that keeps no state. */
@@ -48,10 +59,13 @@ public enum OptimizerChoice {
                                     block,
                                     observer)
                             .build();
-            case ADAMW -> adamw(options, options.lr);
+            case NORMUON -> spectral(NorMuon.builder(), options, block, observer).build();
+            case SPHERE_MUON -> spectral(SphereMuon.builder(), options, block, observer).build();
+            case SOAP -> spectral(Soap.builder(), options, block, observer).optMomentum(0).build();
+            case ADAMW -> adamw(options, options.lr, options.weightDecay, options.warmup);
             case SGD ->
                     Optimizer.sgd()
-                            .setLearningRateTracker(options.schedule.tracker(options, options.lr))
+                            .setLearningRateTracker(rate(options, options.lr, options.warmup))
                             .optWeightDecays((float) options.weightDecay)
                             .optBeginNumUpdate(stepsDone)
                             .build();
@@ -65,12 +79,18 @@ public enum OptimizerChoice {
 
     private static <T extends SpectralOptimizer.Builder<T>> T spectral(
             T builder, TrainingOptions options, Block block, UpdateObserver observer) {
-        return builder.optLearningRateTracker(options.schedule.tracker(options, options.lr))
+        if (options.updateScale != null) {
+            builder.optUpdateScale(UpdateScale.of(options.updateScale));
+        }
+        double decay =
+                options.adamwWeightDecay == null ? options.weightDecay : options.adamwWeightDecay;
+        int warmup = options.adamwWarmup == null ? options.warmup : options.adamwWarmup;
+        return builder.optLearningRateTracker(rate(options, options.lr, options.warmup))
                 .optMomentum((float) options.momentum)
                 .optWeightDecays((float) options.weightDecay)
                 .optRouting(ParameterRouting.of(block))
                 .optObserver(observer)
-                .optFallback(adamw(options, options.adamwLr));
+                .optFallback(adamw(options, options.adamwLr, decay, warmup));
     }
 
     private static Freon.Builder freon(TrainingOptions options) {
@@ -101,12 +121,17 @@ public enum OptimizerChoice {
                 Locale.ROOT, "%s for the %,d in hidden matrices, adamw for the rest", this, hidden);
     }
 
-    private static DecoupledAdamW adamw(TrainingOptions options, double peak) {
+    private static Tracker rate(TrainingOptions options, double peak, int warmup) {
+        return options.schedule.tracker(options, peak, warmup);
+    }
+
+    private static DecoupledAdamW adamw(
+            TrainingOptions options, double peak, double decay, int warmup) {
         return DecoupledAdamW.builder()
-                .optLearningRateTracker(options.schedule.tracker(options, peak))
+                .optLearningRateTracker(rate(options, peak, warmup))
                 .optBeta1((float) options.beta1)
                 .optBeta2((float) options.beta2)
-                .optWeightDecays((float) options.weightDecay)
+                .optWeightDecays((float) decay)
                 .build();
     }
 

@@ -67,7 +67,9 @@ public enum Preset {
 
     private String recipe(OptimizerChoice optimizer) {
         return switch (optimizer) {
-            case MUON, FREON, KAON, TRUNCATED_SGD -> spectral; // tuned for Muon
+            case MUON, FREON, KAON, TRUNCATED_SGD, NORMUON, SPHERE_MUON ->
+                    spectral; // tuned for Muon
+            case SOAP -> spectral.replaceFirst("--lr \\S+", "--lr 3e-3");
             case ADAMW -> adamw;
             case SGD -> SGD;
         };

@@ -207,8 +207,10 @@ record RunConfig(
                                     + " rate of step %d is %.4g instead of %.4g",
                             now.steps,
                             step + 1,
-                            now.schedule.tracker(now, now.lr).getNewValue(step + 1),
-                            options.schedule.tracker(options, options.lr).getNewValue(step + 1)));
+                            now.schedule.tracker(now, now.lr, now.warmup).getNewValue(step + 1),
+                            options.schedule
+                                    .tracker(options, options.lr, options.warmup)
+                                    .getNewValue(step + 1)));
         }
         new RunConfig(
                         now,

@@ -17,11 +17,12 @@ public enum Schedule {
     /**
      * Returns the schedule of one learning rate.
      *
-     * @param options the steps, warmup and final share
+     * @param options the steps and the final share
      * @param peak the value after the warmup
+     * @param warmupSteps the steps of its warmup
      */
-    Tracker tracker(TrainingOptions options, double peak) {
-        int warmup = Math.min(options.warmup, options.steps - 1);
+    Tracker tracker(TrainingOptions options, double peak, int warmupSteps) {
+        int warmup = Math.min(warmupSteps, options.steps - 1);
         float end = (float) (peak * options.lrEnd);
         if (this == COSINE) {
             return WarmupCosineTracker.builder()

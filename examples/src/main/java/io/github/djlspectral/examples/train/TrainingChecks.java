@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.train;
 
+import io.github.djlspectral.optim.UpdateScale;
 import io.github.djlspectral.text.BadInputException;
 
 /** The legal range of every option of a training run; what is out of it is refused by name. */
@@ -79,6 +80,18 @@ final class TrainingChecks {
         if (options.isSpectral()) {
             positive("--adamw-lr", options.adamwLr);
         }
+        if (options.adamwWeightDecay != null) {
+            spectral("--adamw-weight-decay", options.adamwWeightDecay, options);
+            atLeastZero("--adamw-weight-decay", options.adamwWeightDecay);
+        }
+        if (options.adamwWarmup != null) {
+            spectral("--adamw-warmup", options.adamwWarmup, options);
+            atLeast(0, "--adamw-warmup", options.adamwWarmup);
+        }
+        if (options.updateScale != null) {
+            spectral("--update-scale", options.updateScale, options);
+            updateScale(options.updateScale);
+        }
         fraction("--lr-end", options.lrEnd, "");
         share("--momentum", options.momentum);
         fraction("--exponent", options.exponent, "");
@@ -100,6 +113,24 @@ final class TrainingChecks {
                 "--clip",
                 options.clip,
                 "0, or a float above 1e-45");
+    }
+
+    private static void updateScale(String name) {
+        try {
+            UpdateScale.of(name);
+        } catch (IllegalArgumentException e) {
+            throw new BadInputException("--update-scale: " + e.getMessage(), e);
+        }
+    }
+
+    private static void spectral(String option, Object value, TrainingOptions options) {
+        require(
+                options.isSpectral(),
+                option,
+                value,
+                "left out with --optimizer "
+                        + options.optimizer
+                        + ", which treats all parameters alike");
     }
 
     private static void known(String option, Object value) {

@@ -119,6 +119,16 @@ public final class TrainingOptions {
             description = "Peak learning rate of AdamW beside a spectral optimizer.")
     double adamwLr;
 
+    @Option(
+            names = "--adamw-weight-decay",
+            description = "Decay of AdamW beside a spectral optimizer. Default: --weight-decay.")
+    Double adamwWeightDecay;
+
+    @Option(
+            names = "--adamw-warmup",
+            description = "Warmup of AdamW beside a spectral optimizer. Default: --warmup.")
+    Integer adamwWarmup;
+
     @Option(names = "--lr-end", description = "Final learning rate as a share of the peak.")
     double lrEnd;
 
@@ -133,8 +143,16 @@ public final class TrainingOptions {
 
     @Option(
             names = "--momentum",
-            description = "Momentum of hidden matrices, in [0, 1) (not adamw, not sgd).")
+            description = "Momentum of hidden matrices, in [0, 1) (not adamw, sgd, soap).")
     double momentum;
+
+    @Option(
+            names = "--update-scale",
+            paramLabel = "<name>",
+            description =
+                    "Step of a hidden matrix by its shape: spectral, match_rms, spectral_condition"
+                            + " or none. Default: spectral; of soap: none.")
+    String updateScale;
 
     @Option(
             names = "--exponent",

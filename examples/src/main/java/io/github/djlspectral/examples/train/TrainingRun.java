@@ -221,7 +221,8 @@ public final class TrainingRun implements AutoCloseable {
         float norm = clip(next);
         OptimizerStep.apply(trainer, optimizer);
         step = next;
-        float rate = options.schedule.tracker(options, options.lr).getNewValue(next);
+        float rate =
+                options.schedule.tracker(options, options.lr, options.warmup).getNewValue(next);
         return new StepResult((float) loss, rate, norm);
     }
 

@@ -29,7 +29,7 @@ class InterruptedSweepTest {
     void itsRunsSaveAndEndWithIt() throws IOException, InterruptedException {
         Path out = directory.resolve("out");
         Process sweep = start(out);
-        Path run = out.resolve("muon/lr-0.01/seed-1");
+        Path run = out.resolve("muon/lr-0.005/seed-0");
         while (!(Files.exists(run.resolve("metrics.csv")) && lines(run) > 2)) {
             assertThat(sweep.waitFor(POLL_MILLISECONDS, TimeUnit.MILLISECONDS))
                     .as("the sweep ended early")

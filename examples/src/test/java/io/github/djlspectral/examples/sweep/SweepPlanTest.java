@@ -3,9 +3,15 @@ package io.github.djlspectral.examples.sweep;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.djlspectral.examples.train.RunOutcome;
+import io.github.djlspectral.examples.train.RunOutcome.State;
 import io.github.djlspectral.text.BadInputException;
 import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -24,42 +30,91 @@ class SweepPlanTest {
                     2);
 
     @Test
-    void crossesContendersRatesAndSeeds() {
-        List<Cell> cells = plan.cells(OUT);
-        assertThat(cells)
-                .extracting(cell -> OUT.relativize(cell.directory()).toString().replace('\\', '/'))
+    void choosesRatesWithOneSeedAndTestsThemWithOthers() {
+        List<Cell> tuning = plan.tuning(OUT);
+        assertThat(names(tuning))
                 .containsExactly(
-                        "muon-c-1-2/lr-0.0002/seed-1",
+                        "muon-c-1-2/lr-0.0002/seed-0",
+                        "muon-c-1-2/lr-0.1/seed-0",
+                        "sgd/lr-1/seed-0");
+        List<Cell> tests = plan.tests(OUT, results(tuning, 3, 2, 1));
+        assertThat(names(tests))
+                .containsExactly(
                         "muon-c-1-2/lr-0.1/seed-1",
                         "sgd/lr-1/seed-1",
-                        "muon-c-1-2/lr-0.0002/seed-2",
                         "muon-c-1-2/lr-0.1/seed-2",
                         "sgd/lr-1/seed-2");
-        assertThat(cells.get(3).arguments())
+        assertThat(tests.get(2).arguments())
                 .containsExactlyInAnyOrder(
                         "--steps=7",
                         "--optimizer=muon",
                         "--momentum=0.9",
-                        "--lr=0.0002",
+                        "--lr=0.1",
                         "--seed=2",
-                        "--out=" + cells.get(3).directory());
-        assertThat(cells.get(3)).hasToString("Muon c=1/2, learning rate 0.0002, seed 2");
+                        "--out=" + tests.get(2).directory());
+        assertThat(tests.get(2)).hasToString("Muon c=1/2, learning rate 0.1, seed 2");
+    }
+
+    private static List<String> names(List<Cell> cells) {
+        return cells.stream()
+                .map(cell -> OUT.relativize(cell.directory()).toString().replace('\\', '/'))
+                .toList();
+    }
+
+    private static SweepResults results(List<Cell> cells, double... losses) {
+        Map<Cell, RunOutcome> outcomes = new LinkedHashMap<>();
+        for (int i = 0; i < losses.length; i++) {
+            RunOutcome outcome =
+                    new RunOutcome(State.FINISHED, 7, 1, losses[i], Collections.emptySortedMap());
+            outcomes.put(cells.get(i), outcome);
+        }
+        return new SweepResults(outcomes);
+    }
+
+    @Test
+    void comparesWidthsAtTheLargest() {
+        SweepPlan widths =
+                new SweepPlan(
+                        plan.common(),
+                        List.of(
+                                plan.contenders().get(0).atWidth(32),
+                                plan.contenders().get(0).atWidth(96)),
+                        1);
+        List<Cell> tuning = widths.tuning(OUT);
+        assertThat(tuning.get(3).arguments()).contains("--width=96", "--heads=3", "--lr=0.1");
+        assertThat(tuning.get(3)).hasToString("Muon c=1/2, width 96, learning rate 0.1, seed 0");
+        assertThat(names(widths.tests(OUT, results(tuning, 1, 2, 2, 1))))
+                .containsExactly(
+                        "muon-c-1-2-width-96/lr-0.0002/seed-1",
+                        "muon-c-1-2-width-96/lr-0.1/seed-1");
+        assertThat(names(widths.tests(OUT, results(tuning, 1, 2, 1, 2)))).hasSize(1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"64,32", "0", "40", "64,64", "-32"})
+    void refusesWidths(String text) {
+        List<Integer> widths = Stream.of(text.split(",")).map(Integer::valueOf).toList();
+        assertThatThrownBy(() -> Experiments.transfer(Experiments.quickSweep(), widths))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("--widths is " + widths);
     }
 
     @Test
     void bothSizesAreValidAndKeepTheirRunsApart() {
-        for (SweepPlan size : List.of(Experiments.quickSweep(), Experiments.fullSweep())) {
-            List<Cell> cells = size.cells(OUT); // which checks the options
+        SweepPlan transfer = Experiments.transfer(Experiments.quickSweep(), List.of(32, 64));
+        for (SweepPlan size :
+                List.of(Experiments.quickSweep(), Experiments.fullSweep(), transfer)) {
+            List<Cell> cells = size.tuning(OUT); // which checks the options
             assertThat(cells).extracting(Cell::directory).doesNotHaveDuplicates();
             assertThat(size.contenders()).allSatisfy(c -> assertThat(c.rates()).isSorted());
-            assertThat(cells).hasSizeGreaterThanOrEqualTo(3 * 4 * size.contenders().size());
+            assertThat(cells).hasSizeGreaterThanOrEqualTo(6 * size.contenders().size());
         }
     }
 
     @Test
     void optionsForAllRunsWin() {
         SweepPlan changed = plan.with(TrainArguments.parse("--steps 9 --width 32"));
-        assertThat(changed.cells(OUT).get(0).arguments()).contains("--steps=9", "--width=32");
+        assertThat(changed.tuning(OUT).get(0).arguments()).contains("--steps=9", "--width=32");
     }
 
     @ParameterizedTest
@@ -72,10 +127,10 @@ class SweepPlanTest {
 
     @Test
     void wrongOptionsAreReportedBeforeAnythingRuns() {
-        assertThatThrownBy(() -> plan.with(TrainArguments.parse("--stps 9")).cells(OUT))
+        assertThatThrownBy(() -> plan.with(TrainArguments.parse("--stps 9")).tuning(OUT))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("--stps");
-        assertThatThrownBy(() -> plan.with(TrainArguments.parse("--steps 0")).cells(OUT))
+        assertThatThrownBy(() -> plan.with(TrainArguments.parse("--steps 0")).tuning(OUT))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("--steps is 0");
         assertThatThrownBy(() -> plan.withSeeds(0))

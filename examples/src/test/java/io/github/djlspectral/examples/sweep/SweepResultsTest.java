@@ -25,18 +25,21 @@ class SweepResultsTest {
     private final SweepPlan plan =
             new SweepPlan(TrainArguments.parse("--steps 20"), List.of(first, second, third), 2);
 
-    // by seed, contender and rate
-    private static final double[] LOSSES = {3, 2, 1, 5, 4, INFINITY, 3.5, 2.5, INFINITY, 5, 4.5, 9};
+    private final SweepResults results =
+            results(plan, new double[] {3, 2, INFINITY, 5, 4, 9}, 2.5, 4, INFINITY, 3.5, 5, 1);
 
-    private final SweepResults results = results();
-
-    private SweepResults results() {
+    private static SweepResults results(SweepPlan plan, double[] tuning, double... tests) {
         Map<Cell, RunOutcome> outcomes = new LinkedHashMap<>();
-        int index = 0;
-        for (Cell cell : plan.cells(Path.of("out"))) {
-            outcomes.put(cell, outcome(LOSSES[index++]));
-        }
+        put(outcomes, plan.tuning(Path.of("out")), tuning);
+        put(outcomes, plan.tests(Path.of("out"), new SweepResults(outcomes)), tests);
         return new SweepResults(outcomes);
+    }
+
+    private static void put(Map<Cell, RunOutcome> outcomes, List<Cell> cells, double[] losses) {
+        assertThat(cells).hasSize(losses.length);
+        for (int i = 0; i < losses.length; i++) {
+            outcomes.put(cells.get(i), outcome(losses[i]));
+        }
     }
 
     private static RunOutcome outcome(double loss) {
@@ -51,31 +54,52 @@ class SweepResultsTest {
     }
 
     @Test
-    void averagesOverSeeds() {
-        assertThat(results.points(first))
-                .containsExactly(
-                        new SweepResults.Point(0.1, 3.25, 3, 3.5),
-                        new SweepResults.Point(0.2, 2.25, 2, 2.5),
-                        new SweepResults.Point(0.4, INFINITY, 1, INFINITY));
-        // the best mean, not the best run: one seed diverged where the other did best
-        assertThat(results.best(first).rate()).isEqualTo(0.2);
-        assertThat(results.curve(first, 0.2))
-                .isEqualTo(new TreeMap<>(Map.of(0, 8.0, 10, 3.25, 20, 2.25)));
-        assertThat(results.curve(first, 0.4)).isEqualTo(new TreeMap<>(Map.of(0, 8.0)));
+    void tunesWithOneSeedAndAveragesOverTheOthers() {
+        assertThat(results.tuning(first))
+                .isEqualTo(new TreeMap<>(Map.of(0.1, 3.0, 0.2, 2.0, 0.4, INFINITY)));
+        assertThat(results.best(first)).isEqualTo(0.2);
+        assertThat(results.curve(first)).isEqualTo(new TreeMap<>(Map.of(0, 8.0, 10, 4.0, 20, 3.0)));
+        assertThat(results.curve(third)).isEqualTo(new TreeMap<>(Map.of(0, 8.0)));
     }
 
     @Test
     void tabulatesEachAtItsBest() {
         assertThat(results.table())
                 .containsExactly(
-                        "| optimizer | best learning rate | mean final validation loss"
-                                + " | [least, largest] | spread |",
-                        "|---|---|---|---|---|",
-                        "| A | 0.2 | 2.2500 | [2.0000, 2.5000] | 0.5000 |",
-                        "| B | 0.2\\* | 4.2500 | [4.0000, 4.5000] | 0.5000 |",
-                        "| C | none | diverged | | |",
+                        "| optimizer | best learning rate | final validation loss |",
+                        "|---|---|---|",
+                        "| A | 0.2 | 3.0000 [2.5000, 3.5000] |",
+                        "| B | 0.2\\* | 4.5000 [4.0000, 5.0000] |",
+                        "| C | 0.1\\* | diverged |",
                         "",
                         "\\* The first or the last of those tried: there may be a better one beyond.");
+    }
+
+    @Test
+    void tabulatesWhatCarriesOverFromWidthToWidth() {
+        SweepPlan widths =
+                new SweepPlan(
+                        plan.common(),
+                        List.of(
+                                first.atWidth(32),
+                                first.atWidth(64),
+                                second.atWidth(32),
+                                second.atWidth(64)),
+                        1);
+        SweepResults transfer =
+                results(widths, new double[] {1, 2, 3, 3, 1, 2, 2, 1, 2, 1}, 1.5, 1.25, 1.75);
+        assertThat(transfer.table())
+                .containsExactly(
+                        "| optimizer | best learning rate, width 32 | best learning rate, width 64"
+                                + " | final validation loss at the largest width"
+                                + " | with the smallest one's rate |",
+                        "|---|---|---|---|---|",
+                        "| A | 0.1\\* | 0.2 | 1.2500 [1.2500, 1.2500] | 1.5000 [1.5000, 1.5000] |",
+                        "| B | 0.2\\* | 0.2\\* | 1.7500 [1.7500, 1.7500] | 1.7500 [1.7500, 1.7500] |",
+                        "",
+                        "\\* The first or the last of those tried: there may be a better one beyond.");
+        new SweepReport("widths", transfer).write(directory, System.out);
+        assertThat(directory.resolve("rates.png")).isNotEmptyFile();
     }
 
     @Test
@@ -84,14 +108,14 @@ class SweepResultsTest {
                 .hasSize(13)
                 .startsWith(
                         "optimizer,learning_rate,seed,final_validation_loss,steps,seconds",
-                        "A,0.1,1,3.0,20,1.3")
-                .contains("A,0.4,2,Infinity,13,1.3", "B,0.2,2,4.5,20,1.3");
+                        "\"A\",0.1,0,3.0,20,1.3")
+                .contains("\"A\",0.4,0,Infinity,13,1.3", "\"B\",0.2,2,5.0,20,1.3");
     }
 
     @Test
     void writesItsReportEvenIfAllDiverged() {
         Map<Cell, RunOutcome> none = new LinkedHashMap<>();
-        plan.cells(Path.of("out")).forEach(cell -> none.put(cell, outcome(INFINITY)));
+        plan.tuning(Path.of("out")).forEach(cell -> none.put(cell, outcome(INFINITY)));
         new SweepReport("nothing", new SweepResults(none)).write(directory, System.out);
         assertThat(directory.resolve("rates.png")).doesNotExist();
         new SweepReport("something", results).write(directory, System.out);

@@ -36,15 +36,15 @@ class SweepTest {
                         .plus(TrainArguments.parse("--steps 3 --warmup 0 --clip 0"));
         Contender muon = Contender.of("Muon", "--optimizer muon", 0.02);
         Contender sgd = Contender.of("SGD", "--optimizer sgd", 1e30);
-        cells = new SweepPlan(common, List.of(muon, sgd), 1).cells(out);
+        cells = new SweepPlan(common, List.of(muon, sgd), 1).tuning(out);
     }
 
     @Test
     void trainsOnceAndGoesOnWhereItStopped() throws IOException {
         SweepResults results = sweep().run().orElseThrow();
         assertThat(Files.readAllLines(csv)).isEqualTo(results.csv()).hasSize(3);
-        assertThat(results.csv().get(1)).matches("Muon,0.02,1,[0-9.]+,3,[0-9.]+");
-        assertThat(results.csv().get(2)).matches("SGD,1\\d{30},1,Infinity,1,[0-9.]+");
+        assertThat(results.csv().get(1)).matches("\"Muon\",0.02,0,[0-9.]+,3,[0-9.]+");
+        assertThat(results.csv().get(2)).matches("\"SGD\",1\\d{30},0,Infinity,1,[0-9.]+");
         assertThat(printed()).contains("0 of them done", "[2/2]", "SGD", "diverged after step 1");
 
         String log = Files.readString(cells.get(0).log());

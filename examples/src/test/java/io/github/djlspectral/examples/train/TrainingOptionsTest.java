@@ -77,6 +77,8 @@ class TrainingOptionsTest {
                 "--lr=0",
                 "--lr=NaN",
                 "--adamw-lr=-1",
+                "--adamw-weight-decay=-1",
+                "--adamw-warmup=-1",
                 "--lr-end=2",
                 "--warmup=-1",
                 "--dropout=1",
@@ -112,6 +114,25 @@ class TrainingOptionsTest {
                         "--spectrum-every is 5, but must be 0 with --optimizer "
                                 + optimizer
                                 + ", which maps no spectra");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"--adamw-weight-decay=0.1", "--adamw-warmup=3", "--update-scale=none"})
+    void onlySpectralOptimizersHaveAnAdamwBeside(String option) {
+        TrainingOptions.of("--optimizer=normuon", option);
+        assertThatThrownBy(() -> TrainingOptions.of("--optimizer=adamw", option))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageStartingWith(option.replace("=", " is "))
+                .hasMessageEndingWith("--optimizer adamw, which treats all parameters alike");
+    }
+
+    @Test
+    void namesTheUpdateScales() {
+        assertThatThrownBy(() -> TrainingOptions.of("--update-scale=wide"))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("--update-scale")
+                .hasMessageContaining("wide")
+                .hasMessageContaining("match_rms");
     }
 
     @ParameterizedTest

@@ -22,6 +22,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -39,7 +40,17 @@ class TrainingSessionTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"muon", "freon", "kaon", "truncated-sgd", "adamw"})
+    @ValueSource(
+            strings = {
+                "muon",
+                "freon",
+                "kaon",
+                "truncated-sgd",
+                "normuon",
+                "sphere-muon",
+                "soap",
+                "adamw"
+            })
     void learns(String optimizer) {
         train(out, "--optimizer=" + optimizer, "--steps=80", "--dropout=0", "--lr=0.02");
         List<MetricsRow> rows = MetricsLog.read(out.resolve("metrics.csv"), 80);
@@ -86,6 +97,26 @@ class TrainingSessionTest {
         train(broken, choice, "--resume");
         Runs.assertSame(out, broken, 12);
         assertThat(output.toString(StandardCharsets.UTF_8)).contains("continuing after step 8");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "--weight-decay=0.25, --adamw-weight-decay=0.25, --adamw-weight-decay=0",
+        "--warmup=4, --adamw-warmup=4, --adamw-warmup=0",
+        "--momentum=0.9, --update-scale=spectral, --update-scale=match_rms"
+    })
+    void theRestFollowsUnlessToldOtherwise(String shared, String same, String other) {
+        List<Float> losses = losses("shared", shared);
+        assertThat(losses("same", shared, same)).isEqualTo(losses);
+        assertThat(losses("other", shared, other)).isNotEqualTo(losses);
+    }
+
+    private List<Float> losses(String name, String... options) {
+        Path run = directory.resolve(name);
+        train(run, options);
+        return MetricsLog.read(run.resolve("metrics.csv"), 12).stream()
+                .map(MetricsRow::trainLoss)
+                .toList();
     }
 
     @Test
