@@ -36,11 +36,6 @@ public final class TrustMuon extends SpectralOptimizer {
         public TrustMuon build() {
             return new TrustMuon(this);
         }
-
-        @Override
-        protected Builder self() {
-            return this;
-        }
     }
 }
 // end

@@ -71,7 +71,14 @@ public final class Freon extends SpectralOptimizer {
     }
 
     private Freon(Builder builder) {
-        super(builder, builder.map());
+        super(
+                builder,
+                new PowerMap(
+                        "power(" + builder.exponent + ")",
+                        builder.exponent,
+                        builder.floor,
+                        builder.normalization,
+                        builder.method));
     }
 
     /** {@return a new builder with exponent 2/3} */
@@ -149,10 +156,6 @@ public final class Freon extends SpectralOptimizer {
         /** {@return the optimizer, without state} Values out of their ranges are refused. */
         public Freon build() {
             return new Freon(this);
-        }
-
-        private SpectralMap map() {
-            return new PowerMap("power(" + exponent + ")", exponent, floor, normalization, method);
         }
     }
 }

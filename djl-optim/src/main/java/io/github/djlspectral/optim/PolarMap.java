@@ -1,8 +1,8 @@
 package io.github.djlspectral.optim;
 
 import ai.djl.ndarray.types.DataType;
-import io.github.djlspectral.optim.minimax.InverseRoot;
 import io.github.djlspectral.optim.minimax.PolarExpress;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -43,22 +43,39 @@ final class PolarMap extends SpectralMap {
         return polynomials.computeIfAbsent(k, PolarMap::polarExpress);
     }
 
-    // Divided by its Frobenius norm, a k x k Gram matrix has a largest eigenvalue in [k^(-1/2), 1].
+    /**
+     * The steps for a k x k Gram matrix, which, divided by its Frobenius norm, has a largest
+     * eigenvalue in [k^(-1/2), 1].
+     */
     private static Kernel halley(int k) {
         double lower = RANGE * RANGE / Math.sqrt(k);
-        // of the squares
-        double tolerance = 1 - (1 - TOLERANCE) * (1 - TOLERANCE);
-        // R <- w R + v (A + d I)^-1 R is the partial fraction of (alpha + beta x) / (1 + gamma x)
-        List<double[]> steps =
-                InverseRoot.within(2, lower, tolerance).steps().stream()
-                        .map(
-                                step -> {
-                                    double w = step.beta() / step.gamma();
-                                    double v = (step.alpha() - w) / step.gamma();
-                                    return new double[] {w, v, 1 / step.gamma()};
-                                })
-                        .toList();
-        return Kernel.named("halley", flat(steps));
+        return Kernel.named("halley", flat(halley(lower, 1 - (1 - TOLERANCE) * (1 - TOLERANCE))));
+    }
+
+    /**
+     * The fewest dynamically weighted Halley steps (w, v, d), {@code A <- (w + v / (A + d))^2 A},
+     * that take [lower, 1] to within a distance of 1. Each is the best of its type on what the
+     * steps before have made of the interval: with its ends at l^2 and 1, {@code (a + b A) / (1 + c
+     * A)}, which leaves its largest value there. Nakatsukasa, Bai and Gygi, SIAM J. Matrix Anal.
+     * Appl. 31 (2010), equations 3.14 and 3.15. Scaled so that 1 is in the middle.
+     */
+    static List<double[]> halley(double lower, double tolerance) {
+        List<double[]> steps = new ArrayList<>();
+        double high = 1;
+        double ratio = lower; // l^2
+        while (steps.isEmpty() || high - 1 > tolerance) {
+            double d = Math.cbrt(4 * (1 - ratio) / (ratio * ratio));
+            double root = Math.sqrt(1 + d);
+            double a = root + Math.sqrt(8 - 4 * d + 8 * (2 - ratio) / (ratio * root)) / 2;
+            double b = (a - 1) * (a - 1) / 4;
+            double c = a + b - 1;
+            double least = (a + b * ratio) / (1 + c * ratio);
+            ratio *= least * least;
+            double scale = Math.sqrt(2 / (high * (1 + ratio)));
+            steps.add(new double[] {scale * b / c, scale * (a - b / c) * high / c, high / c});
+            high = 2 / (1 + ratio);
+        }
+        return steps;
     }
 
     private static Kernel polarExpress(int k) {

@@ -11,7 +11,6 @@ import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.DoubleStream;
-import java.util.stream.IntStream;
 
 /** The computation of {@link SpectralMap#power}, of which {@link Freon} sets every option. */
 final class PowerMap extends SpectralMap {
@@ -20,7 +19,6 @@ final class PowerMap extends SpectralMap {
 
     // Below, the shifts of the partial fractions fall below what a Cholesky factorization resolves.
     private static final double LEAST_FRACTIONS_FLOOR = 1e-4;
-    private static final double LARGEST_LOWER = 0.01;
 
     private static final double ROUNDING = 1e-12;
 
@@ -45,23 +43,21 @@ final class PowerMap extends SpectralMap {
             Normalization normalization,
             Method method) {
         super(name);
-        requireExponent(exponent);
-        floor.ifPresent(PowerMap::requireFloor);
+        require(exponent >= 0 && exponent <= 1, "The exponent must be in [0, 1]", exponent);
+        double given = floor.orElse(0);
+        require(given >= 0 && given <= 1, "The floor must be in [0, 1]", given);
         this.exponent = exponent;
         this.floor = floor;
         this.normalization = normalization;
         this.method = method;
-        if (method != null && refusal(method) != null) {
+        if (method == Method.PARTIAL_FRACTIONS && refusal() != null) {
             throw new IllegalArgumentException(
-                    "Method " + method + " " + refusal(method) + "; use EIGH or SVD");
+                    "Method " + method + " " + refusal() + "; use EIGH or SVD");
         }
     }
 
-    /** Says why a method cannot serve; null if it can. */
-    private String refusal(Method method) {
-        if (method == Method.EIGH || method == Method.SVD) {
-            return null;
-        }
+    /** Says why partial fractions cannot serve; null if they can. */
+    private String refusal() {
         if (exponent == 1 && normalization == Normalization.SCHATTEN_OVER_RANK) {
             // a weighted geometric mean, alone among the normalisations, needs the eigenvalues
             return "cannot average over the rank for an exponent of 1";
@@ -73,14 +69,6 @@ final class PowerMap extends SpectralMap {
         return actual >= LEAST_FRACTIONS_FLOOR
                 ? null
                 : "needs a floor of at least " + LEAST_FRACTIONS_FLOOR + ", was " + actual;
-    }
-
-    static void requireExponent(double exponent) {
-        require(exponent >= 0 && exponent <= 1, "The exponent must be in [0, 1]", exponent);
-    }
-
-    static void requireFloor(double floor) {
-        require(floor >= 0 && floor <= 1, "The floor must be in [0, 1]", floor);
     }
 
     @Override
@@ -105,7 +93,7 @@ final class PowerMap extends SpectralMap {
         if (matrix.type() == DataType.FLOAT64) {
             return Method.SVD;
         }
-        boolean fractions = matrix.device().isGpu() && refusal(Method.PARTIAL_FRACTIONS) == null;
+        boolean fractions = matrix.device().isGpu() && refusal() == null;
         return fractions ? Method.PARTIAL_FRACTIONS : Method.EIGH;
     }
 
@@ -123,34 +111,21 @@ final class PowerMap extends SpectralMap {
         return DoubleStream.concat(Arrays.stream(first), Arrays.stream(more)).toArray();
     }
 
-    private Kernel partialFractions(int k) {
-        return Kernel.named("power_fractions", parameters(k, fractions(lower(k))));
-    }
-
-    private double[] fractions(double lower) {
-        if (exponent == 0) {
-            return new double[] {1};
-        }
-        if (exponent == 1) {
-            return new double[] {0, 0, 1};
-        }
-        return flat(PartialFractions.inversePower(exponent, lower, TOLERANCE));
-    }
-
     /** The constant, then pole and weight of each term. */
-    private static double[] flat(PartialFractions fractions) {
-        double[] terms =
-                IntStream.range(0, fractions.poles().length)
-                        .mapToObj(j -> new double[] {fractions.poles()[j], fractions.weights()[j]})
-                        .flatMapToDouble(Arrays::stream)
-                        .toArray();
-        return DoubleStream.concat(DoubleStream.of(fractions.constant()), Arrays.stream(terms))
-                .toArray();
-    }
-
-    /** At most the smallest eigenvalue of the regularised Gram matrix by its largest possible. */
-    private double lower(int k) {
-        double epsilon = regularisation(k);
-        return Math.min(epsilon / (1 + epsilon), LARGEST_LOWER);
+    private Kernel partialFractions(int k) {
+        double[] flat = exponent == 0 ? new double[] {1} : new double[] {0, 0, 1};
+        if (exponent > 0 && exponent < 1) {
+            // at most the smallest eigenvalue of the regularised Gram matrix by its largest one
+            double lower = regularisation(k) / (1 + regularisation(k));
+            PartialFractions best =
+                    PartialFractions.inversePower(exponent, Math.min(lower, 0.01), TOLERANCE);
+            flat = new double[1 + 2 * best.poles().length];
+            flat[0] = best.constant();
+            for (int j = 0; j < best.poles().length; j++) {
+                flat[2 * j + 1] = best.poles()[j];
+                flat[2 * j + 2] = best.weights()[j];
+            }
+        }
+        return Kernel.named("power_fractions", parameters(k, flat));
     }
 }

@@ -56,10 +56,5 @@ public final class CautiousMuon extends SpectralOptimizer {
         public CautiousMuon build() {
             return new CautiousMuon(this);
         }
-
-        @Override
-        protected Builder self() {
-            return this;
-        }
     }
 }

@@ -63,10 +63,5 @@ public final class NorMuon extends SpectralOptimizer {
         public NorMuon build() {
             return new NorMuon(this);
         }
-
-        @Override
-        protected Builder self() {
-            return this;
-        }
     }
 }

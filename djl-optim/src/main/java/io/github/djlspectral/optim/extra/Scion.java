@@ -57,10 +57,5 @@ public final class Scion extends SpectralOptimizer {
         public Scion build() {
             return new Scion(this);
         }
-
-        @Override
-        protected Builder self() {
-            return this;
-        }
     }
 }

@@ -43,10 +43,5 @@ public final class SinkGd extends SpectralOptimizer {
         public SinkGd build() {
             return new SinkGd(this);
         }
-
-        @Override
-        protected Builder self() {
-            return this;
-        }
     }
 }

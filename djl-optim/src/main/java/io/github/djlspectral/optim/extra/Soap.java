@@ -49,10 +49,5 @@ public final class Soap extends SpectralOptimizer {
         public Soap build() {
             return new Soap(this);
         }
-
-        @Override
-        protected Builder self() {
-            return this;
-        }
     }
 }

@@ -63,10 +63,5 @@ public final class SphereMuon extends SpectralOptimizer {
         public SphereMuon build() {
             return new SphereMuon(this);
         }
-
-        @Override
-        protected Builder self() {
-            return this;
-        }
     }
 }

@@ -23,41 +23,12 @@ package io.github.djlspectral.optim.minimax;
  * a few 1e-15 of its own; levels are equal within 1e-9 of the error or within 1e-14, whichever is
  * more.
  *
- * @param lower the left end of the interval
  * @param constant the value at infinity, positive
  * @param poles the shifts, positive and increasing
  * @param weights the numerators, positive
  * @param error the largest relative error on the interval, in (0, 1)
  */
-public record PartialFractions(
-        double lower, double constant, double[] poles, double[] weights, double error) {
-
-    private static final double LEAST_LOWER = 1e-16;
-    private static final double LEAST_EXPONENT = 1e-3;
-    private static final double LARGEST_LOWER = 0.01;
-    private static final double LEAST_TOLERANCE = 1e-12;
-    private static final double LEAST_ERROR = 6e-14; // below, rounding hides the alternation
-
-    /**
-     * Returns the best approximation of {@code x^(-exponent)} with a number of terms, at least 1
-     * and not so many that the error is below 6e-14. Takes less than a millisecond up to nine terms
-     * and a few for thirty, once compiled.
-     */
-    static PartialFractions inversePower(double exponent, double lower, int terms) {
-        requireProblem(exponent, lower);
-        if (terms < 1) {
-            throw new IllegalArgumentException("terms must be at least 1, was " + terms);
-        }
-        double expected = expectedError(exponent, lower, terms);
-        if (expected < LEAST_ERROR) {
-            throw new IllegalArgumentException(
-                    String.format(
-                            "terms must be fewer than %s for exponent %s on [%s, 1]: the error of"
-                                    + " %s cannot be told from rounding",
-                            terms, exponent, lower, expected));
-        }
-        return expanded(exponent, lower, RemezExchange.poles(exponent, lower, terms));
-    }
+public record PartialFractions(double constant, double[] poles, double[] weights, double error) {
 
     /**
      * {@return the best approximation of {@code x^(-exponent)} with the fewest terms that is at
@@ -70,10 +41,12 @@ public record PartialFractions(
      *     random problems in this range
      */
     public static PartialFractions inversePower(double exponent, double lower, double tolerance) {
-        requireProblem(exponent, lower);
-        if (!(tolerance >= LEAST_TOLERANCE && tolerance < 1)) {
-            throw new IllegalArgumentException("tolerance must be in [1e-12, 1), was " + tolerance);
-        }
+        require(
+                exponent >= 1e-3 && exponent <= 0.999,
+                "exponent must be in [0.001, 0.999]",
+                exponent);
+        require(lower >= 1e-16 && lower <= 0.01, "lower must be in [1e-16, 0.01]", lower);
+        require(tolerance >= 1e-12 && tolerance < 1, "tolerance must be in [1e-12, 1)", tolerance);
         int terms = 1;
         // The true error is 0.5 to 2.4 times the expected one.
         while (expectedError(exponent, lower, terms) > 2 * tolerance) {
@@ -87,22 +60,9 @@ public record PartialFractions(
         return fewest;
     }
 
-    /** Returns r(x) for x that is not negative. */
-    double valueAt(double x) {
-        double sum = constant;
-        for (int j = 0; j < poles.length; j++) {
-            sum += weights[j] / (x + poles[j]);
-        }
-        return sum;
-    }
-
-    private static void requireProblem(double exponent, double lower) {
-        if (!(exponent >= LEAST_EXPONENT && exponent <= 1 - LEAST_EXPONENT)) {
-            throw new IllegalArgumentException(
-                    "exponent must be in [0.001, 0.999], was " + exponent);
-        }
-        if (!(lower >= LEAST_LOWER && lower <= LARGEST_LOWER)) {
-            throw new IllegalArgumentException("lower must be in [1e-16, 0.01], was " + lower);
+    private static void require(boolean legal, String rule, double value) {
+        if (!legal) {
+            throw new IllegalArgumentException(rule + ", was " + value);
         }
     }
 
@@ -113,23 +73,28 @@ public record PartialFractions(
         return 4 * Math.sin(Math.PI * exponent) * Math.exp(-Math.PI * (2 * terms + 1) * periods);
     }
 
-    /** Splits the product into fractions and scales it to a largest error as small as possible. */
-    private static PartialFractions expanded(double exponent, double lower, double[] poles) {
-        int n = poles.length;
-        double[] zeros = new double[n];
-        for (int j = 0; j < n; j++) {
-            zeros[j] = lower / poles[n - 1 - j];
+    /**
+     * Returns the best approximation of {@code x^(-exponent)} with so many terms, whose error must
+     * not be below 6e-14, where rounding hides the alternation: a product split into fractions and
+     * scaled to a largest error as small as possible. Takes less than a millisecond up to nine
+     * terms and a few for thirty, once compiled.
+     */
+    static PartialFractions inversePower(double exponent, double lower, int terms) {
+        double[] poles = RemezExchange.poles(exponent, lower, terms);
+        double[] zeros = new double[terms];
+        for (int j = 0; j < terms; j++) {
+            zeros[j] = lower / poles[terms - 1 - j];
         }
         // The ends of the interval are alternation points, with the smallest and the largest value.
         double least = Math.pow(lower, exponent) * product(lower, zeros, poles);
         double largest = product(1, zeros, poles);
         double scale = 2 / (least + largest);
-        double[] weights = new double[n];
-        for (int j = 0; j < n; j++) {
+        double[] weights = new double[terms];
+        for (int j = 0; j < terms; j++) {
             weights[j] = scale * residue(j, zeros, poles);
         }
         double error = (largest - least) / (largest + least);
-        return new PartialFractions(lower, scale, poles, weights, error);
+        return new PartialFractions(scale, poles, weights, error);
     }
 
     private static double product(double x, double[] zeros, double[] poles) {

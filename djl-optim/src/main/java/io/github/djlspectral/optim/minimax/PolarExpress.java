@@ -8,12 +8,11 @@ import java.util.List;
  * step, each is minimax on the image of the interval under those before it. Amsel, Persson, Musco
  * and Gower, "The Polar Express", arXiv:2505.16932, theorem 3.1.
  *
- * @param lower the left end of the interval, in (0, 1)
  * @param steps the coefficients (a, b, c) of {@code a s + b s^3 + c s^5}, one triple per step;
  *     valid only as a whole and in this order
  * @param error the largest distance of the composition from 1 on the interval
  */
-public record PolarExpress(double lower, List<double[]> steps, double error) {
+public record PolarExpress(List<double[]> steps, double error) {
 
     private static final int MAX_EXCHANGES = 100;
 
@@ -44,7 +43,7 @@ public record PolarExpress(double lower, List<double[]> steps, double error) {
             low = 1 - error;
             high = 1 + error;
         }
-        return new PolarExpress(lower, List.copyOf(steps), error);
+        return new PolarExpress(List.copyOf(steps), error);
     }
 
     /** Returns {a, b, c, error} of the best approximation of 1 on an interval around 1. */

@@ -7,8 +7,7 @@ package io.github.djlspectral.optim.minimax;
  * <p>The problem is its own image under {@code x -> l/x}, {@code r -> 1/r}. So {@code z_j = l /
  * d_(n+1-j)}, and {@code h(t) = ln(x^c r(x))}, r scaled so that h runs between levels of equal
  * size, is odd in {@code t = ln(x / sqrt(l))}. It alternates at 2n+2 points; by symmetry the n
- * poles and the level follow from the n+1 points with t > 0. One pole and c = 1/b give the map of
- * {@link RootStep}.
+ * poles and the level follow from the n+1 points with t > 0.
  *
  * <p>Remez' exchange: level h on a set of points by Newton's iteration, move each point to the
  * extremum of h next to it, repeat. Two to four rounds reach the rounding of h, about 2e-15; cost

@@ -38,7 +38,8 @@ class PartialFractionsTest {
         double lower = Math.pow(10, -decades);
         Assume.that(PartialFractions.expectedError(exponent, lower, terms) > 1e-12);
 
-        assertEquioscillates(exponent, PartialFractions.inversePower(exponent, lower, terms));
+        assertEquioscillates(
+                exponent, lower, PartialFractions.inversePower(exponent, lower, terms));
     }
 
     @ParameterizedTest
@@ -46,12 +47,12 @@ class PartialFractionsTest {
     void alsoAtTheEndsOfTheRange(double exponent, double lower) {
         for (double tolerance : new double[] {0.99, 0.01, 1e-6, 2e-12}) {
             assertEquioscillates(
-                    exponent, PartialFractions.inversePower(exponent, lower, tolerance));
+                    exponent, lower, PartialFractions.inversePower(exponent, lower, tolerance));
         }
     }
 
-    private static void assertEquioscillates(double exponent, PartialFractions r) {
-        List<Double> extrema = extrema(exponent, r);
+    private static void assertEquioscillates(double exponent, double lower, PartialFractions r) {
+        List<Double> extrema = extrema(exponent, lower, r);
         assertThat(extrema).hasSize(2 * r.poles().length + 2);
         for (int i = 0; i < extrema.size(); i++) {
             double expected = i % 2 == 0 ? -r.error() : r.error();
@@ -66,13 +67,13 @@ class PartialFractionsTest {
     }
 
     /** Signed relative errors where they are largest between changes of sign. */
-    private static List<Double> extrema(double exponent, PartialFractions r) {
-        double step = Math.log(r.lower()) / (GRID - 1);
+    private static List<Double> extrema(double exponent, double lower, PartialFractions r) {
+        double step = Math.log(lower) / (GRID - 1);
         DoubleUnaryOperator error =
                 i -> {
                     double x = Math.exp(Math.min(0, (GRID - 1 - i) * step));
-                    x = Math.max(x, r.lower());
-                    return Math.pow(x, exponent) * r.valueAt(x) - 1;
+                    x = Math.max(x, lower);
+                    return Math.pow(x, exponent) * valueAt(r, x) - 1;
                 };
         List<Double> extrema = new ArrayList<>();
         double peakSign = 0;
@@ -90,6 +91,14 @@ class PartialFractionsTest {
         }
         extrema.add(refined(error, peakSign, peak));
         return extrema;
+    }
+
+    private static double valueAt(PartialFractions r, double x) {
+        double sum = r.constant();
+        for (int j = 0; j < r.poles().length; j++) {
+            sum += r.weights()[j] / (x + r.poles()[j]);
+        }
+        return sum;
     }
 
     /** Thirds the surroundings of a peak of sign * error. */
@@ -148,13 +157,13 @@ class PartialFractionsTest {
     void rejectsWhatHasNoApproximation() {
         for (double exponent : new double[] {0, 1, -0.5, 1e-4, 0.9999, Double.NaN}) {
             assertThatIllegalArgumentException()
-                    .isThrownBy(() -> PartialFractions.inversePower(exponent, 1e-6, 3))
+                    .isThrownBy(() -> PartialFractions.inversePower(exponent, 1e-6, 0.1))
                     .withMessageContaining("exponent")
                     .withMessageContaining(String.valueOf(exponent));
         }
         for (double lower : new double[] {0, 1, -1, 0.02, 1e-17, Double.NaN}) {
             assertThatIllegalArgumentException()
-                    .isThrownBy(() -> PartialFractions.inversePower(0.3, lower, 3))
+                    .isThrownBy(() -> PartialFractions.inversePower(0.3, lower, 0.1))
                     .withMessageContaining("lower")
                     .withMessageContaining(String.valueOf(lower));
         }
@@ -164,11 +173,5 @@ class PartialFractionsTest {
                     .withMessageContaining("tolerance")
                     .withMessageContaining(String.valueOf(tolerance));
         }
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> PartialFractions.inversePower(0.3, 1e-6, 0))
-                .withMessage("terms must be at least 1, was 0");
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> PartialFractions.inversePower(0.3, 1e-6, 40))
-                .withMessageContaining("terms must be fewer than 40");
     }
 }
