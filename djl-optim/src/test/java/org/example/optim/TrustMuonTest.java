@@ -5,12 +5,19 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Block;
+import ai.djl.nn.Parameter;
+import ai.djl.nn.SequentialBlock;
+import ai.djl.nn.core.Linear;
 import ai.djl.training.tracker.Tracker;
 import io.github.djlspectral.optim.Kernel;
+import io.github.djlspectral.optim.Muon;
+import io.github.djlspectral.optim.ParameterRouting;
 import io.github.djlspectral.optim.PlainMatrix;
 import io.github.djlspectral.optim.SpectralMap;
 import io.github.djlspectral.optim.SpectralOptimizer;
@@ -107,10 +114,75 @@ class TrustMuonTest {
         }
     }
 
-    /** A map is no hook. */
+    /** Of a wrong signature when it is compiled, of a wrong shape at the first matrix. */
+    @Test
+    void aMapThatIsWrittenWrongSaysWhere() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDArray matrix = manager.randomNormal(new Shape(3, 4));
+            SpectralMap wrong = SpectralMap.of(Kernel.of(TrustMuon.class, "two_arguments.py"));
+            assertThatThrownBy(() -> wrong.apply(matrix))
+                    .isInstanceOf(EngineException.class)
+                    .hasMessageStartingWith("Cannot compile TorchScript two_arguments: ")
+                    .hasMessageContaining("at most 2 arguments but found 3");
+            SpectralMap lengths = SpectralMap.of(Kernel.of(TrustMuon.class, "lengths.py"));
+            assertThatThrownBy(() -> lengths.apply(matrix))
+                    .isInstanceOf(EngineException.class)
+                    .hasMessageContaining("a map must return the shape of X, [batch, k, n]");
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "two_arguments_after.py, an optimizer's hooks: after_map(Tensor U",
+        "lengths_after.py, 'after_map must return the shape of w, [blocks, rows, columns]'"
+    })
+    void anAfterMapThatIsWrittenWrongSaysWhere(String file, String words) {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                SpectralOptimizer optimizer = new WrongHooks(file)) {
+            NDArray weight = manager.ones(new Shape(3, 4));
+            NDArray gradient = manager.randomNormal(new Shape(3, 4));
+            assertThatThrownBy(() -> optimizer.update("w", weight, gradient))
+                    .isInstanceOf(EngineException.class)
+                    .hasMessageContaining(words);
+            assertThat(weight).isEqualTo(weight.onesLike());
+        }
+    }
+
+    /** What draws may choose other numbers, but not more of them. */
+    @Test
+    void aMapWithAnotherComputationForEveryDrawIsRefused() {
+        SpectralMap fickle =
+                new SpectralMap("fickle") {
+                    @Override
+                    protected Kernel kernel(Matrix matrix, long draw) {
+                        double[] numbers = new double[draw % 2 == 0 ? 1 : 2];
+                        return Kernel.of(TrustMuon.class, "cubic.py", numbers);
+                    }
+                };
+        Block block = new SequentialBlock().add(Linear.builder().setUnits(64).build());
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            block.initialize(manager, DataType.FLOAT32, new Shape(1, 4));
+            Parameter weight = block.getParameters().get("01Linear_weight");
+            ParameterRouting routing =
+                    ParameterRouting.of(block).withSpectral("weight").withBlocks("weight", 32);
+            try (Muon muon = Muon.builder().optMap(fickle).optRouting(routing).build()) {
+                NDArray array = weight.getArray();
+                assertThatThrownBy(() -> muon.update(weight.getId(), array, array.onesLike()))
+                        .isInstanceOf(IllegalStateException.class)
+                        .hasMessageContainingAll("cubic(", "other draws");
+            }
+        }
+    }
+
     private static final class WrongHooks extends SpectralOptimizer {
+
+        /** A map is no hook. */
         WrongHooks() {
-            super(TrustMuon.builder(), SpectralMap.polar(), "cubic.py");
+            this("cubic.py");
+        }
+
+        WrongHooks(String file) {
+            super(TrustMuon.builder(), SpectralMap.polar(), file);
         }
     }
 }

@@ -133,19 +133,25 @@ final class BlockRoles {
     }
 
     Route route(String name, Parameter parameter) {
-        String fallback = reasonToFallBack(name, parameter);
-        if (fallback != null) {
-            return new Route(name, parameter, false, fallback);
-        }
         Place place = owners.get(parameter.getId());
-        Block owner = place.block();
         Shape shape = BlockParameters.shape(parameter);
-        boolean stack = owner instanceof LinearCollection && shape.dimension() == 3;
-        int blocks = stack ? Math.toIntExact(shape.get(0)) : fused(place);
+        boolean collection = place.block() instanceof LinearCollection;
+        boolean stack = collection && shape.dimension() == 3;
+        int blocks = shape.dimension() < 2 ? 1 : fused(place);
+        if (stack) {
+            blocks = Math.toIntExact(shape.get(0));
+        }
         String many = blocks > 1 ? "hidden matrices" : "hidden matrix";
         String reason = shape.dimension() == 2 || stack ? many : "convolution";
+        String fallback = reasonToFallBack(name, parameter);
         return new Route(
-                name, parameter, true, reason, blocks, owner instanceof LinearCollection, null);
+                name,
+                parameter,
+                fallback == null,
+                fallback == null ? reason : fallback,
+                blocks,
+                collection,
+                null);
     }
 
     /** The number of matrices along the rows of a parameter. */

@@ -32,16 +32,12 @@ import java.util.concurrent.ConcurrentHashMap;
 public final class Kernel {
 
     private static final Map<String, String> OWN = new ConcurrentHashMap<>();
-    private static final Map<Joined, TorchScript> SCRIPTS = new ConcurrentHashMap<>();
+    private static final Map<List<String>, TorchScript> SCRIPTS = new ConcurrentHashMap<>();
 
     private final String name;
     private final String source;
     private final double[] numbers;
     private final int each; // the numbers of one matrix; 0: they are those of every matrix
-
-    private Kernel(String name, String source, double... numbers) {
-        this(name, source, 0, numbers);
-    }
 
     private Kernel(String name, String source, int each, double... numbers) {
         this.each = each;
@@ -49,9 +45,6 @@ public final class Kernel {
         this.source = source;
         this.numbers = numbers;
     }
-
-    /** The source of a map, and what an optimizer adds to the step. */
-    private record Joined(String map, String hooks) {}
 
     /**
      * Reads a computation from a resource.
@@ -70,30 +63,34 @@ public final class Kernel {
                     "%s beside %s must define a function mapped(X, norms, numbers) or factors(X, norms, numbers)"
                             .formatted(file, owner.getName()));
         }
-        return new Kernel(file.replaceFirst("\\.py$", ""), source, numbers.clone());
+        return new Kernel(file.replaceFirst("\\.py$", ""), source, 0, numbers.clone());
     }
 
     /** One of this package's own. */
     static Kernel named(String name, double... numbers) {
-        String source =
-                OWN.computeIfAbsent(
-                        name,
-                        n ->
-                                (n.startsWith("power_")
-                                                ? TorchScript.source(Kernel.class, "power.py")
-                                                : "")
-                                        + TorchScript.source(Kernel.class, n + ".py"));
-        return new Kernel(name, source, numbers);
+        String file = name + ".py";
+        boolean power = name.startsWith("power_");
+        String source = OWN.computeIfAbsent(name, n -> power ? own("power.py", file) : own(file));
+        return new Kernel(name, source, 0, numbers);
     }
 
     /** The computation of so many matrices: one if they have the same numbers. */
     static Kernel joined(List<Kernel> all) {
         Kernel first = all.get(0);
+        StatefulOptimizer.check(
+                all.stream().allMatch(first::differsInNumbersOnly),
+                "A map gives %s for one draw and others for other draws; only the values of the"
+                        + " numbers may differ",
+                first);
         if (all.stream().allMatch(k -> Arrays.equals(k.numbers, first.numbers))) {
             return first;
         }
         double[] numbers = all.stream().flatMapToDouble(k -> Arrays.stream(k.numbers)).toArray();
         return new Kernel(first.name, first.source, first.numbers.length, numbers);
+    }
+
+    private boolean differsInNumbersOnly(Kernel other) {
+        return source.equals(other.source) && numbers.length == other.numbers.length;
     }
 
     int each() {
@@ -108,29 +105,29 @@ public final class Kernel {
         return name;
     }
 
-    /** Returns the step around this computation. */
+    /** Returns the step around this computation and what an optimizer adds to it. */
     TorchScript script(String hooks) {
-        return SCRIPTS.computeIfAbsent(new Joined(source, hooks), this::join);
+        return SCRIPTS.computeIfAbsent(List.of(source, hooks), both -> join(hooks));
     }
 
-    private TorchScript join(Joined joined) {
-        boolean changes = joined.hooks.contains("def after_map(");
+    private TorchScript join(String hooks) {
+        boolean changes = hooks.contains("def after_map(");
         boolean factors = source.contains("def factors(");
-        String text = TorchScript.source(Kernel.class, "gradient.py", "matrix.py") + source;
-        if (!source.contains("def in_range(")) {
-            text += TorchScript.source(Kernel.class, "in_range.py");
-        }
-        if (factors && changes) {
-            text += TorchScript.source(Kernel.class, "mapped.py");
-        }
-        text += TorchScript.source(Kernel.class, factors && !changes ? "product.py" : "update.py");
-        text +=
-                joined.hooks
-                        + TorchScript.source(Kernel.class, changes ? "hooks.py" : "no_hooks.py");
-        if (!joined.hooks.contains("def after_step(")) {
-            text += TorchScript.source(Kernel.class, "no_after_step.py");
-        }
-        return TorchScript.of(name, text + TorchScript.source(Kernel.class, "step.py"));
+        String text =
+                own("gradient.py", "matrix.py")
+                        + source
+                        + (source.contains("def in_range(") ? "" : own("in_range.py"))
+                        + (factors && changes ? own("mapped.py") : "")
+                        + own(factors && !changes ? "product.py" : "update.py")
+                        + hooks
+                        + own(changes ? "hooks.py" : "no_hooks.py")
+                        + (hooks.contains("def after_step(") ? "" : own("no_after_step.py"))
+                        + own("step.py");
+        return TorchScript.of(hooks.isEmpty() ? name : name + " with an optimizer's hooks", text);
+    }
+
+    private static String own(String... files) {
+        return TorchScript.source(Kernel.class, files);
     }
 
     /** Returns the name of the file and how many numbers it is called with. */

@@ -2,12 +2,12 @@ package io.github.djlspectral.optim;
 
 import static io.github.djlspectral.optim.StatefulOptimizer.check;
 
-import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.util.Pair;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +16,7 @@ import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * Decides which parameters of a block are hidden matrices, for a {@link SpectralOptimizer}, and
@@ -26,7 +27,8 @@ import java.util.regex.Pattern;
  * <p>The first rule that holds decides:
  *
  * <ol>
- *   <li>what {@link #withSpectral} and {@link #withFallback} said, the last one first;
+ *   <li>what {@link #withSpectral}, {@link #withFallback} and {@link #withGroup} said, the last one
+ *       first;
  *   <li>types: only {@link ai.djl.nn.Parameter.Type#WEIGHT} can be spectral. Biases, gains and
  *       running statistics are not maps, and of type {@code OTHER} nothing is known;
  *   <li>shapes: scalars, vectors, 1 x n and n x 1 matrices (trailing dimensions flattened) and
@@ -34,8 +36,8 @@ import java.util.regex.Pattern;
  *   <li>embeddings fall back: parameters of an {@link ai.djl.nn.core.AbstractEmbedding}, and those
  *       whose own name or that of the block that holds them contains {@code embed} or is {@code
  *       wte} or {@code wpe}. In {@code embedding_tower.fc.weight} only {@code fc.weight} counts;
- *   <li>stacks of matrices or rows, the weights of a {@link ai.djl.nn.core.LinearCollection} or
- *       {@link ai.djl.nn.core.Multiplication}, fall back;
+ *   <li>stacks of rows fall back, the weights of a {@link ai.djl.nn.core.Multiplication}, and those
+ *       of a {@link ai.djl.nn.core.LinearCollection} over several axes;
  *   <li>output heads fall back: blocks named {@code lm_head}, {@code head} or {@code classifier},
  *       and the Linear, convolution or LinearCollection whose output is the block's: the last layer
  *       with a matrix of a {@link ai.djl.nn.SequentialBlock}, of every branch of a {@link
@@ -68,7 +70,36 @@ public final class ParameterRouting {
 
     private ParameterRouting(Supplier<? extends Block> block, List<Choice> choices) {
         this.block = block;
-        this.choices = List.copyOf(choices);
+        this.choices = choices;
+    }
+
+    /**
+     * An exception from the rules.
+     *
+     * @param needs what there must be for it to have a say; null: nothing
+     * @param counts whether it has a say in a route
+     * @param group the optimizer of a group, or null
+     */
+    private record Choice(
+            Predicate<Pair<String, Parameter>> predicate,
+            UnaryOperator<Route> effect,
+            String needs,
+            Predicate<Route> counts,
+            Optimizer group) {
+
+        Choice {
+            Objects.requireNonNull(predicate, "predicate");
+        }
+
+        /** One that changes nothing is a mistake that would train silently otherwise. */
+        void requireWork(Collection<Route> routes) {
+            Stream<Route> mine = routes.stream().filter(r -> predicate.test(r.named()));
+            if (needs != null && mine.noneMatch(counts)) {
+                List<String> names = routes.stream().map(Route::name).toList();
+                throw new IllegalArgumentException(
+                        "There is no %s; the names are %s".formatted(needs, names));
+            }
+        }
     }
 
     /**
@@ -101,7 +132,9 @@ public final class ParameterRouting {
      * @throws java.util.regex.PatternSyntaxException if it is not a regular expression
      */
     public ParameterRouting withSpectral(String nameRegex) {
-        return with(Choice.named(nameRegex, true, route -> route.asAsked(true)));
+        String needs = "parameter of rank 2 or more whose name matches " + nameRegex;
+        UnaryOperator<Route> effect = route -> route.asAsked(true);
+        return with(new Choice(named(nameRegex), effect, needs, Route::isMatrix, null));
     }
 
     /**
@@ -112,7 +145,7 @@ public final class ParameterRouting {
      *     TorchScript block; its array has the shape
      */
     public ParameterRouting withSpectral(Predicate<Pair<String, Parameter>> predicate) {
-        return with(Choice.of(predicate, true, route -> route.asAsked(true)));
+        return with(new Choice(predicate, route -> route.asAsked(true), null, null, null));
     }
 
     /**
@@ -123,7 +156,9 @@ public final class ParameterRouting {
      * @throws java.util.regex.PatternSyntaxException if it is not a regular expression
      */
     public ParameterRouting withFallback(String nameRegex) {
-        return with(Choice.named(nameRegex, false, route -> route.asAsked(false)));
+        String needs = "parameter whose name matches " + nameRegex;
+        UnaryOperator<Route> effect = route -> route.asAsked(false);
+        return with(new Choice(named(nameRegex), effect, needs, route -> true, null));
     }
 
     /**
@@ -132,7 +167,7 @@ public final class ParameterRouting {
      * @param predicate tells by name path and parameter
      */
     public ParameterRouting withFallback(Predicate<Pair<String, Parameter>> predicate) {
-        return with(Choice.of(predicate, false, route -> route.asAsked(false)));
+        return with(new Choice(predicate, route -> route.asAsked(false), null, null, null));
     }
 
     /**
@@ -144,44 +179,52 @@ public final class ParameterRouting {
      * @param nameRegex a regular expression to be found in the name path
      * @param blocks the number of matrices, at least 1; 1: it is one matrix
      * @return a routing with this exception; its first use throws {@link IllegalArgumentException}
-     *     if no parameter of rank 2 or more matches, or the rows of one cannot be divided so
+     *     if no parameter that matches is spectral, or the rows of one cannot be divided so
      * @throws IllegalArgumentException if the number is less than 1
      * @throws java.util.regex.PatternSyntaxException if it is not a regular expression
      */
     public ParameterRouting withBlocks(String nameRegex, int blocks) {
         StatefulOptimizer.require(blocks >= 1, "blocks must be at least 1", blocks);
-        return with(Choice.named(nameRegex, true, route -> route.ofBlocks(blocks)));
+        String needs = "spectral parameter for withBlocks whose name matches " + nameRegex;
+        UnaryOperator<Route> effect = route -> route.ofBlocks(blocks);
+        return with(new Choice(named(nameRegex), effect, needs, Route::isMapped, null));
     }
 
     /**
      * Gives parameters an optimizer of their own, with its own rate, decay and momentum, whatever
-     * the rules say. {@link OptimizerState} saves its state with the others'.
+     * the rules say. A spectral one gets only those of rank 2 or more. {@link OptimizerState} saves
+     * its state with the others'.
      *
      * @param predicate tells by name path and parameter
      * @param optimizer updates them; its own routing and fallback have no say in it. It stays open
      *     when the optimizer with this routing is closed, as others may share it
-     * @return a routing with this exception
+     * @return a routing with this exception; its first use throws {@link IllegalArgumentException}
+     *     if the group is empty, by what was said later too
      */
     public ParameterRouting withGroup(
             Predicate<Pair<String, Parameter>> predicate, Optimizer optimizer) {
         Objects.requireNonNull(optimizer, "optimizer");
-        return with(Choice.of(predicate, false, route -> route.in(optimizer)));
+        String size = optimizer instanceof SpectralOptimizer ? " of rank 2 or more" : "";
+        String name = optimizer.getClass().getSimpleName();
+        String needs = "parameter%s for withGroup of %s".formatted(size, name);
+        Predicate<Route> counts = route -> route.group() == optimizer;
+        return with(new Choice(predicate, route -> route.in(optimizer), needs, counts, optimizer));
     }
 
-    /** The optimizers of groups, each once, in the order in which they were given. */
-    List<Optimizer> groups() {
-        Route any = new Route("", null, false, "");
-        return choices.stream()
-                .map(choice -> choice.effect().apply(any).group())
-                .filter(Objects::nonNull)
-                .distinct()
-                .toList();
+    private static Predicate<Pair<String, Parameter>> named(String regex) {
+        Pattern pattern = Pattern.compile(regex);
+        return named -> pattern.matcher(named.getKey()).find();
     }
 
     private ParameterRouting with(Choice choice) {
         List<Choice> longer = new ArrayList<>(choices);
         longer.add(choice);
         return new ParameterRouting(block, longer);
+    }
+
+    /** The optimizers of groups, each once, in the order in which they were given. */
+    List<Optimizer> groups() {
+        return choices.stream().map(Choice::group).filter(Objects::nonNull).distinct().toList();
     }
 
     /**
@@ -234,7 +277,7 @@ public final class ParameterRouting {
     boolean leavesSpectral(ParameterRouting other) {
         Map<String, Route> others = other.routes();
         return routes().entrySet().stream()
-                .filter(entry -> !entry.getValue().spectral())
+                .filter(entry -> !entry.getValue().spectral() && entry.getValue().group() == null)
                 .map(entry -> others.get(entry.getKey()))
                 .anyMatch(route -> route != null && route.spectral());
     }
@@ -251,25 +294,23 @@ public final class ParameterRouting {
             return routes;
         }
         Map<String, Parameter> parameters = BlockParameters.shaped(present());
-        choices.forEach(choice -> choice.requireMatch(parameters));
         BlockRoles roles = new BlockRoles(present());
         Map<String, Route> resolved = new LinkedHashMap<>();
-        parameters.forEach((name, p) -> resolved.put(p.getId(), decide(name, p, roles)));
+        parameters.forEach((name, p) -> resolved.put(p.getId(), decide(roles.route(name, p))));
+        choices.forEach(choice -> choice.requireWork(resolved.values()));
         if (parameters.values().stream().allMatch(Parameter::isInitialized)) {
             routes = resolved;
         }
         return resolved;
     }
 
-    private Route decide(String name, Parameter parameter, BlockRoles roles) {
-        Route route = roles.route(name, parameter);
+    private Route decide(Route route) {
         for (Choice choice : choices) { // the last one has the last word
-            if (choice.holds(new Pair<>(name, parameter))) {
-                route = choice.effect().apply(route);
+            if (choice.predicate.test(route.named())) {
+                route = choice.effect.apply(route);
             }
         }
-        route.requireWholeBlocks();
-        return route;
+        return route.requireWholeBlocks();
     }
 
     /**
@@ -281,54 +322,5 @@ public final class ParameterRouting {
      */
     public String toTable() {
         return Route.table(routes().values());
-    }
-
-    /**
-     * An exception from the rules.
-     *
-     * @param pattern null where a predicate was given
-     * @param matrices whether it is for arrays with a spectrum only
-     */
-    private record Choice(
-            Pattern pattern,
-            Predicate<Pair<String, Parameter>> predicate,
-            boolean matrices,
-            UnaryOperator<Route> effect) {
-
-        static Choice named(String regex, boolean matrices, UnaryOperator<Route> effect) {
-            Pattern pattern = Pattern.compile(regex);
-            return new Choice(
-                    pattern, pair -> pattern.matcher(pair.getKey()).find(), matrices, effect);
-        }
-
-        static Choice of(
-                Predicate<Pair<String, Parameter>> predicate,
-                boolean matrices,
-                UnaryOperator<Route> effect) {
-            Objects.requireNonNull(predicate, "predicate");
-            return new Choice(null, predicate, matrices, effect);
-        }
-
-        boolean holds(Pair<String, Parameter> named) {
-            Shape shape = BlockParameters.shape(named.getValue());
-            boolean possible = !matrices || shape.dimension() >= 2 && shape.size() > 0;
-            return possible && predicate.test(named);
-        }
-
-        /** A name that matches nothing is a mistake that would train silently otherwise. */
-        void requireMatch(Map<String, Parameter> parameters) {
-            if (pattern == null) {
-                return;
-            }
-            boolean found =
-                    parameters.entrySet().stream()
-                            .anyMatch(e -> holds(new Pair<>(e.getKey(), e.getValue())));
-            if (!found) {
-                String which = matrices ? " of rank 2 or more" : "";
-                throw new IllegalArgumentException(
-                        "No parameter%s has a name that matches %s; the names are %s"
-                                .formatted(which, pattern, parameters.keySet()));
-            }
-        }
     }
 }

@@ -3,6 +3,7 @@ package io.github.djlspectral.optim;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.optimizer.Optimizer;
+import ai.djl.util.Pair;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -25,57 +26,76 @@ record Route(
         boolean inputsFirst,
         Optimizer group) {
 
-    static final String SPECTRAL = "spectral";
-    static final String FALLBACK = "fallback";
-    static final String GROUP = "group";
-    static final String FROZEN = "frozen";
+    private static final String SPECTRAL = "spectral";
+    private static final String FALLBACK = "fallback";
+    private static final String GROUP = "group";
+    private static final String FROZEN = "frozen";
 
     Route(String name, Parameter parameter, boolean spectral, String reason) {
         this(name, parameter, spectral, reason, 1, false, null);
     }
 
+    private Shape whole() {
+        return BlockParameters.shape(parameter);
+    }
+
+    Pair<String, Parameter> named() {
+        return new Pair<>(name, parameter);
+    }
+
+    /** Whether it is of a shape that has a spectrum. */
+    boolean isMatrix() {
+        return whole().dimension() >= 2 && whole().size() > 0;
+    }
+
+    /** Whether its blocks are mapped. */
+    boolean isMapped() {
+        return spectral || group instanceof SpectralOptimizer && isMatrix();
+    }
+
+    /** As asked, by exception; what has no spectrum stays where it is. */
     Route asAsked(boolean choice) {
-        return new Route(name, parameter, choice, "as asked", blocks, inputsFirst, null);
+        return choice && !isMatrix()
+                ? this
+                : new Route(name, parameter, choice, "as asked", blocks, inputsFirst, null);
     }
 
     Route ofBlocks(int number) {
-        return new Route(name, parameter, spectral, reason, number, inputsFirst, group);
+        return isMatrix()
+                ? new Route(name, parameter, spectral, reason, number, inputsFirst, group)
+                : this;
     }
 
     Route in(Optimizer optimizer) {
         String why = "group of " + optimizer.getClass().getSimpleName();
-        return new Route(name, parameter, spectral, why, blocks, inputsFirst, optimizer);
+        return optimizer instanceof SpectralOptimizer && !isMatrix()
+                ? this
+                : new Route(name, parameter, false, why, blocks, inputsFirst, optimizer);
     }
 
-    void requireWholeBlocks() {
-        Shape shape = BlockParameters.shape(parameter);
-        if (blocks > 1 && shape.get(0) % blocks != 0) {
+    Route requireWholeBlocks() {
+        if (isMatrix() && (blocks < 1 || whole().get(0) % blocks != 0)) {
             throw new IllegalArgumentException(
-                    "%s of shape %s cannot be %s blocks of equally many rows"
-                            .formatted(name, shape, blocks));
+                    ("%s of shape %s cannot be %s blocks of equally many rows; withBlocks, or its"
+                                    + " block's matrices(..), must say a number that divides them")
+                            .formatted(name, whole(), blocks));
         }
+        return this;
     }
 
-    /** The shape of each matrix if there are several. */
-    String shape() {
-        Shape shape = BlockParameters.shape(parameter);
-        long[] b = SpectralMap.blocks(shape, blocks);
-        return blocks == 1 ? shape.toString() : blocks + " x " + new Shape(b[1], b[2]);
+    /** The shape of each matrix if several are mapped. */
+    private String shape() {
+        if (blocks == 1 || !isMapped()) {
+            return whole().toString();
+        }
+        long[] b = SpectralMap.blocks(whole(), blocks);
+        return blocks + " x " + new Shape(b[1], b[2]);
     }
 
     /** Read when asked: parameters may be frozen after the routing was made. */
-    String label() {
-        if (!parameter.requiresGradient()) {
-            return FROZEN;
-        }
-        if (group != null) {
-            return GROUP;
-        }
-        return spectral ? SPECTRAL : FALLBACK;
-    }
-
-    long elements() {
-        return BlockParameters.shape(parameter).size();
+    private String label() {
+        String trained = group != null ? GROUP : spectral ? SPECTRAL : FALLBACK;
+        return parameter.requiresGradient() ? trained : FROZEN;
     }
 
     /** A line for each, columns aligned, and the totals. */
@@ -83,11 +103,11 @@ record Route(
         List<String[]> table = new ArrayList<>();
         table.add(new String[] {"parameter", "shape", "elements", "route", "reason"});
         for (Route row : rows) {
-            table.add(cells(row.name, row.shape(), row.elements(), row.label(), row.reason));
+            table.add(cells(row.name, row.shape(), row.whole().size(), row.label(), row.reason));
         }
         for (String route : List.of(SPECTRAL, FALLBACK, GROUP, FROZEN)) {
             List<Route> part = rows.stream().filter(row -> row.label().equals(route)).toList();
-            long elements = part.stream().mapToLong(Route::elements).sum();
+            long elements = part.stream().mapToLong(row -> row.whole().size()).sum();
             if (!route.equals(GROUP) || !part.isEmpty()) {
                 table.add(cells("total", "", elements, route, part.size() + " arrays"));
             }

@@ -2,6 +2,7 @@ package io.github.djlspectral.torch;
 
 import ai.djl.Device;
 import ai.djl.engine.Engine;
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -324,8 +325,9 @@ public final class TorchScript {
         PtNDManager manager = (PtNDManager) Engine.getEngine("PyTorch").newBaseManager(device);
         try {
             return JniUtils.loadModule(manager, new ByteArrayInputStream(archive), true, false);
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot compile " + name, e);
+        } catch (IOException | EngineException e) {
+            String rule = "Cannot compile TorchScript %s: %s";
+            throw new EngineException(rule.formatted(name, e.getMessage().strip()), e);
         }
     }
 

@@ -16,7 +16,6 @@ import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
 import ai.djl.nn.core.LinearCollection;
 import java.util.List;
-import java.util.Map;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -222,33 +221,39 @@ class BlocksTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> routing.withBlocks(NAME, 0))
                 .withMessageContaining("at least 1, was 0");
+        assertThatIllegalArgumentException()
+                .as("it is the head")
+                .isThrownBy(() -> routing.withBlocks(NAME, 2).toTable())
+                .withMessageContaining("no spectral parameter for withBlocks whose name matches");
     }
 
-    /** A group has its own rate, momentum and decay, and its state is saved with the others'. */
+    @ParameterizedTest
+    @ValueSource(ints = {-1, 0, 3})
+    void aBlockThatIsWrongAboutItsMatricesIsNamed(int matrices) {
+        final class Wrong extends BareBlock implements FusedWeights {
+            @Override
+            public int matrices(String parameter) {
+                return matrices;
+            }
+        }
+        Block block = new Wrong().weight("attn", 8, 4).weight("gain");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> ParameterRouting.of(block).toTable())
+                .withMessageContainingAll("attn of shape (8, 4)", matrices + " blocks", "matrices");
+    }
+
+    /** As the head it falls back; who overrules that has as many matrices as elsewhere. */
     @Test
-    void aGroupHasItsOwnOptimizer() {
-        Block block =
-                new SequentialBlock()
-                        .add(Linear.builder().setUnits(5).build())
-                        .add(Linear.builder().setUnits(4).build());
-        block.initialize(manager, DataType.FLOAT64, new Shape(1, 3));
-        Map<String, Parameter> parameters = BlockParameters.byName(block);
-        try (DecoupledAdamW adamW = DecoupledAdamW.builder().build();
-                Muon muon =
-                        Muon.builder()
-                                .optRouting(
-                                        ParameterRouting.of(block)
-                                                .withGroup(
-                                                        named -> named.getKey().contains("02"),
-                                                        adamW))
-                                .build()) {
-            assertThat(muon.toTable()).contains("group of DecoupledAdamW", "group     2 arrays");
-            parameters
-                    .values()
-                    .forEach(p -> muon.update(p.getId(), p.getArray(), p.getArray().onesLike()));
-            assertThat(adamW.firstState(parameters.get("02Linear_weight").getId()).step()).isOne();
-            assertThat(adamW.firstState(parameters.get("01Linear_bias").getId())).isNull();
-            assertThat(muon.parts()).hasSize(3).endsWith(adamW);
+    void aHeadThatIsAskedForIsSplitAsAnyOther() {
+        Block block = new SequentialBlock().add(LinearCollection.builder().setUnits(2).build());
+        block.initialize(manager, DataType.FLOAT32, new Shape(1, BLOCKS, 8));
+        ParameterRouting routing = ParameterRouting.of(block);
+        assertThat(routing.toTable()).containsPattern("weight +\\(3, 8, 2\\) +48  fallback");
+        ParameterRouting asked = routing.withSpectral("weight");
+        assertThat(asked.toTable()).containsPattern("weight +3 x \\(8, 2\\) +48  spectral");
+        try (Muon muon = Muon.builder().build()) {
+            assertThat(routing.withGroup(p -> p.getKey().contains("weight"), muon).toTable())
+                    .containsPattern("weight +3 x \\(8, 2\\) +48  group");
         }
     }
 

@@ -170,6 +170,8 @@ class ParameterRoutingTest {
         assertThat(spectral(block))
                 .containsExactly(
                         "a.filter", "a.headline.weight", "a.multi_head_proj.weight", "swte.weight");
+        assertThat(ParameterRouting.of(block).toTable())
+                .containsPattern("a.scalar +\\(\\) +1 +fallback  scalar");
     }
 
     @Test
@@ -284,7 +286,8 @@ class ParameterRoutingTest {
                 .hasMessageContaining("uid-0 is not one of the 11");
         assertThatThrownBy(() -> ParameterRouting.of(block).withFallback("h\\.1").toTable())
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("matches h\\.1; the names are [h.0.attn.c_attn.bias");
+                .hasMessageContaining(
+                        "no parameter whose name matches h\\.1; the names are [h.0.attn");
         assertThatThrownBy(() -> ParameterRouting.of(block).withSpectral("bias").toTable())
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("of rank 2 or more");

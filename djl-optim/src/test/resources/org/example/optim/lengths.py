@@ -1,0 +1,2 @@
+def mapped(X: Tensor, norms: Tensor, numbers: List[float]) -> Tensor:
+  return norms
