@@ -21,8 +21,9 @@ import io.github.djlspectral.optim.ParameterRouting;
 import io.github.djlspectral.optim.PlainMatrix;
 import io.github.djlspectral.optim.SpectralMap;
 import io.github.djlspectral.optim.SpectralOptimizer;
-import io.github.djlspectral.optim.UpdateScale;
 import java.io.UncheckedIOException;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -42,8 +43,9 @@ class TrustMuonTest {
         try (NDManager manager = NDManager.newBaseManager("PyTorch");
                 TrustMuon optimizer =
                         TrustMuon.builder()
-                                .optUpdateScale(UpdateScale.NONE)
+                                .optUpdateScale((outputs, inputs) -> 2 + outputs / inputs)
                                 .optLearningRateTracker(Tracker.fixed(0.25f))
+                                .optWeightDecays(0.5f)
                                 .optMomentum(0.5f)
                                 .optNesterov(false)
                                 .build()) {
@@ -54,7 +56,8 @@ class TrustMuonTest {
                 m = PlainMatrix.sum(0.5, m, 0.5, g);
                 length = 0.9 * length + (1 - 0.9) * norm(w);
                 double[][] u = PlainMatrix.mapped(m, TrustMuonTest::cubic);
-                w = PlainMatrix.sum(1, w, -0.25 * length / norm(u), u);
+                double rate = 0.25 * (2 + (double) rows / columns);
+                w = PlainMatrix.sum(1 - 0.25 * 0.5, w, -rate * length / norm(u), u);
                 assertThat(weight.toDoubleArray())
                         .containsExactly(PlainMatrix.flat(w), within(1e-9));
             }
@@ -171,6 +174,48 @@ class TrustMuonTest {
                         .isInstanceOf(IllegalStateException.class)
                         .hasMessageContainingAll("cubic(", "other draws");
             }
+        }
+    }
+
+    /** Step, rate, scale, decay, its own: in rows of the weight, as both hooks say. */
+    @Test
+    void hooksGetTheirNumbersAndStatesInOrderEvenWithoutAGradient() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                Numbered optimizer = new Numbered()) {
+            NDArray weight = manager.ones(new Shape(6, 3), DataType.FLOAT64);
+            for (int step = 1; step <= 2; step++) {
+                optimizer.update("w", weight, weight.zerosLike());
+                double[] rows = {step, 0.25, 3, 0.5, 7, 8};
+                for (int i = 0; i < rows.length; i++) {
+                    assertThat(weight.get(i).toDoubleArray()).containsOnly(2 * rows[i]);
+                }
+            }
+        }
+    }
+
+    private static final class Numbered extends SpectralOptimizer {
+
+        Numbered() {
+            super(
+                    TrustMuon.builder()
+                            .optUpdateScale((outputs, inputs) -> 3)
+                            .optLearningRateTracker(Tracker.fixed(0.25f))
+                            .optWeightDecays(0.5f),
+                    SpectralMap.polar(),
+                    "numbers.py");
+        }
+
+        @Override
+        protected Map<String, Shape> stateShapes(long blocks, long rows, long columns) {
+            Map<String, Shape> shapes = new LinkedHashMap<>();
+            shapes.put("numbers", new Shape(blocks, rows, 1));
+            shapes.put("all", new Shape(blocks, rows, columns));
+            return shapes;
+        }
+
+        @Override
+        protected double[] numbers() {
+            return new double[] {7, 8};
         }
     }
 

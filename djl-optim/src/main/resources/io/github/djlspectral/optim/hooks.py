@@ -4,8 +4,7 @@ def finish(w: Tensor, parts: List[Tensor], states: List[Tensor], numbers: List[f
   U = torch.zeros_like(w)
   if len(parts) > 0:
     U = __torch__.oriented_as(w, parts[0])
-  w.mul_(shrink)
   D = __torch__.after_map(U, w, states, numbers)
   if D.size() != w.size():
     ops.prim.RaiseException("after_map must return the shape of w, [blocks, rows, columns]")
-  w.sub_(D, alpha=rate)
+  w.mul_(shrink).sub_(D, alpha=rate)
