@@ -212,7 +212,7 @@ public final class OptimizerState {
             ParameterRouting routing = parts.get(0).routing();
             for (int i = 0; i < parts.size(); i++) {
                 Part part = contents.optimizers.get(i);
-                states.add(read(file, part, parts.get(i), routing, parameters, scratch));
+                states.add(read(path, file, part, parts.get(i), routing, parameters, scratch));
             }
             for (int i = 0; i < parts.size(); i++) {
                 StatefulOptimizer part = parts.get(i);
@@ -245,6 +245,7 @@ public final class OptimizerState {
     }
 
     private static Map<String, ParameterState> read(
+            Path path,
             Safetensors file,
             Part part,
             StatefulOptimizer optimizer,
@@ -252,6 +253,7 @@ public final class OptimizerState {
             Map<String, Parameter> parameters,
             NDManager manager) {
         Map<String, ParameterState> states = new HashMap<>();
+        String words = "other blocks: %s is %s there, %s here";
         part.steps.forEach(
                 (name, step) -> {
                     Parameter parameter = parameters.get(name);
@@ -262,14 +264,11 @@ public final class OptimizerState {
                             .states(weight.getShape(), route)
                             .forEach(
                                     (kind, shape) -> {
-                                        NDArray array = file.read(manager, part.array(name, kind));
-                                        StatefulOptimizer.check(
-                                                array.getShape().equals(shape),
-                                                "%s has shape %s there, %s here",
-                                                part.array(name, kind),
-                                                array.getShape(),
-                                                shape);
-                                        arrays.add(array);
+                                        String array = part.array(name, kind);
+                                        arrays.add(file.read(manager, array));
+                                        Shape was = file.shape(array);
+                                        requireSame(
+                                                was.equals(shape), path, words, array, was, shape);
                                     });
                     ParameterState state =
                             new ParameterState(weight, step, arrays.toArray(NDArray[]::new));
