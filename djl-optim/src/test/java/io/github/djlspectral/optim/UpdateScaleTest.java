@@ -2,6 +2,7 @@ package io.github.djlspectral.optim;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
@@ -12,6 +13,7 @@ import ai.djl.training.tracker.Tracker;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -94,5 +96,40 @@ class UpdateScaleTest {
         double moved = -rate * scale.factor(new Shape(4, 4));
         assertThat(matrix.getDouble(0, 0)).isCloseTo(moved, within(1e-6 * rate));
         assertThat(bias.getDouble(0)).isCloseTo(-rate * scale.fallbackRatio(), within(1e-9));
+    }
+
+    @ParameterizedTest
+    @ValueSource(doubles = {0, -1, Double.NaN, Double.POSITIVE_INFINITY})
+    void aScaleOfOnesOwnThatIsIllegalChangesNothing(double factor) {
+        NDArray weight = manager.ones(new Shape(2, 3));
+        try (Muon muon = Muon.builder().optUpdateScale((outputs, inputs) -> factor).build()) {
+            assertThatThrownBy(() -> muon.update("w", weight, weight.duplicate()))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContainingAll("update scale", "was " + factor, "step 1", " w");
+            assertThat(muon.firstState("w")).isNull();
+        }
+        assertThat(weight.toFloatArray()).containsOnly(1f);
+    }
+
+    @Test
+    void constantsAreFoundByName() {
+        assertThat(UpdateScale.of("match_rms")).isSameAs(UpdateScale.MATCH_RMS);
+        assertThat(UpdateScale.of("spectral")).isSameAs(UpdateScale.SPECTRAL);
+        assertThat(UpdateScale.of("Spectral_Condition")).isSameAs(UpdateScale.SPECTRAL_CONDITION);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> UpdateScale.of("spectra"))
+                .withMessage(
+                        "There is no update scale spectra, but"
+                                + " [spectral, match_rms, spectral_condition, none]");
+    }
+
+    /** Of a kernel, inputs are its area times channels. */
+    @Test
+    void aShapeHasTheFactorOfItsRowsAndAllOthers() {
+        Shape shape = new Shape(24, 2, 3, 1);
+        assertThat(UpdateScale.SPECTRAL.factor(shape)).isEqualTo(2);
+        assertThat(UpdateScale.SPECTRAL_CONDITION.factor(new Shape(2, 4, 2))).isEqualTo(0.5);
+        UpdateScale own = (outputs, inputs) -> 100 * outputs + inputs;
+        assertThat(own.factor(shape)).isEqualTo(2406);
     }
 }

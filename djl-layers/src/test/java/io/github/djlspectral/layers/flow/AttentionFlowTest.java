@@ -21,6 +21,7 @@ import ai.djl.training.Trainer;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.tracker.Tracker;
 import io.github.djlspectral.optim.Muon;
+import io.github.djlspectral.optim.ParameterRouting;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
@@ -224,6 +225,20 @@ class AttentionFlowTest {
                 }
                 assertThat(last).isLessThan(0.1 * first);
             }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void everyHeadIsAMatrixToASpectralOptimizer(boolean shared) {
+        AttentionFlow.Builder builder =
+                AttentionFlow.builder().setHeads(3).setSteps(2).setStepSize(0.5);
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            AttentionFlow flow =
+                    initialized(builder.optSharedWeights(shared), manager, DataType.FLOAT32, 4);
+            assertThat(ParameterRouting.of(flow).toTable())
+                    .containsPattern("weight +3 x \\(4, 4\\) .* spectral +hidden matrices")
+                    .containsPattern("spectral +" + (shared ? 1 : 2) + " arrays");
         }
     }
 

@@ -22,6 +22,8 @@ import ai.djl.training.loss.SoftmaxCrossEntropyLoss;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
 import ai.djl.util.Pair;
+import io.github.djlspectral.optim.Muon;
+import io.github.djlspectral.optim.ParameterRouting;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
@@ -81,6 +83,33 @@ class Gpt2Test extends Gpt2Fixture {
         Gpt2 again = initialised(config, Precision.BFLOAT16);
         assertThat(again.getParameters().get("h.1.mlp.c_fc.weight").getArray())
                 .isEqualTo(parameters.get("h.1.mlp.c_fc.weight").getArray());
+    }
+
+    /** Query, key and value are mapped one by one; heads are if asked. */
+    @Test
+    void aSpectralOptimizerTakesQueryKeyAndValueApart() {
+        Gpt2 model = initialised(SMALL, Precision.FLOAT32);
+        ParameterRouting routing = ParameterRouting.of(model);
+        assertThat(routing.toTable())
+                .containsPattern("h.2.attn.c_attn.weight +3 x \\(32, 32\\) .* hidden matrices")
+                .containsPattern("h.2.attn.c_proj.weight +\\(32, 32\\) .* hidden matrix\n")
+                .containsPattern("h.2.mlp.c_fc.weight +\\(128, 32\\) .* hidden matrix\n")
+                .containsPattern("h.2.attn.c_attn.bias +\\(96\\) .* fallback ")
+                .containsPattern("spectral +12 arrays");
+        assertThat(routing.withBlocks("c_attn.weight", 3 * SMALL.heads()).toTable())
+                .containsPattern("h.2.attn.c_attn.weight +12 x \\(8, 32\\) ");
+        Parameter parameter = model.getParameters().get("h.0.attn.c_attn.weight");
+        NDArray weight = parameter.getArray();
+        NDArray before = weight.duplicate();
+        NDArray gradient = manager.randomNormal(weight.getShape());
+        gradient.get("64:").muli(1000); // that of the values is the largest by far
+        try (Muon muon = Muon.builder().optRouting(routing).build()) {
+            muon.update(parameter.getId(), weight, gradient);
+        }
+        for (String rows : List.of(":32", "32:64", "64:")) {
+            float norm = before.sub(weight).get(rows).norm().getFloat();
+            assertThat(norm).isCloseTo(0.02f * (float) Math.sqrt(32), withinPercentage(2));
+        }
     }
 
     @Test
