@@ -2,7 +2,6 @@ package io.github.djlspectral.optim;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
@@ -22,17 +21,12 @@ import io.github.djlspectral.optim.extra.Scion;
 import io.github.djlspectral.optim.extra.SinkGd;
 import io.github.djlspectral.optim.extra.Soap;
 import io.github.djlspectral.optim.extra.SphereMuon;
-import java.io.IOException;
-import java.nio.file.Path;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -136,6 +130,27 @@ class BlocksTest {
         }
     }
 
+    /** A batch that is taken together, as on a GPU: the draws of each, a tiny one among them. */
+    @ParameterizedTest
+    @ValueSource(floats = {1, 1e-25f})
+    void aBatchHasTheDrawsAndSizesOfItsMatrices(float size) {
+        NDArray g = manager.randomNormal(new Shape(BLOCKS * 6, 8));
+        g.get(":6").muli(size);
+        long[] shape = {BLOCKS, 6, 8};
+        for (SpectralMap map :
+                List.of(SpectralMap.randomSpectrum(0.5, 1.5, 3), SpectralMap.newtonSchulz())) {
+            Kernel kernel = map.kernel(g, shape, 7);
+            NDArray[] mapped = new NDArray[2];
+            for (int i = 0; i < 2; i++) {
+                Object[] arguments = {g, shape, kernel.numbers(), kernel.each(), i == 1};
+                mapped[i] = kernel.script("").call(manager, "map", arguments).get(0);
+            }
+            assertThat(mapped[1].toFloatArray())
+                    .containsExactly(mapped[0].toFloatArray(), within(1e-5f));
+            assertThat(mapped[1].get(":6").norm().getFloat()).isGreaterThan(0.5f);
+        }
+    }
+
     private static String part(int block, int rows) {
         return block * rows + ":" + (block + 1) * rows;
     }
@@ -185,36 +200,6 @@ class BlocksTest {
         }
     }
 
-    /** And at every step, under every name. */
-    @Test
-    void everyBlockHasDrawsOfItsOwn() {
-        Block block =
-                new SequentialBlock()
-                        .add(Linear.builder().setUnits(9).build())
-                        .add(Linear.builder().setUnits(9).build());
-        block.initialize(manager, DataType.FLOAT64, new Shape(1, 9));
-        ParameterRouting routing =
-                ParameterRouting.of(block).withSpectral("weight").withBlocks("weight", BLOCKS);
-        NDArray part = manager.randomNormal(new Shape(3, 9), DataType.FLOAT64);
-        NDArray gradient = part.concat(part).concat(part);
-        Set<Long> largest = new HashSet<>();
-        try (Kaon kaon = Kaon.builder().optRandomSpectrum(7).optRouting(routing).build()) {
-            for (String name : List.of(NAME, "02Linear_weight")) {
-                Parameter parameter = BlockParameters.byName(block).get(name);
-                for (int step = 0; step < 2; step++) {
-                    NDArray weight = manager.zeros(gradient.getShape(), DataType.FLOAT64);
-                    kaon.update(parameter.getId(), weight, gradient);
-                    for (int i = 0; i < BLOCKS; i++) {
-                        double[] s = Oracle.singularValues(weight.div(0.02).get(part(i, 3)));
-                        assertThat(s[0]).isBetween(0.5, 1.5);
-                        largest.add(Math.round(s[0] * 1e9));
-                    }
-                }
-            }
-        }
-        assertThat(largest).hasSize(2 * 2 * BLOCKS);
-    }
-
     /** Inputs are rows there: the scale must not grow with them. */
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
@@ -237,68 +222,6 @@ class BlocksTest {
         for (int i = 0; i < BLOCKS; i++) {
             double[] s = Oracle.singularValues(before.sub(weight).get(i));
             assertThat(s).containsExactly(new double[] {0.02, 0.02}, within(1e-8));
-        }
-    }
-
-    /** A block of one's own tells by the names of its own parameters. */
-    private static final class Attention extends BareBlock implements FusedWeights {
-
-        Attention() {
-            weight("in.weight", 8, 6);
-            weight("out.weight", 8, 6);
-        }
-
-        @Override
-        public int matrices(String parameter) {
-            return parameter.equals("in.weight") ? 2 : 1;
-        }
-    }
-
-    @Test
-    void aBlockTellsHowManyAndWithBlocksOverrulesIt() {
-        Block block = new BareBlock().add("inner", new BareBlock().add("attn", new Attention()));
-        block.initialize(manager, DataType.FLOAT32, new Shape(1));
-        ParameterRouting routing = ParameterRouting.of(block);
-        assertThat(routing.toTable())
-                .containsPattern("attn_in.weight +2 x \\(4, 6\\) .* hidden matrices")
-                .containsPattern("attn_out.weight +\\(8, 6\\) .* hidden matrix\n");
-        assertThat(
-                        routing.withBlocks("in.w", 4)
-                                .withBlocks("out", 8)
-                                .withBlocks("out", 1)
-                                .toTable())
-                .containsPattern("attn_in.weight +4 x \\(2, 6\\) ")
-                .containsPattern("attn_out.weight +\\(8, 6\\) ");
-    }
-
-    /** Of a momentum the shape is the same; other arrays are of so many matrices. */
-    @Test
-    void aStateOfOtherBlocksIsContinuedOrRefused(@TempDir Path folder) throws IOException {
-        Path file = folder.resolve("state");
-        Block block = linear(6, 4, DataType.FLOAT32);
-        NDArray weight = weight(block).getArray();
-        String id = weight(block).getId();
-        ParameterRouting one = ParameterRouting.of(block).withSpectral(NAME);
-        ParameterRouting three = one.withBlocks(NAME, BLOCKS);
-        try (Muon muon = Muon.builder().optRouting(one).build();
-                Muon split = Muon.builder().optRouting(three).build();
-                NorMuon norMuon = NorMuon.builder().optRouting(one).build();
-                SpectralOptimizer splitNorMuon = NorMuon.builder().optRouting(three).build()) {
-            for (SpectralOptimizer optimizer : List.of(muon, norMuon)) {
-                optimizer.update(id, weight, manager.randomNormal(weight.getShape()));
-            }
-            OptimizerState.save(muon, block, file);
-            OptimizerState.load(split, block, file);
-            assertThat(split.firstState(id).step()).isOne();
-            assertThat(split.firstState(id).array(0)).isEqualTo(muon.firstState(id).array(0));
-            OptimizerState.save(norMuon, block, file);
-            assertThatThrownBy(() -> OptimizerState.load(splitNorMuon, block, file))
-                    .isInstanceOf(IllegalStateException.class)
-                    .hasMessage(
-                            file
-                                    + " is the state of other blocks: NorMuon.01Linear_weight.variance"
-                                    + " is (1, 6, 1) there, (3, 2, 1) here; nothing has changed");
-            assertThat(splitNorMuon.firstState(id)).isNull();
         }
     }
 
