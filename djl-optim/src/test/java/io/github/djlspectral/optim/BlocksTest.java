@@ -202,21 +202,30 @@ class BlocksTest {
 
     /** Inputs are rows there: the scale must not grow with them. */
     @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void aCollectionOfLinearLayersIsSplitByItsLeadingAxis(boolean asked) {
+    @ValueSource(strings = {"by rule", "as asked", "group of Muon"})
+    void aCollectionOfLinearLayersIsSplitByItsLeadingAxis(String how) {
         Block block =
                 new SequentialBlock()
                         .add(LinearCollection.builder().setUnits(2).build())
                         .add(Linear.builder().setUnits(3).build());
         block.initialize(manager, DataType.FLOAT64, new Shape(1, BLOCKS, 8));
         ParameterRouting rules = ParameterRouting.of(block);
-        ParameterRouting routing = asked ? rules.withSpectral("Collection_weight") : rules;
+        Muon group = Muon.builder().build();
+        ParameterRouting routing =
+                switch (how) {
+                    case "by rule" -> rules;
+                    case "as asked" -> rules.withSpectral("Collection_weight");
+                    default ->
+                            rules.withGroup(
+                                    p -> p.getKey().equals("01LinearCollection_weight"), group);
+                };
         assertThat(routing.toTable()).contains("3 x (8, 2)");
         Parameter parameter = BlockParameters.byName(block).get("01LinearCollection_weight");
         NDArray weight = parameter.getArray();
         NDArray before = weight.duplicate();
         NDArray gradient = manager.randomNormal(weight.getShape(), DataType.FLOAT64);
-        try (Muon muon = Muon.builder().optRouting(routing).build()) {
+        try (group;
+                Muon muon = Muon.builder().optRouting(routing).build()) {
             muon.update(parameter.getId(), weight, gradient);
         }
         for (int i = 0; i < BLOCKS; i++) {

@@ -118,6 +118,25 @@ class ExtraDefaultsTest {
         }
     }
 
+    @Test
+    void theSphereIsFrobeniussIfAsked() {
+        NDArray[] weights = new NDArray[3];
+        NDArray[] gradients = {gaussian(TALL), gaussian(TALL)};
+        for (int i = 0; i < 3; i++) {
+            weights[i] = manager.ones(TALL, DataType.FLOAT64);
+            SphereMuon.Builder builder =
+                    SphereMuon.builder().optLearningRateTracker(Tracker.fixed(0.5f));
+            try (SphereMuon muon = (i == 0 ? builder : builder.optFrobenius(i == 1)).build()) {
+                muon.update("w", weights[i], gradients[0]);
+                double norm = weights[i].norm().getDouble();
+                muon.update("w", weights[i], gradients[1]);
+                double kept = weights[i].norm().getDouble() / norm;
+                assertThat(Math.abs(kept - 1) < 1e-9).isEqualTo(i == 1);
+            }
+        }
+        assertThat(weights[0]).isEqualTo(weights[2]);
+    }
+
     /** A layer that no backward pass has reached, then one that it has. */
     @ParameterizedTest
     @MethodSource("io.github.djlspectral.optim.extra.ExtraOptimizersTest#all")
