@@ -15,6 +15,8 @@ import ai.djl.nn.Block;
 import ai.djl.nn.Blocks;
 import ai.djl.nn.ParallelBlock;
 import ai.djl.nn.SequentialBlock;
+import ai.djl.nn.convolutional.Conv1d;
+import ai.djl.nn.convolutional.Conv2d;
 import ai.djl.nn.core.AbstractEmbedding;
 import ai.djl.nn.core.Linear;
 import ai.djl.nn.core.LinearCollection;
@@ -85,6 +87,51 @@ class RoutingTablesTest {
                         04Conv2d_weight (6, 4, 3, 3) spectral: convolution
                         06Linear_weight (8, 54) spectral: hidden matrix
                         07Linear_weight (3, 8) fallback: output head (last Linear)
+                        """);
+    }
+
+    /** Depthwise ones are one matrix, a row for each channel, as measured; or what is asked. */
+    @Test
+    void depthwiseConvolutions() {
+        Block images =
+                new SequentialBlock()
+                        .add(convolution(4, 1))
+                        .add(
+                                Conv2d.builder()
+                                        .setFilters(4)
+                                        .optGroups(4)
+                                        .setKernelShape(new Shape(3, 3))
+                                        .optBias(false)
+                                        .build())
+                        .add(convolution(6, 1))
+                        .add(Pool.globalAvgPool2dBlock())
+                        .add(linear(3));
+        assertThat(weights(images, new Shape(1, 2, 5, 5)))
+                .isEqualTo(
+                        """
+                        01Conv2d_weight (4, 2, 1, 1) spectral: convolution
+                        02Conv2d_weight (4, 1, 3, 3) spectral: convolution
+                        03Conv2d_weight (6, 4, 1, 1) spectral: convolution
+                        05Linear_weight (3, 6) fallback: output head (last Linear)
+                        """);
+        assertThat(ParameterRouting.of(images).withBlocks("02Conv2d_weight", 4).toTable())
+                .contains("4 x (1, 9)");
+        Block sequences =
+                new SequentialBlock()
+                        .add(
+                                Conv1d.builder()
+                                        .setFilters(4)
+                                        .optGroups(4)
+                                        .setKernelShape(new Shape(3))
+                                        .optBias(false)
+                                        .build())
+                        .add(Blocks.batchFlattenBlock())
+                        .add(linear(3));
+        assertThat(weights(sequences, new Shape(1, 4, 5)))
+                .isEqualTo(
+                        """
+                        01Conv1d_weight (4, 1, 3) spectral: convolution
+                        03Linear_weight (3, 12) fallback: output head (last Linear)
                         """);
     }
 
