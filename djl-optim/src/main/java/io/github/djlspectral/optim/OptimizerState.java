@@ -1,5 +1,7 @@
 package io.github.djlspectral.optim;
 
+import static io.github.djlspectral.optim.StatefulOptimizer.check;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -10,9 +12,7 @@ import ai.djl.util.JsonUtils;
 import io.github.djlspectral.io.Safetensors;
 import io.github.djlspectral.io.SafetensorsWriter;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -150,15 +150,13 @@ public final class OptimizerState {
                 "%s has updated %s parameters that this block does not have; save with a block that"
                         + " has all that are trained, or call OptimizerState.retain(optimizer,"
                         + " block) to drop the states of those that are gone";
-        require(unknown.isEmpty(), words, part.getClass().getSimpleName(), unknown.size());
+        check(unknown.isEmpty(), words, part.getClass().getSimpleName(), unknown.size());
     }
 
     private static Part part(StatefulOptimizer optimizer) {
-        String name = optimizer.getClass().getSimpleName();
+        Set<String> states = optimizer.states(new Shape(1, 1), null).keySet();
         return new Part(
-                name,
-                List.copyOf(optimizer.states(new Shape(1, 1), null).keySet()),
-                new LinkedHashMap<>());
+                optimizer.getClass().getSimpleName(), List.copyOf(states), new LinkedHashMap<>());
     }
 
     /** A shared fallback may have states that this chain does not use. */
@@ -232,11 +230,6 @@ public final class OptimizerState {
         if (!Files.isRegularFile(path)) {
             throw new IOException("there is no such file");
         }
-        try (InputStream in = Files.newInputStream(path)) {
-            if (new String(in.readNBytes(8), StandardCharsets.ISO_8859_1).equals("DJLSSTAT")) {
-                throw new IOException("it has the format before safetensors, which is not read");
-            }
-        }
         Safetensors file = Safetensors.open(path);
         if (!file.metadata().containsKey(KEY) || !file.verify()) {
             throw new IOException("it is not an optimizer state: no " + KEY + ", or no checksum");
@@ -307,13 +300,7 @@ public final class OptimizerState {
     }
 
     private static void requireSame(boolean same, Path path, String format, Object... arguments) {
-        String difference = String.format(Locale.ROOT, format, arguments);
-        require(same, "%s is the state of %s; nothing has changed", path, difference);
-    }
-
-    private static void require(boolean condition, String format, Object... arguments) {
-        if (!condition) {
-            throw new IllegalStateException(String.format(Locale.ROOT, format, arguments));
-        }
+        String difference = format.formatted(arguments);
+        check(same, "%s is the state of %s; nothing has changed", path, difference);
     }
 }

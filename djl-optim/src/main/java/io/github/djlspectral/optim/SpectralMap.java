@@ -52,11 +52,6 @@ public abstract class SpectralMap {
      */
     public record Matrix(long rows, long columns, DataType type, Device device) {
 
-        static Matrix of(Shape shape, DataType type, Device device) {
-            long rows = shape.get(0);
-            return new Matrix(rows, shape.size() / Math.max(1, rows), type, device);
-        }
-
         /**
          * Returns the shorter side.
          *
@@ -262,7 +257,7 @@ public abstract class SpectralMap {
     /** The shape of so many matrices side by side along the rows, or along a leading axis. */
     static long[] blocks(Shape shape, long blocks) {
         long first = shape.get(0);
-        boolean stacked = shape.dimension() > 2 && first == blocks;
+        boolean stacked = blocks > 1 && shape.dimension() > 2 && first == blocks;
         long rows = stacked ? shape.get(1) : first / blocks;
         return new long[] {blocks, rows, shape.size() / Math.max(1, blocks * rows)};
     }
@@ -279,7 +274,8 @@ public abstract class SpectralMap {
     public final Kernel kernel(Shape shape, DataType type, Device device) {
         requireMatrix(shape);
         requireFloat(type);
-        return kernel(Matrix.of(shape, type, device), 0);
+        long[] whole = blocks(shape, 1);
+        return kernel(new Matrix(whole[1], whole[2], type, device), 0);
     }
 
     /** The computation for all blocks of a weight: of a random map, with the numbers of each. */

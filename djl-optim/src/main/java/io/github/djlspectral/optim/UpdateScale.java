@@ -50,17 +50,13 @@ public interface UpdateScale {
      * @throws IllegalArgumentException if there is none of that name
      */
     static UpdateScale of(String name) {
-        return Arrays.stream(StandardScale.values())
-                .filter(scale -> scale.name().equalsIgnoreCase(name))
-                .findFirst()
-                .orElseThrow(
-                        () ->
-                                new IllegalArgumentException(
-                                        "There is no update scale %s, but %s"
-                                                .formatted(
-                                                        name,
-                                                        Arrays.toString(StandardScale.values())
-                                                                .toLowerCase(Locale.ROOT))));
+        for (StandardScale scale : StandardScale.values()) {
+            if (scale.name().equalsIgnoreCase(name)) {
+                return scale;
+            }
+        }
+        String names = Arrays.toString(StandardScale.values()).toLowerCase(Locale.ROOT);
+        throw new IllegalArgumentException("There is no update scale " + name + ", but " + names);
     }
 
     /**

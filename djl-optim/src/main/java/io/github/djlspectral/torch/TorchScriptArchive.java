@@ -23,6 +23,9 @@ final class TorchScriptArchive {
     // Older versions select older operator schemas: at 3, gelu has no "approximate".
     private static final String VERSION = "10\n";
 
+    // Pickle protocol 2: the class's name, no arguments, NEWOBJ, an empty dictionary as its state.
+    private static final String MODULE = "\u0080\u0002c__torch__\n" + MODULE_CLASS + "\n)\u0081}b.";
+
     private TorchScriptArchive() {}
 
     static byte[] pack(String source) {
@@ -30,24 +33,13 @@ final class TorchScriptArchive {
         try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
             zip.setMethod(ZipOutputStream.STORED);
             add(zip, "version", ascii(VERSION));
-            add(zip, "data.pkl", emptyModule());
+            add(zip, "data.pkl", MODULE.getBytes(StandardCharsets.ISO_8859_1));
             add(zip, "constants.pkl", new byte[] {(byte) 0x80, 2, ')', '.'});
             add(zip, "code/__torch__.py", source.getBytes(StandardCharsets.UTF_8));
         } catch (IOException e) {
             throw new UncheckedIOException("Writing to memory failed", e);
         }
         return bytes.toByteArray();
-    }
-
-    /** Pickle protocol 2 of {@code __torch__.Kernels()} with an empty state dictionary. */
-    private static byte[] emptyModule() {
-        ByteArrayOutputStream pickle = new ByteArrayOutputStream();
-        pickle.writeBytes(new byte[] {(byte) 0x80, 2});
-        pickle.writeBytes(ascii("c__torch__\n" + MODULE_CLASS + "\n"));
-        pickle.writeBytes(ascii(")")); // the constructor takes no arguments
-        pickle.write(0x81); // NEWOBJ
-        pickle.writeBytes(ascii("}b.")); // an empty dictionary is its state
-        return pickle.toByteArray();
     }
 
     static void add(ZipOutputStream zip, String name, byte[] content) throws IOException {

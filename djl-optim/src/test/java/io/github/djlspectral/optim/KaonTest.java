@@ -176,8 +176,7 @@ class KaonTest {
     /** "Aa" and "BB" have one hash code. */
     @Test
     void everySeedStepAndNameHasDrawsOfItsOwn() {
-        SpectralMap.Matrix matrix =
-                SpectralMap.Matrix.of(new Shape(4, 5), DataType.FLOAT32, Device.cpu());
+        var matrix = new SpectralMap.Matrix(4, 5, DataType.FLOAT32, Device.cpu());
         Set<Double> values = new HashSet<>();
         int count = 0;
         for (long seed : new long[] {-2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 1L << 32, 2L << 32}) {

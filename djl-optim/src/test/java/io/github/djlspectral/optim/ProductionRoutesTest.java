@@ -155,10 +155,7 @@ class ProductionRoutesTest {
                     all.add(
                             new Computation(
                                     method + " " + c + " " + kind,
-                                    map.kernel(
-                                            SpectralMap.Matrix.of(
-                                                    shape, DataType.FLOAT32, Device.cpu()),
-                                            0),
+                                    map.kernel(shape, DataType.FLOAT32, Device.cpu()),
                                     s -> ClosedForms.power(s, c, eps, kind),
                                     // 464 at s = 0 for c = 2/3, 10,000 for c = 1, times 1e-8
                                     new double[] {
