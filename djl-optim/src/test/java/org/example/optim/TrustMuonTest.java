@@ -208,8 +208,8 @@ class TrustMuonTest {
         @Override
         protected Map<String, Shape> stateShapes(long blocks, long rows, long columns) {
             Map<String, Shape> shapes = new LinkedHashMap<>();
-            shapes.put("numbers", new Shape(blocks, rows, 1));
-            shapes.put("all", new Shape(blocks, rows, columns));
+            shapes.put("b", new Shape(blocks, rows, columns));
+            shapes.put("a", new Shape(blocks, rows, 1)); // names tell the order
             return shapes;
         }
 

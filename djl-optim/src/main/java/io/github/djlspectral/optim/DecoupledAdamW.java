@@ -1,11 +1,11 @@
 package io.github.djlspectral.optim;
 
-import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.tracker.Tracker;
 import io.github.djlspectral.torch.TorchScript;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -28,9 +28,9 @@ import java.util.Map;
  *   <li>its state can be written and read by {@link OptimizerState} and freed by {@link #close}.
  * </ul>
  *
- * <p>One native call per parameter updates the weight and the state in place and zeroes the
- * gradient attached to the weight. Arrays are float32 or float64; hyper-parameters are the float
- * values given, widened to double.
+ * <p>One native call updates weight and state in place and zeroes the gradient attached to the
+ * weight, of one parameter or by {@link OptimizerStep} of all. Arrays are float32 or float64;
+ * hyper-parameters are the float values given, widened to double.
  */
 public final class DecoupledAdamW extends StatefulOptimizer {
 
@@ -69,18 +69,41 @@ public final class DecoupledAdamW extends StatefulOptimizer {
     }
 
     @Override
-    boolean step(Update update, ParameterState state, int step, double rate) {
-        NDArray weight = update.weight();
-        NDList w = new NDList(weight);
-        NDArray g = update.gradient();
-        NDList m = new NDList(state.array(0));
-        NDList v = new NDList(state.array(1));
-        float decay = weight.getShape().dimension() >= 2 ? getWeightDecay() : 0f;
-        boolean finite = update.finite();
-        Object[] arguments = {
-            w, g, m, v, step, rate, beta1, beta2, epsilon, decay, rescaleGrad, clipGrad, finite
-        };
-        return KERNELS.callBoolean(state.array(0).getManager(), "update", arguments);
+    Object alike(Update update, int step) {
+        return update.weight().getShape().dimension() >= 2; // whether it decays
+    }
+
+    @Override
+    boolean step(List<Share> shares, double factor) {
+        NDList w = new NDList();
+        NDList g = new NDList();
+        NDList m = new NDList();
+        NDList v = new NDList();
+        for (Share share : shares) {
+            w.add(share.update().weight());
+            g.add(share.update().gradient());
+            m.add(share.state().array(0));
+            v.add(share.state().array(1));
+        }
+        Share first = shares.get(0);
+        float decay = (boolean) first.alike() ? getWeightDecay() : 0f;
+        return KERNELS.callBoolean(
+                m.get(0).getManager(),
+                "update",
+                w,
+                g,
+                m,
+                v,
+                first.step(),
+                first.rate(),
+                beta1,
+                beta2,
+                epsilon,
+                decay,
+                rescaleGrad * factor,
+                clipGrad,
+                first.update().finite(),
+                factor < 1);
     }
 
     /** Builds a {@link DecoupledAdamW}. */

@@ -44,9 +44,7 @@ public final class GradientClipping {
      *     parameters: gradients of several are summed only inside the step
      */
     public static float byGlobalNorm(Trainer trainer, float maxNorm) {
-        if (!(maxNorm > 0)) {
-            throw new IllegalArgumentException("maxNorm must be positive, was " + maxNorm);
-        }
+        requirePositive(maxNorm);
         Map<String, NDArray> weights = new LinkedHashMap<>();
         Set<NDArray> seen = Collections.newSetFromMap(new IdentityHashMap<>());
         BlockParameters.trainedBy(trainer)
@@ -62,7 +60,13 @@ public final class GradientClipping {
                     "The norm of all gradients is %s, first at parameter %s; no gradient has changed. %s"
                             .formatted(norm, firstNotFinite(weights), OptimizerStep.ADVICE));
         }
-        return (float) norm;
+        return (float) Math.max(0, norm);
+    }
+
+    static void requirePositive(double maxNorm) {
+        if (!(maxNorm > 0)) {
+            throw new IllegalArgumentException("maxNorm must be positive, was " + maxNorm);
+        }
     }
 
     private static double clip(NDList weights, double maxNorm) {

@@ -1,5 +1,7 @@
 package io.github.djlspectral.optim;
 
+import static io.github.djlspectral.optim.StatefulOptimizer.check;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -7,7 +9,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Parameter;
 import ai.djl.training.Trainer;
 import ai.djl.training.optimizer.Optimizer;
-import io.github.djlspectral.optim.StatefulOptimizer.Update;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -18,8 +20,6 @@ public final class OptimizerStep {
     static final String ADVICE =
             "Lower the learning rate or look for the cause in the loss; OptimizerStep.discard("
                     + "trainer) zeroes the gradients for the next batch.";
-
-    private static final int NONE_REACHED = -2;
 
     private OptimizerStep() {}
 
@@ -43,6 +43,9 @@ public final class OptimizerStep {
      * whole or not at all. One that contains NaN or infinity stays attached to its weight, where
      * the next backward pass would add to it, until {@link #discard}.
      *
+     * <p>Parameters of equal shape, and all that AdamW has, go through one native call; the norm of
+     * the gradients is the only number that is waited for.
+     *
      * @param trainer the trainer, initialized, with one device; its metric "step", if it has
      *     metrics, gets the time in nanoseconds
      * @param optimizer the optimizer the trainer was configured with, which it does not show; a
@@ -53,31 +56,75 @@ public final class OptimizerStep {
      *     trainer has several devices or another one than the parameters. Nothing has changed
      */
     public static void apply(Trainer trainer, Optimizer optimizer) {
-        Map<String, Parameter> parameters = BlockParameters.trainedBy(trainer);
-        long begin = System.nanoTime();
-        if (requireFinite(parameters) == NONE_REACHED) {
-            throw new IllegalStateException(
-                    "No parameter of the model has a gradient; call collector.backward(loss) before"
-                            + " the step");
-        }
-        parameters.forEach((name, parameter) -> update(optimizer, name, parameter));
-        trainer.addMetric("step", begin);
+        apply(trainer, optimizer, Double.POSITIVE_INFINITY);
     }
 
-    private static void update(Optimizer optimizer, String name, Parameter parameter) {
-        NDArray weight = parameter.getArray();
-        try (NDArray attached = weight.getGradient();
-                NDArray gradient = typed(weight, attached)) {
+    /**
+     * The same with gradients multiplied by min(1, maxNorm / norm), where norm is that of all of
+     * them together, as by {@link GradientClipping#byGlobalNorm}, but without a pass over them: in
+     * place of both calls.
+     *
+     * @param trainer as for {@link #apply(Trainer, Optimizer)}
+     * @param optimizer as there
+     * @param maxNorm the largest norm to pass, positive; infinity only measures
+     * @return the norm before clipping
+     * @throws IllegalArgumentException if {@code maxNorm} is not positive
+     * @throws IllegalStateException as there; and if squares overflow, above about 1e19, so that
+     *     there is no norm to clip by. Nothing has changed
+     */
+    public static float apply(Trainer trainer, Optimizer optimizer, double maxNorm) {
+        GradientClipping.requirePositive(maxNorm);
+        Map<String, Parameter> parameters = BlockParameters.trainedBy(trainer);
+        long begin = System.nanoTime();
+        double norm = requireFinite(parameters);
+        check(
+                norm >= 0,
+                "No parameter of the model has a gradient; call collector.backward(loss) before the"
+                        + " step");
+        boolean clips = maxNorm < Double.POSITIVE_INFINITY;
+        check(
+                !clips || norm < Double.POSITIVE_INFINITY,
+                "The squares of the gradients overflow; no parameter has changed. %s",
+                ADVICE);
+        double factor = norm > maxNorm ? maxNorm / norm : 1;
+        List<Update> updates = new ArrayList<>();
+        try {
+            parameters.forEach((name, p) -> updates.add(update(optimizer, name, p)));
             if (optimizer instanceof StatefulOptimizer stateful) {
-                Route route =
-                        stateful.routing() == null
-                                ? new Route(name, parameter, false, "")
-                                : stateful.routing().find(parameter.getId());
-                stateful.update(new Update(parameter.getId(), route, weight, gradient, true));
+                stateful.update(updates, factor);
             } else {
-                optimizer.update(parameter.getId(), weight, gradient);
+                for (Update update : updates) {
+                    updateForeign(optimizer, update, factor);
+                }
             }
+        } finally {
+            updates.forEach(update -> update.gradient().close());
         }
+        trainer.addMetric("step", begin);
+        return (float) norm;
+    }
+
+    /** With an optimizer that is not of this library. */
+    static void updateForeign(Optimizer optimizer, Update update, double factor) {
+        if (factor < 1) {
+            update.gradient().muli(factor);
+        }
+        optimizer.update(update.id(), update.weight(), update.gradient());
+    }
+
+    private static Update update(Optimizer optimizer, String name, Parameter parameter) {
+        String id = parameter.getId();
+        NDArray weight = parameter.getArray();
+        NDArray attached = weight.getGradient();
+        NDArray gradient = typed(weight, attached);
+        if (gradient != attached) {
+            attached.close();
+        }
+        Route route = new Route(name, parameter, false, "");
+        if (optimizer instanceof StatefulOptimizer stateful && stateful.routing() != null) {
+            route = stateful.routing().find(id);
+        }
+        return new Update(id, route, weight, gradient, true);
     }
 
     /**
@@ -101,7 +148,8 @@ public final class OptimizerStep {
      *     trainer has several devices or another one than the parameters
      */
     public static boolean isFinite(Trainer trainer) {
-        return firstNotFinite(weights(BlockParameters.trainedBy(trainer))) < 0;
+        NDList weights = weights(BlockParameters.trainedBy(trainer));
+        return norm(weights) < Double.POSITIVE_INFINITY || firstNotFinite(weights) < 0;
     }
 
     /**
@@ -137,13 +185,15 @@ public final class OptimizerStep {
     }
 
     /**
-     * Checks the gradients attached to parameters, by name.
+     * Measures the gradients attached to parameters, by name.
      *
-     * @return {@link #NONE_REACHED}, or another negative number if a backward pass has reached any
+     * @return their norm, which is infinite if squares overflow; -1 if there are none
      * @throws IllegalStateException if one contains NaN or infinity
      */
-    static int requireFinite(Map<String, Parameter> parameters) {
-        int first = firstNotFinite(weights(parameters));
+    static double requireFinite(Map<String, Parameter> parameters) {
+        NDList weights = weights(parameters);
+        double norm = weights.isEmpty() ? -1 : norm(weights);
+        int first = norm < Double.POSITIVE_INFINITY ? -1 : firstNotFinite(weights);
         if (first >= 0) {
             throw new IllegalStateException(
                     "The gradient of parameter "
@@ -151,15 +201,16 @@ public final class OptimizerStep {
                             + " contains NaN or infinity; no parameter has changed. "
                             + ADVICE);
         }
-        return first;
+        return norm;
+    }
+
+    private static double norm(NDList weights) {
+        return GradientClipping.KERNELS.callDouble(weights.get(0).getManager(), "norm", weights);
     }
 
     private static int firstNotFinite(NDList weights) {
-        return weights.isEmpty()
-                ? NONE_REACHED
-                : (int)
-                        GradientClipping.KERNELS.callDouble(
-                                weights.get(0).getManager(), "first_not_finite", weights);
+        NDManager manager = weights.get(0).getManager();
+        return (int) GradientClipping.KERNELS.callDouble(manager, "first_not_finite", weights);
     }
 
     private static NDList weights(Map<String, Parameter> parameters) {

@@ -7,7 +7,6 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
-import io.github.djlspectral.optim.StatefulOptimizer.Update;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashSet;

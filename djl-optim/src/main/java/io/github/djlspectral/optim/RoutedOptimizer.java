@@ -17,12 +17,14 @@ abstract class RoutedOptimizer extends StatefulOptimizer implements TrainingList
 
     final Optimizer fallback;
     final boolean ownsFallback;
+    final UpdateScale updateScale;
     volatile ParameterRouting routing;
     private Block found; // of the trainer, for which it made the routing by itself
 
     RoutedOptimizer(SpectralOptimizer.Builder<?> builder) {
         super(builder);
         routing = builder.routing;
+        updateScale = builder.updateScale;
         ownsFallback = builder.fallback == null;
         fallback = ownsFallback ? defaultFallback(builder) : builder.fallback;
     }
@@ -46,6 +48,22 @@ abstract class RoutedOptimizer extends StatefulOptimizer implements TrainingList
      */
     public final Optimizer getFallback() {
         return fallback;
+    }
+
+    /**
+     * {@return what goes where and at which rate: the table of the {@linkplain
+     * ParameterRouting#toTable routing}, if there is one, and a line for each of the two groups}
+     */
+    public final String toTable() {
+        return "%sspectral: %s, update scale %s\nfallback: %s %s\n"
+                .formatted(
+                        routing == null ? "no routing: shapes decide\n" : routing.toTable(),
+                        getClass().getSimpleName(),
+                        updateScale,
+                        fallback.getClass().getSimpleName(),
+                        ownsFallback
+                                ? "at " + updateScale.fallbackRatio() + " times its learning rate"
+                                : "as given, at its own learning rate");
     }
 
     /**

@@ -278,14 +278,13 @@ public abstract class SpectralMap {
         return kernel(new Matrix(whole[1], whole[2], type, device), 0);
     }
 
-    /** The computation for all blocks of a weight: of a random map, with the numbers of each. */
-    final Kernel kernel(NDArray weight, long[] blocks, long draw) {
-        Matrix matrix = new Matrix(blocks[1], blocks[2], weight.getDataType(), weight.getDevice());
+    /** The computations for the blocks of a weight: of a random map, each with its own numbers. */
+    final List<Kernel> kernels(Matrix matrix, long blocks, long draw) {
         List<Kernel> all = new ArrayList<>(List.of(kernel(matrix, draw)));
-        for (int i = 1; i < blocks[0]; i++) {
+        for (int i = 1; i < blocks; i++) {
             all.add(kernel(matrix, RandomSpectrum.mixed(draw ^ i)));
         }
-        return Kernel.joined(all);
+        return all;
     }
 
     static void requireMatrix(Shape shape) {

@@ -2,16 +2,18 @@ package io.github.djlspectral.optim;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
-import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.ParameterTracker;
 import ai.djl.training.tracker.Tracker;
 import io.github.djlspectral.torch.TorchScript;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
 import java.util.stream.DoubleStream;
 
 /**
@@ -24,15 +26,15 @@ import java.util.stream.DoubleStream;
  * w = (1 - lr wd) w - lr scale(w) map(u)
  * </pre>
  *
- * <p>in one native call per parameter, which also zeroes the gradient, on any thread, inside or
- * outside a gradient collector. Everything that is not a hidden matrix goes to a fallback
- * optimizer: {@link ParameterRouting} decides by name and block. An optimizer that is also a
- * listener of the trainer, see {@link #attachTo}, finds the block by itself; otherwise {@link
- * Builder#optRouting} gives it. If neither is done, shapes decide: arrays of rank 2 or more,
- * neither 1 x n nor n x 1, whose longer side is at most {@value #MAX_ASPECT} times the shorter one
- * (trailing dimensions flattened) are taken for hidden matrices. Then embeddings and output heads
- * that are not so elongated, stacks of matrices, and gains and biases of rank 2, as of a LayerNorm
- * over two axes, are among them.
+ * <p>in one native call per parameter, by {@link OptimizerStep} for all of one shape, which also
+ * zeroes the gradients, on any thread, inside or outside a gradient collector. Everything that is
+ * not a hidden matrix goes to a fallback optimizer: {@link ParameterRouting} decides by name and
+ * block. An optimizer that is also a listener of the trainer, see {@link #attachTo}, finds the
+ * block by itself; otherwise {@link Builder#optRouting} gives it. If neither is done, shapes
+ * decide: arrays of rank 2 or more, neither 1 x n nor n x 1, whose longer side is at most {@value
+ * #MAX_ASPECT} times the shorter one (trailing dimensions flattened) are taken for hidden matrices.
+ * Then embeddings and output heads that are not so elongated, stacks of matrices, and gains and
+ * biases of rank 2, as of a LayerNorm over two axes, are among them.
  *
  * <p>A gradient that contains NaN or infinity is an error before the weight or the momentum
  * changes. A gradient of zeros moves nothing but by momentum and decay.
@@ -44,7 +46,6 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
     private final Tracker momentum;
     private final boolean remembers;
     private final boolean nesterov;
-    private final UpdateScale updateScale;
     private final UpdateObserver observer;
 
     /**
@@ -88,7 +89,6 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
         momentum = builder.momentum;
         remembers = builder.remembers;
         nesterov = builder.nesterov;
-        updateScale = builder.updateScale;
         observer = builder.observer;
     }
 
@@ -99,8 +99,8 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
      * @param blocks the number of matrices in a parameter
      * @param rows of each
      * @param columns of each
-     * @return the shapes by name, in the order in which the hooks get them, each with {@code
-     *     blocks} as its first dimension; the same names for every parameter
+     * @return the shapes by name, in whose order the hooks get the arrays, each with {@code blocks}
+     *     as its first dimension; the same names for every parameter
      */
     protected Map<String, Shape> stateShapes(long blocks, long rows, long columns) {
         return Map.of();
@@ -112,22 +112,6 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
     }
 
     /**
-     * {@return what goes where and at which rate: the table of the {@linkplain
-     * ParameterRouting#toTable routing}, if there is one, and a line for each of the two groups}
-     */
-    public final String toTable() {
-        return "%sspectral: %s, update scale %s\nfallback: %s %s\n"
-                .formatted(
-                        routing == null ? "no routing: shapes decide\n" : routing.toTable(),
-                        getClass().getSimpleName(),
-                        updateScale,
-                        fallback.getClass().getSimpleName(),
-                        ownsFallback
-                                ? "at " + updateScale.fallbackRatio() + " times its learning rate"
-                                : "as given, at its own learning rate");
-    }
-
-    /**
      * {@return the map between momentum and update, whose {@link SpectralMap#kernel(Shape,
      * ai.djl.ndarray.types.DataType, ai.djl.Device) kernel} tells how it is computed}
      */
@@ -135,91 +119,115 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
         return map;
     }
 
+    /** What a native call needs to know: blocks of so many rows and columns, and how they move. */
+    private record Layout(long rows, long columns, double scale, double momentum) {}
+
     @Override
-    boolean step(Update update, ParameterState state, int step, double rate) {
-        NDArray weight = update.weight();
-        NDArray gradient = update.gradient();
-        double mu = requireMomentum(update, momentum.getNewValue(step), step);
+    Object alike(Update update, int step) {
+        float mu = momentum.getNewValue(step);
+        String rule = "The momentum must be in [0, 1), was %s%s";
+        check(mu >= -ROUNDING && mu < 1, rule, mu, update.at(step));
         Route route = update.route();
-        long[] blocks = SpectralMap.blocks(weight.getShape(), route == null ? 1 : route.blocks());
-        String name = route == null ? "" : route.name();
-        Kernel kernel = map.kernel(weight, blocks, RandomSpectrum.draw(name, step));
-        if (observer != null && observer.wants(step)) {
-            if (!update.finite() && !isFinite(gradient)) {
-                return false;
-            }
-            observe(update.label(), gradient, state, step, mu, kernel, blocks);
-        }
-        boolean swapped = route != null && route.inputsFirst();
+        long[] blocks = update.blocks();
         double scale =
-                swapped
+                route != null && route.inputsFirst()
                         ? updateScale.factor(blocks[2], blocks[1])
                         : updateScale.factor(blocks[1], blocks[2]);
-        boolean legal = scale > 0 && scale < Double.POSITIVE_INFINITY;
         check(
-                legal,
+                scale > 0 && scale < Double.POSITIVE_INFINITY,
                 "The update scale must be positive and finite, was %s%s",
                 scale,
                 update.at(step));
-        NDList states = new NDList(state.arrays());
-        if (!remembers) {
-            states.add(0, gradient); // the first is the momentum
-        }
-        double decay = getWeightDecay();
-        double[] known = {step, rate, scale, decay};
-        double[] more =
-                DoubleStream.concat(Arrays.stream(known), Arrays.stream(numbers())).toArray();
-        return kernel.script(hooks)
-                .callBoolean(
-                        weight.getManager(),
-                        "step",
-                        weight,
-                        gradient,
-                        states,
-                        remembers,
-                        blocks,
-                        kernel.numbers(),
-                        kernel.each(),
-                        weight.getDevice().isGpu(), // which pays for each call
-                        more,
-                        rescaleGrad,
-                        clipGrad,
-                        mu,
-                        nesterov,
-                        rate * scale,
-                        1 - rate * decay,
-                        update.finite());
+        return new Layout(blocks[1], blocks[2], scale, Math.max(0, mu));
     }
 
-    private void observe(
-            String parameter,
-            NDArray gradient,
-            ParameterState state,
-            int step,
-            double mu,
-            Kernel kernel,
-            long[] blocks) {
-        NDManager manager = gradient.getManager();
-        NDArray m = remembers ? state.array(0) : gradient;
+    @Override
+    boolean step(List<Share> shares, double factor) {
+        Share first = shares.get(0);
+        int step = first.step();
+        double rate = first.rate();
+        Layout layout = (Layout) first.alike();
+        double mu = layout.momentum();
+        NDArray weight = first.update().weight();
+        SpectralMap.Matrix matrix =
+                new SpectralMap.Matrix(
+                        layout.rows(), layout.columns(), weight.getDataType(), weight.getDevice());
+        NDList weights = new NDList();
+        NDList gradients = new NDList();
+        NDList states = new NDList();
+        long[] counts = new long[shares.size()];
+        List<Kernel> kernels = new ArrayList<>();
+        for (int i = 0; i < counts.length; i++) {
+            Update update = shares.get(i).update();
+            String name = update.route() == null ? "" : update.route().name();
+            counts[i] = update.blocks()[0];
+            List<Kernel> own = map.kernels(matrix, counts[i], RandomSpectrum.draw(name, step));
+            if (observer != null && observer.wants(step)) {
+                if (!update.finite() && !isFinite(update.gradient())) {
+                    return false;
+                }
+                observe(shares.get(i), mu, factor, Kernel.joined(own));
+            }
+            kernels.addAll(own);
+            weights.add(update.weight());
+            gradients.add(update.gradient());
+            if (!remembers) {
+                states.add(update.gradient()); // the first is the momentum
+            }
+            states.addAll(shares.get(i).state().arrays());
+        }
+        Kernel kernel = Kernel.joined(kernels);
+        double decay = getWeightDecay();
+        double[] known = {step, rate, layout.scale(), decay};
+        double[] own =
+                DoubleStream.concat(Arrays.stream(known), Arrays.stream(numbers())).toArray();
+        boolean whole = weight.getDevice().isGpu(); // which pays for each call
+        boolean finite = first.update().finite();
         double[] n = kernel.numbers();
+        double rescale = rescaleGrad * factor;
+        double by = rate * layout.scale();
+        double shrink = 1 - rate * decay;
         Object[] arguments = {
-            gradient, m, blocks, n, kernel.each(), false, rescaleGrad, clipGrad, mu, nesterov
+            weights,
+            gradients,
+            states,
+            counts,
+            layout.rows(),
+            layout.columns(),
+            remembers,
+            n,
+            kernel.each(),
+            whole,
+            own,
+            rescale,
+            clipGrad,
+            mu,
+            nesterov,
+            by,
+            shrink,
+            finite
         };
-        try (NDList preview = kernel.script(hooks).call(manager, "preview", arguments)) {
+        return kernel.script(hooks).callBoolean(weight.getManager(), "step", arguments);
+    }
+
+    private void observe(Share share, double mu, double factor, Kernel kernel) {
+        NDArray gradient = share.update().gradient();
+        NDArray m = remembers ? share.state().array(0) : gradient;
+        long[] blocks = share.update().blocks();
+        double[] n = kernel.numbers();
+        double rescale = rescaleGrad * factor;
+        Object[] arguments = {
+            gradient, m, blocks, n, kernel.each(), rescale, clipGrad, mu, nesterov
+        };
+        try (NDList preview =
+                kernel.script(hooks).call(gradient.getManager(), "preview", arguments)) {
             int number = (int) blocks[0];
             Shape shape = number == 1 ? gradient.getShape() : new Shape(blocks);
             try (NDArray momentum = preview.get(0).reshape(shape);
                     NDArray update = preview.get(1).reshape(shape)) {
-                observer.observe(parameter, step, number, momentum, update);
+                observer.observe(share.update().label(), share.step(), number, momentum, update);
             }
         }
-    }
-
-    private static double requireMomentum(Update update, float momentum, int step) {
-        if (!(momentum >= -ROUNDING && momentum < 1)) {
-            check(false, "The momentum must be in [0, 1), was %s%s", momentum, update.at(step));
-        }
-        return Math.max(0, momentum);
     }
 
     @Override
@@ -229,7 +237,7 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
         if (remembers) {
             shapes.put("momentum", weight);
         }
-        shapes.putAll(stateShapes(blocks[0], blocks[1], blocks[2]));
+        shapes.putAll(new TreeMap<>(stateShapes(blocks[0], blocks[1], blocks[2])));
         return shapes;
     }
 

@@ -6,7 +6,9 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.ParameterTracker;
+import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -81,7 +83,7 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
             if (route != null && route.parameter().getArray() == weight) {
                 checkRound(parameterId, routing);
             }
-            update(new Update(parameterId, route, weight, typed, false));
+            update(List.of(new Update(parameterId, route, weight, typed, false)), 1);
             done = true;
         } finally {
             if (!done) {
@@ -108,62 +110,75 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
         }
     }
 
-    /** Makes the step with the optimizer of the chain that has the parameter. */
-    final void update(Update update) {
+    /**
+     * Makes a step with many parameters, each by the optimizer of the chain that has it: whatever
+     * can be refused is, before the first of them changes.
+     *
+     * @param factor what gradients are multiplied by before all else, in (0, 1]; if it is less than
+     *     1 they are those attached to the weights and may be overwritten
+     */
+    final void update(List<Update> updates, double factor) {
         requireOpen();
-        Optimizer owner = owner(update.id(), update.weight().getShape());
-        if (owner instanceof StatefulOptimizer stateful) {
-            stateful.updateOwn(update);
-        } else {
-            owner.update(update.id(), update.weight(), update.gradient());
+        List<Share> shares = new ArrayList<>();
+        List<Update> foreign = new ArrayList<>();
+        try {
+            for (Update update : updates) {
+                if (owner(update.id(), update.weight().getShape()) instanceof StatefulOptimizer o) {
+                    shares.add(o.share(update));
+                } else {
+                    foreign.add(update);
+                }
+            }
+            Map<Object, List<Share>> alike = new LinkedHashMap<>();
+            for (Share share : shares) {
+                alike.computeIfAbsent(share.key(), key -> new ArrayList<>()).add(share);
+            }
+            alike.values().forEach(some -> some.get(0).owner().stepAlike(some, factor));
+        } finally {
+            shares.forEach(Share::forgetUnlessDone);
+        }
+        for (Update update : foreign) {
+            Optimizer owner = owner(update.id(), update.weight().getShape());
+            OptimizerStep.updateForeign(owner, update, factor);
         }
     }
 
-    private void updateOwn(Update update) {
+    private Share share(Update update) {
         requireMatching(update);
         boolean fresh = !states.has(update);
         ParameterState state =
                 states.of(update, states(update.weight().getShape(), update.route()).values());
-        boolean done = false;
+        Share share = null;
         try {
             int step = state.step() + 1;
             double rate = rateAt(update, step);
-            if (!step(update, state, step, rate)) {
-                throw notFinite(update, step);
-            }
-            state.setStep(step);
-            done = true;
+            share = new Share(this, update, state, fresh, step, rate, alike(update, step));
+            return share;
         } finally {
-            if (fresh && !done) { // a step that was refused leaves no trace
+            if (fresh && share == null) {
                 states.free(update);
             }
         }
     }
 
-    /**
-     * One parameter and its gradient.
-     *
-     * @param route what its routing says of it, or null if there is none
-     * @param finite whether the gradient is known to be finite
-     */
-    record Update(String id, Route route, NDArray weight, NDArray gradient, boolean finite) {
-
-        /** What messages call the parameter. */
-        String label() {
-            return route == null ? id : route.name();
+    private void stepAlike(List<Share> shares, double factor) {
+        if (!step(shares, factor)) {
+            throw notFinite(shares);
         }
-
-        String at(int step) {
-            return " at step " + step + " of parameter " + label();
-        }
+        shares.forEach(share -> share.state().setStep(share.step()));
     }
 
     /**
-     * Updates the weight and the arrays of its state and zeroes the gradient attached to it.
+     * Updates weights and the arrays of their states and zeroes the gradients attached to them.
      *
-     * @return whether the gradient was finite, as given and rescaled; if not, nothing has changed
+     * @param shares of equal step, rate and {@link #alike}
+     * @param factor as for {@link #update(List, double)}
+     * @return whether the gradients were finite, as given and rescaled; if not, nothing has changed
      */
-    abstract boolean step(Update update, ParameterState state, int step, double rate);
+    abstract boolean step(List<Share> shares, double factor);
+
+    /** What else updates must have in common for one native call; refuses illegal ones. */
+    abstract Object alike(Update update, int step);
 
     /** The optimizer that updates a parameter: this one, or the fallback that it is handed to. */
     Optimizer owner(String parameterId, Shape shape) {
@@ -184,7 +199,13 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
         return GradientClipping.KERNELS.callBoolean(gradient.getManager(), "finite", gradient);
     }
 
-    private IllegalStateException notFinite(Update update, int step) {
+    private IllegalStateException notFinite(List<Share> shares) {
+        Update update = shares.get(0).update();
+        for (Share share : shares) {
+            try (NDArray rescaled = share.update().gradient().mul(rescaleGrad)) {
+                update = isFinite(rescaled) ? update : share.update();
+            }
+        }
         String fault =
                 isFinite(update.gradient())
                         ? "is finite, but not multiplied by setRescaleGrad(" + rescaleGrad + ")"
@@ -195,7 +216,7 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
                         .formatted(
                                 update.label(),
                                 fault,
-                                step,
+                                shares.get(0).step(),
                                 update.weight().getShape(),
                                 OptimizerStep.ADVICE));
     }
@@ -244,7 +265,7 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
     /** Returns the state of one parameter on one device, zeros at first. */
     final ParameterState state(String parameterId, NDArray weight) {
         Update update = new Update(parameterId, null, weight, null, false);
-        return states.of(update, states(update.weight().getShape(), update.route()).values());
+        return states.of(update, states(weight.getShape(), null).values());
     }
 
     /** Returns the state on the first device, or null if the parameter was never updated. */

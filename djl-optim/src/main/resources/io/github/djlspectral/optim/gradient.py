@@ -15,6 +15,15 @@ def rescaled_and_clipped(g: Tensor, rescale: float, clip: float) -> Tensor:
     g = torch.clamp(g, -clip, clip)
   return g
 
+# Whether an optimizer can use g: it is finite, if that is not known, and so it is rescaled and clipped.
+def usable(g: Tensor, rescale: float, clip: float, finite: bool) -> bool:
+  if not finite and not __torch__.is_finite(g, float(torch.linalg_vector_norm(g))):
+    return False
+  if abs(rescale) <= 1.:  # else a finite g may have become infinite
+    return True
+  g = __torch__.rescaled_and_clipped(g, rescale, clip)
+  return __torch__.is_finite(g, float(torch.linalg_vector_norm(g)))
+
 # Zeroes the gradient attached to a weight. Before the first backward pass it is undefined, but the
 # compiler takes it for always present and drops a comparison with None.
 def zero_gradient(w: Tensor) -> None:

@@ -10,39 +10,42 @@ def squared_norm(g: Tensor) -> Tensor:
   norms = torch.to(torch.linalg_vector_norm(rows, 2, [1]), 7)
   return torch.sum(torch.mul(norms, norms))
 
+# The norm of all gradients attached to ws; -1 if no backward pass has reached any.
+def global_norm(ws: List[Tensor]) -> float:
+  total = torch.zeros([], dtype=7, device=ws[0].device)
+  reached = False
+  for i in range(len(ws)):
+    if ops.prim.AutogradAnyNonZero(ws[i].grad):  # false where no backward pass has reached w
+      reached = True
+      total = torch.add(total, __torch__.squared_norm(ws[i].grad))
+  if reached:
+    return float(torch.sqrt(total))
+  return -1.
+
 class Kernels(Module):
   __parameters__ = []
   __buffers__ = []
 
+  def norm(self, ws: List[Tensor]) -> float:
+    return __torch__.global_norm(ws)
+
   # Returns the norm of all gradients attached to ws, and scales them to most if it is larger. If it
-  # is not a finite number, nothing has changed.
+  # is not a finite number, nothing has changed; -1 if there are none.
   def clip(self, ws: List[Tensor], most: float) -> float:
-    total = torch.zeros([], dtype=7, device=ws[0].device)
-    for i in range(len(ws)):
-      # false where no backward pass has reached w
-      if ops.prim.AutogradAnyNonZero(ws[i].grad):
-        total = torch.add(total, __torch__.squared_norm(ws[i].grad))
-    norm = float(torch.sqrt(total))
+    norm = __torch__.global_norm(ws)
     if norm > most and norm < inf:
       for i in range(len(ws)):
         if ops.prim.AutogradAnyNonZero(ws[i].grad):
           torch.mul_(ws[i].grad, most / norm)
     return norm
 
-  # The index of the first of ws whose gradient is not finite; -1 if all are, -2 if no backward pass
-  # has reached any.
+  # The index of the first of ws whose gradient is not finite; -1 if all are.
   def first_not_finite(self, ws: List[Tensor]) -> float:
-    total = torch.zeros([], dtype=7, device=ws[0].device)
-    first = -2.
+    first = -1.
     for i in range(len(ws)):
-      if ops.prim.AutogradAnyNonZero(ws[i].grad):
-        first = -1.
-        total = torch.add(total, torch.linalg_vector_norm(ws[i].grad))
-    if not float(total) < inf:
-      for i in range(len(ws)):
-        if first == -1. and ops.prim.AutogradAnyNonZero(ws[i].grad):
-          if not __torch__.is_finite(ws[i].grad, float(torch.linalg_vector_norm(ws[i].grad))):
-            first = float(i)
+      if first == -1. and ops.prim.AutogradAnyNonZero(ws[i].grad):
+        if not __torch__.is_finite(ws[i].grad, float(torch.linalg_vector_norm(ws[i].grad))):
+          first = float(i)
     return first
 
   # Whether g stands for the gradient of a w that no backward pass has reached.

@@ -1,37 +1,49 @@
 # The optimizer step around a map, in TorchScript. Joined behind the map and what an optimizer adds.
 # Arrays hold so many blocks, [blocks, m, n] in all; the map sees each as a matrix of its own.
 
-# How many blocks the map takes at once: one, or all of them if asked and none needs another scale.
-def together(X: Tensor, norms: Tensor, whole: bool) -> int:
-  if whole and float(torch.min(norms)) > 1e-8 and float(torch.max(norms)) < 1e8:
-    return X.size(0)
-  return 1
+# What the map makes of blocks of X, which it may overwrite; nothing of one that is zero.
+def parts_of(X: Tensor, norms: Tensor, numbers: List[float]) -> List[Tensor]:
+  G, lengths = __torch__.in_range(X, norms)
+  if X.size(0) == 1 and not ops.prim.is_cuda(X):
+    if float(lengths) == 0.:
+      return annotate(List[Tensor], [])
+    return __torch__.parts(__torch__.wide(G), lengths, numbers)
+  there = torch.gt(lengths, 0.)
+  lengths = torch.where(there, lengths, torch.ones_like(lengths))
+  parts = __torch__.parts(__torch__.wide(G), lengths, numbers)
+  all = [torch.where(there, parts[0], torch.zeros_like(parts[0]))]
+  for i in range(len(parts) - 1):
+    _0 = torch.append(all, parts[i + 1])
+  return all
 
-# What the map makes of blocks of X, which it may overwrite, for each batch of them; nothing of zeros.
-# The first numbers, as many as each says, are those of the first block and so on; 0: all are everyone's.
-def all_parts(X: Tensor, norms: Tensor, numbers: List[float], each: int,
+# The same one by one, or of all together. The first numbers, as many as each says, are those of the
+# block with index first and so on; 0: all are everyone's.
+def all_parts(X: Tensor, norms: Tensor, numbers: List[float], each: int, first: int,
     whole: bool) -> List[List[Tensor]]:
-  size = __torch__.together(X, norms, whole)
   all = annotate(List[List[Tensor]], [])
+  size = 1
+  if whole:
+    size = X.size(0)
   for i in range(X.size(0) // size):
-    G = torch.slice(X, 0, i * size, (i + 1) * size)
-    lengths = torch.slice(norms, 0, i * size, (i + 1) * size)
-    if size == 1:
-      G, lengths = __torch__.in_range(G, lengths)
     own = numbers
     if each > 0:
-      own = torch.slice(numbers, i * size * each, (i + 1) * size * each, 1)
-    if size == 1 and float(lengths) == 0.:
-      parts = annotate(List[Tensor], [])
-    else:
-      parts = __torch__.parts(__torch__.wide(G), lengths, own)
+      own = torch.slice(numbers, (first + i * size) * each, (first + (i + 1) * size) * each, 1)
+    parts = __torch__.parts_of(torch.slice(X, 0, i * size, (i + 1) * size),
+        torch.slice(norms, 0, i * size, (i + 1) * size), own)
     _0 = torch.append(all, parts)
   return all
+
+# Blocks of each of the tensors.
+def blocks_of(tensors: List[Tensor], first: int, end: int) -> List[Tensor]:
+  some = annotate(List[Tensor], [])
+  for i in range(len(tensors)):
+    _0 = torch.append(some, torch.slice(tensors[i], 0, first, end))
+  return some
 
 # The map of G, of the shape [blocks, m, n].
 def map(G: Tensor, shape: List[int], numbers: List[float], each: int, whole: bool) -> Tensor:
   X = torch.reshape(torch.clone(G), shape)
-  all = __torch__.all_parts(X, __torch__.frobenius(X), numbers, each, whole)
+  all = __torch__.all_parts(X, __torch__.frobenius(X), numbers, each, 0, whole)
   U = torch.zeros(shape, dtype=G.dtype, device=G.device)
   size = X.size(0) // len(all)
   for i in range(len(all)):
@@ -47,6 +59,15 @@ def lookahead(m: Tensor, g: Tensor, momentum: float, nesterov: bool) -> Tensor:
     return torch.lerp(m, g, 1. - momentum * momentum)
   return torch.lerp(m, g, 1. - momentum)
 
+# The same as so many blocks; without a momentum the gradient.
+def entering(states: List[Tensor], i: int, g: Tensor, shape: List[int], remembers: bool,
+    momentum: float, nesterov: bool) -> Tensor:
+  if remembers:
+    u = __torch__.lookahead(states[i], g, momentum, nesterov)
+  else:
+    u = torch.clone(g)
+  return torch.reshape(u, shape)
+
 # Takes a gradient into the momentum.
 def advance(m: Tensor, g: Tensor, momentum: float) -> None:
   m.lerp_(g, 1. - momentum)
@@ -58,49 +79,74 @@ class Kernels(Module):
   __parameters__ = []
   __buffers__ = []
 
-  # G, with so many blocks, mapped; the numbers are as for all_parts, and whole as for together.
+  # G, with so many blocks, mapped; the last three are as for all_parts.
   def map(self, G: Tensor, shape: List[int], numbers: List[float], each: int, whole: bool) -> Tensor:
     return __torch__.map(G, shape, numbers, each, whole)
 
-  # One optimizer step on weight w with gradient g and its states, the momentum first, or anything if
-  # it remembers none, all in place, that also zeroes the gradient attached to w. False if g, not known to be finite, or what enters
-  # the map is not; then, and if the map throws, nothing has changed.
-  def step(self, w: Tensor, g: Tensor, states: List[Tensor], remembers: bool, shape: List[int], numbers: List[float],
-           each: int, whole: bool, own: List[float], rescale: float, clip: float, momentum: float, nesterov: bool,
-           rate: float, shrink: float, finite: bool) -> bool:
-    if clip >= 0. and not finite and not __torch__.is_finite(g, float(torch.linalg_vector_norm(g))):
-      return False
-    g = __torch__.rescaled_and_clipped(g, rescale, clip)
-    m = states[0]
-    if remembers:
-      u = __torch__.lookahead(m, g, momentum, nesterov)
-    else:
-      u = torch.clone(g)
-    u = torch.reshape(u, shape)
-    norms = __torch__.frobenius(u)
-    if not __torch__.is_finite(u, float(torch.max(norms))):
-      return False
-    all = __torch__.all_parts(u, norms, numbers, each, whole)
-    dense = torch.contiguous(w)
-    blocks = torch.reshape(dense, shape)
-    size = blocks.size(0) // len(all)
-    for i in range(len(all)):
-      some = annotate(List[Tensor], [])
-      for j in range(len(states) - 1):
-        _0 = torch.append(some, torch.slice(states[j + 1], 0, i * size, (i + 1) * size))
-      block = torch.slice(blocks, 0, i * size, (i + 1) * size)
-      __torch__.finish(block, all[i], some, own, rate, shrink)
-      __torch__.after_step(block, some, own)
-    if not torch.is_contiguous(w):
-      torch.copy_(w, dense)
-    if remembers:
-      __torch__.advance(m, g, momentum)
-    __torch__.zero_gradient(w)
+  # One optimizer step on weights ws of so many blocks m x n with gradients gs, as many states of each,
+  # the momentum first, or anything if none is remembered, all in place, that also zeroes the gradients
+  # attached to ws. Blocks are mapped one by one, or those of all weights together if whole. False if a
+  # gradient, not known to be finite, or what enters the map is not; then nothing has changed, nor if
+  # the map throws for the first weight.
+  def step(self, ws: List[Tensor], gs: List[Tensor], states: List[Tensor], counts: List[int], m: int,
+           n: int, remembers: bool, numbers: List[float], each: int, whole: bool, own: List[float],
+           rescale: float, clip: float, momentum: float, nesterov: bool, rate: float, shrink: float,
+           finite: bool) -> bool:
+    kept = len(states) // len(ws)
+    if clip >= 0. or len(ws) > 1:  # else what enters the map tells
+      for i in range(len(ws)):
+        if not __torch__.usable(gs[i], rescale, clip, finite):
+          return False
+    all = annotate(List[List[Tensor]], [])
+    if whole:
+      us = annotate(List[Tensor], [])
+      for i in range(len(ws)):
+        g = __torch__.rescaled_and_clipped(gs[i], rescale, clip)
+        u = __torch__.entering(states, i * kept, g, [counts[i], m, n], remembers, momentum, nesterov)
+        _0 = torch.append(us, u)
+      u = torch.cat(us)
+      norms = __torch__.frobenius(u)
+      if not finite or not abs(rescale) <= 1.:
+        if not __torch__.is_finite(u, float(torch.max(norms))):
+          return False
+      all = __torch__.all_parts(u, norms, numbers, each, 0, True)
+    first = 0
+    for i in range(len(ws)):
+      g = __torch__.rescaled_and_clipped(gs[i], rescale, clip)
+      shape = [counts[i], m, n]
+      w = ws[i]
+      size = 1
+      if whole:
+        size = counts[i]
+      else:
+        u = __torch__.entering(states, i * kept, g, shape, remembers, momentum, nesterov)
+        norms = __torch__.frobenius(u)
+        if not __torch__.is_finite(u, float(torch.max(norms))):
+          return False
+        all = __torch__.all_parts(u, norms, numbers, each, first, False)
+      dense = torch.contiguous(w)
+      blocks = torch.reshape(dense, shape)
+      for j in range(counts[i] // size):
+        some = __torch__.blocks_of(torch.slice(states, i * kept + 1, (i + 1) * kept, 1), j * size,
+            (j + 1) * size)
+        block = torch.slice(blocks, 0, j * size, (j + 1) * size)
+        if whole:
+          parts = __torch__.blocks_of(all[0], first, first + size)
+        else:
+          parts = all[j]
+        __torch__.finish(block, parts, some, own, rate, shrink)
+        __torch__.after_step(block, some, own)
+      if not torch.is_contiguous(w):
+        torch.copy_(w, dense)
+      if remembers:
+        __torch__.advance(states[i * kept], g, momentum)
+      __torch__.zero_gradient(w)
+      first = first + counts[i]
     return True
 
   # What the next step would map and what it would make of it; nothing changes. g is finite.
   def preview(self, g: Tensor, m: Tensor, shape: List[int], numbers: List[float], each: int,
-              whole: bool, rescale: float, clip: float, momentum: float, nesterov: bool) -> List[Tensor]:
+              rescale: float, clip: float, momentum: float, nesterov: bool) -> List[Tensor]:
     g = __torch__.rescaled_and_clipped(g, rescale, clip)
     u = __torch__.lookahead(m, g, momentum, nesterov)
-    return [u, __torch__.map(u, shape, numbers, each, whole)]
+    return [u, __torch__.map(u, shape, numbers, each, False)]

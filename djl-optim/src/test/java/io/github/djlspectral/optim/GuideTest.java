@@ -90,8 +90,7 @@ class GuideTest {
                             collector.backward(l);
                             loss = l.getFloat();
                         }
-                        GradientClipping.byGlobalNorm(trainer, 1); // returns the norm before
-                        OptimizerStep.apply(trainer, muon); // for trainer.step(), without copies
+                        OptimizerStep.apply(trainer, muon, 1); // for trainer.step(); clips to 1
                     }
                     // end
                 }

@@ -25,7 +25,6 @@ import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.LossGradient;
 import io.github.djlspectral.layers.gpt.NextTokenLoss;
 import io.github.djlspectral.layers.gpt.Precision;
-import io.github.djlspectral.optim.GradientClipping;
 import io.github.djlspectral.optim.Muon;
 import io.github.djlspectral.optim.OptimizerStep;
 import io.github.djlspectral.optim.WarmupCosineTracker;
@@ -132,8 +131,7 @@ final class TrainGpt2 {
                 try (NDManager scratch = trainer.getManager().newSubManager()) {
                     loss = gradient.add(training.batch(step - 1, scratch), 1);
                 }
-                GradientClipping.byGlobalNorm(trainer, 1);
-                OptimizerStep.apply(trainer, muon);
+                OptimizerStep.apply(trainer, muon, 1); // clips to a norm of 1
                 if (step == 1 || step % 50 == 0 || step == steps) {
                     System.out.printf(
                             Locale.ROOT,

@@ -122,10 +122,10 @@ final class Gpt2Training implements AutoCloseable {
 
     /** What follows the gradients: clipping and the optimizer. */
     void update() {
-        GradientClipping.byGlobalNorm(trainer, 1);
         if (gpt2 != null) {
-            OptimizerStep.apply(trainer, optimizer);
+            OptimizerStep.apply(trainer, optimizer, 1);
         } else {
+            GradientClipping.byGlobalNorm(trainer, 1);
             trainer.step();
         }
     }

@@ -15,7 +15,6 @@ import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.LossGradient;
-import io.github.djlspectral.optim.GradientClipping;
 import io.github.djlspectral.optim.OptimizerState;
 import io.github.djlspectral.optim.OptimizerStep;
 import io.github.djlspectral.optim.ParameterRouting;
@@ -218,8 +217,7 @@ public final class TrainingRun implements AutoCloseable {
             throw new TrainingDivergedException(
                     "The loss is " + loss + " at step " + next + ": lower --lr or raise --warmup");
         }
-        float norm = clip(next);
-        OptimizerStep.apply(trainer, optimizer);
+        float norm = update(next);
         step = next;
         float rate =
                 options.schedule.tracker(options, options.lr, options.warmup).getNewValue(next);
@@ -255,10 +253,10 @@ public final class TrainingRun implements AutoCloseable {
         }
     }
 
-    private float clip(int next) {
+    private float update(int next) {
         float limit = options.clip == 0 ? Float.POSITIVE_INFINITY : (float) options.clip;
         try {
-            return GradientClipping.byGlobalNorm(trainer, limit);
+            return OptimizerStep.apply(trainer, optimizer, limit);
         } catch (IllegalStateException e) { // here it can only mean NaN or infinity
             throw new TrainingDivergedException("Step " + next + ": " + e.getMessage(), e);
         }

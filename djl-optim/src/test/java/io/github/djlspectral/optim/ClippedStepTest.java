@@ -1,0 +1,82 @@
+package io.github.djlspectral.optim;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import ai.djl.nn.Parameter;
+import ai.djl.training.optimizer.Optimizer;
+import ai.djl.training.tracker.ParameterTracker;
+import java.util.List;
+import java.util.function.Supplier;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Clipping as part of the step, and steps that are refused as a whole. */
+class ClippedStepTest {
+
+    @ParameterizedTest
+    @MethodSource("io.github.djlspectral.optim.OptimizerStepTest#optimizers")
+    void isClippingAndAStep(Supplier<Optimizer> optimizers) {
+        Optimizer separate = optimizers.get();
+        Optimizer together = optimizers.get();
+        try (TinyTraining reference = new TinyTraining(separate);
+                TinyTraining tiny = new TinyTraining(together)) {
+            reference.backward(1);
+            double most = GradientClipping.byGlobalNorm(reference.trainer, 1e30f) / 3;
+            OptimizerStep.apply(reference.trainer, separate);
+            tiny.backward(1);
+            assertThat(OptimizerStep.apply(tiny.trainer, together, 1e30))
+                    .isEqualTo((float) (3 * most));
+            for (int step = 2; step <= 4; step++) {
+                reference.backward(step);
+                float norm = GradientClipping.byGlobalNorm(reference.trainer, (float) most);
+                OptimizerStep.apply(reference.trainer, separate);
+                tiny.backward(step);
+                assertThat(OptimizerStep.apply(tiny.trainer, together, most))
+                        .isCloseTo(norm, within(1e-5f * norm))
+                        .isGreaterThan((float) most);
+                for (int i = 0; i < tiny.weights().size(); i++) {
+                    assertThat(tiny.weights().get(i))
+                            .containsExactly(reference.weights().get(i), within(1e-5f));
+                }
+                assertThat(tiny.gradients()).allSatisfy(g -> assertThat(g).containsOnly(0f));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(doubles = {0, -1, Double.NaN})
+    void refusesANormThatIsNotPositive(double most) {
+        Muon muon = Muon.builder().build();
+        try (TinyTraining tiny = new TinyTraining(muon)) {
+            tiny.backward(1);
+            assertThatThrownBy(() -> OptimizerStep.apply(tiny.trainer, muon, most))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("maxNorm must be positive, was " + most);
+        }
+    }
+
+    /** The last parameter is the one that is refused, when all others are ready. */
+    @Test
+    void changesNothingIfOneParameterIsRefused() {
+        String[] last = new String[1];
+        ParameterTracker rates = (id, step) -> id.equals(last[0]) ? Float.NaN : 0.1f;
+        Muon muon = Muon.builder().optLearningRateTracker(rates).build();
+        try (TinyTraining tiny = new TinyTraining(muon)) {
+            List<Parameter> all = List.copyOf(BlockParameters.byName(tiny.block()).values());
+            last[0] = all.get(all.size() - 1).getId();
+            tiny.backward(1);
+            List<float[]> before = tiny.weights();
+            assertThatThrownBy(() -> OptimizerStep.apply(tiny.trainer, muon))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("The learning rate must be finite");
+            assertThat(tiny.weights()).containsExactlyElementsOf(before);
+            for (StatefulOptimizer part : muon.parts()) {
+                assertThat(part.states.ids()).isEmpty();
+            }
+        }
+    }
+}
