@@ -4,11 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.training.Trainer;
 import io.github.djlspectral.torch.TorchScript;
-import java.util.Collections;
-import java.util.IdentityHashMap;
-import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Set;
 
 /** Clipping of gradients between the backward pass and the step. */
 public final class GradientClipping {
@@ -45,15 +41,7 @@ public final class GradientClipping {
      */
     public static float byGlobalNorm(Trainer trainer, float maxNorm) {
         requirePositive(maxNorm);
-        Map<String, NDArray> weights = new LinkedHashMap<>();
-        Set<NDArray> seen = Collections.newSetFromMap(new IdentityHashMap<>());
-        BlockParameters.trainedBy(trainer)
-                .forEach(
-                        (name, parameter) -> {
-                            if (seen.add(parameter.getArray())) { // tied ones have one gradient
-                                weights.put(name, parameter.getArray());
-                            }
-                        });
+        Map<String, NDArray> weights = OptimizerStep.distinct(BlockParameters.trainedBy(trainer));
         double norm = clip(new NDList(weights.values()), maxNorm);
         if (!Double.isFinite(norm)) {
             throw new IllegalStateException(

@@ -10,8 +10,12 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.Trainer;
 import ai.djl.training.optimizer.Optimizer;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** The optimizer's step without copies of the gradients. */
 public final class OptimizerStep {
@@ -87,21 +91,30 @@ public final class OptimizerStep {
                 "The squares of the gradients overflow; no parameter has changed. %s",
                 ADVICE);
         double factor = norm > maxNorm ? maxNorm / norm : 1;
+        Set<String> first = distinct(parameters).keySet();
         List<Update> updates = new ArrayList<>();
+        List<Update> again = new ArrayList<>(); // arrays whose gradient is zeroed by then
         try {
-            parameters.forEach((name, p) -> updates.add(update(optimizer, name, p)));
-            if (optimizer instanceof StatefulOptimizer stateful) {
-                stateful.update(updates, factor);
-            } else {
-                for (Update update : updates) {
-                    updateForeign(optimizer, update, factor);
-                }
-            }
+            parameters.forEach(
+                    (name, parameter) ->
+                            (first.contains(name) ? updates : again)
+                                    .add(update(optimizer, name, parameter)));
+            step(optimizer, updates, factor);
+            step(optimizer, again, 1);
         } finally {
             updates.forEach(update -> update.gradient().close());
+            again.forEach(update -> update.gradient().close());
         }
         trainer.addMetric("step", begin);
         return (float) norm;
+    }
+
+    private static void step(Optimizer optimizer, List<Update> updates, double factor) {
+        if (optimizer instanceof StatefulOptimizer stateful) {
+            stateful.update(updates, factor);
+        } else {
+            updates.forEach(update -> updateForeign(optimizer, update, factor));
+        }
     }
 
     /** With an optimizer that is not of this library. */
@@ -197,7 +210,7 @@ public final class OptimizerStep {
         if (first >= 0) {
             throw new IllegalStateException(
                     "The gradient of parameter "
-                            + List.copyOf(parameters.keySet()).get(first)
+                            + List.copyOf(distinct(parameters).keySet()).get(first)
                             + " contains NaN or infinity; no parameter has changed. "
                             + ADVICE);
         }
@@ -214,8 +227,19 @@ public final class OptimizerStep {
     }
 
     private static NDList weights(Map<String, Parameter> parameters) {
-        NDList weights = new NDList(parameters.size());
-        parameters.values().forEach(parameter -> weights.add(parameter.getArray()));
+        return new NDList(distinct(parameters).values());
+    }
+
+    /** The arrays by the first name of each: what is under several parameters has one gradient. */
+    static Map<String, NDArray> distinct(Map<String, Parameter> parameters) {
+        Map<String, NDArray> weights = new LinkedHashMap<>();
+        Set<NDArray> seen = Collections.newSetFromMap(new IdentityHashMap<>());
+        parameters.forEach(
+                (name, parameter) -> {
+                    if (seen.add(parameter.getArray())) {
+                        weights.put(name, parameter.getArray());
+                    }
+                });
         return weights;
     }
 }

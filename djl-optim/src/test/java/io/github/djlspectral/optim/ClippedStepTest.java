@@ -4,10 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.Model;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
+import ai.djl.nn.SequentialBlock;
+import ai.djl.nn.core.Linear;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.ParameterTracker;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -78,5 +85,49 @@ class ClippedStepTest {
                 assertThat(part.states.ids()).isEmpty();
             }
         }
+    }
+
+    /** Two parameters of one array: it has one gradient, which the first of them uses up. */
+    @Test
+    void anArrayOfTwoParametersMovesByItsGradientOnce() {
+        DecoupledAdamW[] optimizers = new DecoupledAdamW[2];
+        List<List<float[]>> weights = new ArrayList<>();
+        for (int i = 0; i < 2; i++) {
+            optimizers[i] = DecoupledAdamW.builder().build();
+            try (TinyTraining tiny = new TinyTraining(tied(), optimizers[i])) {
+                Map<String, Parameter> all = BlockParameters.byName(tiny.block());
+                assertThat(all).hasSize(4);
+                for (int step = 1; step <= 3; step++) {
+                    tiny.backward(step);
+                    if (i == 0) {
+                        for (Parameter p : all.values()) { // as trainer.step() would, by name
+                            try (NDArray copy = p.getArray().getGradient().duplicate()) {
+                                optimizers[i].update(p.getId(), p.getArray(), copy);
+                            }
+                        }
+                    } else {
+                        float norm = GradientClipping.byGlobalNorm(tiny.trainer, 1e30f);
+                        assertThat(OptimizerStep.apply(tiny.trainer, optimizers[i], 1e30))
+                                .isEqualTo(norm);
+                    }
+                }
+                weights.add(tiny.weights());
+            }
+        }
+        assertThat(weights.get(1)).containsExactlyElementsOf(weights.get(0));
+    }
+
+    private static Model tied() {
+        Model model = Model.newInstance("tied", "PyTorch");
+        int inputs = TinyTraining.INPUTS;
+        SequentialBlock block = new SequentialBlock();
+        NDArray array = model.getNDManager().zeros(new Shape(inputs, inputs));
+        for (int i = 0; i < 2; i++) {
+            Linear layer = Linear.builder().setUnits(inputs).optBias(false).build();
+            layer.getParameters().get("weight").setArray(array);
+            block.add(layer);
+        }
+        model.setBlock(block.add(Linear.builder().setUnits(TinyTraining.OUTPUTS).build()));
+        return model;
     }
 }
