@@ -60,14 +60,14 @@ final class Experiments {
     static SweepPlan quickSweep() {
         return plan(
                 QUICK,
-                Contender.of("SGD", FREON + 0, QUICK_RATES),
+                Contender.of("SGD", FREON + 0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02),
                 Contender.of("TruncatedSGD", "--optimizer truncated-sgd", QUICK_RATES),
                 Contender.of("Muon", "--optimizer muon", QUICK_RATES),
                 Contender.of("Kaon", "--optimizer kaon", QUICK_RATES),
                 Contender.of("Freon c=2/3", FREON + 2.0 / 3, QUICK_RATES),
                 Contender.of("Freon c=3/4", FREON + 0.75, QUICK_RATES),
                 Contender.of("NorMuon", "--optimizer normuon", QUICK_RATES),
-                Contender.of("SOAP", "--optimizer soap", ADAM_RATES),
+                Contender.of("SOAP", "--optimizer soap", 0.002, 0.004, 0.008, 0.016, 0.032, 0.064),
                 Contender.of("AdamW", "--optimizer adamw", ADAM_RATES));
     }
 
@@ -108,7 +108,7 @@ final class Experiments {
                         Contender.of("AdamW", "--optimizer adamw", ADAM_RATES),
                         muon("spectral", FULL_RATES),
                         muon("spectral_condition", FULL_RATES),
-                        muon("match_rms", ADAM_RATES),
+                        muon("match_rms", 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064),
                         muon("none", FULL_RATES),
                         Contender.of("sphere, spectral", sphere, FULL_RATES),
                         Contender.of(
