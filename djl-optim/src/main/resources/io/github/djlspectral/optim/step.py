@@ -97,7 +97,7 @@ class Kernels(Module):
       for i in range(len(ws)):
         if not __torch__.usable(gs[i], rescale, clip, finite):
           return False
-    all = annotate(List[List[Tensor]], [])
+    batch = annotate(List[Tensor], [])
     if whole:
       us = annotate(List[Tensor], [])
       for i in range(len(ws)):
@@ -109,7 +109,7 @@ class Kernels(Module):
       if not finite or not abs(rescale) <= 1.:
         if not __torch__.is_finite(u, float(torch.max(norms))):
           return False
-      all = __torch__.all_parts(u, norms, numbers, each, 0, True)
+      batch = __torch__.all_parts(u, norms, numbers, each, 0, True)[0]
     first = 0
     for i in range(len(ws)):
       g = __torch__.rescaled_and_clipped(gs[i], rescale, clip)
@@ -118,6 +118,7 @@ class Kernels(Module):
       size = 1
       if whole:
         size = counts[i]
+        all = [__torch__.blocks_of(batch, first, first + size)]
       else:
         u = __torch__.entering(states, i * kept, g, shape, remembers, momentum, nesterov)
         norms = __torch__.frobenius(u)
@@ -130,11 +131,7 @@ class Kernels(Module):
         some = __torch__.blocks_of(torch.slice(states, i * kept + 1, (i + 1) * kept, 1), j * size,
             (j + 1) * size)
         block = torch.slice(blocks, 0, j * size, (j + 1) * size)
-        if whole:
-          parts = __torch__.blocks_of(all[0], first, first + size)
-        else:
-          parts = all[j]
-        __torch__.finish(block, parts, some, own, rate, shrink)
+        __torch__.finish(block, all[j], some, own, rate, shrink)
         __torch__.after_step(block, some, own)
       if not torch.is_contiguous(w):
         torch.copy_(w, dense)

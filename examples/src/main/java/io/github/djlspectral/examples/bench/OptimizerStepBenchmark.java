@@ -46,12 +46,16 @@ public class OptimizerStepBenchmark {
 
     static final String HIDDEN_MATRICES = "124M, hidden matrices";
 
+    /** As query, key and value of a layer are: Muon takes it apart, the others do not. */
+    private static final String FUSED = "3 x 768x768";
+
     private static final String ALL_PARAMETERS = "124M, all parameters";
 
     /** The weights: one matrix, rows x columns, or those of a model. */
     @Param({
         "768x768",
         "2304x768",
+        FUSED,
         "3072x768",
         "768x3072",
         "1024x1024",
@@ -96,9 +100,13 @@ public class OptimizerStepBenchmark {
                 switch (weights) {
                     case HIDDEN_MATRICES -> TrainedWeight.hidden(manager, model);
                     case ALL_PARAMETERS -> TrainedWeight.model(manager, model);
+                    case FUSED -> TrainedWeight.fused(manager, 768, 3);
                     default -> List.of(TrainedWeight.matrix(manager, weights));
                 };
         muon = Muon.builder().build();
+        trained.stream()
+                .filter(weight -> weight.routing() != null)
+                .forEach(w -> muon = Muon.builder().optRouting(w.routing()).build());
         newtonSchulz = Muon.builder().optMap(SpectralMap.newtonSchulz()).build();
         arrayMuon = new ArrayMuon();
         freon = Freon.builder().build();
