@@ -120,7 +120,9 @@ public class OptimizerStepBenchmark {
     @TearDown
     public void close() {
         MemoryProfiler.notePeak();
-        if (trained.size() == 1 && measured instanceof Muon spectral) {
+        if (trained.size() == 1
+                && trained.get(0).routing() == null
+                && measured instanceof Muon spectral) {
             MemoryProfiler.tellPolarError(PolarError.of(spectral.getMap(), weights));
         }
         List.of(muon, newtonSchulz, freon, kaon, truncatedSgd, adamW)
