@@ -201,9 +201,9 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
 
     private IllegalStateException notFinite(List<Share> shares) {
         Update update = shares.get(0).update();
-        for (Share share : shares) {
-            try (NDArray rescaled = share.update().gradient().mul(rescaleGrad)) {
-                update = isFinite(rescaled) ? update : share.update();
+        for (int i = shares.size() - 1; i >= 0; i--) { // the first is named
+            try (NDArray rescaled = shares.get(i).update().gradient().mul(rescaleGrad)) {
+                update = isFinite(rescaled) ? update : shares.get(i).update();
             }
         }
         String fault =

@@ -8,12 +8,12 @@ def parts_of(X: Tensor, norms: Tensor, numbers: List[float]) -> List[Tensor]:
     if float(lengths) == 0.:
       return annotate(List[Tensor], [])
     return __torch__.parts(__torch__.wide(G), lengths, numbers)
-  there = torch.gt(lengths, 0.)
+  there = torch.ne(lengths, 0.)  # NaN is not zero, and must show
   lengths = torch.where(there, lengths, torch.ones_like(lengths))
   parts = __torch__.parts(__torch__.wide(G), lengths, numbers)
-  all = [torch.where(there, parts[0], torch.zeros_like(parts[0]))]
-  for i in range(len(parts) - 1):
-    _0 = torch.append(all, parts[i + 1])
+  all = annotate(List[Tensor], [])
+  for i in range(len(parts)):
+    _0 = torch.append(all, torch.where(there, parts[i], torch.zeros_like(parts[i])))
   return all
 
 # The same one by one, or of all together. The first numbers, as many as each says, are those of the
