@@ -6,6 +6,8 @@ import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
@@ -322,7 +324,13 @@ public final class TorchScript {
     }
 
     private PtSymbolBlock compile(Device device) {
-        PtNDManager manager = (PtNDManager) Engine.getEngine("PyTorch").newBaseManager(device);
+        Engine engine = Engine.getEngine("PyTorch");
+        // Once it has freed an array this large, glibc keeps twice as much for the next ones, which
+        // it otherwise gives back and fetches page by page: a tenth of a step of Muon.
+        try (NDManager host = engine.newBaseManager(Device.cpu())) {
+            host.create(new Shape(31 << 20), DataType.INT8);
+        }
+        PtNDManager manager = (PtNDManager) engine.newBaseManager(device);
         try {
             return JniUtils.loadModule(manager, new ByteArrayInputStream(archive), true, false);
         } catch (IOException | EngineException e) {

@@ -21,10 +21,13 @@ import ai.djl.training.dataset.Batch;
 import ai.djl.training.loss.Loss;
 import ai.djl.translate.TranslateException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 
 /** Muon in DJL's own training loops, which know nothing of it. */
 class TrainingLoopTest {
@@ -154,5 +157,46 @@ class TrainingLoopTest {
                 .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")))
                 .findFirst()
                 .orElseThrow();
+    }
+
+    /** A child, as in this process larger arrays may have been freed before. */
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void memoryOfTemporariesStaysWithTheProcess() throws Exception {
+        String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+        String classes = System.getProperty("java.class.path");
+        Process child =
+                new ProcessBuilder(java, "-cp", classes, Temporaries.class.getName())
+                        .redirectError(ProcessBuilder.Redirect.INHERIT)
+                        .start();
+        String faults = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(child.waitFor()).isZero();
+        assertThat(Long.parseLong(faults)).isLessThan(800); // 1300 to 2200 if they went back
+    }
+
+    /** Prints how many pages the system has to hand out per step of Muon. */
+    static final class Temporaries {
+
+        private Temporaries() {}
+
+        public static void main(String[] arguments) throws IOException {
+            try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                    Muon muon = Muon.builder().build()) {
+                NDArray w = manager.randomNormal(new Shape(768, 768));
+                NDArray g = manager.randomNormal(new Shape(768, 768));
+                muon.update("w", w, g);
+                long before = faults();
+                for (int i = 0; i < 20; i++) {
+                    muon.update("w", w, g);
+                }
+                System.out.print((faults() - before) / 20);
+            }
+        }
+
+        /** The minor page faults of this process so far. */
+        private static long faults() throws IOException {
+            String stat = Files.readString(Path.of("/proc/self/stat"));
+            return Long.parseLong(stat.substring(stat.lastIndexOf(')') + 2).split(" ")[7]);
+        }
     }
 }
