@@ -1,5 +1,6 @@
 package io.github.djlspectral.optim;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.tracker.Tracker;
@@ -29,8 +30,8 @@ import java.util.Map;
  * </ul>
  *
  * <p>One native call updates weight and state in place and zeroes the gradient attached to the
- * weight, of one parameter or by {@link OptimizerStep} of all. Arrays are float32 or float64;
- * hyper-parameters are the float values given, widened to double.
+ * weight, of one parameter or by {@link OptimizerStep} of all that decay and of all that do not.
+ * Arrays are float32 or float64; hyper-parameters are the float values given, widened to double.
  */
 public final class DecoupledAdamW extends StatefulOptimizer {
 
@@ -70,11 +71,11 @@ public final class DecoupledAdamW extends StatefulOptimizer {
 
     @Override
     Object alike(Update update, int step) {
-        return update.weight().getShape().dimension() >= 2; // whether it decays
+        return getWeightDecay() != 0 && update.weight().getShape().dimension() >= 2; // decays
     }
 
     @Override
-    boolean step(List<Share> shares, double factor) {
+    boolean step(List<Share> shares, NDArray done) {
         NDList w = new NDList();
         NDList g = new NDList();
         NDList m = new NDList();
@@ -87,23 +88,15 @@ public final class DecoupledAdamW extends StatefulOptimizer {
         }
         Share first = shares.get(0);
         float decay = (boolean) first.alike() ? getWeightDecay() : 0f;
-        return KERNELS.callBoolean(
-                m.get(0).getManager(),
-                "update",
-                w,
-                g,
-                m,
-                v,
-                first.step(),
-                first.rate(),
-                beta1,
-                beta2,
-                epsilon,
-                decay,
-                rescaleGrad * factor,
-                clipGrad,
-                first.update().finite(),
-                factor < 1);
+        double rate = first.rate();
+        double factor = first.update().factor();
+        double rescale = rescaleGrad * factor;
+        Object[] arguments = {
+            w, g, m, v, first.step(),
+            rate, beta1, beta2, epsilon, decay,
+            rescale, clipGrad, first.update().finite(), factor < 1, done
+        };
+        return KERNELS.callBoolean(m.get(0).getManager(), "update", arguments);
     }
 
     /** Builds a {@link DecoupledAdamW}. */

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.training.Trainer;
 import io.github.djlspectral.torch.TorchScript;
+import java.util.List;
 import java.util.Map;
 
 /** Clipping of gradients between the backward pass and the step. */
@@ -42,11 +43,13 @@ public final class GradientClipping {
     public static float byGlobalNorm(Trainer trainer, float maxNorm) {
         requirePositive(maxNorm);
         Map<String, NDArray> weights = OptimizerStep.distinct(BlockParameters.trainedBy(trainer));
-        double norm = clip(new NDList(weights.values()), maxNorm);
+        NDList all = new NDList(weights.values());
+        double norm = KERNELS.callDouble(all.get(0).getManager(), "clip", all, maxNorm);
         if (!Double.isFinite(norm)) {
+            String first = List.copyOf(weights.keySet()).get(first("first_overflow", all));
             throw new IllegalStateException(
                     "The norm of all gradients is %s, first at parameter %s; no gradient has changed. %s"
-                            .formatted(norm, firstNotFinite(weights), OptimizerStep.ADVICE));
+                            .formatted(norm, first, OptimizerStep.ADVICE));
         }
         return (float) Math.max(0, norm);
     }
@@ -57,17 +60,8 @@ public final class GradientClipping {
         }
     }
 
-    private static double clip(NDList weights, double maxNorm) {
-        return KERNELS.callDouble(weights.get(0).getManager(), "clip", weights, maxNorm);
-    }
-
-    private static String firstNotFinite(Map<String, NDArray> weights) {
-        for (Map.Entry<String, NDArray> entry : weights.entrySet()) {
-            double norm = clip(new NDList(entry.getValue()), Double.POSITIVE_INFINITY);
-            if (!Double.isFinite(norm)) {
-                return entry.getKey();
-            }
-        }
-        throw new AssertionError("The squares of finite norms overflow in float64");
+    /** The index that a native function gives of one of the weights; -1 for none. */
+    static int first(String function, NDList weights) {
+        return (int) KERNELS.callDouble(weights.get(0).getManager(), function, weights);
     }
 }

@@ -28,8 +28,7 @@ public final class OptimizerStep {
     private OptimizerStep() {}
 
     /**
-     * Updates every trained parameter once, with the same result to the last bit as {@link
-     * Trainer#step}:
+     * Updates every trained parameter once, as {@link Trainer#step} does, on a CPU to the last bit:
      *
      * <pre>{@code
      * collector.backward(loss);
@@ -44,11 +43,12 @@ public final class OptimizerStep {
      * this library and DJL's Adam, AdamW and Sgd do.
      *
      * <p>All gradients are checked before the first update, whatever the optimizer: a step is made
-     * whole or not at all. One that contains NaN or infinity stays attached to its weight, where
-     * the next backward pass would add to it, until {@link #discard}.
+     * whole or not at all, but for errors under way. A gradient that contains NaN or infinity stays
+     * attached to its weight, where the next backward pass would add to it, until {@link #discard}.
      *
-     * <p>Parameters of equal shape, and all that AdamW has, go through one native call; the norm of
-     * the gradients is the only number that is waited for.
+     * <p>Parameters of equal shape, and those of AdamW that decay or do not, go through one native
+     * call. A GPU is waited for once, for the norm; by decompositions and hooks that read a number,
+     * as those of SphereMuon and Soap; and for each gradient if {@code setRescaleGrad} is above 1.
      *
      * @param trainer the trainer, initialized, with one device; its metric "step", if it has
      *     metrics, gets the time in nanoseconds
@@ -56,8 +56,11 @@ public final class OptimizerStep {
      *     parameter's state is kept under the same id as by {@code trainer.step()}, so the two may
      *     alternate
      * @throws IllegalStateException if a gradient contains NaN or infinity, or no backward pass has
-     *     reached any parameter; if a parameter is not initialized or none is trained; or if the
-     *     trainer has several devices or another one than the parameters. Nothing has changed
+     *     reached any parameter; if a parameter is not initialized or none is trained; if the
+     *     trainer has several devices or another one than the parameters; or as {@link
+     *     StatefulOptimizer#update}. Nothing has changed
+     * @throws ai.djl.engine.EngineException if a map or a hook fails, memory ends, or, found on a
+     *     CPU only, a momentum is not finite. Says how many parameters have moved; that step counts
      */
     public static void apply(Trainer trainer, Optimizer optimizer) {
         apply(trainer, optimizer, Double.POSITIVE_INFINITY);
@@ -92,52 +95,49 @@ public final class OptimizerStep {
                 ADVICE);
         double factor = norm > maxNorm ? maxNorm / norm : 1;
         Set<String> first = distinct(parameters).keySet();
-        List<Update> updates = new ArrayList<>();
-        List<Update> again = new ArrayList<>(); // arrays whose gradient is zeroed by then
+        // In the second round are arrays whose gradient is zeroed by then.
+        List<List<Update>> rounds = List.of(new ArrayList<>(), new ArrayList<>());
         try {
             parameters.forEach(
-                    (name, parameter) ->
-                            (first.contains(name) ? updates : again)
-                                    .add(update(optimizer, name, parameter)));
-            step(optimizer, updates, factor);
-            step(optimizer, again, 1);
+                    (name, parameter) -> {
+                        boolean again = !first.contains(name);
+                        double by = again ? 1 : factor;
+                        rounds.get(again ? 1 : 0).add(update(optimizer, name, parameter, by));
+                    });
+            if (optimizer instanceof StatefulOptimizer stateful) {
+                stateful.update(rounds);
+            } else {
+                rounds.forEach(round -> round.forEach(u -> updateForeign(optimizer, u)));
+            }
         } finally {
-            updates.forEach(update -> update.gradient().close());
-            again.forEach(update -> update.gradient().close());
+            rounds.forEach(round -> round.forEach(update -> update.gradient().close()));
         }
         trainer.addMetric("step", begin);
         return (float) norm;
     }
 
-    private static void step(Optimizer optimizer, List<Update> updates, double factor) {
-        if (optimizer instanceof StatefulOptimizer stateful) {
-            stateful.update(updates, factor);
-        } else {
-            updates.forEach(update -> updateForeign(optimizer, update, factor));
-        }
-    }
-
     /** With an optimizer that is not of this library. */
-    static void updateForeign(Optimizer optimizer, Update update, double factor) {
-        if (factor < 1) {
-            update.gradient().muli(factor);
+    static void updateForeign(Optimizer optimizer, Update update) {
+        if (update.factor() < 1) {
+            update.gradient().muli(update.factor());
         }
         optimizer.update(update.id(), update.weight(), update.gradient());
     }
 
-    private static Update update(Optimizer optimizer, String name, Parameter parameter) {
+    private static Update update(
+            Optimizer optimizer, String name, Parameter parameter, double factor) {
         String id = parameter.getId();
+        Route route = new Route(name, parameter, false, "");
+        if (optimizer instanceof StatefulOptimizer stateful && stateful.routing() != null) {
+            route = stateful.routing().find(id);
+        }
         NDArray weight = parameter.getArray();
         NDArray attached = weight.getGradient();
         NDArray gradient = typed(weight, attached);
         if (gradient != attached) {
             attached.close();
         }
-        Route route = new Route(name, parameter, false, "");
-        if (optimizer instanceof StatefulOptimizer stateful && stateful.routing() != null) {
-            route = stateful.routing().find(id);
-        }
-        return new Update(id, route, weight, gradient, true);
+        return new Update(id, route, weight, gradient, true, factor);
     }
 
     /**
@@ -153,7 +153,8 @@ public final class OptimizerStep {
      * }
      * }</pre>
      *
-     * <p>One native call, which reads them once and waits for the device.
+     * <p>One native call that reads them once, and a second one where a square is not finite. Waits
+     * for the device.
      *
      * @param trainer the trainer, initialized, with one device
      * @return false if one contains NaN or infinity
@@ -222,8 +223,7 @@ public final class OptimizerStep {
     }
 
     private static int firstNotFinite(NDList weights) {
-        NDManager manager = weights.get(0).getManager();
-        return (int) GradientClipping.KERNELS.callDouble(manager, "first_not_finite", weights);
+        return GradientClipping.first("first_not_finite", weights);
     }
 
     private static NDList weights(Map<String, Parameter> parameters) {

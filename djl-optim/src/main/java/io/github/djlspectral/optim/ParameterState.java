@@ -56,15 +56,10 @@ final class ParameterState {
 
     /** Fails if they are not, naming the parameter. */
     void requireFit(String label, NDArray weight) {
-        check(
-                fits(weight),
+        String words =
                 "The state of parameter %s is %s%s, but the parameter is now %s%s;"
-                        + " OptimizerState.retain(optimizer, block) drops what no longer fits",
-                label,
-                type,
-                shape,
-                weight.getDataType(),
-                weight.getShape());
+                        + " OptimizerState.retain(optimizer, block) drops what no longer fits";
+        check(fits(weight), words, label, type, shape, weight.getDataType(), weight.getShape());
     }
 
     /** Moves the arrays to a device, if they lie on another one. */

@@ -67,13 +67,11 @@ final class ParameterStates {
             state.moveTo(weight.getDevice());
             return state;
         }
-        check(
-                copies.values().stream().allMatch(other -> other.step() <= beginNumUpdate + 1),
+        boolean begins = copies.values().stream().allMatch(s -> s.step() <= beginNumUpdate + 1);
+        String words =
                 "The state of parameter %s lies on %s and has made more than one step; a run can be"
-                        + " resumed on one device only, not on %s too",
-                update.label(),
-                copies.keySet(),
-                weight.getDevice());
+                        + " resumed on one device only, not on %s too";
+        check(begins, words, update.label(), copies.keySet(), weight.getDevice());
         NDManager owner = manager(weight);
         NDArray[] zeros =
                 shapes.stream()
@@ -141,7 +139,6 @@ final class ParameterStates {
     /** Frees the state of one device. */
     void free(Update update) {
         copies(update.id()).remove(update.weight().getDevice()).arrays().close();
-        states.values().removeIf(Map::isEmpty);
     }
 
     /** Frees everything, for good. */

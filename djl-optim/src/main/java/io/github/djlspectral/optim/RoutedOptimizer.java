@@ -151,14 +151,13 @@ abstract class RoutedOptimizer extends StatefulOptimizer implements TrainingList
     /** A spectral fallback that nothing comes to would leave all to its own, silently. */
     private void requireWork(RoutedOptimizer next) {
         String mine = getClass().getSimpleName();
-        check(
-                routing == null || next.routing == null || routing.leavesSpectral(next.routing),
+        boolean works =
+                routing == null || next.routing == null || routing.leavesSpectral(next.routing);
+        String words =
                 "%s, the fallback, has nothing to do: %s takes every matrix that is spectral by the"
                         + " fallback's routing; say withFallback(..) in the routing of %s or"
-                        + " withSpectral(..) in the fallback's",
-                next.getClass().getSimpleName(),
-                mine,
-                mine);
+                        + " withSpectral(..) in the fallback's";
+        check(works, words, next.getClass().getSimpleName(), mine, mine);
     }
 
     private List<Optimizer> groups() {

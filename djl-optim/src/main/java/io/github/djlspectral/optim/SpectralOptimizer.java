@@ -1,7 +1,9 @@
 package io.github.djlspectral.optim;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.ParameterTracker;
@@ -41,6 +43,9 @@ import java.util.stream.DoubleStream;
  */
 public abstract class SpectralOptimizer extends RoutedOptimizer {
 
+    // What a GPU maps at once, of which temporaries are several: 256 MB each in float32.
+    private static final long MOST_ELEMENTS = 1 << 26;
+
     private final SpectralMap map;
     private final String hooks;
     private final Tracker momentum;
@@ -70,7 +75,8 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
      * the map has made U; the second may change the weight in place. Both get matrices {@code
      * [blocks, rows, columns]}, the {@linkplain #stateShapes states} of their own, which they
      * change in place, and as numbers step, learning rate, update scale, weight decay, then {@link
-     * #numbers}.
+     * #numbers}. What one throws ends the step; its weight may have moved then. A number read from
+     * an array waits for a GPU.
      *
      * @param builder the configuration
      * @param map the map between momentum and update
@@ -99,8 +105,8 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
      * @param blocks the number of matrices in a parameter
      * @param rows of each
      * @param columns of each
-     * @return the shapes by name, in whose order the hooks get the arrays, each with {@code blocks}
-     *     as its first dimension; the same names for every parameter
+     * @return the shapes by name, in whose alphabetical order the hooks get the arrays, each with
+     *     {@code blocks} as its first dimension; the same names for every parameter
      */
     protected Map<String, Shape> stateShapes(long blocks, long rows, long columns) {
         return Map.of();
@@ -142,16 +148,17 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
     }
 
     @Override
-    boolean step(List<Share> shares, double factor) {
+    boolean step(List<Share> shares, NDArray done) {
         Share first = shares.get(0);
         int step = first.step();
         double rate = first.rate();
         Layout layout = (Layout) first.alike();
         double mu = layout.momentum();
         NDArray weight = first.update().weight();
-        SpectralMap.Matrix matrix =
-                new SpectralMap.Matrix(
-                        layout.rows(), layout.columns(), weight.getDataType(), weight.getDevice());
+        DataType type = weight.getDataType();
+        Device device = weight.getDevice();
+        long columns = layout.columns();
+        SpectralMap.Matrix matrix = new SpectralMap.Matrix(layout.rows(), columns, type, device);
         NDList weights = new NDList();
         NDList gradients = new NDList();
         NDList states = new NDList();
@@ -166,7 +173,7 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
                 if (!update.finite() && !isFinite(update.gradient())) {
                     return false;
                 }
-                observe(shares.get(i), mu, factor, Kernel.joined(own));
+                observe(shares.get(i), mu, Kernel.joined(own));
             }
             kernels.addAll(own);
             weights.add(update.weight());
@@ -181,41 +188,24 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
         double[] known = {step, rate, layout.scale(), decay};
         double[] own =
                 DoubleStream.concat(Arrays.stream(known), Arrays.stream(numbers())).toArray();
-        boolean whole = weight.getDevice().isGpu(); // which pays for each call
-        boolean finite = first.update().finite();
+        long most = device.isGpu() ? MOST_ELEMENTS : 0; // a GPU pays for each call
         double[] n = kernel.numbers();
-        double rescale = rescaleGrad * factor;
+        double rescale = rescaleGrad * first.update().factor();
         double by = rate * layout.scale();
-        double shrink = 1 - rate * decay;
         Object[] arguments = {
-            weights,
-            gradients,
-            states,
-            counts,
-            layout.rows(),
-            layout.columns(),
-            remembers,
-            n,
-            kernel.each(),
-            whole,
-            own,
-            rescale,
-            clipGrad,
-            mu,
-            nesterov,
-            by,
-            shrink,
-            finite
+            weights, gradients, states, counts, matrix.rows(), columns, remembers,
+            n, kernel.each(), most, own, rescale, clipGrad, mu,
+            nesterov, by, 1 - rate * decay, first.update().finite(), done
         };
         return kernel.script(hooks).callBoolean(weight.getManager(), "step", arguments);
     }
 
-    private void observe(Share share, double mu, double factor, Kernel kernel) {
+    private void observe(Share share, double mu, Kernel kernel) {
         NDArray gradient = share.update().gradient();
         NDArray m = remembers ? share.state().array(0) : gradient;
         long[] blocks = share.update().blocks();
         double[] n = kernel.numbers();
-        double rescale = rescaleGrad * factor;
+        double rescale = rescaleGrad * share.update().factor();
         Object[] arguments = {
             gradient, m, blocks, n, kernel.each(), rescale, clipGrad, mu, nesterov
         };

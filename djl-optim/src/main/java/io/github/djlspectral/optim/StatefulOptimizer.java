@@ -1,7 +1,6 @@
 package io.github.djlspectral.optim;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.optimizer.Optimizer;
@@ -83,11 +82,13 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
             if (route != null && route.parameter().getArray() == weight) {
                 checkRound(parameterId, routing);
             }
-            update(List.of(new Update(parameterId, route, weight, typed, false)), 1);
+            update(List.of(List.of(new Update(parameterId, route, weight, typed, false, 1))));
             done = true;
         } finally {
             if (!done) {
-                unused.clear();
+                synchronized (this) {
+                    unused.clear();
+                }
             }
             if (typed != gradient) {
                 typed.close();
@@ -111,40 +112,42 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
     }
 
     /**
-     * Makes a step with many parameters, each by the optimizer of the chain that has it: whatever
-     * can be refused is, before the first of them changes.
-     *
-     * @param factor what gradients are multiplied by before all else, in (0, 1]; if it is less than
-     *     1 they are those attached to the weights and may be overwritten
+     * Makes a step with many parameters, one list after the other, each parameter by the optimizer
+     * of the chain that has it: whatever can be refused is, before the first of them changes.
      */
-    final void update(List<Update> updates, double factor) {
+    final void update(List<List<Update>> rounds) {
         requireOpen();
         List<Share> shares = new ArrayList<>();
-        List<Update> foreign = new ArrayList<>();
+        List<Runnable> steps = new ArrayList<>();
         try {
-            for (Update update : updates) {
-                if (owner(update.id(), update.weight().getShape()) instanceof StatefulOptimizer o) {
-                    shares.add(o.share(update));
-                } else {
-                    foreign.add(update);
+            for (List<Update> updates : rounds) {
+                Map<Object, List<Share>> alike = new LinkedHashMap<>();
+                List<Runnable> foreign = new ArrayList<>();
+                for (Update update : updates) {
+                    Optimizer owner = owner(update.id(), update.weight().getShape());
+                    if (owner instanceof StatefulOptimizer stateful) {
+                        Share share = stateful.share(update);
+                        shares.add(share);
+                        boolean grows = Math.abs(stateful.rescaleGrad * update.factor()) > 1;
+                        if (grows && update.finite() && stateful.fault(update) != null) {
+                            throw Share.notFinite(List.of(share)); // else the step looks first
+                        }
+                        alike.computeIfAbsent(share.key(), key -> new ArrayList<>()).add(share);
+                    } else {
+                        foreign.add(() -> OptimizerStep.updateForeign(owner, update));
+                    }
                 }
+                alike.values().forEach(some -> steps.add(() -> Share.step(some, shares)));
+                steps.addAll(foreign);
             }
-            Map<Object, List<Share>> alike = new LinkedHashMap<>();
-            for (Share share : shares) {
-                alike.computeIfAbsent(share.key(), key -> new ArrayList<>()).add(share);
-            }
-            alike.values().forEach(some -> some.get(0).owner().stepAlike(some, factor));
+            steps.forEach(Runnable::run);
         } finally {
             shares.forEach(Share::forgetUnlessDone);
-        }
-        for (Update update : foreign) {
-            Optimizer owner = owner(update.id(), update.weight().getShape());
-            OptimizerStep.updateForeign(owner, update, factor);
         }
     }
 
     private Share share(Update update) {
-        requireMatching(update);
+        update.requireMatching(getClass().getSimpleName());
         boolean fresh = !states.has(update);
         ParameterState state =
                 states.of(update, states(update.weight().getShape(), update.route()).values());
@@ -161,21 +164,15 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
         }
     }
 
-    private void stepAlike(List<Share> shares, double factor) {
-        if (!step(shares, factor)) {
-            throw notFinite(shares);
-        }
-        shares.forEach(share -> share.state().setStep(share.step()));
-    }
-
     /**
      * Updates weights and the arrays of their states and zeroes the gradients attached to them.
      *
-     * @param shares of equal step, rate and {@link #alike}
-     * @param factor as for {@link #update(List, double)}
-     * @return whether the gradients were finite, as given and rescaled; if not, nothing has changed
+     * @param shares with one key
+     * @param done a number on the CPU, 0: counts those that have moved, even if this throws
+     * @return whether gradients, as given and rescaled, and momenta were finite; if not, those that
+     *     have not moved are unchanged
      */
-    abstract boolean step(List<Share> shares, double factor);
+    abstract boolean step(List<Share> shares, NDArray done);
 
     /** What else updates must have in common for one native call; refuses illegal ones. */
     abstract Object alike(Update update, int step);
@@ -195,30 +192,25 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
         states.requireOpen();
     }
 
-    static boolean isFinite(NDArray gradient) {
-        return GradientClipping.KERNELS.callBoolean(gradient.getManager(), "finite", gradient);
+    static boolean isFinite(NDArray array) {
+        return isUsable(array, 1, -1);
     }
 
-    private IllegalStateException notFinite(List<Share> shares) {
-        Update update = shares.get(0).update();
-        for (int i = shares.size() - 1; i >= 0; i--) { // the first is named
-            try (NDArray rescaled = shares.get(i).update().gradient().mul(rescaleGrad)) {
-                update = isFinite(rescaled) ? update : shares.get(i).update();
-            }
+    private static boolean isUsable(NDArray gradient, double rescale, double clip) {
+        return GradientClipping.KERNELS.callBoolean(
+                gradient.getManager(), "usable", gradient, rescale, clip);
+    }
+
+    /** Why a gradient cannot be used; null if it can. */
+    final String fault(Update update) {
+        if (!isFinite(update.gradient())) {
+            return "contains NaN or infinity";
         }
-        String fault =
-                isFinite(update.gradient())
-                        ? "is finite, but not multiplied by setRescaleGrad(" + rescaleGrad + ")"
-                        : "contains NaN or infinity";
-        return new IllegalStateException(
-                ("The gradient of parameter %s %s at step %s; the weight, of shape %s, and its"
-                                + " state are unchanged. %s")
-                        .formatted(
-                                update.label(),
-                                fault,
-                                shares.get(0).step(),
-                                update.weight().getShape(),
-                                OptimizerStep.ADVICE));
+        double factor = update.factor();
+        String clips = factor < 1 ? " and by " + factor + ", which clips" : "";
+        return isUsable(update.gradient(), rescaleGrad * factor, clipGrad)
+                ? null
+                : "is finite, but not multiplied by setRescaleGrad(" + rescaleGrad + ")" + clips;
     }
 
     private double rateAt(Update update, int step) {
@@ -229,24 +221,6 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
             check(false, rule + " end at 0 or above", rate, update.at(step));
         }
         return rateRatio * Math.max(0, rate);
-    }
-
-    private void requireMatching(Update update) {
-        NDArray weight = update.weight();
-        NDArray gradient = update.gradient();
-        DataType type = weight.getDataType();
-        if (type != DataType.FLOAT32 && type != DataType.FLOAT64) {
-            throw new IllegalArgumentException(
-                    "%s updates float32 and float64, but parameter %s is %s"
-                            .formatted(getClass().getSimpleName(), update.label(), type));
-        }
-        if (!weight.getShape().equals(gradient.getShape()) || type != gradient.getDataType()) {
-            String own = type.toString() + weight.getShape();
-            String other = gradient.getDataType().toString() + gradient.getShape();
-            throw new IllegalArgumentException(
-                    "Parameter %s is %s but its gradient is %s"
-                            .formatted(update.label(), own, other));
-        }
     }
 
     /**
@@ -264,7 +238,7 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
 
     /** Returns the state of one parameter on one device, zeros at first. */
     final ParameterState state(String parameterId, NDArray weight) {
-        Update update = new Update(parameterId, null, weight, null, false);
+        Update update = new Update(parameterId, null, weight, null, false, 1);
         return states.of(update, states(weight.getShape(), null).values());
     }
 

@@ -140,7 +140,7 @@ public final class TorchScript {
 
     /**
      * {@return the {@code float} that a function returns, without autograd; see {@link #call}}
-     * Waits for the device.
+     * Waits for the device if the function reads it from an array.
      *
      * @param manager the manager whose device selects the compiled copy
      * @param function the name of a method of {@code Kernels} that returns {@code float}
@@ -154,7 +154,7 @@ public final class TorchScript {
 
     /**
      * {@return the {@code bool} that a function returns, without autograd; see {@link #call}} Waits
-     * for the device.
+     * for the device if the function reads a number from an array.
      *
      * @param manager the manager whose device selects the compiled copy
      * @param function the name of a method of {@code Kernels} that returns {@code bool}
@@ -334,6 +334,7 @@ public final class TorchScript {
         try {
             return JniUtils.loadModule(manager, new ByteArrayInputStream(archive), true, false);
         } catch (IOException | EngineException e) {
+            manager.close();
             String rule = "Cannot compile TorchScript %s: %s";
             throw new EngineException(rule.formatted(name, e.getMessage().strip()), e);
         }

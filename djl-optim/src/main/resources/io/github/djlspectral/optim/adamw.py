@@ -25,15 +25,15 @@ class Kernels(Module):
   __buffers__ = []
 
   # Updates all w, m, v in place, zeroes the gradients attached to ws and returns True; or changes
-  # nothing and returns False if a g, not known to be finite, or a g rescaled is not. Where gs are
-  # those attached to ws, they may be overwritten before. The fused call
-  # is on the lists given: one that changes nothing but elements of lists made here would be removed
-  # as dead code.
+  # nothing and returns False if a g, not known to be usable, is not. Where gs are those attached to
+  # ws, they may be overwritten before. done, on the CPU, counts the weights, from 0. The fused call is
+  # on the lists given: one that changes nothing but elements of lists made here would be removed as
+  # dead code.
   def update(self, ws: List[Tensor], gs: List[Tensor], ms: List[Tensor], vs: List[Tensor], step: int,
       lr: float, beta1: float, beta2: float, eps: float, decay: float,
-      rescale: float, clip: float, finite: bool, attached: bool) -> bool:
+      rescale: float, clip: float, usable: bool, attached: bool, done: Tensor) -> bool:
     for i in range(len(ws)):
-      if not __torch__.usable(gs[i], rescale, clip, finite):
+      if not __torch__.usable(gs[i], rescale, clip, usable):
         return False
     # The fused kernel walks raw memory and would mix up elements of different strides.
     plain = clip < 0. and (rescale == 1. or attached and ws[0].dtype == 6)
@@ -41,12 +41,14 @@ class Kernels(Module):
       plain = plain and torch.is_contiguous(ws[i]) and torch.is_contiguous(gs[i])
     if plain:
       __torch__.fused(ws, gs, ms, vs, step, lr, beta1, beta2, eps, decay, rescale)
+      done.add_(len(ws))
     else:
       for i in range(len(ws)):
         g = torch.contiguous(__torch__.rescaled_and_clipped(gs[i], rescale, clip))
         dense = torch.contiguous(ws[i])
         __torch__.fused([dense], [g], [ms[i]], [vs[i]], step, lr, beta1, beta2, eps, decay, 1.)
         torch.copy_(ws[i], dense)
+        done.add_(1)
     for i in range(len(ws)):
       __torch__.zero_gradient(ws[i])
     return True

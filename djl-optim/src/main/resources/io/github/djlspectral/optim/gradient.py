@@ -15,9 +15,11 @@ def rescaled_and_clipped(g: Tensor, rescale: float, clip: float) -> Tensor:
     g = torch.clamp(g, -clip, clip)
   return g
 
-# Whether an optimizer can use g: it is finite, if that is not known, and so it is rescaled and clipped.
-def usable(g: Tensor, rescale: float, clip: float, finite: bool) -> bool:
-  if not finite and not __torch__.is_finite(g, float(torch.linalg_vector_norm(g))):
+# Whether an optimizer can use g: that is known, or it is finite, and so it is rescaled and clipped.
+def usable(g: Tensor, rescale: float, clip: float, known: bool) -> bool:
+  if known:
+    return True
+  if not __torch__.is_finite(g, float(torch.linalg_vector_norm(g))):
     return False
   if abs(rescale) <= 1.:  # else a finite g may have become infinite
     return True

@@ -39,6 +39,16 @@ class Kernels(Module):
           torch.mul_(ws[i].grad, most / norm)
     return norm
 
+  # The index of the first of ws whose gradient has a norm that is not finite, of a square that
+  # overflows for one; -1 if all are.
+  def first_overflow(self, ws: List[Tensor]) -> float:
+    first = -1.
+    for i in range(len(ws)):
+      if first == -1.:
+        if not __torch__.global_norm([ws[i]]) < inf:
+          first = float(i)
+    return first
+
   # The index of the first of ws whose gradient is not finite; -1 if all are.
   def first_not_finite(self, ws: List[Tensor]) -> float:
     first = -1.
@@ -58,5 +68,5 @@ class Kernels(Module):
     for i in range(len(ws)):
       __torch__.zero_gradient(ws[i])
 
-  def finite(self, g: Tensor) -> bool:
-    return __torch__.is_finite(g, float(torch.linalg_vector_norm(g)))
+  def usable(self, g: Tensor, rescale: float, clip: float) -> bool:
+    return __torch__.usable(g, rescale, clip, False)

@@ -40,6 +40,17 @@ def blocks_of(tensors: List[Tensor], first: int, end: int) -> List[Tensor]:
     _0 = torch.append(some, torch.slice(tensors[i], 0, first, end))
   return some
 
+# The end of the weights, from first on, whose blocks are mapped together: of so many elements at most,
+# or one weight.
+def batch_end(counts: List[int], first: int, size: int, most: int) -> int:
+  end = first + 1
+  total = counts[first] * size
+  for i in range(len(counts) - first - 1):
+    total = total + counts[first + 1 + i] * size
+    if total <= most:
+      end = end + 1
+  return end
+
 # The map of G, of the shape [blocks, m, n].
 def map(G: Tensor, shape: List[int], numbers: List[float], each: int, whole: bool) -> Tensor:
   X = torch.reshape(torch.clone(G), shape)
@@ -85,40 +96,47 @@ class Kernels(Module):
 
   # One optimizer step on weights ws of so many blocks m x n with gradients gs, as many states of each,
   # the momentum first, or anything if none is remembered, all in place, that also zeroes the gradients
-  # attached to ws. Blocks are mapped one by one, or those of all weights together if whole. False if a
-  # gradient, not known to be finite, or what enters the map is not; then nothing has changed, nor if
-  # the map throws for the first weight.
+  # attached to ws. Blocks are mapped one by one, or, if most is not 0, those of weights with so many
+  # elements together. done, on the CPU, counts the weights whose step is made, from 0, whatever is
+  # thrown; a hook that throws may have changed the next. False if a gradient, not known to be usable,
+  # is not: then nothing has changed; or if what enters the map of the next weight, or of those mapped
+  # with it, is not finite, which on a GPU would be waited for and is not looked at where gradients are
+  # known.
   def step(self, ws: List[Tensor], gs: List[Tensor], states: List[Tensor], counts: List[int], m: int,
-           n: int, remembers: bool, numbers: List[float], each: int, whole: bool, own: List[float],
+           n: int, remembers: bool, numbers: List[float], each: int, most: int, own: List[float],
            rescale: float, clip: float, momentum: float, nesterov: bool, rate: float, shrink: float,
-           finite: bool) -> bool:
+           usable: bool, done: Tensor) -> bool:
     kept = len(states) // len(ws)
     if clip >= 0. or len(ws) > 1:  # else what enters the map tells
       for i in range(len(ws)):
-        if not __torch__.usable(gs[i], rescale, clip, finite):
+        if not __torch__.usable(gs[i], rescale, clip, usable):
           return False
     batch = annotate(List[Tensor], [])
-    if whole:
-      us = annotate(List[Tensor], [])
-      for i in range(len(ws)):
-        g = __torch__.rescaled_and_clipped(gs[i], rescale, clip)
-        u = __torch__.entering(states, i * kept, g, [counts[i], m, n], remembers, momentum, nesterov)
-        _0 = torch.append(us, u)
-      u = torch.cat(us)
-      norms = __torch__.frobenius(u)
-      if not finite or not abs(rescale) <= 1.:
-        if not __torch__.is_finite(u, float(torch.max(norms))):
-          return False
-      batch = __torch__.all_parts(u, norms, numbers, each, 0, True)[0]
+    start = 0  # the batch's first block
+    end = 0  # and the weight behind it
     first = 0
     for i in range(len(ws)):
       g = __torch__.rescaled_and_clipped(gs[i], rescale, clip)
       shape = [counts[i], m, n]
       w = ws[i]
       size = 1
-      if whole:
+      if most > 0:
         size = counts[i]
-        all = [__torch__.blocks_of(batch, first, first + size)]
+        if i == end:
+          start = first
+          end = __torch__.batch_end(counts, i, m * n, most)
+          us = annotate(List[Tensor], [])
+          for k in range(end - i):
+            h = __torch__.rescaled_and_clipped(gs[i + k], rescale, clip)
+            _0 = torch.append(us, __torch__.entering(states, (i + k) * kept, h, [counts[i + k], m, n],
+                remembers, momentum, nesterov))
+          u = torch.cat(us)
+          norms = __torch__.frobenius(u)
+          if not usable:
+            if not __torch__.is_finite(u, float(torch.max(norms))):
+              return False
+          batch = __torch__.all_parts(u, norms, numbers, each, start, True)[0]
+        all = [__torch__.blocks_of(batch, first - start, first - start + size)]
       else:
         u = __torch__.entering(states, i * kept, g, shape, remembers, momentum, nesterov)
         norms = __torch__.frobenius(u)
@@ -138,6 +156,7 @@ class Kernels(Module):
       if remembers:
         __torch__.advance(states[i * kept], g, momentum)
       __torch__.zero_gradient(w)
+      done.add_(1)
       first = first + counts[i]
     return True
 

@@ -153,65 +153,6 @@ class BlocksTest {
         }
     }
 
-    /** Weights of one and of three blocks in one call, together as on a GPU or one by one. */
-    @ParameterizedTest
-    @ValueSource(booleans = {true, false})
-    void weightsOfEqualBlocksStepTogether(boolean draws) {
-        SpectralMap map =
-                draws ? SpectralMap.randomSpectrum(0.5, 1.5, 3) : SpectralMap.newtonSchulz();
-        SpectralMap.Matrix matrix =
-                new SpectralMap.Matrix(6, 8, DataType.FLOAT32, manager.getDevice());
-        NDArray[] gs = {
-            manager.randomNormal(new Shape(6, 8)), manager.randomNormal(new Shape(18, 8))
-        };
-        gs[1].get("6:12").muli(0); // decays only
-        NDArray[] ws = new NDArray[6];
-        for (int i = 0; i < 6; i++) {
-            ws[i] = manager.ones(gs[i % 2].getShape());
-        }
-        List<List<Kernel>> kernels =
-                List.of(map.kernels(matrix, 1, 7), map.kernels(matrix, BLOCKS, 8));
-        Kernel all = Kernel.joined(kernels.stream().flatMap(List::stream).toList());
-        for (boolean whole : new boolean[] {false, true}) {
-            NDList weights = whole ? new NDList(ws[2], ws[3]) : new NDList(ws[0], ws[1]);
-            assertThat(step(all, weights, new NDList(gs), new long[] {1, BLOCKS}, whole)).isTrue();
-        }
-        for (int i = 0; i < 2; i++) {
-            Kernel own = Kernel.joined(kernels.get(i));
-            long[] counts = {gs[i].getShape().get(0) / 6};
-            step(own, new NDList(ws[4 + i]), new NDList(gs[i]), counts, false);
-            float[] alone = ws[4 + i].toFloatArray();
-            assertThat(ws[i].toFloatArray()).containsExactly(alone);
-            assertThat(ws[2 + i].toFloatArray()).containsExactly(alone, within(1e-5f));
-        }
-        assertThat(ws[3].get("6:12").toFloatArray()).containsOnly(0.9f);
-    }
-
-    private boolean step(Kernel kernel, NDList ws, NDList gs, long[] counts, boolean whole) {
-        NDList momenta = new NDList(ws.stream().map(w -> w.zerosLike()).toList());
-        Object[] arguments = {
-            ws,
-            gs,
-            momenta,
-            counts,
-            6,
-            8,
-            true, // remembers
-            kernel.numbers(),
-            kernel.each(),
-            whole,
-            new double[0],
-            1.0, // rescale
-            -1.0, // clip
-            0.5, // momentum
-            true, // nesterov
-            0.1, // rate
-            0.9, // shrink
-            true // finite
-        };
-        return kernel.script("").callBoolean(manager, "step", arguments);
-    }
-
     private static String part(int block, int rows) {
         return block * rows + ":" + (block + 1) * rows;
     }

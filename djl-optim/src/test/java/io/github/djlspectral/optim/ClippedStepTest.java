@@ -87,6 +87,61 @@ class ClippedStepTest {
         }
     }
 
+    /** By a gradient of the fallback, when the hidden matrices are ready. */
+    @ParameterizedTest
+    @ValueSource(doubles = {Double.POSITIVE_INFINITY, 1e14})
+    void changesNothingIfRescalingMakesAGradientInfinite(double most) {
+        Muon muon = Muon.builder().setRescaleGrad(1e30f).build();
+        try (TinyTraining tiny = new TinyTraining(muon)) {
+            tiny.backward(1);
+            tiny.poison("06Linear_weight", 1e15f);
+            List<float[]> before = tiny.weights();
+            assertThatThrownBy(() -> OptimizerStep.apply(tiny.trainer, muon, most))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining(
+                            "06Linear_weight is finite, but not multiplied by"
+                                    + " setRescaleGrad(1.0E30)"
+                                    + (most < 1e15 ? " and by " : " at step 1"));
+            assertThat(tiny.weights()).containsExactlyElementsOf(before);
+            for (StatefulOptimizer part : muon.parts()) {
+                assertThat(part.states.ids()).isEmpty();
+            }
+        }
+    }
+
+    @Test
+    void changesNothingIfTheSecondParameterOfAnArrayIsRefused() {
+        String[] second = new String[1];
+        ParameterTracker rates = (id, step) -> id.equals(second[0]) ? Float.NaN : 0.1f;
+        DecoupledAdamW adamw = DecoupledAdamW.builder().optLearningRateTracker(rates).build();
+        try (TinyTraining tiny = new TinyTraining(tied(), adamw)) {
+            second[0] = BlockParameters.byName(tiny.block()).get("02Linear_weight").getId();
+            tiny.backward(1);
+            List<float[]> before = tiny.weights();
+            assertThatThrownBy(() -> OptimizerStep.apply(tiny.trainer, adamw))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("at step 1 of parameter 02Linear_weight");
+            assertThat(tiny.weights()).containsExactlyElementsOf(before);
+            assertThat(adamw.states.ids()).isEmpty();
+        }
+    }
+
+    @Test
+    void leavesNoGradientsBehindIfTheRoutingRefuses() {
+        Model model = Model.newInstance("routed", "PyTorch");
+        model.setBlock(TinyTraining.perceptron(8));
+        ParameterRouting routing = ParameterRouting.of(model.getBlock()).withSpectral("missing");
+        Muon muon = Muon.builder().optRouting(routing).build();
+        try (TinyTraining tiny = new TinyTraining(model, muon)) {
+            tiny.backward(1);
+            int arrays = model.getNDManager().getManagedArrays().size();
+            assertThatThrownBy(() -> OptimizerStep.apply(tiny.trainer, muon))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("missing");
+            assertThat(model.getNDManager().getManagedArrays()).hasSize(arrays);
+        }
+    }
+
     /** Two parameters of one array: it has one gradient, which the first of them uses up. */
     @Test
     void anArrayOfTwoParametersMovesByItsGradientOnce() {

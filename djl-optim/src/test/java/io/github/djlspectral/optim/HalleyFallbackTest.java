@@ -6,6 +6,7 @@ import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -113,7 +114,7 @@ class HalleyFallbackTest {
                         /* remembers= */ true,
                         coefficients,
                         0,
-                        false,
+                        /* most= */ 0,
                         new double[0],
                         /* rescale= */ 1.0,
                         /* clip= */ -1.0,
@@ -121,7 +122,8 @@ class HalleyFallbackTest {
                         /* nesterov= */ true,
                         RATE,
                         SHRINK,
-                        /* finite= */ false);
+                        /* usable= */ false,
+                        manager.zeros(new Shape(), DataType.INT64));
     }
 
     private static NDArray polarFactor(NDArray matrix) {
