@@ -144,14 +144,8 @@ final class BlockRoles {
         String many = blocks > 1 ? "hidden matrices" : "hidden matrix";
         String reason = shape.dimension() == 2 || stack ? many : "convolution";
         String fallback = reasonToFallBack(name, parameter);
-        return new Route(
-                name,
-                parameter,
-                fallback == null,
-                fallback == null ? reason : fallback,
-                blocks,
-                collection,
-                null);
+        String why = fallback == null ? reason : fallback;
+        return new Route(name, parameter, fallback == null, why, blocks, collection, null);
     }
 
     /** The number of matrices along the rows of a parameter. */

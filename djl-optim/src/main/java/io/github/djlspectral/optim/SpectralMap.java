@@ -165,12 +165,9 @@ public abstract class SpectralMap {
      * @throws IllegalArgumentException if an argument is out of range or NaN
      */
     public static SpectralMap power(double exponent, double floor) {
-        return new PowerMap(
-                "power(" + exponent + ", " + floor + ")",
-                exponent,
-                OptionalDouble.of(floor),
-                Freon.Normalization.SCHATTEN,
-                /* method= */ null);
+        String name = "power(" + exponent + ", " + floor + ")";
+        OptionalDouble set = OptionalDouble.of(floor);
+        return new PowerMap(name, exponent, set, Freon.Normalization.SCHATTEN, /* method= */ null);
     }
 
     /**

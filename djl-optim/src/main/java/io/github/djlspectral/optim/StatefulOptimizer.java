@@ -68,9 +68,10 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
      * @throws IllegalArgumentException if the gradient's shape or type is not the weight's, or the
      *     type is another; nothing has changed
      * @throws IllegalStateException if the gradient, or as said above another one, contains NaN or
-     *     infinity, which stays there until {@link OptimizerStep#discard}; if the learning rate at
-     *     this step is not a finite number of 0 or more; if the parameter has not the shape and
-     *     type that its state has; or after {@link #close}. Nothing has changed
+     *     infinity, which stays there until {@link OptimizerStep#discard}, or on a CPU the momentum
+     *     does; if the learning rate at this step is not a finite number of 0 or more; if the
+     *     parameter has not the shape and type that its state has; or after {@link #close}. Nothing
+     *     has changed
      */
     @Override
     public void update(String parameterId, NDArray weight, NDArray gradient) {
