@@ -3,7 +3,7 @@ package io.github.djlspectral.examples.classify;
 import ai.djl.TrainingDivergedException;
 import io.github.djlspectral.examples.data.Mnist;
 import io.github.djlspectral.examples.data.OptionCheck;
-import io.github.djlspectral.examples.report.Countdown;
+import io.github.djlspectral.examples.experiment.Eta;
 import io.github.djlspectral.text.BadInputException;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -61,7 +61,7 @@ public final class ClassifierExperiment {
         int tried = rates.size() > 1 ? rates.size() : 0;
         Mixer[] mixers = Mixer.values();
         int epochs = mixers.length * (tried + seeds) * settings.epochs();
-        Trials trials = new Trials(settings, new Countdown(epochs), out);
+        Trials trials = new Trials(settings, new Eta(epochs), out);
         List<ClassifierReport.Contender> contenders = new ArrayList<>();
         for (Mixer mixer : mixers) {
             double rate = tried == 0 ? rates.get(0) : trials.bestRate(mixer, rates, data.train());

@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples.classify;
 
-import io.github.djlspectral.examples.report.MeanAndRange;
+import io.github.djlspectral.examples.experiment.Stats;
 import io.github.djlspectral.examples.report.Picture;
 import io.github.djlspectral.examples.train.LossPlot;
 import java.awt.Color;
@@ -61,9 +61,9 @@ record ClassifierReport(List<Double> rates, List<Contender> contenders) {
                 outcomes.get(0).size(),
                 contender.rate(),
                 tried,
-                MeanAndRange.cell("%.2f", outcomes, outcome -> PERCENT * outcome.accuracy()),
-                MeanAndRange.cell("%.4f", outcomes, outcome -> outcome.last().testLoss()),
-                MeanAndRange.cell("%.4f", outcomes, outcome -> outcome.last().trainLoss()),
+                Stats.cell("%.2f", outcomes, outcome -> PERCENT * outcome.accuracy()),
+                Stats.cell("%.4f", outcomes, outcome -> outcome.last().testLoss()),
+                Stats.cell("%.4f", outcomes, outcome -> outcome.last().trainLoss()),
                 clusters(outcomes));
     }
 
@@ -71,9 +71,9 @@ record ClassifierReport(List<Double> rates, List<Contender> contenders) {
         if (outcomes.get(0).after() == null) {
             return "";
         }
-        return MeanAndRange.cell("%.1f", outcomes, outcome -> outcome.after().clustersBefore())
+        return Stats.cell("%.1f", outcomes, outcome -> outcome.after().clustersBefore())
                 + ", "
-                + MeanAndRange.cell("%.1f", outcomes, outcome -> outcome.after().clustersAfter());
+                + Stats.cell("%.1f", outcomes, outcome -> outcome.after().clustersAfter());
     }
 
     /** Draws the accuracy over epochs, every seed. */

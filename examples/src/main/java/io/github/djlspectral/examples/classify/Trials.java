@@ -2,7 +2,7 @@ package io.github.djlspectral.examples.classify;
 
 import ai.djl.TrainingDivergedException;
 import io.github.djlspectral.examples.data.ImageSet;
-import io.github.djlspectral.examples.report.Countdown;
+import io.github.djlspectral.examples.experiment.Eta;
 import io.github.djlspectral.text.BadInputException;
 import java.io.PrintStream;
 import java.util.ArrayList;
@@ -16,7 +16,7 @@ import java.util.Locale;
  * @param countdown counts epochs
  * @param out receives the progress
  */
-record Trials(ClassifierSettings settings, Countdown countdown, PrintStream out) {
+record Trials(ClassifierSettings settings, Eta countdown, PrintStream out) {
 
     private static final int TUNING_SEED = 0;
     private static final int HELD_OUT_SHARE = 10;

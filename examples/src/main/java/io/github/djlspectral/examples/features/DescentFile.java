@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples.features;
 
-import io.github.djlspectral.examples.report.ResultFile;
+import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -26,7 +26,7 @@ final class DescentFile {
     static void write(Path path, FeatureProblem problem, Descent descent) {
         List<String> lines = new ArrayList<>(List.of("# " + problem, HEADER));
         descent.points().forEach(point -> lines.add(format(point)));
-        ResultFile.write(path, lines);
+        Table.write(path, lines);
     }
 
     /**

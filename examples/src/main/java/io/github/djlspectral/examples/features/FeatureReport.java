@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples.features;
 
-import io.github.djlspectral.examples.report.MeanAndRange;
+import io.github.djlspectral.examples.experiment.Stats;
 import io.github.djlspectral.examples.report.Picture;
 import java.awt.BasicStroke;
 import java.awt.Color;
@@ -47,14 +47,13 @@ record FeatureReport(FeatureProblem problem, Map<String, List<Descent>> descents
                                 String.join(
                                         " | ",
                                         "| " + name,
-                                        MeanAndRange.cell("%.2e", all, Descent::remainingLoss),
-                                        MeanAndRange.cell(
-                                                "%.2f", all, d -> varied(d.steepestStepSizes())),
-                                        MeanAndRange.cell(
+                                        Stats.cell("%.2e", all, Descent::remainingLoss),
+                                        Stats.cell("%.2f", all, d -> varied(d.steepestStepSizes())),
+                                        Stats.cell(
                                                 "%.3f",
                                                 all,
                                                 d -> Variation.aboutTrend(d.steepestStepSizes())),
-                                        MeanAndRange.cell("%.2f", all, d -> varied(d.stepSizes()))
+                                        Stats.cell("%.2f", all, d -> varied(d.stepSizes()))
                                                 + " |")));
         return lines;
     }

@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.flow;
 
 import ai.djl.ndarray.NDManager;
+import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.examples.report.Picture;
 import io.github.djlspectral.layers.flow.FlowRecord;
 import java.awt.Color;
@@ -41,7 +42,7 @@ record FlowSimulation(FlowSettings settings) {
             List<FlowRecord> records = FlowPaths.run(settings, manager, progress);
             out.printf(Locale.ROOT, "simulated in %.1f s%n", (System.nanoTime() - begin) * 1e-9);
             summary(records).forEach(out::println);
-            table(records).write(directory.resolve("flow.csv"));
+            Table.write(directory.resolve("flow.csv"), table(records).csv());
             Picture.save(
                     List.of(energy(records), slope(records)),
                     1,
@@ -49,7 +50,7 @@ record FlowSimulation(FlowSettings settings) {
                     directory.resolve("energy.png"));
             Picture.save(identity(records), directory.resolve("identity.png"));
             TokenTrack track = new TokenTrack(records.get(0));
-            track.table().write(directory.resolve("tokens.csv"));
+            Table.write(directory.resolve("tokens.csv"), track.table().csv());
             if (settings.dimension() <= LARGEST_DRAWN) {
                 TokenImages.writeSnapshots(track, directory.resolve("tokens.png"));
                 TokenImages.writeAnimation(track, directory.resolve("tokens.gif"));

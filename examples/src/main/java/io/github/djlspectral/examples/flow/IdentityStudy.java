@@ -1,8 +1,8 @@
 package io.github.djlspectral.examples.flow;
 
 import ai.djl.ndarray.NDManager;
+import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.examples.report.Picture;
-import io.github.djlspectral.examples.report.ResultFile;
 import io.github.djlspectral.layers.flow.FlowRecord;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -111,8 +111,8 @@ record IdentityStudy(FlowSettings base, List<Integer> heads, List<Double> steps)
                                 p.change,
                                 p.residual,
                                 p.slopeResidual));
-        table.write(directory.resolve("residuals.csv"));
-        ResultFile.write(directory.resolve("residuals.md"), markdown(points));
+        Table.write(directory.resolve("residuals.csv"), table.csv());
+        Table.write(directory.resolve("residuals.md"), markdown(points));
         Picture.save(chart(points), directory.resolve("residuals.png"));
     }
 

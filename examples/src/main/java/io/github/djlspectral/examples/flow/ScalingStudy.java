@@ -1,9 +1,9 @@
 package io.github.djlspectral.examples.flow;
 
 import ai.djl.ndarray.NDManager;
+import io.github.djlspectral.examples.experiment.Stats.PowerLaw;
+import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.examples.report.Picture;
-import io.github.djlspectral.examples.report.PowerLaw;
-import io.github.djlspectral.examples.report.ResultFile;
 import io.github.djlspectral.layers.flow.FlowRecord;
 import java.awt.Color;
 import java.io.PrintStream;
@@ -81,9 +81,9 @@ record ScalingStudy(List<FlowSettings> bases, List<Integer> heads, int seeds) {
                 rows.add(measure(base.withSeed(base.seed() + s).unrecorded(), progress));
             }
         }
-        table(rows, heads).write(directory.resolve("scaling.csv"));
+        Table.write(directory.resolve("scaling.csv"), table(rows, heads).csv());
         List<String> markdown = markdown(rows);
-        ResultFile.write(directory.resolve("scaling.md"), markdown);
+        Table.write(directory.resolve("scaling.md"), markdown);
         Picture.save(chart(rows), directory.resolve("scaling.png"));
         markdown.forEach(out::println);
         out.println("Results are in " + directory);

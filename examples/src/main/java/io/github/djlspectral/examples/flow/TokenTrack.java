@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.flow;
 
 import ai.djl.ndarray.types.Shape;
+import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.layers.flow.FlowRecord;
 import java.util.Arrays;
 

@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples.isometry;
 
-import io.github.djlspectral.examples.report.Countdown;
+import io.github.djlspectral.examples.experiment.Eta;
 import java.io.PrintStream;
 import java.util.Locale;
 
@@ -11,7 +11,7 @@ final class DeepProgress {
     private static final double SECONDS_BETWEEN_LINES = 10;
     private static final double NANO = 1e-9;
 
-    private final Countdown countdown;
+    private final Eta countdown;
     private final int epochs;
     private final int batch;
     private final PrintStream out;
@@ -25,7 +25,7 @@ final class DeepProgress {
      * @param settings of all of them
      */
     DeepProgress(int runs, IsometrySettings settings, PrintStream out) {
-        this.countdown = new Countdown(runs * settings.epochs());
+        this.countdown = new Eta(runs * settings.epochs());
         this.epochs = settings.epochs();
         this.batch = settings.batch();
         this.out = out;

@@ -3,7 +3,7 @@ package io.github.djlspectral.examples.isometry;
 import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.data.ImageData;
 import io.github.djlspectral.examples.data.Mnist;
-import io.github.djlspectral.examples.report.ResultFile;
+import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.layers.isometry.Parametrization;
 import java.nio.file.Path;
 import java.util.List;
@@ -219,7 +219,7 @@ public final class IsometryCommand implements Runnable {
     private void report(List<DeepOutcome> outcomes) {
         List<OutcomeGroup> groups = OutcomeGroup.of(outcomes);
         List<String> table = new IsometryReport(groups).table();
-        ResultFile.write(out.resolve("table.md"), table);
+        Table.write(out.resolve("table.md"), table);
         new IsometryFigures(groups).write(out);
         table.forEach(System.out::println);
         System.out.println("Results are in " + out);

@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples.isometry;
 
-import io.github.djlspectral.examples.report.MeanAndRange;
+import io.github.djlspectral.examples.experiment.Stats;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -48,11 +48,9 @@ record IsometryReport(List<OutcomeGroup> groups) {
                         : run.settings().penalty());
         cells.add(String.valueOf(run.rate()));
         cells.add(all.size() + (diverged == 0 ? "" : ", " + diverged + " diverged"));
-        cells.add(MeanAndRange.cell("%.2f", all, o -> PERCENT * o.accuracy()));
+        cells.add(Stats.cell("%.2f", all, o -> PERCENT * o.accuracy()));
         cells.add(
-                finished.isEmpty()
-                        ? ""
-                        : MeanAndRange.cell("%.4f", finished, o -> o.last().trainLoss()));
+                finished.isEmpty() ? "" : Stats.cell("%.4f", finished, o -> o.last().trainLoss()));
         cells.add(singularValues(all, DeepOutcome::before));
         cells.add(singularValues(finished, DeepOutcome::after));
         beforeAndAfter(cells, group, Measurement::gradient);
@@ -63,7 +61,7 @@ record IsometryReport(List<OutcomeGroup> groups) {
         cells.add(
                 finished.isEmpty()
                         ? ""
-                        : MeanAndRange.cell("%.1f", finished, DeepOutcome::secondsPerEpoch));
+                        : Stats.cell("%.1f", finished, DeepOutcome::secondsPerEpoch));
         return "| " + String.join(" | ", cells) + " |";
     }
 

@@ -9,7 +9,7 @@ import ai.djl.nn.SequentialBlock;
 import ai.djl.training.ParameterStore;
 import io.github.djlspectral.examples.data.ImageData;
 import io.github.djlspectral.examples.data.ImageSet;
-import io.github.djlspectral.examples.report.Countdown;
+import io.github.djlspectral.examples.experiment.Eta;
 import io.github.djlspectral.layers.isometry.LayerProfile;
 import io.github.djlspectral.layers.isometry.Shattering;
 import io.github.djlspectral.text.BadInputException;
@@ -45,7 +45,7 @@ record NetworkProbe(List<Family> families, List<Integer> depths, IsometrySetting
     /** Writes {@code probe.csv}, {@code probe.md} and {@code probe.png}. */
     void run(ImageData data, Path directory, PrintStream out) {
         requireTwo(data.test());
-        Countdown countdown = new Countdown(families.size() * depths.size());
+        Eta countdown = new Eta(families.size() * depths.size());
         List<ProbeResult> results = new ArrayList<>();
         for (int depth : depths) {
             for (Family family : families) {

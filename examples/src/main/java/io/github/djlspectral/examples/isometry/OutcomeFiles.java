@@ -3,7 +3,7 @@ package io.github.djlspectral.examples.isometry;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonParseException;
-import io.github.djlspectral.examples.report.ResultFile;
+import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -33,7 +33,7 @@ record OutcomeFiles(Path directory) {
 
     /** Writes a run, whole or not at all. */
     void write(DeepOutcome outcome) {
-        ResultFile.write(path(outcome.run()), List.of(GSON.toJson(outcome)));
+        Table.write(path(outcome.run()), List.of(GSON.toJson(outcome)));
     }
 
     /**

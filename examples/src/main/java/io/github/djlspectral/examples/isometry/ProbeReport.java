@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.isometry;
 
+import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.examples.report.Picture;
-import io.github.djlspectral.examples.report.ResultFile;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -59,8 +59,8 @@ record ProbeReport(List<ProbeResult> results) {
 
     /** Writes {@code probe.csv} with a line for each network, {@code probe.md}, the picture. */
     void write(Path directory) {
-        ResultFile.write(directory.resolve("probe.md"), table());
-        ResultFile.write(directory.resolve("probe.csv"), csv());
+        Table.write(directory.resolve("probe.md"), table());
+        Table.write(directory.resolve("probe.csv"), csv());
         List<ProbeResult> shown =
                 results.stream().filter(result -> SHOWN.contains(result.family())).toList();
         if (!shown.isEmpty()) {

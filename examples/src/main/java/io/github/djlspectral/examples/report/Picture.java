@@ -1,17 +1,14 @@
 package io.github.djlspectral.examples.report;
 
+import io.github.djlspectral.examples.experiment.Plot;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.atomic.AtomicBoolean;
 import javax.imageio.ImageIO;
-import org.knowm.xchart.BitmapEncoder;
-import org.knowm.xchart.BitmapEncoder.BitmapFormat;
 import org.knowm.xchart.internal.chartpart.Chart;
-import org.knowm.xchart.style.AxesChartStyler;
 
 /** Files with pictures. Results are never lost because a machine cannot draw. */
 public final class Picture {
@@ -80,8 +77,7 @@ public final class Picture {
      * @throws UncheckedIOException if it cannot be written
      */
     public static void save(Chart<?, ?> chart, Path path) {
-        writeNumbersAlike(chart);
-        draw(path, () -> BitmapEncoder.saveBitmap(chart, path.toString(), BitmapFormat.PNG));
+        Plot.save(path, 1, () -> List.of(chart));
     }
 
     /**
@@ -94,22 +90,6 @@ public final class Picture {
      * @throws UncheckedIOException if it cannot be written
      */
     public static void save(List<? extends Chart<?, ?>> charts, int rows, int columns, Path path) {
-        charts.forEach(Picture::writeNumbersAlike);
-        draw(
-                path,
-                () ->
-                        BitmapEncoder.saveBitmap(
-                                List.copyOf(charts),
-                                rows,
-                                columns,
-                                path.toString(),
-                                BitmapFormat.PNG));
-    }
-
-    /** In every language. */
-    private static void writeNumbersAlike(Chart<?, ?> chart) {
-        if (chart.getStyler() instanceof AxesChartStyler axes) {
-            axes.setLocale(Locale.ROOT);
-        }
+        Plot.save(path, columns, () -> charts);
     }
 }

@@ -2,7 +2,7 @@ package io.github.djlspectral.examples.sweep;
 
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
-import io.github.djlspectral.examples.report.ResultFile;
+import io.github.djlspectral.examples.experiment.Table;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -69,7 +69,7 @@ public final class LandscapeCommand implements Runnable {
             report.draw(out);
             List<String> page = new ArrayList<>(List.of(data + ".", ""));
             page.addAll(report.table());
-            ResultFile.write(out.resolve("landscape.md"), page);
+            Table.write(out.resolve("landscape.md"), page);
             report.table().forEach(System.out::println);
         }
     }

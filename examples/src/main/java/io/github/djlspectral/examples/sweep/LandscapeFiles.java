@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.sweep;
 
 import io.github.djlspectral.examples.descent.LocalDescent;
-import io.github.djlspectral.examples.report.ResultFile;
+import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -36,7 +36,7 @@ record LandscapeFiles(Path directory) {
     List<LandscapePoint> open(List<String> settings) {
         Path file = directory.resolve("settings.txt");
         if (!Files.exists(file)) {
-            ResultFile.write(file, settings);
+            Table.write(file, settings);
             return List.of();
         }
         List<String> saved = read(file);
@@ -77,7 +77,7 @@ record LandscapeFiles(Path directory) {
                                                         p.descent().bestStep())
                                                 .mapToObj(Double::toString)
                                                 .collect(Collectors.joining(","))));
-        ResultFile.write(csv(), lines);
+        Table.write(csv(), lines);
     }
 
     private List<LandscapePoint> points() {

@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples.sweep;
 
-import io.github.djlspectral.examples.report.ResultFile;
+import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.examples.train.RunOutcome;
 import io.github.djlspectral.examples.train.RunOutcome.State;
 import io.github.djlspectral.text.BadInputException;
@@ -83,7 +83,7 @@ final class Sweep {
                             + failures.get(0));
         }
         SweepResults results = results();
-        ResultFile.write(csv, results.csv());
+        Table.write(csv, results.csv());
         return Optional.of(results);
     }
 
@@ -131,7 +131,7 @@ final class Sweep {
                 cell,
                 result,
                 eta(ended, total));
-        ResultFile.write(csv, results().csv());
+        Table.write(csv, results().csv());
     }
 
     private String fail(Cell cell, int exitCode) {

@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples.sweep;
 
-import io.github.djlspectral.examples.report.ResultFile;
+import io.github.djlspectral.examples.experiment.Table;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -34,7 +34,7 @@ record SweepReport(String setting, SweepResults results) {
         page.add("");
         page.add("![final validation loss by learning rate](rates.png)");
         page.add("![validation loss at the best learning rates](curves.png)");
-        ResultFile.write(directory.resolve("sweep.md"), page);
+        Table.write(directory.resolve("sweep.md"), page);
         SweepPlots plots = new SweepPlots(results);
         plots.rates(directory.resolve("rates.png"));
         plots.curves(directory.resolve("curves.png"));

@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples.sweep;
 
-import io.github.djlspectral.examples.report.MeanAndRange;
+import io.github.djlspectral.examples.experiment.Stats;
 import io.github.djlspectral.examples.train.RunOutcome;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -147,7 +147,7 @@ record SweepResults(Map<Cell, RunOutcome> outcomes) {
             return "not tested";
         }
         return tests.stream().allMatch(run -> Double.isFinite(run.finalLoss()))
-                ? MeanAndRange.cell("%.4f", tests, RunOutcome::finalLoss)
+                ? Stats.cell("%.4f", tests, RunOutcome::finalLoss)
                 : "diverged";
     }
 

@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples.train;
 
-import io.github.djlspectral.examples.report.ResultFile;
+import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.text.BadInputException;
 import java.io.BufferedWriter;
 import java.io.IOException;
@@ -31,7 +31,7 @@ final class CsvLog implements AutoCloseable {
     static CsvLog open(Path path, String header, List<String> rows) {
         List<String> lines = new ArrayList<>(List.of(header));
         lines.addAll(rows);
-        ResultFile.write(path, lines);
+        Table.write(path, lines);
         try {
             return new CsvLog(path, Files.newBufferedWriter(path, StandardOpenOption.APPEND));
         } catch (IOException e) {

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.djlspectral.examples.data.IdxWriter;
 import io.github.djlspectral.examples.data.Mnist;
-import io.github.djlspectral.examples.report.Countdown;
+import io.github.djlspectral.examples.experiment.Eta;
 import io.github.djlspectral.text.BadInputException;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
@@ -140,7 +140,7 @@ class ClassifierExperimentTest {
         Trials trials =
                 new Trials(
                         settings(ClassifierOptimizer.ADAMW, 2),
-                        new Countdown(6),
+                        new Eta(6),
                         new PrintStream(bytes, true, StandardCharsets.UTF_8));
         // The first two leave the model as it was.
         assertThat(trials.bestRate(mixer, List.of(1e-9, 1e-10, 0.02), data.train()))

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDManager;
-import io.github.djlspectral.examples.report.PowerLaw;
+import io.github.djlspectral.examples.experiment.Stats.PowerLaw;
 import io.github.djlspectral.layers.flow.FlowRecord;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;

@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.bench.report;
 
+import io.github.djlspectral.examples.experiment.Stats.PowerLaw;
 import io.github.djlspectral.examples.report.Picture;
-import io.github.djlspectral.examples.report.PowerLaw;
 import java.awt.BasicStroke;
 import java.awt.Color;
 import java.nio.file.Path;

@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.bench.report;
 
 import io.github.djlspectral.examples.bench.Suite;
-import io.github.djlspectral.examples.report.PowerLaw;
+import io.github.djlspectral.examples.experiment.Stats.PowerLaw;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

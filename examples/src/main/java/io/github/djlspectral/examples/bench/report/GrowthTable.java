@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples.bench.report;
 
-import io.github.djlspectral.examples.report.PowerLaw;
+import io.github.djlspectral.examples.experiment.Stats.PowerLaw;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;

@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.bench.report;
 
 import io.github.djlspectral.examples.bench.Suite;
-import io.github.djlspectral.examples.report.ResultFile;
+import io.github.djlspectral.examples.experiment.Table;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -64,6 +64,6 @@ public final class Report {
         for (String picture : new Charts(results).write(directory)) {
             lines.addAll(List.of("", "![" + picture + "](" + picture + ")"));
         }
-        ResultFile.write(directory.resolve("bench.md"), lines);
+        Table.write(directory.resolve("bench.md"), lines);
     }
 }

@@ -2,7 +2,7 @@ package io.github.djlspectral.examples.bench.report;
 
 import ai.djl.util.JsonUtils;
 import com.google.gson.JsonParseException;
-import io.github.djlspectral.examples.report.ResultFile;
+import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -23,7 +23,7 @@ public final class ResultsFile {
      * @throws java.io.UncheckedIOException if it cannot be written
      */
     public static void write(Path path, Results results) {
-        ResultFile.write(path, List.of(JsonUtils.GSON_PRETTY.toJson(results)));
+        Table.write(path, List.of(JsonUtils.GSON_PRETTY.toJson(results)));
     }
 
     /**

@@ -7,7 +7,7 @@ import io.github.djlspectral.examples.bench.report.Report;
 import io.github.djlspectral.examples.bench.report.Results;
 import io.github.djlspectral.examples.bench.report.ResultsFile;
 import io.github.djlspectral.examples.data.OptionCheck;
-import io.github.djlspectral.examples.report.ResultFile;
+import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -194,7 +194,7 @@ public final class BenchCommand implements Callable<Integer> {
         boolean worse = false;
         if (old != null) {
             Comparison comparison = new Comparison(old, results);
-            ResultFile.write(out.resolve("compare.md"), comparison.lines());
+            Table.write(out.resolve("compare.md"), comparison.lines());
             System.out.println();
             comparison.lines().forEach(System.out::println);
             worse = comparison.hasRegressions();

@@ -5,7 +5,7 @@ import io.github.djlspectral.examples.bench.report.Report;
 import io.github.djlspectral.examples.bench.report.Results;
 import io.github.djlspectral.examples.bench.report.ResultsFile;
 import io.github.djlspectral.examples.bench.report.Round;
-import io.github.djlspectral.examples.report.Countdown;
+import io.github.djlspectral.examples.experiment.Eta;
 import io.github.djlspectral.examples.train.MachineSpeed;
 import io.github.djlspectral.examples.train.StopSignal;
 import java.io.PrintStream;
@@ -54,7 +54,7 @@ final class Session {
      */
     Results run(int rounds) {
         long left = contestants.size() * (long) rounds - known(rounds);
-        Countdown countdown = new Countdown((int) left);
+        Eta countdown = new Eta((int) left);
         try (StopSignal stop = new StopSignal(Session::endProcesses)) {
             stop.hold();
             for (int round = 1; round <= rounds && !stop.requested(); round++) {
@@ -92,7 +92,7 @@ final class Session {
         return order;
     }
 
-    private void run(int round, int rounds, Countdown countdown, StopSignal stop) {
+    private void run(int round, int rounds, Eta countdown, StopSignal stop) {
         List<Contestant> open =
                 order(round).stream().filter(c -> !results.has(c.key(), round)).toList();
         if (open.isEmpty()) {

@@ -1,13 +1,14 @@
-package io.github.djlspectral.examples.report;
+package io.github.djlspectral.examples.experiment;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.djlspectral.examples.experiment.Stats.PowerLaw;
 import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
-class PowerLawTest {
+class StatsTest {
 
     private static final double[] WIDTHS = {256, 512, 768, 1024, 1600};
 
