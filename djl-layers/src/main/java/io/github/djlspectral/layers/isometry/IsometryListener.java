@@ -6,15 +6,9 @@ import ai.djl.metric.Metrics;
 import ai.djl.nn.Block;
 import ai.djl.training.Trainer;
 import ai.djl.training.listener.TrainingListenerAdapter;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
  * Measures a network every few batches of its training with an {@link IsometryProbe}, and changes
@@ -45,14 +39,12 @@ public final class IsometryListener extends TrainingListenerAdapter {
 
     private final IsometryProbe probe;
     private final int every;
-    private final Path csv;
     private final List<Entry> entries = new ArrayList<>();
     private long batches;
 
     private IsometryListener(Builder builder) {
         probe = builder.probe;
         every = builder.every;
-        csv = builder.csv;
     }
 
     /** {@return a new builder} */
@@ -69,7 +61,6 @@ public final class IsometryListener extends TrainingListenerAdapter {
      * Counts a batch, and measures the trainer's network if it is time to.
      *
      * @param trainer the trainer, initialised
-     * @throws UncheckedIOException if the table cannot be written
      */
     public void afterBatch(Trainer trainer) {
         batches++;
@@ -84,24 +75,6 @@ public final class IsometryListener extends TrainingListenerAdapter {
         if (metrics != null) {
             found.values().forEach((name, value) -> metrics.addMetric(PREFIX + name, value));
         }
-        if (csv != null) {
-            write();
-        }
-    }
-
-    private void write() {
-        List<String> lines = new ArrayList<>();
-        lines.add("batch," + String.join(",", entries.get(0).measurement().values().keySet()));
-        for (Entry entry : entries) {
-            Stream<String> numbers =
-                    entry.measurement().values().values().stream().map(String::valueOf);
-            lines.add(entry.batch() + "," + numbers.collect(Collectors.joining(",")));
-        }
-        try {
-            Files.writeString(csv, String.join("\n", lines) + "\n");
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot write the table " + csv, e);
-        }
     }
 
     /** {@return what was measured so far, in order: an immutable copy} */
@@ -114,7 +87,6 @@ public final class IsometryListener extends TrainingListenerAdapter {
 
         private IsometryProbe probe;
         private int every = 100;
-        private Path csv;
 
         private Builder() {}
 
@@ -138,17 +110,6 @@ public final class IsometryListener extends TrainingListenerAdapter {
          */
         public Builder optEvery(int every) {
             this.every = every;
-            return this;
-        }
-
-        /**
-         * Writes a table too, anew at each measurement.
-         *
-         * @param csv the file, in a folder that exists; one that is there is replaced
-         * @return this builder
-         */
-        public Builder optCsv(Path csv) {
-            this.csv = csv;
             return this;
         }
 

@@ -1,7 +1,6 @@
 package io.github.djlspectral.layers.isometry;
 
 import static io.github.djlspectral.layers.Require.require;
-import static io.github.djlspectral.layers.Require.requireAtLeast;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
@@ -24,24 +23,6 @@ public final class JacobianSpectrum {
     private static final int ROWS_AT_ONCE = 256;
 
     private JacobianSpectrum() {}
-
-    /**
-     * The largest and the smallest singular value of a Jacobian, and how well they are known: a
-     * singular value lies within the residual of each, up to rounding. All are NaN if the Jacobian
-     * is not finite.
-     *
-     * @param largest the largest, from below
-     * @param largestResidual its residual
-     * @param smallest the smallest of the min(n, p), from above
-     * @param smallestResidual its residual
-     * @param steps the steps taken, each a product with J and one with its transpose
-     */
-    public record Extremes(
-            double largest,
-            double largestResidual,
-            double smallest,
-            double smallestResidual,
-            int steps) {}
 
     /**
      * {@return the min(n, p) singular values of d output / d input at one point, descending; all
@@ -103,50 +84,6 @@ public final class JacobianSpectrum {
             NDArray rows = linear.vjp(selected).reshape(size, -1);
             rows.attach(scratch);
             return rows;
-        }
-    }
-
-    /**
-     * {@return the extreme singular values at one point without forming the Jacobian, by the
-     * bidiagonalization of Golub and Kahan ("Calculating the singular values and pseudo-inverse of
-     * a matrix", 1965) with full reorthogonalization} At most min(n, p) or 300 steps.
-     *
-     * @param block as for {@link #singularValues}; twice differentiable to autograd
-     * @param manager the manager whose device is used
-     * @param input the point
-     * @throws IllegalArgumentException if the input is a scalar or not finite
-     * @see #extremes(Block, NDManager, NDArray, int, long)
-     */
-    public static Extremes extremes(Block block, NDManager manager, NDArray input) {
-        return extremes(block, manager, input, 300, 1);
-    }
-
-    /**
-     * {@return the extreme singular values at one point, after at most so many steps} It stops when
-     * the residuals of both fall below 4e-6 (float32) or 1e-12 (float64) of the largest: at once if
-     * the Jacobian is orthogonal. The largest takes few steps. The smallest takes up to min(n, p)
-     * where small singular values lie close together relative to the largest, as those of a random
-     * matrix do; until then it is but an upper bound.
-     *
-     * <p>Cost: a forward pass, two backward passes, and two backward passes for each step; memory 8
-     * (n + p) bytes for each step.
-     *
-     * @param block as for {@link #singularValues}; twice differentiable to autograd
-     * @param manager the manager whose device is used
-     * @param input the point
-     * @param maxSteps the most steps, at least 1; min(n, p) always suffice
-     * @param seed of the random start
-     * @throws IllegalArgumentException if the input is a scalar or not finite or {@code maxSteps}
-     *     less than 1
-     */
-    public static Extremes extremes(
-            Block block, NDManager manager, NDArray input, int maxSteps, long seed) {
-        requireAtLeast(1, "maxSteps", maxSteps);
-        try (NDManager scratch = manager.newSubManager();
-                Linearization linear =
-                        Linearization.of(block, scratch, point(scratch, input), false)) {
-            double tolerance = input.getDataType() == DataType.FLOAT64 ? 1e-12 : 4e-6;
-            return new Bidiagonalization(linear, tolerance, seed).run(maxSteps);
         }
     }
 

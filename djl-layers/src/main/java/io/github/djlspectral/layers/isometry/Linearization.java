@@ -22,7 +22,6 @@ final class Linearization implements AutoCloseable {
     final NDManager scratch;
     final NDArray inputs;
     final NDArray outputs;
-    private NDList transposed;
 
     private Linearization(NDManager scratch, NDArray inputs, NDArray outputs) {
         this.scratch = scratch;
@@ -77,19 +76,7 @@ final class Linearization implements AutoCloseable {
 
     /** {@code J^T u}, u and the result like outputs and inputs. The caller closes the result. */
     NDArray vjp(NDArray u) {
-        return product(outputs, inputs, u);
-    }
-
-    /** {@code J v}. The first call costs a backward pass more. The caller closes the result. */
-    NDArray jvp(NDArray v) {
-        if (transposed == null) {
-            transposed = KERNELS.callWithGradient(scratch, "transposed", outputs, inputs);
-        }
-        return product(transposed.get(1), transposed.get(0), v);
-    }
-
-    private NDArray product(NDArray of, NDArray by, NDArray vector) {
-        return graph(scratch, "vjp", of, by, vector);
+        return graph(scratch, "vjp", outputs, inputs, u);
     }
 
     @Override

@@ -67,9 +67,6 @@ class Kernels(Module):
   def vjp(self, y: Tensor, x: Tensor, u: Tensor) -> Tensor:
     return __torch__.vjp(y, x, u, False)
 
-  def transposed(self, y: Tensor, x: Tensor) -> List[Tensor]:
-    return __torch__.transposed(y, x)
-
   # (|J^T u| / |u| - 1)^2 [B]
   def backward_penalty(self, y: Tensor, x: Tensor, u: Tensor) -> Tensor:
     pulled = __torch__.lengths(__torch__.vjp(y, x, u, True))
@@ -138,15 +135,6 @@ class Kernels(Module):
     else:
       values = torch.linalg_svdvals(J)
     return values
-
-  # The singular values of the upper bidiagonal matrix, descending, and the last row of its left
-  # singular vectors, [2, k]
-  def bidiagonal(self, diagonal: Tensor, above: Tensor) -> Tensor:
-    B = torch.diag(diagonal)
-    if above.size(0) > 0:
-      B = torch.add(B, torch.diag(above, 1))
-    left, values, right = torch.linalg_svd(B)
-    return torch.stack([values, torch.select(left, 0, -1)])
 
   # max |J^T J - I|, max |J J^T - I|, max |J J^T J - J| in float64
   def deviations(self, J: Tensor) -> Tensor:

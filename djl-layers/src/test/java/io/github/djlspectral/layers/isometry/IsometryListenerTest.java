@@ -26,22 +26,14 @@ import ai.djl.training.listener.TrainingListener;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
-import ai.djl.translate.TranslateException;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class IsometryListenerTest {
-
-    @TempDir Path folder;
 
     private static SequentialBlock network(Parametrization way) {
         return new SequentialBlock()
@@ -125,11 +117,10 @@ class IsometryListenerTest {
                 .containsExactly(3L, 6L, 9L, 12L);
     }
 
-    /** In DJL's own loop: metrics, a table, and the numbers that direct calls give. */
+    /** In DJL's own loop: metrics, and the numbers that direct calls give. */
     @Test
-    void listensToDjlsOwnLoop() throws IOException, TranslateException {
+    void listensToDjlsOwnLoop() throws Exception {
         Engine.getEngine("PyTorch").setRandomSeed(1);
-        Path csv = folder.resolve("isometry.csv");
         try (Model model = Model.newInstance("probe", "PyTorch")) {
             SequentialBlock block = new SequentialBlock();
             for (int i = 0; i < 5; i++) {
@@ -139,7 +130,7 @@ class IsometryListenerTest {
             NDManager manager = model.getNDManager();
             IsometryProbe probe = probe(manager);
             IsometryListener listener =
-                    IsometryListener.builder().setProbe(probe).optEvery(2).optCsv(csv).build();
+                    IsometryListener.builder().setProbe(probe).optEvery(2).build();
             Optimizer adam = Optimizer.adam().optLearningRateTracker(Tracker.fixed(1e-3f)).build();
             DefaultTrainingConfig config =
                     new DefaultTrainingConfig(Loss.l2Loss())
@@ -174,11 +165,6 @@ class IsometryListenerTest {
                 assertThat(probe.measure(block)).isEqualTo(probe.measure(block));
             }
         }
-        List<String> lines = Files.readAllLines(csv);
-        assertThat(lines).hasSize(3);
-        assertThat(lines.get(0)).startsWith("batch,singular_value_max,singular_value_min,");
-        assertThat(lines.get(2)).startsWith("4,").doesNotContain("NaN");
-        assertThat(lines.get(2).split(",")).hasSameSizeAs(lines.get(0).split(","));
     }
 
     /** Known without measuring: one fold x - 2 w relu(w.x), and a block whose layers are hidden. */
@@ -245,18 +231,6 @@ class IsometryListenerTest {
             assertThatIllegalArgumentException()
                     .isThrownBy(listener::build)
                     .withMessageContaining("was 0");
-            // a table that cannot be written
-            try (Model model = Model.newInstance("probe", "PyTorch")) {
-                model.setBlock(network(Parametrization.INITIAL));
-                try (Trainer trainer = model.newTrainer(new DefaultTrainingConfig(Loss.l2Loss()))) {
-                    trainer.initialize(new Shape(1, 8));
-                    IsometryListener failing =
-                            listener.optEvery(1).optCsv(folder.resolve("no/t.csv")).build();
-                    assertThatThrownBy(() -> failing.afterBatch(trainer))
-                            .isInstanceOf(UncheckedIOException.class)
-                            .hasMessageContaining("t.csv");
-                }
-            }
         }
     }
 }
