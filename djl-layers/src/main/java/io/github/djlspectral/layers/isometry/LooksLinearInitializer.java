@@ -21,7 +21,7 @@ public final class LooksLinearInitializer implements Initializer {
 
     @Override
     public NDArray initialize(NDManager manager, Shape shape, DataType type) {
-        boolean legal = shape.dimension() == 2 && FixedLayer.isMultiple(shape.get(1), 2);
+        boolean legal = shape.dimension() == 2 && shape.get(1) > 0 && shape.get(1) % 2 == 0;
         require(legal, "A weight that looks linear must be [p, 2n], was %s", shape);
         Shape half = new Shape(shape.get(0), shape.get(1) / 2);
         try (NDArray h = new OrthogonalInitializer().initialize(manager, half, type);

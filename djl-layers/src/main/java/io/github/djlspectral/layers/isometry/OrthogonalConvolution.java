@@ -19,9 +19,9 @@ import ai.djl.nn.SequentialBlock;
  * with fewer {@code K K^T = I}. With zeros around the image in place of the torus K would not be
  * orthogonal, but for kernels that are zero off the centre: see {@link DeltaOrthogonalInitializer}.
  *
- * <p>With an activation such as {@link FixedImageIsometry#abs} after it this is the layer of an
+ * <p>With an activation such as {@link FixedIsometry#abs} after it this is the layer of an
  * isometric feedforward network; the warning of {@link ConvolutionFold} holds for it, and {@link
- * FixedImageIsometry#shiftedAbs} folds less.
+ * FixedIsometry#shiftedAbs} folds less.
  */
 public final class OrthogonalConvolution extends KernelLayer {
 

@@ -53,9 +53,8 @@ final class EveryLayer {
         vectors("shiftedAbs(1)", () -> FixedIsometry.shiftedAbs(1));
         vectors("shiftedAbs(2)", () -> FixedIsometry.shiftedAbs(2));
         vectors("sawtooth", () -> FixedIsometry.sawtooth(1.5));
-        vectors("householder(1)", () -> FixedIsometry.householder(1));
+        vectors("maxMin", FixedIsometry::maxMin);
         vectors("concatenatedRelu", FixedIsometry::concatenatedRelu);
-        vectors("truncation", () -> FixedIsometry.truncation(2));
         vectors("scaledPooling", () -> FixedIsometry.scaledPooling(2));
         vectors("maxPooling", () -> FixedIsometry.maxPooling(2));
         images("stride 2", () -> imageFold(3).optStride(2).build());

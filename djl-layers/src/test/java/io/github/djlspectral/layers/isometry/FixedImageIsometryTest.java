@@ -32,18 +32,20 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 class FixedImageIsometryTest {
 
-    static Stream<FixedImageIsometry> layers() {
+    static Stream<FixedIsometry> layers() {
         return Stream.of(
-                FixedImageIsometry.spaceToDepth(2),
-                FixedImageIsometry.depthToSpace(2),
-                FixedImageIsometry.maxPooling(2),
-                FixedImageIsometry.maxPooling(3),
-                FixedImageIsometry.scaledPooling(3),
-                FixedImageIsometry.scaledGlobalPooling(),
-                FixedImageIsometry.abs(),
-                FixedImageIsometry.shiftedAbs(0.5f),
-                FixedImageIsometry.maxMin(),
-                FixedImageIsometry.concatenatedRelu());
+                FixedIsometry.spaceToDepth(2),
+                FixedIsometry.depthToSpace(2),
+                FixedIsometry.maxPooling2d(2),
+                FixedIsometry.maxPooling2d(3),
+                FixedIsometry.scaledPooling2d(3),
+                FixedIsometry.scaledGlobalPooling(),
+                FixedIsometry.abs().onChannels(),
+                FixedIsometry.shiftedAbs(0.5).onChannels(),
+                FixedIsometry.maxMin().onChannels(),
+                FixedIsometry.groupSort(2).onChannels(),
+                FixedIsometry.maxPooling(2).onChannels(),
+                FixedIsometry.concatenatedRelu().onChannels());
     }
 
     @BeforeEach
@@ -53,7 +55,7 @@ class FixedImageIsometryTest {
 
     @ParameterizedTest
     @MethodSource("layers")
-    void theJacobianIsIsometric(FixedImageIsometry layer) {
+    void theJacobianIsIsometric(FixedIsometry layer) {
         Shape image = new Shape(4, 6, 12);
         for (DataType type : new DataType[] {DataType.FLOAT64, DataType.FLOAT32}) {
             try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
@@ -75,24 +77,24 @@ class FixedImageIsometryTest {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             float[] values = {1, -2, 3, 4, -5, 6, 0.5f, -8};
             NDArray x = manager.create(values, new Shape(1, 2, 2, 2));
-            check(FixedImageIsometry.spaceToDepth(2), x, values);
-            check(FixedImageIsometry.maxPooling(2), x, 4, 6);
-            check(FixedImageIsometry.scaledPooling(2), x, 3, -3.25f);
-            check(FixedImageIsometry.scaledGlobalPooling(), x, 3, -3.25f);
-            check(FixedImageIsometry.abs(), x, 1, 2, 3, 4, 5, 6, 0.5f, 8);
-            check(FixedImageIsometry.shiftedAbs(1), x, 1, 0, 3, 4, 3, 6, 0.5f, 6);
-            check(FixedImageIsometry.maxMin(), x, 1, 6, 3, 4, -5, -2, 0.5f, -8);
+            check(FixedIsometry.spaceToDepth(2), x, values);
+            check(FixedIsometry.maxPooling2d(2), x, 4, 6);
+            check(FixedIsometry.scaledPooling2d(2), x, 3, -3.25f);
+            check(FixedIsometry.scaledGlobalPooling(), x, 3, -3.25f);
+            check(FixedIsometry.abs(), x, 1, 2, 3, 4, 5, 6, 0.5f, 8);
+            check(FixedIsometry.shiftedAbs(1), x, 1, 0, 3, 4, 3, 6, 0.5f, 6);
+            check(FixedIsometry.maxMin().onChannels(), x, 1, 6, 3, 4, -5, -2, 0.5f, -8);
             float[] both = {1, 0, 3, 4, 0, 6, 0.5f, 0, 0, 2, 0, 0, 5, 0, 0, 8};
-            check(FixedImageIsometry.concatenatedRelu(), x, both);
+            check(FixedIsometry.concatenatedRelu().onChannels(), x, both);
             NDArray wide = manager.arange(8f).reshape(1, 1, 2, 4);
-            check(FixedImageIsometry.spaceToDepth(2), wide, 0, 2, 1, 3, 4, 6, 5, 7);
-            NDArray deep = forward(FixedImageIsometry.spaceToDepth(2), wide);
+            check(FixedIsometry.spaceToDepth(2), wide, 0, 2, 1, 3, 4, 6, 5, 7);
+            NDArray deep = forward(FixedIsometry.spaceToDepth(2), wide);
             assertThat(deep.getShape()).isEqualTo(new Shape(1, 4, 1, 2));
-            assertThat(forward(FixedImageIsometry.depthToSpace(2), deep)).isEqualTo(wide);
+            assertThat(forward(FixedIsometry.depthToSpace(2), deep)).isEqualTo(wide);
         }
     }
 
-    private static void check(FixedImageIsometry layer, NDArray x, float... expected) {
+    private static void check(FixedIsometry layer, NDArray x, float... expected) {
         assertThat(forward(layer, x).toFloatArray()).as(layer.toString()).containsExactly(expected);
     }
 
@@ -110,7 +112,7 @@ class FixedImageIsometryTest {
                             .build();
             strided.initialize(manager, DataType.FLOAT64, x.getShape());
             NDArray matrix = strided.effectiveKernel(manager).reshape(12, 12, 1, 1);
-            NDArray deep = forward(FixedImageIsometry.spaceToDepth(2), x);
+            NDArray deep = forward(FixedIsometry.spaceToDepth(2), x);
             NDArray expected = forward(KernelLayer.conv2d(matrix, null, 1, 0), deep);
             assertThat(forward(strided, x).sub(expected).abs().max().getDouble()).isLessThan(1e-13);
         }
@@ -190,16 +192,16 @@ class FixedImageIsometryTest {
             }
             blocks.add(convolution(shape, c, k, 1));
         }
-        blocks.add(FixedImageIsometry.abs());
-        blocks.add(FixedImageIsometry.shiftedAbs(0.3f));
+        blocks.add(FixedIsometry.abs());
+        blocks.add(FixedIsometry.shiftedAbs(0.3f));
         if (c % 2 == 0) {
-            blocks.add(FixedImageIsometry.maxMin());
+            blocks.add(FixedIsometry.maxMin().onChannels());
         }
         if (c % 4 == 0) {
-            blocks.add(FixedImageIsometry.depthToSpace(2));
+            blocks.add(FixedIsometry.depthToSpace(2));
         }
         if (shape.get(2) % 2 == 0) {
-            blocks.add(FixedImageIsometry.spaceToDepth(2));
+            blocks.add(FixedIsometry.spaceToDepth(2));
             blocks.add(convolution(shape, 4 * c, 2, 2));
         }
         return blocks;
@@ -208,7 +210,7 @@ class FixedImageIsometryTest {
     private static List<Block> expanding(Shape shape) {
         int c = channels(shape);
         List<Block> blocks = new ArrayList<>();
-        blocks.add(FixedImageIsometry.concatenatedRelu());
+        blocks.add(FixedIsometry.concatenatedRelu().onChannels());
         blocks.add(convolution(shape, c + 1, (int) Math.min(3, shape.get(2)), 1));
         if (shape.get(2) % 2 == 0) {
             blocks.add(convolution(shape, 5 * c, 2, 2));
@@ -223,8 +225,8 @@ class FixedImageIsometryTest {
             blocks.add(convolution(shape, c - 1, (int) Math.min(3, shape.get(2)), 1));
         }
         if (shape.get(2) % 2 == 0) {
-            blocks.add(FixedImageIsometry.maxPooling(2));
-            blocks.add(FixedImageIsometry.scaledPooling(2));
+            blocks.add(FixedIsometry.maxPooling2d(2));
+            blocks.add(FixedIsometry.scaledPooling2d(2));
             blocks.add(convolution(shape, c, 2, 2));
         }
         return blocks;
@@ -234,24 +236,25 @@ class FixedImageIsometryTest {
     void badValuesAreNamed() {
         List<ThrowingCallable> sizes =
                 List.of(
-                        () -> FixedImageIsometry.spaceToDepth(1),
-                        () -> FixedImageIsometry.depthToSpace(0),
-                        () -> FixedImageIsometry.maxPooling(-1),
-                        () -> FixedImageIsometry.scaledPooling(1));
+                        () -> FixedIsometry.spaceToDepth(1),
+                        () -> FixedIsometry.depthToSpace(0),
+                        () -> FixedIsometry.maxPooling2d(-1),
+                        () -> FixedIsometry.scaledPooling2d(1));
         sizes.forEach(call -> refused(call, "must be at least 2, was"));
-        refused(() -> FixedImageIsometry.shiftedAbs(Float.NaN), "finite, was NaN");
+        refused(() -> FixedIsometry.shiftedAbs(Float.NaN), "finite, was NaN");
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             NDArray odd = manager.ones(new Shape(2, 3, 4, 5));
-            Map<FixedImageIsometry, String> multiples =
+            Map<FixedIsometry, String> multiples =
                     Map.of(
-                            FixedImageIsometry.spaceToDepth(2), "height and width of 2, got",
-                            FixedImageIsometry.maxPooling(2), "height and width of 2, got",
-                            FixedImageIsometry.scaledPooling(4), "height and width of 4, got",
-                            FixedImageIsometry.depthToSpace(2), "channels a positive multiple of 4",
-                            FixedImageIsometry.maxMin(), "channels a positive multiple of 2");
+                            FixedIsometry.spaceToDepth(2), "height and width of 2, got",
+                            FixedIsometry.maxPooling2d(2), "height and width of 2, got",
+                            FixedIsometry.scaledPooling2d(4), "height and width of 4, got",
+                            FixedIsometry.depthToSpace(2), "channels a positive multiple of 4",
+                            FixedIsometry.maxMin().onChannels(),
+                                    "channels a positive multiple of 2");
             multiples.forEach((layer, text) -> refused(() -> forward(layer, odd), text));
             refused(
-                    () -> forward(FixedImageIsometry.abs(), manager.ones(new Shape(2, 3))),
+                    () -> forward(FixedIsometry.abs().onChannels(), manager.ones(new Shape(2, 3))),
                     "takes images [batch, channels, height, width]");
         }
     }

@@ -137,7 +137,6 @@ class IsometryTest {
             case "MaxMin" -> between(FixedIsometry.groupSort(2), n, 0);
             case "GroupSort(8)" -> between(FixedIsometry.groupSort(8), n, 0);
             case "AbsSort" -> between(FixedIsometry.absSort(), n, 0);
-            case "Householder" -> between(FixedIsometry.householder(2), n, 0);
             case "Householder, trained" -> between(new HouseholderActivation(), n, 0);
             default -> throw new IllegalArgumentException(family);
         };
@@ -158,7 +157,6 @@ class IsometryTest {
                 "MaxMin",
                 "GroupSort(8)",
                 "AbsSort",
-                "Householder",
                 "Householder, trained"
             })
     void twoHundredLayersChangeNoLength(String family) {
@@ -245,7 +243,7 @@ class IsometryTest {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             NDArray point = manager.randomNormal(0, 1, new Shape(16), DataType.FLOAT64);
             SequentialBlock feedforward = between(Activation.reluBlock(), 16, 0);
-            SequentialBlock halved = between(FixedIsometry.householder(1), 16, 0);
+            SequentialBlock halved = between(new HouseholderActivation(), 16, 0);
             NDArray factor = manager.create(Math.sqrt(0.5));
             halved.addSingleton(x -> x.mul(factor));
             for (SequentialBlock control : List.of(feedforward, halved)) {
@@ -269,14 +267,12 @@ class IsometryTest {
         List<Runnable> calls =
                 List.of(
                         () -> FixedIsometry.shiftedAbs(Double.NaN),
-                        () -> FixedIsometry.householder(Double.POSITIVE_INFINITY),
                         () -> FixedIsometry.sawtooth(Double.NaN),
                         () -> FixedIsometry.sawtooth(0),
                         () -> OrthogonalLinear.builder().build());
         List<String> texts =
                 List.of(
                         "shift must be finite, was NaN",
-                        "angle must be finite, was Infinity",
                         "period must be positive and finite, was NaN",
                         "positive and finite, was 0.0",
                         "units must be at least 1, was 0");
@@ -288,11 +284,7 @@ class IsometryTest {
                                         .withMessageContaining(texts.get(i)));
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             NDArray odd = manager.ones(new Shape(2, 5));
-            for (Block block :
-                    List.of(
-                            new HouseholderActivation(),
-                            FixedIsometry.householder(1),
-                            FixedIsometry.groupSort(2))) {
+            for (Block block : List.of(new HouseholderActivation(), FixedIsometry.groupSort(2))) {
                 assertThatIllegalArgumentException()
                         .isThrownBy(() -> block.getOutputShapes(new Shape[] {odd.getShape()}))
                         .withMessageContaining("(2, 5)");
@@ -319,7 +311,6 @@ class IsometryTest {
             check(FixedIsometry.shiftedAbs(1), x, 3, 2, 0.5f, 2);
             // period 4: z for |z| < 1, then down to -1 at 3, and up
             check(FixedIsometry.sawtooth(4), x, -1, 0, 0.5f, 0);
-            check(FixedIsometry.householder(Math.PI), x, -3, -4, -0.5f, 2); // n = (1, 0)
         }
     }
 

@@ -63,14 +63,14 @@ class KernelLayerTest {
         return Stream.of(
                 fold(4, 3).build(),
                 fold(4, 2).optFilters(3).optStride(2).build(),
-                after(FixedImageIsometry.abs()),
-                after(FixedImageIsometry.shiftedAbs(0.5f)),
-                after(FixedImageIsometry.maxMin()),
-                after(FixedImageIsometry.maxPooling(2)),
-                after(FixedImageIsometry.concatenatedRelu()));
+                after(FixedIsometry.abs()),
+                after(FixedIsometry.shiftedAbs(0.5f)),
+                after(FixedIsometry.maxMin().onChannels()),
+                after(FixedIsometry.maxPooling2d(2)),
+                after(FixedIsometry.concatenatedRelu().onChannels()));
     }
 
-    private static Block after(FixedImageIsometry activation) {
+    private static Block after(FixedIsometry activation) {
         return new SequentialBlock().add(linear(4, 4, 3).build()).add(activation);
     }
 
@@ -149,7 +149,7 @@ class KernelLayerTest {
                     network.add(fold(8, 2 + i % 2).build());
                 } else {
                     network.add(linear(8, 8, 3).build());
-                    network.add(FixedImageIsometry.shiftedAbs(1));
+                    network.add(FixedIsometry.shiftedAbs(1));
                 }
             }
             Block flat = flat(network, manager, DataType.FLOAT32, image);

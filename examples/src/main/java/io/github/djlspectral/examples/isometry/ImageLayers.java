@@ -5,7 +5,7 @@ import ai.djl.nn.Block;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.convolutional.Conv2d;
 import io.github.djlspectral.layers.isometry.ConvolutionFold;
-import io.github.djlspectral.layers.isometry.FixedImageIsometry;
+import io.github.djlspectral.layers.isometry.FixedIsometry;
 import io.github.djlspectral.layers.isometry.OrthogonalConvolution;
 import io.github.djlspectral.layers.isometry.Parametrization;
 
@@ -28,7 +28,7 @@ final class ImageLayers {
      */
     static Block embedding(LayerPlan plan) {
         return new SequentialBlock()
-                .add(FixedImageIsometry.spaceToDepth(PATCH))
+                .add(FixedIsometry.spaceToDepth(PATCH))
                 .add(
                         OrthogonalConvolution.builder()
                                 .setChannels(LEAST_CHANNELS)
@@ -55,7 +55,7 @@ final class ImageLayers {
                                 .setKernel(KERNEL)
                                 .optParametrization(plan.parametrization())
                                 .build())
-                .add(FixedImageIsometry.shiftedAbs(shift));
+                .add(FixedIsometry.shiftedAbs(shift));
     }
 
     static Block relu(LayerPlan plan) {
