@@ -1,10 +1,5 @@
 package io.github.djlspectral.layers.isometry;
 
-import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.Block;
-import ai.djl.nn.SequentialBlock;
-
 /**
  * {@code |V x + b|}, V orthogonal: the one feedforward layer without a skip whose Jacobian is
  * orthogonal (no ReLU or leaky ReLU is). It folds along all n hyperplanes. A product with another
@@ -27,13 +22,8 @@ public final class AbsFold extends Fold {
     }
 
     @Override
-    Block plain(NDArray w, NDArray b) {
-        Block plain =
-                new SequentialBlock()
-                        .add(PlainLayers.linear(w, b))
-                        .addSingleton(NDArray::abs, "abs");
-        plain.initialize(w.getManager(), w.getDataType(), new Shape(1, w.getShape().get(1)));
-        return plain;
+    Fold with(Parametrization way) {
+        return builder().setWidth(width).optParametrization(way).build();
     }
 
     /** Builds an {@link AbsFold}. The bias is 0 at first. */

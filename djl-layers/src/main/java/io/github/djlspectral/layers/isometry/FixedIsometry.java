@@ -12,7 +12,6 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Activation;
 import ai.djl.nn.Block;
-import ai.djl.nn.LambdaBlock;
 import ai.djl.nn.pooling.Pool;
 import ai.djl.training.ParameterStore;
 import io.github.djlspectral.layers.SelfDescribingBlock;
@@ -348,8 +347,8 @@ public final class FixedIsometry extends SelfDescribingBlock implements Isometri
     }
 
     @Override
-    public Block toPlain(NDManager manager) {
-        return LambdaBlock.singleton(this::apply, name);
+    public Block materialise(NDManager manager) {
+        return this;
     }
 
     @Override

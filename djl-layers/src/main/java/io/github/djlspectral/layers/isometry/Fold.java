@@ -7,7 +7,6 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import io.github.djlspectral.layers.SelfDescribingBlock;
@@ -23,13 +22,15 @@ import io.github.djlspectral.layers.SelfDescribingBlock;
  */
 public abstract class Fold extends SelfDescribingBlock implements IsometricLayer {
 
-    private final int width;
+    final int width;
+    final int rows;
     private final OrthogonalWeight weight;
     private final Parameter bias;
 
     Fold(Builder<?> builder, int rows) {
         super("parametrization", builder.parametrization);
         width = builder.width;
+        this.rows = rows;
         weight = new OrthogonalWeight("", builder.parametrization, rows, width);
         weight.parameters().forEach(this::addParameter);
         bias = addParameter(builder.bias(rows));
@@ -80,13 +81,19 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
         return weight.copy(manager);
     }
 
-    @Override
-    public Block toPlain(NDManager manager) {
-        return plain(weight.copy(manager), PlainLayers.copy(bias, manager));
-    }
+    /** Another layer of the same options. */
+    abstract Fold with(Parametrization parametrization);
 
-    /** The same function by plain layers; may change the arrays and take them over. */
-    abstract Block plain(NDArray w, NDArray b);
+    @Override
+    public final Fold materialise(NDManager manager) {
+        Fold copy = with(Parametrization.INITIAL);
+        try (NDManager scratch = manager.newSubManager()) {
+            copy.weight.beginWith(weight, scratch);
+            OrthogonalWeight.beginWith(copy.bias, bias);
+            copy.initialize(manager, bias.getArray().getDataType(), new Shape(1, width));
+            return copy;
+        }
+    }
 
     static void requireActivations(Shape shape, long width) {
         boolean legal = shape.dimension() == 2 && shape.get(1) == width;

@@ -5,14 +5,12 @@ import static io.github.djlspectral.layers.Require.require;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.ConstantInitializer;
 import io.github.djlspectral.layers.SelfDescribingBlock;
-import io.github.djlspectral.torch.GraphConstants;
 
 /**
  * The Householder activation with one trainable angle t for each pair z of neighbours, [B, n] to
@@ -55,30 +53,13 @@ public final class HouseholderActivation extends SelfDescribingBlock implements 
         require(legal, rule, shape);
     }
 
-    /** {@code x - 2 N^T relu(N x)}, a row of N for each pair: dense, for want of a sparse layer. */
     @Override
-    public Block toPlain(NDManager manager) {
-        double[] normals = normals();
-        int pairs = (int) angles.getArray().size();
-        try (NDArray flat = GraphConstants.of(manager, angles.getArray().getDataType(), normals)) {
-            NDArray rows = flat.reshape(pairs, 2L * pairs);
-            return PlainLayers.residual(
-                    PlainLayers.hidden(rows, null, PlainLayers.back(rows, -2)), rows, 2L * pairs);
-        }
-    }
-
-    /** N, [n / 2, n], row by row: zeros but for one normal in each. */
-    private double[] normals() {
-        try (NDArray exact = angles.getArray().toType(DataType.FLOAT64, true)) {
-            double[] t = exact.toDoubleArray();
-            double[] normals = new double[2 * t.length * t.length];
-            for (int i = 0; i < t.length; i++) {
-                int at = 2 * (t.length * i + i);
-                normals[at] = Math.sin(t[i] / 2);
-                normals[at + 1] = -Math.cos(t[i] / 2);
-            }
-            return normals;
-        }
+    public Block materialise(NDManager manager) {
+        HouseholderActivation copy = new HouseholderActivation();
+        OrthogonalWeight.beginWith(copy.angles, angles);
+        NDArray t = angles.getArray();
+        copy.initialize(manager, t.getDataType(), new Shape(1, 2 * t.size()));
+        return copy;
     }
 
     @Override

@@ -1,17 +1,65 @@
 package io.github.djlspectral.layers.isometry;
 
-import ai.djl.ndarray.NDManager;
-import ai.djl.nn.Block;
+import static io.github.djlspectral.layers.Require.require;
 
-/** A layer that can be written as plain layers, its orthogonal weights materialised. */
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.nn.Block;
+import ai.djl.nn.Parameter;
+import ai.djl.nn.SequentialBlock;
+import java.util.List;
+
+/** A layer whose Jacobian is orthogonal, isometric or co-isometric, or was so at first. */
 public interface IsometricLayer extends Block {
 
     /**
-     * {@return plain layers of DJL, initialised, such as {@link ai.djl.nn.core.Linear}, with the
-     * same outputs up to rounding} Inference with them costs no parametrisation and needs none of
-     * this package; later training of this layer does not change them.
+     * {@return a layer of the same function, initialised, whose weight is the parameter itself:
+     * {@link Parametrization#INITIAL}} Inference with it costs no parametrisation; training it does
+     * not keep it orthogonal, and neither layer's training changes the other.
      *
      * @param manager the manager of the new parameters
+     * @throws IllegalStateException if this layer is not initialised
      */
-    Block toPlain(NDManager manager);
+    Block materialise(NDManager manager);
+
+    /**
+     * Materialises the isometric layers of a network, those within sequential blocks too, nested to
+     * any depth. Other layers are taken over as they are, parameters shared.
+     *
+     * @param network an initialised block
+     * @param manager the manager of the new parameters
+     * @return the network, initialised; saved and loaded as any block, by a program that builds one
+     *     of the same structure, with {@link Parametrization#INITIAL}
+     * @throws IllegalArgumentException if an isometric layer is within a block that is neither
+     *     isometric nor sequential, which cannot be taken apart
+     * @throws IllegalStateException if the network is not initialised
+     */
+    static Block materialise(Block network, NDManager manager) {
+        if (!network.isInitialized()) {
+            throw new IllegalStateException("Initialise or load the block first, to have weights");
+        }
+        if (network instanceof IsometricLayer layer) {
+            return layer.materialise(manager);
+        }
+        if (network instanceof SequentialBlock sequence) {
+            SequentialBlock copy = new SequentialBlock();
+            copy.setReturnIntermediate(sequence.isReturnIntermediate());
+            sequence.getChildren().values().forEach(b -> copy.add(materialise(b, manager)));
+            List<Parameter> parameters = sequence.getParameters().values();
+            boolean none = parameters.isEmpty();
+            DataType type = none ? DataType.FLOAT32 : parameters.get(0).getArray().getDataType();
+            copy.initialize(manager, type, sequence.getInputShapes());
+            return copy;
+        }
+        require(
+                !contains(network),
+                "Only sequential blocks can be taken apart, but there are isometric layers in a %s",
+                network.getClass().getName());
+        return network;
+    }
+
+    private static boolean contains(Block block) {
+        return block.getChildren().values().stream()
+                .anyMatch(child -> child instanceof IsometricLayer || contains(child));
+    }
 }

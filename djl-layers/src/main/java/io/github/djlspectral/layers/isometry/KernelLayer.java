@@ -6,7 +6,9 @@ import static io.github.djlspectral.layers.Require.requireAtLeast;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.convolutional.Conv2d;
 import ai.djl.training.ParameterStore;
@@ -19,7 +21,9 @@ import io.github.djlspectral.layers.SelfDescribingBlock;
 public abstract class KernelLayer extends SelfDescribingBlock implements IsometricLayer {
 
     final int channels;
+    final int filters;
     final int size;
+    final int stride;
     private final OrthogonalKernel kernel;
     private final Parameter bias;
 
@@ -31,7 +35,9 @@ public abstract class KernelLayer extends SelfDescribingBlock implements Isometr
                 "kernel", builder.size,
                 "stride", builder.stride);
         channels = builder.channels;
+        filters = builder.filters;
         size = builder.size;
+        stride = builder.stride;
         this.kernel = kernel;
         kernel.parameters().forEach(this::addParameter);
         bias = addParameter(builder.bias(builder.filters));
@@ -84,25 +90,30 @@ public abstract class KernelLayer extends SelfDescribingBlock implements Isometr
     }
 
     final NDArray effectiveBias(NDManager manager) {
-        return PlainLayers.copy(bias, manager);
+        return OrthogonalWeight.copy(bias, manager);
     }
 
-    /** A stock convolution, not yet initialised, with its arrays; the bias may be null. */
-    static Conv2d conv2d(NDArray kernel, NDArray bias, int stride, int padding) {
-        Shape shape = kernel.getShape();
-        Conv2d plain =
-                Conv2d.builder()
-                        .setKernelShape(shape.slice(2))
-                        .setFilters((int) shape.get(0))
-                        .optStride(new Shape(stride, stride))
-                        .optPadding(new Shape(padding, padding))
-                        .optBias(bias != null)
-                        .build();
-        plain.getParameters().get("weight").setArray(kernel);
-        if (bias != null) {
-            plain.getParameters().get("bias").setArray(bias);
+    /** Another layer of the same options whose kernel is the parameter. */
+    abstract KernelLayer free();
+
+    @Override
+    public final Block materialise(NDManager manager) {
+        KernelLayer copy = free();
+        DataType type = bias.getArray().getDataType();
+        try (NDManager scratch = manager.newSubManager()) {
+            copy.kernel.beginWith(kernel.copy(scratch));
+            OrthogonalWeight.beginWith(copy.bias, bias);
+            copy.initialize(manager, type, new Shape(1, channels, size, size));
+            return copy;
         }
-        return plain;
+    }
+
+    /** Copies the options. */
+    final <T extends Builder<T>> T free(T builder) {
+        return builder.setChannels(channels)
+                .setKernel(size)
+                .optStride(stride)
+                .optParametrization(Parametrization.INITIAL);
     }
 
     /**

@@ -3,13 +3,8 @@ package io.github.djlspectral.layers.isometry;
 import static io.github.djlspectral.layers.Require.require;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
-import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.Block;
-import ai.djl.nn.LambdaBlock;
-import ai.djl.nn.SequentialBlock;
 
 /**
  * {@code K x + b} on images [B, c, H, W], K an orthogonal convolution: at stride 1 on a torus,
@@ -26,12 +21,10 @@ import ai.djl.nn.SequentialBlock;
 public final class OrthogonalConvolution extends KernelLayer {
 
     private final boolean patches;
-    private final int filters;
 
     private OrthogonalConvolution(Builder builder, boolean patches) {
         super(builder, kernel(builder, patches));
         this.patches = patches;
-        filters = builder.filters;
     }
 
     private static OrthogonalKernel kernel(Builder b, boolean patches) {
@@ -64,30 +57,9 @@ public final class OrthogonalConvolution extends KernelLayer {
         return new Shape(image.get(0), filters, rows / size, columns / size);
     }
 
-    /**
-     * {@inheritDoc}
-     *
-     * <p>They are a {@link ai.djl.nn.convolutional.Conv2d} and, on a torus, what continues the
-     * image by k - 1 pixels before it.
-     */
     @Override
-    public Block toPlain(NDManager manager) {
-        NDArray kernel = effectiveKernel(manager);
-        int k = size;
-        SequentialBlock plain = new SequentialBlock();
-        if (!patches && k > 1) {
-            plain.add(LambdaBlock.singleton(x -> continued(continued(x, 2, k), 3, k), "torus"));
-        }
-        plain.add(conv2d(kernel, effectiveBias(manager), patches ? k : 1, 0));
-        plain.initialize(manager, kernel.getDataType(), new Shape(1, channels, k, k));
-        return plain;
-    }
-
-    private static NDArray continued(NDArray x, int axis, int k) {
-        long side = x.getShape().get(axis);
-        long before = (k - 1) / 2;
-        NDList parts = x.split(new long[] {k / 2, side - before}, axis);
-        return NDArrays.concat(new NDList(parts.get(2), x, parts.get(0)), axis);
+    KernelLayer free() {
+        return free(builder()).setFilters(filters).build();
     }
 
     /** Builds an {@link OrthogonalConvolution}. The bias is 0 at first. */

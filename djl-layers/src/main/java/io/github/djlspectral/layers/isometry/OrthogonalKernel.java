@@ -95,6 +95,11 @@ final class OrthogonalKernel {
         return this;
     }
 
+    /** Begins with a kernel, where that is the parameter. */
+    void beginWith(NDArray kernel) {
+        initializer = new OrthogonalWeight.Copy(kernel);
+    }
+
     /** Keeps an initializer that was set from outside from making another convolution of it. */
     void keepOrthogonal() {
         if (isDerived()) {

@@ -77,9 +77,22 @@ public final class OrthogonalLinear extends SelfDescribingBlock implements Isome
     }
 
     @Override
-    public Block toPlain(NDManager manager) {
-        return PlainLayers.linear(
-                weight.copy(manager), bias == null ? null : PlainLayers.copy(bias, manager));
+    public Block materialise(NDManager manager) {
+        OrthogonalLinear copy =
+                builder()
+                        .setUnits(units)
+                        .optBias(bias != null)
+                        .optParametrization(Parametrization.INITIAL)
+                        .build();
+        try (NDManager scratch = manager.newSubManager()) {
+            copy.weight.beginWith(weight, scratch);
+            if (bias != null) {
+                OrthogonalWeight.beginWith(copy.bias, bias);
+            }
+            NDArray q = weight.copy(scratch);
+            copy.initialize(manager, q.getDataType(), new Shape(1, q.getShape().get(1)));
+            return copy;
+        }
     }
 
     @Override

@@ -82,8 +82,19 @@ final class OrthogonalWeight {
     void keepOrthonormal() {
         Parameter matrix = parameters.get(parameters.size() - 1);
         Initializer given = matrix.getInitializer();
-        if (!(given instanceof OrthogonalInitializer || given instanceof Nearest)) {
+        boolean kept = given instanceof Nearest || given instanceof Copy;
+        if (!kept && !(given instanceof OrthogonalInitializer)) {
             matrix.setInitializer(new Nearest(matrix.getName(), given));
+        }
+    }
+
+    /** What an array holds, which draws no random numbers. */
+    record Copy(NDArray value) implements Initializer {
+        @Override
+        public NDArray initialize(NDManager manager, Shape shape, DataType type) {
+            NDArray copy = value.duplicate();
+            copy.attach(manager);
+            return copy;
         }
     }
 
@@ -170,6 +181,22 @@ final class OrthogonalWeight {
         if (isDerived()) {
             value.close();
         }
+    }
+
+    /** A copy of a parameter's value, without a graph. */
+    static NDArray copy(Parameter parameter, NDManager manager) {
+        NDArray copy = parameter.getArray().duplicate();
+        copy.attach(manager);
+        return copy;
+    }
+
+    /** Begins with another's matrix; this one must be its own parameter. */
+    void beginWith(OrthogonalWeight other, NDManager scratch) {
+        parameters.get(0).setInitializer(new Copy(other.copy(scratch)));
+    }
+
+    static void beginWith(Parameter parameter, Parameter other) {
+        parameter.setInitializer(new Copy(other.getArray()));
     }
 
     /** Returns a copy of the matrix as it is, without a graph. */

@@ -8,10 +8,8 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.Activation;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
-import ai.djl.nn.SequentialBlock;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
 import ai.djl.training.initializer.XavierInitializer;
@@ -49,7 +47,7 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
 
     private final int width;
     private final Persistence persistence;
-    private final Initializer subspace;
+    private Initializer subspace;
     private final Parameter protectedRows;
     private final OrthogonalWeight fold;
     private final Parameter foldBias;
@@ -114,40 +112,27 @@ public final class PersistentFold extends SelfDescribingBlock implements Isometr
      * @param manager the manager of the result
      */
     public NDArray protectedDirections(NDManager manager) {
-        return PlainLayers.copy(protectedRows, manager);
+        return OrthogonalWeight.copy(protectedRows, manager);
     }
 
     @Override
-    public Block toPlain(NDManager manager) {
-        NDArray rows = PlainLayers.copy(protectedRows, manager);
-        NDArray f = fold.copy(manager);
-        SequentialBlock hidden =
-                PlainLayers.hidden(f, PlainLayers.copy(foldBias, manager), PlainLayers.back(f, -2));
-        SequentialBlock folded =
-                new SequentialBlock()
-                        .add(PlainLayers.linear(rows, null))
-                        .add(PlainLayers.residual(hidden, f, f.getShape().get(0)))
-                        .add(PlainLayers.back(rows, 1));
-        return PlainLayers.sum(folded, plainRest(rows, manager), rows, width);
-    }
-
-    private Block plainRest(NDArray rows, NDManager manager) {
+    public Block materialise(NDManager manager) {
+        PersistentFold copy =
+                builder()
+                        .setWidth(width)
+                        .setDirections(Math.toIntExact(foldBias.getShape().get(0)))
+                        .optPersistence(persistence)
+                        .optParametrization(Parametrization.INITIAL)
+                        .optLipschitz(lipschitz)
+                        .build();
         try (NDManager scratch = manager.newSubManager()) {
-            NDArray b = PlainLayers.copy(protectedRows, scratch);
-            NDArray identity = scratch.eye(width).toType(rows.getDataType(), false);
-            NDArray without = identity.sub(b.transpose().matMul(b));
-            NDArray w = rest.copy(scratch);
-            NDArray inner = persistence == Persistence.BACKWARD ? w : w.matMul(without);
-            inner.attach(manager);
-            SequentialBlock plain =
-                    new SequentialBlock()
-                            .add(PlainLayers.linear(inner, PlainLayers.copy(bias, manager)))
-                            .add(Activation.reluBlock());
-            if (persistence != Persistence.FORWARD) {
-                without.attach(manager);
-                plain.add(PlainLayers.linear(without, null));
-            }
-            return plain;
+            copy.fold.beginWith(fold, scratch);
+            copy.rest.beginWith(rest, scratch);
+            copy.subspace = new OrthogonalWeight.Copy(protectedRows.getArray());
+            OrthogonalWeight.beginWith(copy.foldBias, foldBias);
+            OrthogonalWeight.beginWith(copy.bias, bias);
+            copy.initialize(manager, bias.getArray().getDataType(), new Shape(1, width));
+            return copy;
         }
     }
 

@@ -1,8 +1,5 @@
 package io.github.djlspectral.layers.isometry;
 
-import ai.djl.ndarray.NDArray;
-import ai.djl.nn.Block;
-
 /**
  * {@code x - 2 W^T relu(W x + b)}: a residual layer whose Jacobian is {@code prod (I - 2 w_i
  * w_i^T)} over the rows that fire. Two products of [B, n] with [m, n].
@@ -24,9 +21,8 @@ public final class ResidualFold extends Fold {
     }
 
     @Override
-    Block plain(NDArray w, NDArray b) {
-        Block outer = PlainLayers.back(w, -2);
-        return PlainLayers.residual(PlainLayers.hidden(w, b, outer), w, w.getShape().get(1));
+    Fold with(Parametrization way) {
+        return builder().setWidth(width).optRows(rows).optParametrization(way).build();
     }
 
     /** Builds a {@link ResidualFold}. The bias is -2 at first, so that few rows fire. */

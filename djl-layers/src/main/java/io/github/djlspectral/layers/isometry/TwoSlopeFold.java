@@ -2,9 +2,6 @@ package io.github.djlspectral.layers.isometry;
 
 import static io.github.djlspectral.layers.Require.require;
 
-import ai.djl.ndarray.NDArray;
-import ai.djl.nn.Block;
-
 /**
  * {@code x + tau W^T (sigma(z) - s_2 z)}, {@code z = W x + b}, {@code tau = 2 / (s_2 - s_1)}, sigma
  * an activation of slope s_1 for negative and s_2 for positive arguments: leaky ReLU, too, whose
@@ -20,8 +17,13 @@ import ai.djl.nn.Block;
  */
 public final class TwoSlopeFold extends Fold {
 
+    private final double below;
+    private final double above;
+
     private TwoSlopeFold(Builder builder) {
         super(builder, builder.rows());
+        below = builder.below;
+        above = builder.above;
     }
 
     /** {@return a new builder} */
@@ -34,13 +36,10 @@ public final class TwoSlopeFold extends Fold {
         return "two_slope_fold";
     }
 
-    /** {@code x + 2 W^T relu(-W x - b)}. */
     @Override
-    Block plain(NDArray w, NDArray b) {
-        Block outer = PlainLayers.back(w, 2);
-        w.muli(-1);
-        b.muli(-1);
-        return PlainLayers.residual(PlainLayers.hidden(w, b, outer), w, w.getShape().get(1));
+    Fold with(Parametrization way) {
+        Builder copy = builder().setWidth(width).optRows(rows).optParametrization(way);
+        return copy.setSlopes(below, above).build();
     }
 
     /** Builds a {@link TwoSlopeFold}. The bias is 2 at first, so that few rows are reflected. */

@@ -100,35 +100,35 @@ class KernelLayerLifeTest {
 
     @ParameterizedTest
     @ValueSource(ints = {1, 6})
-    void plainLayersGiveTheSame(int c) {
+    void materialisedTheyGiveTheSame(int c) {
         for (KernelLayer layer : layers(c)) {
             try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
                 NDArray x = manager.randomNormal(new Shape(4, c, 8, 6));
                 layer.initialize(manager, DataType.FLOAT32, x.getShape());
                 NDArray expected = forward(layer, x);
-                Block plain = layer.toPlain(manager);
-                NDArray outputs = forward(plain, x);
+                Block free = layer.materialise(manager);
+                NDArray outputs = forward(free, x);
                 assertThat(outputs.getShape()).isEqualTo(expected.getShape());
-                assertThat(plain.getOutputShapes(new Shape[] {x.getShape()})[0])
+                assertThat(free.getOutputShapes(new Shape[] {x.getShape()})[0])
                         .isEqualTo(expected.getShape());
                 assertThat(outputs.sub(expected).abs().max().getFloat()).isLessThan(1e-5f);
                 // its own arrays
                 layer.getParameters().forEach(p -> p.getValue().getArray().muli(0));
-                assertThat(forward(plain, x)).isEqualTo(outputs);
+                assertThat(forward(free, x)).isEqualTo(outputs);
             }
         }
     }
 
     /** Odd sides, where the last places of the kernel leave pixels over. */
     @Test
-    void plainStridesReachAsFar() {
+    void materialisedStridesReachAsFar() {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             for (int stride = 1; stride < 5; stride++) {
                 ConvolutionFold layer = fold(3, 3).optStride(stride).build();
                 NDArray x = manager.randomNormal(new Shape(2, 3, 8, 7));
                 layer.initialize(manager, DataType.FLOAT32, x.getShape());
                 NDArray difference =
-                        forward(layer.toPlain(manager), x).sub(forward(layer, x)).abs();
+                        forward(layer.materialise(manager), x).sub(forward(layer, x)).abs();
                 assertThat(difference.max().getFloat()).isLessThan(1e-5f);
             }
         }
@@ -147,9 +147,9 @@ class KernelLayerLifeTest {
 
                 KernelLayer other = layers(4).get(i);
                 other.initialize(manager, DataType.FLOAT32, x.getShape());
-                Block plain = other.toPlain(manager);
-                load(plain, save(layer.toPlain(manager)), manager);
-                assertThat(forward(plain, x)).isEqualTo(forward(layer.toPlain(manager), x));
+                Block free = other.materialise(manager);
+                load(free, save(layer.materialise(manager)), manager);
+                assertThat(forward(free, x)).isEqualTo(forward(layer.materialise(manager), x));
             }
         }
     }

@@ -172,7 +172,14 @@ class KernelLayerTest {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             OrthogonalConvolution torus = linear(6, 6, 3).build();
             torus.initialize(manager, DataType.FLOAT64, new Shape(1, 6, 8, 8));
-            Conv2d padded = KernelLayer.conv2d(torus.effectiveKernel(manager), null, 1, 1);
+            Block padded =
+                    Conv2d.builder()
+                            .setFilters(6)
+                            .setKernelShape(new Shape(3, 3))
+                            .optPadding(new Shape(1, 1))
+                            .optBias(false)
+                            .build();
+            padded.getParameters().get("weight").setArray(torus.effectiveKernel(manager));
             Block flat = flat(padded, manager, DataType.FLOAT64, image);
             NDArray point = point(manager, DataType.FLOAT64, image);
             assertThat(deviation(flat, manager, point)).isBetween(0.3, 1.0);
