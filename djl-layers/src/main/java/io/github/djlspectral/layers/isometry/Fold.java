@@ -12,7 +12,7 @@ import ai.djl.training.ParameterStore;
 import io.github.djlspectral.layers.SelfDescribingBlock;
 
 /**
- * A layer [B, n] to [B, n] whose Jacobian is orthogonal almost everywhere: an orthogonal matrix
+ * A layer [.., n] to [.., n] whose Jacobian is orthogonal almost everywhere: an orthogonal matrix
  * after mirror reflections of one side of some hyperplanes, whose normals are the orthonormal rows
  * of a matrix W [m, n]. Gradients keep their length exactly, at any depth. Isometry alone does not
  * make a deep network train: with many rows and bias 0 every layer folds half of space, and the
@@ -32,6 +32,7 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
         width = builder.width;
         this.rows = rows;
         weight = new OrthogonalWeight("", builder.parametrization, rows, width);
+        weight.beginNear(builder.weight);
         weight.parameters().forEach(this::addParameter);
         bias = addParameter(builder.bias(rows));
     }
@@ -52,7 +53,7 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
     protected final NDList forwardOne(ParameterStore store, NDArray x, boolean training) {
         requireActivations(x.getShape(), width);
         NDArray b = store.getValue(bias, x.getDevice(), training);
-        if (weight.isBetterImplicit(x.getShape().get(0))) {
+        if (weight.isBetterImplicit(x.size() / width)) {
             NDList factors = weight.factors(store, x, training);
             return call(function() + "_cayley", x, factors, b, training);
         }
@@ -96,8 +97,9 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
     }
 
     static void requireActivations(Shape shape, long width) {
-        boolean legal = shape.dimension() == 2 && shape.get(1) == width;
-        require(legal, "Activations must be [batch, %s], were %s", width, shape);
+        int last = shape.dimension() - 1;
+        boolean legal = last > 0 && shape.get(last) == width;
+        require(legal, "Activations must be [.., %s], were %s", width, shape);
     }
 
     /**
@@ -108,6 +110,7 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
     public abstract static class Builder<T extends Builder<T>> extends LayerBuilder<T> {
 
         int width;
+        private NDArray weight;
 
         Builder(float bias) {
             super(bias);
@@ -121,6 +124,19 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
          */
         public T setWidth(int width) {
             this.width = width;
+            return self();
+        }
+
+        /**
+         * Sets the matrix to begin with, or the orthonormal one that is nearest to it. Default: a
+         * random one, uniformly distributed. Not with {@link Parametrization#HOUSEHOLDER}.
+         *
+         * @param weight W [m, n], of full rank; it is read, and refused if it has another shape,
+         *     when the layer is initialised
+         * @return this builder
+         */
+        public T optInitialWeight(NDArray weight) {
+            this.weight = weight;
             return self();
         }
 

@@ -13,12 +13,12 @@ import ai.djl.training.initializer.ConstantInitializer;
 import io.github.djlspectral.layers.SelfDescribingBlock;
 
 /**
- * The Householder activation with one trainable angle t for each pair z of neighbours, [B, n] to
- * [B, n], n even: {@code z - 2 max(0, n . z) n}, {@code n = (sin(t/2), -cos(t/2))}. The Jacobian is
- * orthogonal almost everywhere whatever the angles are, so any optimizer may move them; they are a
- * vector. Singla, Singla and Feizi, "Improved deterministic l2 robustness", ICLR 2022, without the
- * factor of 1/sqrt(2) that some implementations have and that loses half of the gradient's energy.
- * It reflects half of all pairs; see {@link Fold} on the rate of folds.
+ * The Householder activation with one trainable angle t for each pair z of neighbours, [.., n] to
+ * [.., n], n even: {@code z - 2 max(0, n . z) n}, {@code n = (sin(t/2), -cos(t/2))}. The Jacobian
+ * is orthogonal almost everywhere whatever the angles are, so any optimizer may move them; they are
+ * a vector. Singla, Singla and Feizi, "Improved deterministic l2 robustness", ICLR 2022, without
+ * the factor of 1/sqrt(2) that some implementations have and that loses half of the gradient's
+ * energy. It reflects half of all pairs; see {@link Fold} on the rate of folds.
  */
 public final class HouseholderActivation extends SelfDescribingBlock implements IsometricLayer {
 
@@ -35,7 +35,7 @@ public final class HouseholderActivation extends SelfDescribingBlock implements 
     @Override
     protected void prepare(Shape[] inputShapes) {
         requireActivations(inputShapes[0]);
-        angles.setShape(new Shape(inputShapes[0].get(1) / 2));
+        angles.setShape(new Shape(inputShapes[0].get(inputShapes[0].dimension() - 1) / 2));
     }
 
     @Override
@@ -48,8 +48,9 @@ public final class HouseholderActivation extends SelfDescribingBlock implements 
     }
 
     private static void requireActivations(Shape shape) {
-        boolean legal = shape.dimension() == 2 && shape.get(1) > 0 && shape.get(1) % 2 == 0;
-        String rule = "HouseholderActivation takes activations [batch, n], n even, got %s";
+        int last = shape.dimension() - 1;
+        boolean legal = last > 0 && shape.get(last) > 0 && shape.get(last) % 2 == 0;
+        String rule = "HouseholderActivation takes activations [.., n], n even, got %s";
         require(legal, rule, shape);
     }
 

@@ -14,7 +14,7 @@ import io.github.djlspectral.layers.SelfDescribingBlock;
 import java.util.Objects;
 
 /**
- * {@code Q x + b}, [B, n] to [B, p], n taken from the first input: Q is orthogonal if p = n, a
+ * {@code Q x + b}, [.., n] to [.., p], n taken from the first input: Q is orthogonal if p = n, a
  * Parseval frame ({@code Q^T Q = I}, lengths are kept) if p > n, and has orthonormal rows ({@code Q
  * Q^T = I}, gradients keep their length) if p &lt; n. With the activations of {@link FixedIsometry}
  * between, it gives networks such as {@code Q |V x + b|}, sawtooth or MaxMin networks. Chains whose
@@ -31,6 +31,7 @@ public final class OrthogonalLinear extends SelfDescribingBlock implements Isome
         super("parametrization", builder.parametrization, "units", builder.units);
         units = builder.units;
         weight = new OrthogonalWeight("", builder.parametrization);
+        weight.beginNear(builder.weight);
         weight.parameters().forEach(this::addParameter);
         bias = builder.bias ? addParameter(LayerBuilder.bias("bias", units, 0)) : null;
     }
@@ -43,7 +44,7 @@ public final class OrthogonalLinear extends SelfDescribingBlock implements Isome
     @Override
     protected void prepare(Shape[] inputShapes) {
         requireActivations(inputShapes[0]);
-        weight.setShape(units, inputShapes[0].get(1));
+        weight.setShape(units, inputShapes[0].get(inputShapes[0].dimension() - 1));
         weight.keepOrthonormal();
     }
 
@@ -63,7 +64,7 @@ public final class OrthogonalLinear extends SelfDescribingBlock implements Isome
     }
 
     private static void requireActivations(Shape shape) {
-        require(shape.dimension() == 2, "Activations must be [batch, n], were %s", shape);
+        require(shape.dimension() > 1, "Activations must be [.., n], were %s", shape);
     }
 
     /**
@@ -98,7 +99,8 @@ public final class OrthogonalLinear extends SelfDescribingBlock implements Isome
     @Override
     public Shape[] getOutputShapes(Shape[] inputShapes) {
         requireActivations(inputShapes[0]);
-        return new Shape[] {new Shape(inputShapes[0].get(0), units)};
+        int last = inputShapes[0].dimension() - 1;
+        return new Shape[] {inputShapes[0].slice(0, last).add(units)};
     }
 
     /** Builds an {@link OrthogonalLinear}. The bias is 0 at first. */
@@ -106,6 +108,7 @@ public final class OrthogonalLinear extends SelfDescribingBlock implements Isome
 
         private int units;
         private boolean bias = true;
+        private NDArray weight;
         private Parametrization parametrization = Parametrization.RETRACTION;
 
         private Builder() {}
@@ -140,6 +143,19 @@ public final class OrthogonalLinear extends SelfDescribingBlock implements Isome
          */
         public Builder optParametrization(Parametrization parametrization) {
             this.parametrization = Objects.requireNonNull(parametrization, "parametrization");
+            return this;
+        }
+
+        /**
+         * Sets the matrix to begin with, or the orthonormal one that is nearest to it. Default: a
+         * random one, uniformly distributed. Not with {@link Parametrization#HOUSEHOLDER}.
+         *
+         * @param weight Q [p, n], of full rank; it is read, and refused if it has another shape,
+         *     when the layer is initialised
+         * @return this builder
+         */
+        public Builder optInitialWeight(NDArray weight) {
+            this.weight = weight;
             return this;
         }
 

@@ -1,5 +1,7 @@
 package io.github.djlspectral.layers.isometry;
 
+import static io.github.djlspectral.layers.Require.require;
+
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
@@ -92,7 +94,10 @@ final class OrthogonalWeight {
     record Copy(NDArray value) implements Initializer {
         @Override
         public NDArray initialize(NDManager manager, Shape shape, DataType type) {
-            NDArray copy = value.duplicate();
+            String rule = "The initial value must be %s, was %s";
+            require(value.getShape().equals(shape), rule, shape, value.getShape());
+            NDArray typed = value.toType(type, false);
+            NDArray copy = typed == value ? value.duplicate() : typed;
             copy.attach(manager);
             return copy;
         }
@@ -188,6 +193,17 @@ final class OrthogonalWeight {
         NDArray copy = parameter.getArray().duplicate();
         copy.attach(manager);
         return copy;
+    }
+
+    /** Begins with what is nearest to a given matrix; unless that is null. */
+    void beginNear(NDArray given) {
+        if (given != null) {
+            String rule =
+                    "optInitialWeight and %s, whose reflections are random, exclude each other";
+            require(parametrization != Parametrization.HOUSEHOLDER, rule, parametrization);
+            Parameter matrix = parameters.get(parameters.size() - 1);
+            matrix.setInitializer(new Nearest(matrix.getName(), new Copy(given)));
+        }
     }
 
     /** Begins with another's matrix; this one must be its own parameter. */

@@ -21,7 +21,7 @@ import java.util.Objects;
 import java.util.Random;
 
 /**
- * A layer [B, n] to [B, n] that is isometric on a subspace S of k dimensions and an ordinary ReLU
+ * A layer [.., n] to [.., n] that is isometric on a subspace S of k dimensions and an ordinary ReLU
  * layer on the rest. On S it is a {@link ResidualFold} with k rows and a bias of -1, so that few
  * fire; S does not mix with the rest, or in one direction only ({@link Persistence}). All layers of
  * one width, k and seed protect the same S, so that isometry on S persists through any depth: a

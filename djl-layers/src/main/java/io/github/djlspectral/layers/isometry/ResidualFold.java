@@ -2,7 +2,7 @@ package io.github.djlspectral.layers.isometry;
 
 /**
  * {@code x - 2 W^T relu(W x + b)}: a residual layer whose Jacobian is {@code prod (I - 2 w_i
- * w_i^T)} over the rows that fire. Two products of [B, n] with [m, n].
+ * w_i^T)} over the rows that fire. Two products of [.., n] with [m, n].
  */
 public final class ResidualFold extends Fold {
 

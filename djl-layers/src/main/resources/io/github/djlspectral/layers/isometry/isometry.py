@@ -1,4 +1,4 @@
-# Folds: piecewise-affine layers with an orthogonal Jacobian, for activations x [B, n], a matrix W
+# Folds: piecewise-affine layers with an orthogonal Jacobian, for activations x [.., n], a matrix W
 # [m, n] with orthonormal rows and a bias b [m].
 
 # I + P - P^T, P the n x n matrix with the entries p.
@@ -42,15 +42,15 @@ def unit_columns(V: Tensor) -> Tensor:
 
 # x - 2 W^T relu(W x + b)
 def fold(x: Tensor, W: Tensor, b: Tensor) -> Tensor:
-  return torch.sub(x, torch.mm(torch.relu(torch.linear(x, W, b)), W), alpha=2.)
+  return torch.sub(x, torch.matmul(torch.relu(torch.linear(x, W, b)), W), alpha=2.)
 
 # B^T fold(B x), on the span of the orthonormal rows of B
 def fold_within(x: Tensor, B: Tensor, W: Tensor, b: Tensor) -> Tensor:
-  return torch.mm(__torch__.fold(torch.linear(x, B), W, b), B)
+  return torch.matmul(__torch__.fold(torch.linear(x, B), W, b), B)
 
 # x without its part in the span of the rows of B
 def without(x: Tensor, B: Tensor) -> Tensor:
-  return torch.sub(x, torch.mm(torch.linear(x, B), B))
+  return torch.sub(x, torch.matmul(torch.linear(x, B), B))
 
 # X or its transpose, whichever has no more rows than columns.
 def wide(X: Tensor) -> Tensor:
@@ -162,27 +162,32 @@ class Kernels(Module):
   # whatever the slopes s1 and s2 of sigma
   def two_slope_fold(self, x: Tensor, W: Tensor, b: Tensor) -> Tensor:
     z = torch.relu(torch.neg(torch.linear(x, W, b)))
-    return torch.add(x, torch.mm(z, W), alpha=2.)
+    return torch.add(x, torch.matmul(z, W), alpha=2.)
 
   # The three with W by Cayley, not made.
   def residual_fold_cayley(self, x: Tensor, p: Tensor, base: Tensor, b: Tensor) -> Tensor:
-    S = __torch__.shifted_skew(p, x.size(1))
-    z = torch.relu(__torch__.cayley_rows(x, S, base, b))
-    return torch.add(x, __torch__.cayley_columns(z, S, base), alpha=2.)
+    S = __torch__.shifted_skew(p, base.size(1))
+    X = torch.flatten(x, 0, -2)
+    z = torch.relu(__torch__.cayley_rows(X, S, base, b))
+    return torch.reshape(torch.add(X, __torch__.cayley_columns(z, S, base), alpha=2.), x.size())
 
   def absolute_fold_cayley(self, x: Tensor, p: Tensor, base: Tensor, b: Tensor) -> Tensor:
-    return __torch__.absolute(__torch__.cayley_rows(x, __torch__.shifted_skew(p, x.size(1)), base, b))
+    S = __torch__.shifted_skew(p, base.size(1))
+    z = __torch__.cayley_rows(torch.flatten(x, 0, -2), S, base, b)
+    return torch.reshape(__torch__.absolute(z), x.size())
 
   def two_slope_fold_cayley(self, x: Tensor, p: Tensor, base: Tensor, b: Tensor) -> Tensor:
-    S = __torch__.shifted_skew(p, x.size(1))
-    z = torch.relu(torch.neg(__torch__.cayley_rows(x, S, base, b)))
-    return torch.sub(x, __torch__.cayley_columns(z, S, base), alpha=2.)
+    S = __torch__.shifted_skew(p, base.size(1))
+    X = torch.flatten(x, 0, -2)
+    z = torch.relu(torch.neg(__torch__.cayley_rows(X, S, base, b)))
+    return torch.reshape(torch.sub(X, __torch__.cayley_columns(z, S, base), alpha=2.), x.size())
 
   # z - 2 relu(n . z) n on pairs z of neighbours, n = (sin t/2, -cos t/2), an angle t for each pair
   def householder_activation(self, x: Tensor, angles: Tensor) -> Tensor:
     half = torch.mul(angles, 0.5)
     n = torch.stack([torch.sin(half), torch.neg(torch.cos(half))], 1)
-    pairs = torch.reshape(x, [x.size(0), angles.size(0), 2])
+    X = torch.flatten(x, 0, -2)
+    pairs = torch.reshape(X, [X.size(0), angles.size(0), 2])
     height = torch.relu(torch.sum(torch.mul(pairs, n), [2], True))
     return torch.reshape(torch.sub(pairs, torch.mul(height, n), alpha=2.), x.size())
 

@@ -21,9 +21,12 @@ import ai.djl.training.loss.Loss;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.EnumSource.Mode;
 
 /** Layers are isometric at the beginning, whatever draws their parameters. */
 class ForeignInitializerTest extends ManagedTest {
+
+    private static final Shape ROW = new Shape(1, 9);
 
     /** DJL's idiom: one initializer for all weights of a network. */
     @ParameterizedTest
@@ -47,6 +50,35 @@ class ForeignInitializerTest extends ManagedTest {
             assertThatThrownBy(() -> linear.initialize(manager, DataType.FLOAT32, new Shape(1, 9)))
                     .hasStackTraceContaining("choose another initializer");
         }
+    }
+
+    @ParameterizedTest
+    @EnumSource(value = Parametrization.class, mode = Mode.EXCLUDE, names = "HOUSEHOLDER")
+    void aGivenMatrixIsWhereALayerBegins(Parametrization way) {
+        NDArray given =
+                new OrthogonalInitializer().initialize(manager, new Shape(3, 9), DataType.FLOAT64);
+        OrthogonalLinear.Builder builder =
+                OrthogonalLinear.builder().setUnits(3).optParametrization(way);
+        for (double factor : new double[] {1, 0.5, 1.3}) { // the nearest is the same
+            OrthogonalLinear linear = builder.optInitialWeight(given.mul(factor)).build();
+            linear.initialize(manager, DataType.FLOAT32, new Shape(1, 9));
+            NDArray w = linear.effectiveWeight(manager).toType(DataType.FLOAT64, true);
+            assertThat(w.sub(given).abs().max().getDouble()).isLessThan(1e-6);
+        }
+        ResidualFold.Builder folds = ResidualFold.builder().setWidth(9).optRows(3);
+        ResidualFold fold = folds.optParametrization(way).optInitialWeight(given).build();
+        fold.initialize(manager, DataType.FLOAT64, new Shape(1, 9));
+        NDArray w = fold.effectiveWeight(manager);
+        assertThat(w.sub(given).abs().max().getDouble()).isLessThan(1e-14);
+        assertThatThrownBy(
+                        () ->
+                                builder.setUnits(4)
+                                        .build()
+                                        .initialize(manager, DataType.FLOAT32, ROW))
+                .hasStackTraceContaining("must be (4, 9), was (3, 9)");
+        assertThatThrownBy(builder.optParametrization(Parametrization.HOUSEHOLDER)::build)
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("optInitialWeight and HOUSEHOLDER");
     }
 
     @ParameterizedTest

@@ -298,7 +298,7 @@ class IsometryTest {
             linear.initialize(manager, DataType.FLOAT32, new Shape(1, 4));
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> IsometryCatalogue.forward(linear, odd))
-                    .withMessageContaining("[batch, 4], were (2, 5)");
+                    .withMessageContaining("[.., 4], were (2, 5)");
             assertThatIllegalArgumentException()
                     .isThrownBy(
                             () ->

@@ -2,9 +2,11 @@ package io.github.djlspectral.layers.isometry;
 
 import static io.github.djlspectral.layers.isometry.EveryLayer.INPUTS;
 import static io.github.djlspectral.layers.isometry.EveryLayer.TEXT;
+import static io.github.djlspectral.layers.isometry.EveryLayer.VECTORS;
 import static io.github.djlspectral.layers.isometry.EveryLayer.run;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
@@ -102,6 +104,26 @@ class LayerLifeTest extends ManagedTest {
             }
         }
         assertThat(manager.getManagedArrays()).hasSize(before);
+    }
+
+    /** As in a transformer. */
+    @ParameterizedTest
+    @MethodSource("io.github.djlspectral.layers.isometry.EveryLayer#names")
+    void leadingDimensionsAreABatch(String name) {
+        assumeThat(INPUTS.get(name)).isEqualTo(VECTORS);
+        Block block = initialised(name);
+        for (Shape leading : List.of(new Shape(1, 2), new Shape(2, 3, 4))) { // less than n and more
+            NDArray x = manager.randomNormal(leading.add(4));
+            NDArray rows = run(block, x.reshape(-1, 4), false);
+            Shape expected = leading.add(rows.getShape().get(1));
+            assertThat(block.getOutputShapes(new Shape[] {x.getShape()})[0]).isEqualTo(expected);
+            for (boolean training : new boolean[] {false, true}) {
+                NDArray y = run(block, x, training);
+                assertThat(y.getShape()).isEqualTo(expected);
+                NDArray difference = y.reshape(rows.getShape()).sub(rows).abs();
+                assertThat(difference.max().getFloat()).isLessThan(1e-6f);
+            }
+        }
     }
 
     @ParameterizedTest
