@@ -131,6 +131,10 @@ final class EveryLayer {
         return LAYERS.keySet().stream();
     }
 
+    static Stream<String> namesOfVectors() {
+        return names().filter(name -> INPUTS.get(name) == VECTORS);
+    }
+
     static Block initialised(NDManager manager, String name) {
         Block block = LAYERS.get(name).get();
         block.initialize(manager, DataType.FLOAT32, INPUTS.get(name));

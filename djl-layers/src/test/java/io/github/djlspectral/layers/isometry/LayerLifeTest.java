@@ -2,11 +2,9 @@ package io.github.djlspectral.layers.isometry;
 
 import static io.github.djlspectral.layers.isometry.EveryLayer.INPUTS;
 import static io.github.djlspectral.layers.isometry.EveryLayer.TEXT;
-import static io.github.djlspectral.layers.isometry.EveryLayer.VECTORS;
 import static io.github.djlspectral.layers.isometry.EveryLayer.run;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
@@ -108,9 +106,8 @@ class LayerLifeTest extends ManagedTest {
 
     /** As in a transformer. */
     @ParameterizedTest
-    @MethodSource("io.github.djlspectral.layers.isometry.EveryLayer#names")
+    @MethodSource("io.github.djlspectral.layers.isometry.EveryLayer#namesOfVectors")
     void leadingDimensionsAreABatch(String name) {
-        assumeThat(INPUTS.get(name)).isEqualTo(VECTORS);
         Block block = initialised(name);
         for (Shape leading : List.of(new Shape(1, 2), new Shape(2, 3, 4))) { // less than n and more
             NDArray x = manager.randomNormal(leading.add(4));
