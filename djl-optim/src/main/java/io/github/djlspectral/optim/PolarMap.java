@@ -2,6 +2,7 @@ package io.github.djlspectral.optim;
 
 import ai.djl.ndarray.types.DataType;
 import io.github.djlspectral.optim.minimax.PolarExpress;
+import io.github.djlspectral.torch.Bfloat16;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -23,11 +24,30 @@ final class PolarMap extends SpectralMap {
     // and 16 k alike, with two threads at 65,000 entries for n = k and below 20,000 for the others.
     private static final long SMALLEST_HALLEY = 32_768;
 
+    // The same with bfloat16 products, 7 times as fast as float32 ones, on 2 cores with AMX:
+    // against
+    // Halley 2.9 ms to 5.3 for 384 x 384, 18 to 30 for 768 x 768 with one thread, 17 to 19 with
+    // two; but 68 to 59 and 45 to 33 for 768 x 3072, where Halley has 1.6 products of its size and
+    // the polynomials have 12; and equal for 256 x 256.
+    private static final int LEAST_BFLOAT16 = 256;
+    private static final double WIDEST_BFLOAT16 = 1.5;
+
+    // Rounding takes half a hundredth in all. It also moves the smallest singular values.
+    private static final double BFLOAT16_TOLERANCE = 0.015;
+    private static final double BFLOAT16_ROUNDING = 0.01;
+    private static final double BFLOAT16_RANGE = RANGE / 2;
+
+    private final boolean halfOnGpu;
+    private final boolean halfOnCpu;
+    private final Map<Integer, Kernel> half = new ConcurrentHashMap<>();
     private final Map<Integer, Kernel> polynomials = new ConcurrentHashMap<>();
     private final Map<Integer, Kernel> rational = new ConcurrentHashMap<>();
 
-    PolarMap() {
-        super("polar");
+    /** Creates the computation, which may use products of bfloat16 numbers or not. */
+    PolarMap(String name, boolean halfOnGpu, boolean halfOnCpu) {
+        super(name);
+        this.halfOnGpu = halfOnGpu;
+        this.halfOnCpu = halfOnCpu;
     }
 
     @Override
@@ -36,11 +56,25 @@ final class PolarMap extends SpectralMap {
         if (matrix.type() == DataType.FLOAT64 || k <= LARGEST_EXACT) {
             return Kernel.named("exact_polar");
         }
+        if (isHalf(matrix)) {
+            return half.computeIfAbsent(k, PolarMap::bfloat16);
+        }
         boolean large = matrix.rows() * matrix.columns() >= SMALLEST_HALLEY;
         if (large && !matrix.device().isGpu()) {
             return rational.computeIfAbsent(k, PolarMap::halley);
         }
         return polynomials.computeIfAbsent(k, PolarMap::polarExpress);
+    }
+
+    private boolean isHalf(Matrix matrix) {
+        if (matrix.device().isGpu()) {
+            return halfOnGpu;
+        }
+        long k = matrix.rank();
+        return halfOnCpu
+                && k >= LEAST_BFLOAT16
+                && matrix.rows() * matrix.columns() <= WIDEST_BFLOAT16 * k * k
+                && Bfloat16.isFast(matrix.device());
     }
 
     /**
@@ -76,6 +110,12 @@ final class PolarMap extends SpectralMap {
             high = 2 / (1 + ratio);
         }
         return steps;
+    }
+
+    private static Kernel bfloat16(int k) {
+        double lower = BFLOAT16_RANGE / Math.sqrt(Math.sqrt(k));
+        PolarExpress express = PolarExpress.within(lower, BFLOAT16_TOLERANCE, BFLOAT16_ROUNDING);
+        return Kernel.named("polar_bfloat16", flat(express.steps()));
     }
 
     private static Kernel polarExpress(int k) {

@@ -29,7 +29,9 @@ public abstract class SpectralMap {
             polynomial(
                     "newtonSchulz", Collections.nCopies(5, new double[] {3.4445, -4.7750, 2.0315}));
 
-    private static final SpectralMap POLAR = new PolarMap();
+    private static final SpectralMap POLAR = new PolarMap("polar", true, false);
+    private static final SpectralMap POLAR_BFLOAT16 = new PolarMap("polar(bfloat16)", true, true);
+    private static final SpectralMap POLAR_FLOAT32 = new PolarMap("polar(float32)", false, false);
 
     private final String name;
 
@@ -125,14 +127,28 @@ public abstract class SpectralMap {
      *       matrix (Nakatsukasa, Bai and Gygi, SIAM J. Matrix Anal. Appl. 31, 2010), which together
      *       are Zolotarev's best rational function of type (9, 8): two inverses and two products of
      *       k x k matrices;
-     *   <li>otherwise: Polar Express polynomials, five steps for k = 256. This is the choice on
-     *       CUDA, where small factorizations are slow.
+     *   <li>otherwise on a CPU: Polar Express polynomials, five steps for k = 256;
+     *   <li>on a GPU, where factorizations are slow: six steps of such polynomials by products of
+     *       bfloat16 numbers. The limits above hold for their singular values; directions are those
+     *       of the matrix with each entry rounded to 8 bits.
      * </ul>
      *
      * @return the map
      */
     public static SpectralMap polar() {
         return POLAR;
+    }
+
+    /**
+     * Returns {@link #polar()} with or without products of bfloat16 numbers on every device.
+     *
+     * @param bfloat16 true: also on a CPU where they are fast, see {@link
+     *     io.github.djlspectral.torch.Bfloat16#isFast}, and win, which is for k of at least 256 and
+     *     a longer side of at most 1.5 k; false: nowhere, also not on a GPU
+     * @return the map
+     */
+    public static SpectralMap polar(boolean bfloat16) {
+        return bfloat16 ? POLAR_BFLOAT16 : POLAR_FLOAT32;
     }
 
     /**

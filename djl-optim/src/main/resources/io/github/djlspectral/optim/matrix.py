@@ -27,6 +27,8 @@ def transposed(X: Tensor) -> Tensor:
   return torch.transpose(X, 1, 2)
 
 def frobenius(X: Tensor) -> Tensor:
+  if X.dtype == 15:
+    return torch.linalg_vector_norm(X, 2, [1, 2], True, dtype=6)
   return torch.linalg_vector_norm(X, 2, [1, 2], True)
 
 # What is far below the rounding level, such as the rows of a dead unit, would become denormal in
@@ -72,6 +74,12 @@ def iterate(X: Tensor, A: Tensor, numbers: List[float]) -> Tensor:
     B = torch.baddbmm(A, A, A, beta=numbers[3 * i + 1], alpha=numbers[3 * i + 2])
     X = torch.baddbmm(X, B, X, beta=numbers[3 * i])
   return X
+
+# The same of X divided by |X X^T|_F^(1/2), which is at least s_max and at most k^(1/4) s_max.
+def polar_polynomial(X: Tensor, numbers: List[float]) -> Tensor:
+  A = torch.bmm(X, __torch__.transposed(X))
+  norms = __torch__.frobenius(A)
+  return __torch__.iterate(X.div_(torch.sqrt(norms)), A.div_(norms), numbers)
 
 # The side of the blocks below. 96 to 192 measured alike.
 def block_size() -> int:

@@ -2,11 +2,15 @@ package io.github.djlspectral.optim;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ai.djl.Device;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import java.util.List;
+import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -37,6 +41,48 @@ class SpectralMapAccuracyTest {
             check(Oracle.withSpectrum(manager, rows, columns, logSpaced));
             double[] deficient = IntStream.range(0, k / 4).mapToDouble(i -> 1 + i % 7).toArray();
             check(Oracle.withSpectrum(manager, rows, columns, deficient));
+        }
+    }
+
+    /**
+     * By products of bfloat16 numbers, as on a GPU. Orthogonal matrices are the hardest: all their
+     * singular values are where the first steps have a maximum, which rounding exceeds.
+     */
+    @ParameterizedTest
+    @CsvSource({"33,33", "48,96", "3000,48", "100,4000", "256,256", "768,768"})
+    void bfloat16KeepsTheLimits(int rows, int columns) {
+        Engine.getEngine("PyTorch").setRandomSeed(rows + columns);
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            int k = Math.min(rows, columns);
+            checkHalf(manager.randomNormal(new Shape(rows, columns)));
+            checkHalf(manager.ones(new Shape(rows, columns)));
+            checkHalf(manager.eye(rows, columns, 0, DataType.FLOAT32).mul(1e-30));
+            List<IntToDoubleFunction> spectra =
+                    List.of(
+                            i -> 1,
+                            i -> Math.pow(10, -6.0 * i / (k - 1)),
+                            i -> i == 0 ? 1 : 0.011,
+                            i -> i < k / 4 ? 1 + i % 7 : 0);
+            for (IntToDoubleFunction spectrum : spectra) {
+                double[] s = IntStream.range(0, k).mapToDouble(spectrum).toArray();
+                checkHalf(Oracle.withSpectrum(manager, rows, columns, s));
+            }
+        }
+    }
+
+    private static void checkHalf(NDArray matrix) {
+        Kernel kernel =
+                SpectralMap.polar().kernel(matrix.getShape(), DataType.FLOAT32, Device.gpu());
+        assertThat(kernel.name()).isEqualTo("polar_bfloat16");
+        NDArray mapped = ProductionRoutesTest.mapped(matrix, kernel);
+        assertThat(mapped.getDataType()).isEqualTo(DataType.FLOAT32);
+        double[] s = Oracle.singularValues(matrix);
+        double[] image = Oracle.singularValues(mapped);
+        assertThat(image[0]).isBetween(0.985, 1.015);
+        for (int i = 0; i < s.length; i++) {
+            if (s[i] > 1e-2 * s[0]) {
+                assertThat(image[i]).as("image of %s", s[i]).isBetween(0.985, 1.015);
+            }
         }
     }
 

@@ -10,6 +10,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.GradientCollector;
+import io.github.djlspectral.torch.Bfloat16;
 import java.util.List;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
@@ -150,6 +151,11 @@ class SpectralMapTest {
         assertThat(polar.kernel(new Shape(768, 3072), DataType.FLOAT32, cpu).toString())
                 .isEqualTo("halley(6)");
         assertThat(polar.kernel(new Shape(768, 3072), DataType.FLOAT32, gpu).toString())
+                .isEqualTo("polar_bfloat16(18)");
+        assertThat(
+                        SpectralMap.polar(false)
+                                .kernel(new Shape(768, 3072), DataType.FLOAT32, gpu)
+                                .toString())
                 .isEqualTo("polar_polynomial(18)");
         assertThat(polar.kernel(new Shape(128, 128), DataType.FLOAT32, cpu).toString())
                 .isEqualTo("polar_polynomial(15)");
@@ -157,6 +163,35 @@ class SpectralMapTest {
                 .isEqualTo("exact_polar");
         assertThat(polar.kernel(new Shape(1, 5000), DataType.FLOAT32, cpu).toString())
                 .isEqualTo("exact_polar");
+    }
+
+    /** On a CPU bfloat16 is used where it was asked for, is fast, and beats the rational route. */
+    @Test
+    void bfloat16IsAChoiceOnACpu() {
+        SpectralMap half = SpectralMap.polar(true);
+        String before = System.getProperty(Bfloat16.PROPERTY);
+        try {
+            System.setProperty(Bfloat16.PROPERTY, "native");
+            assertThat(name(half, 768, 1100)).isEqualTo("polar_bfloat16(18)");
+            assertThat(name(half, 1100, 768)).isEqualTo("polar_bfloat16(18)");
+            for (SpectralMap exact : List.of(SpectralMap.polar(), SpectralMap.polar(false))) {
+                assertThat(name(exact, 768, 1100)).isEqualTo("halley(6)");
+            }
+            assertThat(name(half, 768, 1200)).isEqualTo("halley(6)");
+            assertThat(name(half, 255, 255)).isEqualTo("halley(6)");
+            System.setProperty(Bfloat16.PROPERTY, "rounded");
+            assertThat(name(half, 768, 1100)).isEqualTo("halley(6)");
+        } finally {
+            if (before == null) {
+                System.clearProperty(Bfloat16.PROPERTY);
+            } else {
+                System.setProperty(Bfloat16.PROPERTY, before);
+            }
+        }
+    }
+
+    private static String name(SpectralMap map, int rows, int columns) {
+        return map.kernel(new Shape(rows, columns), DataType.FLOAT32, Device.cpu()).toString();
     }
 
     @Test

@@ -1,5 +1,8 @@
 package io.github.djlspectral.layers.gpt;
 
+import ai.djl.Device;
+import io.github.djlspectral.torch.Bfloat16;
+
 /** The number format of {@link Gpt2}'s matrix products. Weights are float32 in both. */
 public enum Precision {
     /** Everything in float32. */
@@ -24,7 +27,7 @@ public enum Precision {
      * use; an {@link IllegalArgumentException} names any other value. To set it before a model is
      * used is to continue a run in the arithmetic in which it began.
      */
-    public static final String BFLOAT16_PROPERTY = "djlspectral.bfloat16";
+    public static final String BFLOAT16_PROPERTY = Bfloat16.PROPERTY;
 
     /**
      * {@return how {@link #BFLOAT16} multiplies on CPUs in this process, {@code native} or {@code
@@ -35,8 +38,6 @@ public enum Precision {
      * @throws IllegalArgumentException if the property has another value
      */
     public static String bfloat16Products() {
-        return ProductFormat.onCpu() == ProductFormat.BFLOAT16
-                ? ProductFormat.NATIVE_NAME
-                : ProductFormat.ROUNDED_NAME;
+        return Bfloat16.isFast(Device.cpu()) ? "native" : "rounded";
     }
 }

@@ -26,6 +26,19 @@ public record PolarExpress(List<double[]> steps, double error) {
      * @param tolerance the largest error allowed, in (0, 1)
      */
     public static PolarExpress within(double lower, double tolerance) {
+        return within(lower, tolerance, 0);
+    }
+
+    /**
+     * {@return the same where each step may also miss by a rounding} A step may raise what exceeds
+     * its interval by a large factor, and the next one what that makes of it: without an allowance
+     * orthogonal matrices in bfloat16 ended at 40,000.
+     *
+     * @param lower the left end of the interval, in (0, 1)
+     * @param tolerance the largest error allowed, in (0, 1), rounding apart
+     * @param rounding relative, as much at either end of the interval of each step, below 1
+     */
+    public static PolarExpress within(double lower, double tolerance, double rounding) {
         if (!(lower > 0 && lower < 1)) {
             throw new IllegalArgumentException("lower must be in (0, 1), was " + lower);
         }
@@ -34,14 +47,14 @@ public record PolarExpress(List<double[]> steps, double error) {
         }
         List<double[]> steps = new ArrayList<>();
         double low = lower;
-        double high = 1;
+        double high = 1 + rounding;
         double error = 1;
         while (error > tolerance) {
             double[] step = minimax(low, high);
             steps.add(new double[] {step[0], step[1], step[2]});
             error = step[3];
-            low = 1 - error;
-            high = 1 + error;
+            low = (1 - error) * (1 - rounding);
+            high = (1 + error) * (1 + rounding);
         }
         return new PolarExpress(List.copyOf(steps), error);
     }
