@@ -88,29 +88,58 @@ def add_product(sum: Tensor, a: Tensor, b: Tensor, replace: bool):
   else:
     sum.add_(torch.mm(a, b))
 
+# The head's matrix [V, C] as an operand of products. On a GPU it gets rows of zeros up to a multiple
+# of 64, without which the tensor cores of a product of 50,257 columns are not reached; the logits'
+# product then has as many columns, zeros, to be left out.
+def head(w: Tensor) -> Tensor:
+  wc = __torch__.compute(w)
+  if ops.prim.is_cuda(w):
+    wc = torch.constant_pad_nd(wc, [0, 0, 0, -torch.size(w, 0) % 64])
+  return wc
+
+# For logits z [n, V or more], as head gives them, targets y [n, 1] and V: the sum of -log softmax(z)[y].
+# On a GPU in one pass over the rows.
+def loss_of(z: Tensor, y: Tensor, v: int, type: int) -> Tensor:
+  if ops.prim.is_cuda(z):
+    z = torch.log_softmax(torch.narrow(z, 1, 0, v), 1, type)
+    return -torch.sum(torch.gather(z, 1, y))
+  return __torch__.softmax_and_loss(torch.to(z, type), y)
+
+# The same, and its gradient in the logits, softmax minus one at the target, as an operand with z's
+# columns: where z was, on a GPU, in whose type the target's own difference is formed before rounding.
+def loss_and_gradient(z: Tensor, y: Tensor, v: int, type: int) -> Tuple[Tensor, Tensor]:
+  if ops.prim.is_cuda(z):
+    logs = torch.log_softmax(torch.narrow(z, 1, 0, v), 1, type)
+    target = torch.gather(logs, 1, y)
+    dz = torch.exp(logs, out=torch.narrow(z, 1, 0, v))
+    dz.scatter_(1, y, torch.to(torch.expm1(target), z.dtype))
+    return -torch.sum(target), z
+  p = torch.to(z, type)
+  loss = __torch__.softmax_and_loss(p, y)
+  p.scatter_add_(1, y, torch.full_like(y, -1, dtype=type))
+  return loss, __torch__.operand(p, p)
+
 # Sum over the rows of h [N, C] of -log softmax(h W^T)[y], and its gradients in h and W, without
 # keeping more than some rows of logits. Nothing here is recorded for autograd.
 def cross_entropy(h: Tensor, w: Tensor, y: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
   n, v = torch.size(h, 0), torch.size(w, 0)
   rows = __torch__.chunk_rows(h, v)
-  hc, wc = __torch__.compute(h), __torch__.compute(w)
+  hc, wc = __torch__.compute(h), __torch__.head(w)
   # One buffer for all chunks: a large block comes fresh from the system each time, and touching its
   # pages for the first time takes longer than filling it.
-  logits = torch.empty([rows, v], dtype=wc.dtype, device=h.device)
-  dh, dw = torch.empty_like(h), torch.empty_like(w)
+  logits = torch.empty([rows, torch.size(wc, 0)], dtype=wc.dtype, device=h.device)
+  dh, dw = torch.empty_like(h), torch.empty_like(wc, dtype=w.dtype)
   total = torch.zeros([], dtype=h.dtype, device=h.device)
   for i in range((n + rows - 1) // rows):
     start = i * rows
     size = min(rows, n - start)
     hi, yi = torch.narrow(hc, 0, start, size), torch.narrow(y, 0, start, size)
-    z = torch.to(torch.mm(hi, torch.t(wc), out=torch.narrow(logits, 0, 0, size)), h.dtype)
-    total.add_(__torch__.softmax_and_loss(z, yi))
-    # d loss / d logits is softmax minus one at the target.
-    z.scatter_add_(1, yi, torch.full_like(yi, -1, dtype=h.dtype))
-    dz = __torch__.operand(z, z)
+    z = torch.mm(hi, torch.t(wc), out=torch.narrow(logits, 0, 0, size))
+    loss, dz = __torch__.loss_and_gradient(z, yi, v, h.dtype)
+    total.add_(loss)
     __torch__.add_product(torch.narrow(dh, 0, start, size), dz, wc, True)
     __torch__.add_product(dw, torch.t(dz), hi, i == 0)
-  return total, dh, dw
+  return total, dh, torch.narrow(dw, 0, 0, v)
 
 class Kernels(Module):
   __parameters__ = []
@@ -165,15 +194,15 @@ class Kernels(Module):
 
   # As loss, without gradients.
   def evaluate(self, x: Tensor, p: List[Tensor], targets: Tensor) -> Tensor:
-    n = torch.numel(targets)
+    n, v = torch.numel(targets), torch.size(p[-1], 0)
     h = torch.reshape(__torch__.layer_norm(x, p, 0), [n, -1])
     y = torch.reshape(targets, [n, 1])
-    hc, wc = __torch__.compute(h), __torch__.compute(p[-1])
+    hc, wc = __torch__.compute(h), __torch__.head(p[-1])
     rows = __torch__.chunk_rows(h, torch.size(wc, 0))
     total = torch.zeros([], dtype=h.dtype, device=h.device)
     for i in range((n + rows - 1) // rows):
       start = i * rows
       size = min(rows, n - start)
-      z = torch.to(torch.mm(torch.narrow(hc, 0, start, size), torch.t(wc)), h.dtype)
-      total.add_(__torch__.softmax_and_loss(z, torch.narrow(y, 0, start, size)))
+      z = torch.mm(torch.narrow(hc, 0, start, size), torch.t(wc))
+      total.add_(__torch__.loss_of(z, torch.narrow(y, 0, start, size), v, h.dtype))
     return total / n
