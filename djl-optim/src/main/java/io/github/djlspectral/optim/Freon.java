@@ -65,7 +65,9 @@ public final class Freon extends SpectralOptimizer {
 
         /**
          * Partial fractions of independent Cholesky inverses: every exponent, with a floor of at
-         * least 1e-4 if one is set; the default on a GPU, where it has not been measured.
+         * least 1e-4 if one is set; the default on a GPU, where it has not been measured. There all
+         * are factorized together and nothing waits for whether that succeeded: where rounding,
+         * which is far below such a floor, let one fail, the weight would become NaN.
          */
         PARTIAL_FRACTIONS
     }

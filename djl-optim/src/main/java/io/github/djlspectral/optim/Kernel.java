@@ -107,23 +107,27 @@ public final class Kernel {
 
     /** Returns the step around this computation and what an optimizer adds to it. */
     TorchScript script(String hooks) {
-        return SCRIPTS.computeIfAbsent(List.of(source, hooks), both -> join(hooks));
+        return SCRIPTS.computeIfAbsent(List.of(source, hooks), both -> compiled(hooks));
     }
 
-    private TorchScript join(String hooks) {
+    private TorchScript compiled(String hooks) {
+        return TorchScript.of(
+                hooks.isEmpty() ? name : name + " with an optimizer's hooks", join(hooks));
+    }
+
+    /** The source of the step. */
+    String join(String hooks) {
         boolean changes = hooks.contains("def after_map(");
         boolean factors = source.contains("def factors(");
-        String text =
-                own("gradient.py", "matrix.py")
-                        + source
-                        + (source.contains("def in_range(") ? "" : own("in_range.py"))
-                        + (factors && changes ? own("mapped.py") : "")
-                        + own(factors && !changes ? "product.py" : "update.py")
-                        + hooks
-                        + own(changes ? "hooks.py" : "no_hooks.py")
-                        + (hooks.contains("def after_step(") ? "" : own("no_after_step.py"))
-                        + own("step.py");
-        return TorchScript.of(hooks.isEmpty() ? name : name + " with an optimizer's hooks", text);
+        return own("gradient.py", "matrix.py")
+                + source
+                + (source.contains("def in_range(") ? "" : own("in_range.py"))
+                + (factors && changes ? own("mapped.py") : "")
+                + own(factors && !changes ? "product.py" : "update.py")
+                + hooks
+                + own(changes ? "hooks.py" : "no_hooks.py")
+                + (hooks.contains("def after_step(") ? "" : own("no_after_step.py"))
+                + own("step.py");
     }
 
     private static String own(String... files) {
