@@ -15,12 +15,15 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Queue;
+import java.util.TreeMap;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 
 /**
- * Continues texts with a GPT-2. Each sequence has a cache of its own, so that a new token costs the
- * computation of that token alone; sequences are computed together, whatever their lengths.
+ * Continues texts with a GPT-2. The keys and values of earlier tokens are kept, so that a new token
+ * costs the computation of that token alone, in one pass for all sequences, whatever their lengths.
  *
  * <p>A text ends before a token that the tokenizer says ends it, {@link Tokenizer#endOfText}. It
  * may be longer than the model's context: when the context is full, the model goes on with the
@@ -32,6 +35,9 @@ public final class TextGenerator {
 
     /** Bounds memory: each sequence has a cache of up to a context. */
     private static final int MAX_TOGETHER = 16;
+
+    /** Bounds memory too: a pass over more tokens is hardly faster. */
+    private static final int MAX_TOKENS = 2048;
 
     private final Gpt2 model;
     private final Tokenizer tokenizer;
@@ -99,50 +105,70 @@ public final class TextGenerator {
     }
 
     private List<String> run(List<Continuation> all) {
+        int together = Math.max(1, Math.min(MAX_TOGETHER, all.size()));
+        int longest = all.stream().mapToInt(each -> each.end - 1).max().orElse(1);
+        int capacity = Math.min(longest, model.getConfig().contextLength());
         try (NDManager session = manager.newSubManager()) {
+            KeyValueCache cache = model.newCache(session, together, capacity);
             Queue<Continuation> waiting = new ArrayDeque<>(all);
-            List<Continuation> active = new ArrayList<>();
+            List<Continuation> active = new ArrayList<>(); // in the order of the cache
             while (!waiting.isEmpty() || !active.isEmpty()) {
-                while (!waiting.isEmpty() && active.size() < MAX_TOGETHER) {
-                    waiting.element().open(session);
+                while (!waiting.isEmpty() && active.size() < together) {
+                    cache.clear(active.size());
                     active.add(waiting.remove());
                 }
-                step(active, session);
-                active.stream().filter(Continuation::finished).forEach(Continuation::finish);
-                active.removeIf(Continuation::finished);
+                step(active, cache);
+                for (int i = active.size() - 1; i >= 0; i--) {
+                    if (active.get(i).finished()) {
+                        active.get(i).stream.finish();
+                        Continuation last = active.remove(active.size() - 1);
+                        if (i < active.size()) {
+                            active.set(i, last);
+                            cache.copy(active.size(), i);
+                        }
+                    }
+                }
             }
         }
         return all.stream().map(continuation -> continuation.stream.text()).toList();
     }
 
-    /** Adds a token to each sequence: to all that lack only one together, to others alone. */
-    private void step(List<Continuation> active, NDManager session) {
-        List<Continuation> together = new ArrayList<>();
-        for (Continuation continuation : active) {
-            if (continuation.pending().length == 1) {
-                together.add(continuation);
-            } else {
-                compute(List.of(continuation), session);
-            }
+    /** Adds a token to each sequence: to all that lack equally many tokens together. */
+    private void step(List<Continuation> active, KeyValueCache cache) {
+        Map<Integer, List<Integer>> rows = new TreeMap<>();
+        for (int i = 0; i < active.size(); i++) {
+            int lacking = active.get(i).lacking(cache, i);
+            rows.computeIfAbsent(lacking, key -> new ArrayList<>()).add(i);
         }
-        if (!together.isEmpty()) {
-            compute(together, session);
-        }
+        rows.forEach(
+                (lacking, all) -> {
+                    int most = Math.max(1, MAX_TOKENS / lacking);
+                    for (int i = 0; i < all.size(); i += most) {
+                        List<Integer> some = all.subList(i, Math.min(i + most, all.size()));
+                        compute(active, cache, lacking, some.stream().mapToInt(r -> r).toArray());
+                    }
+                });
     }
 
-    private void compute(List<Continuation> sequences, NDManager session) {
-        try (NDManager scratch = session.newSubManager()) {
-            int[][] pending = sequences.stream().map(Continuation::pending).toArray(int[][]::new);
+    private void compute(List<Continuation> active, KeyValueCache cache, int lacking, int... rows) {
+        try (NDManager scratch = manager.newSubManager()) {
             long[] tokens =
-                    Arrays.stream(pending).flatMapToInt(Arrays::stream).asLongStream().toArray();
-            NDArray input = scratch.create(tokens, new Shape(pending.length, pending[0].length));
-            List<KeyValueCache> caches = sequences.stream().map(each -> each.cache).toList();
+                    Arrays.stream(rows)
+                            .flatMap(row -> active.get(row).newest(lacking))
+                            .asLongStream()
+                            .toArray();
+            NDArray input = scratch.create(tokens, new Shape(rows.length, lacking));
             ParameterStore store = new ParameterStore(scratch, false);
-            float[] logits = model.next(store, input, caches).toFloatArray();
-            int row = logits.length / pending.length;
-            for (int i = 0; i < pending.length; i++) {
-                sequences.get(i).accept(Arrays.copyOfRange(logits, i * row, (i + 1) * row));
-            }
+            float[] logits = model.next(store, input, cache, rows).toFloatArray();
+            int size = logits.length / rows.length;
+            // Drawing one of many tokens takes a millisecond.
+            IntStream.range(0, rows.length)
+                    .parallel()
+                    .forEach(
+                            i -> {
+                                float[] own = Arrays.copyOfRange(logits, i * size, (i + 1) * size);
+                                active.get(rows[i]).accept(own);
+                            });
         }
     }
 
@@ -160,7 +186,7 @@ public final class TextGenerator {
         return (length - contextLength + stride - 1) / stride * stride;
     }
 
-    /** A sequence that is being continued: its tokens, its cache and its text. */
+    /** A sequence that is being continued: its tokens and its text. */
     private final class Continuation {
 
         private final Sampler sampler;
@@ -169,8 +195,7 @@ public final class TextGenerator {
         private final int end;
         private int[] tokens;
         private int length;
-        private KeyValueCache cache;
-        private int cacheStart;
+        private int start;
         private boolean stopped;
 
         Continuation(int[] prompt, GenerationOptions options, Consumer<String> sink) {
@@ -188,19 +213,18 @@ public final class TextGenerator {
             }
         }
 
-        /** Opens the cache, as large as will be needed. */
-        void open(NDManager session) {
-            cache = model.newCache(session, Math.min(end - 1, model.getConfig().contextLength()));
+        /** Returns how many of the newest tokens a row of the cache lacks, at least 1. */
+        int lacking(KeyValueCache cache, int row) {
+            int now = windowStart(length, model.getConfig().contextLength());
+            if (now != start) {
+                cache.clear(row);
+                start = now;
+            }
+            return length - start - cache.length(row);
         }
 
-        /** Returns the tokens that the cache lacks, at least one. */
-        int[] pending() {
-            int start = windowStart(length, model.getConfig().contextLength());
-            if (start != cacheStart) {
-                cache.clear();
-                cacheStart = start;
-            }
-            return Arrays.copyOfRange(tokens, start + cache.length(), length);
+        IntStream newest(int count) {
+            return Arrays.stream(tokens, length - count, length);
         }
 
         /** Draws the next token. */
@@ -219,12 +243,6 @@ public final class TextGenerator {
 
         boolean finished() {
             return stopped || length == end;
-        }
-
-        /** Frees the cache and passes on what is left of the text. */
-        void finish() {
-            cache.close();
-            stream.finish();
         }
     }
 }

@@ -14,6 +14,7 @@ import io.github.djlspectral.text.Tokenization;
 import io.github.djlspectral.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -112,6 +113,21 @@ class TextGeneratorTest {
     }
 
     @Test
+    void longPromptsAreReadSomeAtATime() {
+        Gpt2 wide = LivelyModel.create(manager, LETTERS.vocabSize(), 256);
+        TextGenerator other = new TextGenerator(wide, LETTERS, manager);
+        GenerationOptions options = new GenerationOptions().withTemperature(0).withMaxTokens(5);
+        List<String> prompts = new ArrayList<>();
+        List<String> alone = new ArrayList<>();
+        for (int i = 0; i < 15; i++) { // 3000 tokens
+            prompts.add("abcdefghij".repeat(20).substring(i) + "z".repeat(i));
+            alone.add(other.generate(prompts.get(i), options, piece -> {}));
+        }
+        assertThat(other.generate(prompts, Collections.nCopies(15, options))).isEqualTo(alone);
+        assertThat(alone.stream().distinct().count()).isGreaterThan(7);
+    }
+
+    @Test
     void theSeedDeterminesTheText() {
         GenerationOptions options = new GenerationOptions().withMaxTokens(30);
         String text = generator.generate("a", options, piece -> {});
@@ -187,6 +203,8 @@ class TextGeneratorTest {
         int before = manager.getManagedArrays().size();
         GenerationOptions options = new GenerationOptions().withMaxTokens(30);
         generator.generate("a", options, piece -> {});
+        generator.generate(List.of("a", "some", "b"), Collections.nCopies(3, options));
+        assertThat(generator.generate(List.of(), List.of())).isEmpty();
         assertThat(manager.getManagedArrays()).hasSize(before);
         assertThatThrownBy(
                         () ->

@@ -16,6 +16,7 @@ import io.github.djlspectral.layers.SelfDescribingBlock;
 import io.github.djlspectral.optim.FusedWeights;
 import java.io.DataInputStream;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 
@@ -104,16 +105,18 @@ public final class Gpt2 extends SelfDescribingBlock implements FusedWeights {
     }
 
     /**
-     * {@return the memory, empty, of a sequence that is to be continued token by token with {@link
+     * {@return the memory, empty, of sequences that are to be continued token by token with {@link
      * #next}; the caller closes it}
      *
      * @param manager the manager to whose device and lifetime the memory is bound
-     * @param capacity the most tokens it can hold; in [1, context length]
+     * @param sequences how many sequences it has room for; at least 1
+     * @param capacity the most tokens it can hold of each; in [1, context length]
+     * @throws IllegalArgumentException if a number is not as described
      * @throws ai.djl.nn.UninitializedParameterException if the model is not initialised
      */
-    public KeyValueCache newCache(NDManager manager, int capacity) {
+    public KeyValueCache newCache(NDManager manager, int sequences, int capacity) {
         DataType type = weights.tokenEmbedding.getArray().getDataType();
-        return new KeyValueCache(manager, config, capacity, type);
+        return new KeyValueCache(manager, config, sequences, capacity, type);
     }
 
     /**
@@ -125,26 +128,29 @@ public final class Gpt2 extends SelfDescribingBlock implements FusedWeights {
      *
      * @param parameterStore the parameters on each device
      * @param tokens the new tokens, int64 [B, t], values in [0, V)
-     * @param caches one per sequence, B, all different; they grow by t tokens, or are unchanged if
-     *     this fails
+     * @param cache the memory; its sequences grow by t tokens, or are unchanged if this fails
+     * @param sequences the B sequences of the cache that the rows of tokens continue, all
+     *     different; fastest if each is the one after that before it
      * @return the logits after the last token [B, V], of the weights' type
-     * @throws IllegalArgumentException if a shape, type or value is not as described, a cache is
+     * @throws IllegalArgumentException if a shape, type or value is not as described, the cache is
      *     another model's, or has no room for t more tokens
      */
-    public NDArray next(ParameterStore parameterStore, NDArray tokens, List<KeyValueCache> caches) {
+    public NDArray next(
+            ParameterStore parameterStore, NDArray tokens, KeyValueCache cache, int... sequences) {
         config.checkTokens("tokens", tokens);
-        KeyValueCache.checkRoom(caches, config, tokens.getShape());
+        cache.checkRoom(config, tokens.getShape(), sequences);
         NDList values = values(parameterStore, weights.all(), tokens, false);
-        NDList memory = new NDList(caches.stream().map(cache -> cache.array).toList());
-        long[] lengths = caches.stream().mapToLong(KeyValueCache::length).toArray();
+        long[] rows = Arrays.stream(sequences).asLongStream().toArray();
+        long[] lengths = Arrays.stream(sequences).mapToLong(cache::length).toArray();
         NDManager manager = tokens.getManager();
+        boolean mixed = manager.getDevice().isGpu();
         NDArray logits =
                 format(manager)
                         .withoutRounding()
                         .kernels(config, false)
-                        .call(manager, "decode", tokens, values, memory, lengths)
+                        .call(manager, "decode", tokens, values, cache.array, rows, lengths, mixed)
                         .singletonOrThrow();
-        caches.forEach(cache -> cache.grow((int) tokens.getShape().get(1)));
+        cache.grow((int) tokens.getShape().get(1), sequences);
         return logits;
     }
 

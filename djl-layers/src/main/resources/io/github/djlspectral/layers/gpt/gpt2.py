@@ -47,31 +47,58 @@ def attention(x: Tensor, p: List[Tensor], i: int, stride: int) -> Tensor:
   y = torch.flatten(torch.transpose(y, 1, 2), 2)
   return __torch__.dropout(__torch__.linear(y, p, i + stride), p)
 
-# As attention, of the t newest tokens of each sequence, x [B, t, C], to all of its own so far:
-# their keys and values are appended to the sequence's cache [layers, 2, H, capacity, D], which
-# holds those of its first lengths[b] tokens.
-def cached_attention(x: Tensor, p: List[Tensor], i: int, stride: int, layer: int,
-    caches: List[Tensor], lengths: List[int]) -> Tensor:
+# Ends of runs of sequences whose attention is one call: rows of a cache beside each other and, unless
+# lengths may be mixed, of one length. On a CPU what a mask hides takes longer than another call.
+def runs(rows: List[int], lengths: List[int], mixed: bool) -> List[int]:
+  ends: List[int] = []
+  for b in range(1, torch.len(rows)):
+    if rows[b] != rows[b - 1] + 1 or (not mixed and lengths[b] != lengths[b - 1]):
+      torch.append(ends, b)
+  torch.append(ends, torch.len(rows))
+  return ends
+
+# Writes x [B, H, t, D] to y [B, H, capacity, D] at positions [B, t], which are start and on if start
+# is not negative.
+def write(x: Tensor, y: Tensor, positions: Tensor, start: int):
+  if start >= 0:
+    torch.narrow(y, 2, start, torch.size(x, 2)).copy_(x)
+  else:
+    rows = torch.arange(torch.size(x, 0), dtype=4, device=x.device)
+    index: List[Optional[Tensor]] = [torch.unsqueeze(rows, 1), positions]
+    x = torch.to(torch.transpose(x, 1, 2), y.dtype)
+    torch.index_put_(torch.transpose(y, 1, 2), index, x)
+
+# As attention, of the t newest tokens of each sequence, x [B, t, C], to all of its own so far. Their
+# keys and values go to the sequence's row of the layer's cache [2, rows, H, capacity, D], which holds
+# those of its first lengths[b] tokens, at positions [B, t]. mask [B, 1, t, n] says which positions
+# are seen; the others hold numbers, whatever they are.
+def cached_attention(x: Tensor, p: List[Tensor], i: int, stride: int, cache: Tensor,
+    positions: Tensor, mask: Tensor, rows: List[int], lengths: List[int],
+    ends: List[int]) -> Tensor:
   q, k, v = torch.chunk(__torch__.linear(x, p, i), 3, 2)
   q, k, v = __torch__.split_heads(q), __torch__.split_heads(k), __torch__.split_heads(v)
   t = torch.size(x, 1)
-  y = torch.empty_like(q)
-  for b in range(torch.len(caches)):
-    keys, values = torch.unbind(torch.select(caches[b], 0, layer))
-    start = lengths[b]
-    torch.narrow(keys, 1, start, t).copy_(torch.select(k, 0, b))
-    torch.narrow(values, 1, start, t).copy_(torch.select(v, 0, b))
-    n = start + t
-    mask: Optional[Tensor] = None
-    if t > 1 and start > 0:
-      mask = torch.tril(torch.ones([t, n], dtype=11, device=x.device), start)
-    torch.narrow(y, 0, b, 1).copy_(torch.scaled_dot_product_attention(
-        torch.narrow(q, 0, b, 1),
-        torch.to(torch.unsqueeze(torch.narrow(keys, 1, 0, n), 0), q.dtype),
-        torch.to(torch.unsqueeze(torch.narrow(values, 1, 0, n), 0), q.dtype),
-        mask, 0., t > 1 and start == 0))
-  y = torch.flatten(torch.transpose(y, 1, 2), 2)
-  return __torch__.linear(y, p, i + stride)
+  y: List[Tensor] = []
+  first = 0
+  for end in ends:
+    size = end - first
+    keys, values = torch.unbind(torch.narrow(cache, 1, rows[first], size))
+    most = max(lengths[first:end])
+    even = min(lengths[first:end]) == most
+    start = most if even else -1
+    at = torch.narrow(positions, 0, first, size)
+    __torch__.write(torch.narrow(k, 0, first, size), keys, at, start)
+    __torch__.write(torch.narrow(v, 0, first, size), values, at, start)
+    seen: Optional[Tensor] = None
+    if not even or (t > 1 and most > 0):
+      seen = torch.narrow(torch.narrow(mask, 0, first, size), 3, 0, most + t)
+    torch.append(y, torch.scaled_dot_product_attention(
+        torch.narrow(q, 0, first, size),
+        torch.to(torch.narrow(keys, 2, 0, most + t), q.dtype),
+        torch.to(torch.narrow(values, 2, 0, most + t), q.dtype),
+        seen, 0., t > 1 and seen is None))
+    first = end
+  return __torch__.linear(torch.flatten(torch.transpose(torch.cat(y), 1, 2), 2), p, i + stride)
 
 def mlp(x: Tensor, p: List[Tensor], i: int, stride: int) -> Tensor:
   h = torch.gelu(__torch__.linear(x, p, i), approximate="tanh")
@@ -164,18 +191,23 @@ class Kernels(Module):
     return __torch__.widen(torch.linear(h, __torch__.compute(p[-1])))
 
   # Logits of the token after the t newest tokens of each sequence, int64 [B, t] -> [B, V]. All
-  # parameters p: wte, wpe, each layer's, ln_f; caches and lengths as in cached_attention.
-  def decode(self, tokens: Tensor, p: List[Tensor], caches: List[Tensor],
-      lengths: List[int]) -> Tensor:
+  # parameters p: wte, wpe, each layer's, ln_f. For cache [layers, 2, ..], rows and lengths see
+  # cached_attention, for mixed runs.
+  def decode(self, tokens: Tensor, p: List[Tensor], cache: Tensor, rows: List[int],
+      lengths: List[int], mixed: bool) -> Tensor:
     n = 1 + $BIAS
     t = torch.size(tokens, 1)
     starts = torch.unsqueeze(torch.tensor(lengths, dtype=4, device=tokens.device), 1)
     positions = starts + torch.arange(t, dtype=4, device=tokens.device)
+    seen = torch.arange(max(lengths) + t, dtype=4, device=tokens.device)
+    mask = torch.le(seen, torch.unsqueeze(torch.unsqueeze(positions, 1), 3))
+    ends = __torch__.runs(rows, lengths, mixed)
     x = torch.embedding(p[0], tokens) + torch.embedding(p[1], positions)
     for layer in range((torch.len(p) - 2 - n) // (6 * n)):
       i = 2 + 6 * n * layer
       h = __torch__.layer_norm(x, p, i)
-      x = x + __torch__.cached_attention(h, p, i + n, n, layer, caches, lengths)
+      x = x + __torch__.cached_attention(h, p, i + n, n, torch.select(cache, 0, layer), positions,
+          mask, rows, lengths, ends)
       x = x + __torch__.mlp(__torch__.layer_norm(x, p, i + 3 * n), p, i + 4 * n, n)
     h = __torch__.compute(__torch__.layer_norm(torch.select(x, 1, -1), p, torch.len(p) - n))
     return __torch__.widen(torch.linear(h, __torch__.compute(p[0])))
