@@ -10,6 +10,7 @@ import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.KeyValueCache;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Tokenizer;
+import io.github.djlspectral.torch.Host;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -157,9 +158,10 @@ public final class TextGenerator {
                             .flatMap(row -> active.get(row).newest(lacking))
                             .asLongStream()
                             .toArray();
-            NDArray input = scratch.create(tokens, new Shape(rows.length, lacking));
+            NDArray input = Host.create(scratch, tokens, new Shape(rows.length, lacking));
             ParameterStore store = new ParameterStore(scratch, false);
-            float[] logits = model.next(store, input, cache, rows).toFloatArray();
+            float[] logits =
+                    Host.read(model.next(store, input, cache, rows), NDArray::toFloatArray);
             int size = logits.length / rows.length;
             // Drawing one of many tokens takes a millisecond.
             IntStream.range(0, rows.length)

@@ -2,6 +2,7 @@ package io.github.djlspectral.hf;
 
 import static io.github.djlspectral.text.BadInputException.unless;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
@@ -16,6 +17,7 @@ import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Tokenizer;
+import io.github.djlspectral.torch.Host;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -249,7 +251,8 @@ public final class HuggingFaceGpt2 {
      */
     public static void write(Path folder, Gpt2 model, Tokenizer tokenizer, DataType type) {
         ParameterList all = model.getParameters();
-        Function<String, float[]> weights = name -> all.get(name).getArray().toFloatArray();
+        Function<String, float[]> weights =
+                name -> Host.read(all.get(name).getArray(), NDArray::toFloatArray);
         write(folder, model.getConfig(), tokenizer, weights, type);
     }
 

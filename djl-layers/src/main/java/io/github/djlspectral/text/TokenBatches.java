@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.github.djlspectral.torch.Host;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
@@ -101,8 +102,8 @@ public final class TokenBatches {
     public NDList batch(long index, NDManager manager) {
         Tokens tokens = batch(index);
         Shape shape = new Shape(tokens.inputs.length / contextLength, contextLength);
-        NDArray inputs = manager.create(tokens.inputs, shape);
-        return new NDList(inputs, manager.create(tokens.targets, shape));
+        NDArray inputs = Host.create(manager, tokens.inputs, shape);
+        return new NDList(inputs, Host.create(manager, tokens.targets, shape));
     }
 
     /** Windows in row-major order [B * T]. */

@@ -2,6 +2,7 @@ package io.github.djlspectral.zoo;
 
 import static io.github.djlspectral.text.BadInputException.unless;
 
+import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
@@ -260,7 +261,10 @@ public final class Publication {
             data.write(input.getValue().getEncoded());
         }
         data.writeInt(0); // properties: they are in the metadata
-        block.saveParameters(data);
+        try (NDScope copies = new NDScope()) { // of what is on a GPU
+            copies.suppressNotUsedWarning();
+            block.saveParameters(data);
+        }
         data.flush();
     }
 }

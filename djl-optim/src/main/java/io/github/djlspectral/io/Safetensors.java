@@ -13,6 +13,7 @@ import com.google.gson.Strictness;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
 import io.github.djlspectral.io.SafetensorsWriter.Tensor;
+import io.github.djlspectral.torch.Host;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.StringReader;
@@ -263,12 +264,12 @@ public final class Safetensors {
         }
         long[] place = {dataStart + tensor(name).begin()};
         try (FileChannel channel = FileChannel.open(path);
-                NDManager host = manager.newSubManager(Device.cpu())) {
-            NDArray array = host.create(shape(name), tensor(name).djlType());
+                NDManager scratch = manager.newSubManager(Device.cpu())) {
+            NDArray array = scratch.create(shape(name), tensor(name).djlType());
             forEachPiece(
                     array,
-                    piece -> {
-                        ByteBuffer memory = piece.toByteBuffer(true);
+                    host -> {
+                        ByteBuffer memory = host.toByteBuffer(true);
                         place[0] += read(channel, place[0], memory).limit();
                     });
             NDArray result = array.toDevice(manager.getDevice(), false);
@@ -279,7 +280,7 @@ public final class Safetensors {
         }
     }
 
-    /** Passes the elements of an array in order, as arrays of one dimension. */
+    /** Passes the elements of an array in order, as arrays of one dimension on the host. */
     static void forEachPiece(NDArray array, AtomicFiles.Content<NDArray> action)
             throws IOException {
         long size = array.size();
@@ -287,7 +288,12 @@ public final class Safetensors {
             for (long from = 0; from < size; from += PIECE) {
                 long to = Math.min(size, from + PIECE);
                 try (NDArray piece = flat.get(new NDIndex("{}:{}", from, to))) {
-                    action.writeTo(piece);
+                    Host.read(
+                            piece,
+                            host -> {
+                                action.writeTo(host);
+                                return null;
+                            });
                 }
             }
         }

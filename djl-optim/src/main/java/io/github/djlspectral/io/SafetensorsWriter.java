@@ -2,7 +2,6 @@ package io.github.djlspectral.io;
 
 import static io.github.djlspectral.io.Safetensors.require;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
@@ -161,13 +160,7 @@ public final class SafetensorsWriter {
         }
 
         void write(NDArray array) throws IOException {
-            Safetensors.forEachPiece(
-                    array,
-                    piece -> {
-                        try (NDArray host = piece.toDevice(Device.cpu(), false)) {
-                            write(host.toByteBuffer(true));
-                        }
-                    });
+            Safetensors.forEachPiece(array, host -> write(host.toByteBuffer(true)));
         }
 
         void write(String name, Shape shape, DataType type, float[] values) throws IOException {

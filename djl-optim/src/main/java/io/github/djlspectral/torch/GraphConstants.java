@@ -1,9 +1,14 @@
 package io.github.djlspectral.torch;
 
+import static ai.djl.ndarray.types.SparseFormat.DENSE;
+
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.pytorch.engine.PtNDManager;
+import ai.djl.pytorch.jni.JniUtils;
 
 /**
  * Constants for autograd's graphs. A backward pass needs the factors of a product, and on a CPU
@@ -38,8 +43,10 @@ public final class GraphConstants {
      * @param factor the number
      */
     public static NDArray times(NDArray x, double factor) {
-        try (NDArray one = of(x.getManager(), x.getDataType(), factor);
-                NDArray scalar = one.reshape(new Shape())) {
+        PtNDManager manager = (PtNDManager) x.getManager();
+        Device device = x.getDevice(); // fills it itself: an upload waits for all that is queued
+        DataType type = x.getDataType();
+        try (NDArray scalar = JniUtils.full(manager, new Shape(), factor, type, device, DENSE)) {
             return x.mul(scalar);
         }
     }

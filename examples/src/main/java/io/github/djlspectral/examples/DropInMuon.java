@@ -26,6 +26,7 @@ import ai.djl.training.evaluator.Accuracy;
 import ai.djl.training.listener.TrainingListener;
 import ai.djl.training.loss.Loss;
 import io.github.djlspectral.optim.Muon;
+import io.github.djlspectral.torch.Host;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
@@ -58,6 +59,7 @@ final class DropInMuon {
                 Muon muon = Muon.builder().build()) {
             NDArray table = model.getNDManager().create(rows).toType(DataType.FLOAT32, false);
             NDArray labels = table.get(":, -1");
+            int classes = 1 + Host.read(labels.max(), NDArray::getFloat).intValue();
             RandomAccessDataset[] data = // four fifths to train on, one to validate
                     new ArrayDataset.Builder()
                             .setData(table.get(":, :-1"))
@@ -71,10 +73,7 @@ final class DropInMuon {
                             .add(Activation::relu)
                             .add(Linear.builder().setUnits(64).build())
                             .add(Activation::relu)
-                            .add(
-                                    Linear.builder()
-                                            .setUnits(1 + (int) labels.max().getFloat())
-                                            .build()));
+                            .add(Linear.builder().setUnits(classes).build()));
 
             DefaultTrainingConfig config =
                     new DefaultTrainingConfig(Loss.softmaxCrossEntropyLoss())

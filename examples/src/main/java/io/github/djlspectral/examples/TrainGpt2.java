@@ -12,6 +12,7 @@ import ai.djl.Application;
 import ai.djl.Device;
 import ai.djl.Model;
 import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -32,6 +33,7 @@ import io.github.djlspectral.text.TokenBatches;
 import io.github.djlspectral.text.TokenShard;
 import io.github.djlspectral.text.Tokenization;
 import io.github.djlspectral.text.Tokenizer;
+import io.github.djlspectral.torch.Host;
 import io.github.djlspectral.zoo.Coordinates;
 import io.github.djlspectral.zoo.Gpt2BlockFactory;
 import io.github.djlspectral.zoo.Publication;
@@ -153,7 +155,8 @@ final class TrainGpt2 {
             try (NDManager scratch = manager.newSubManager()) {
                 NDList batch = validation.batch(i, scratch);
                 ParameterStore store = new ParameterStore(scratch, false);
-                sum += gpt2.loss(store, batch.get(0), batch.get(1), false).getFloat();
+                NDArray loss = gpt2.loss(store, batch.get(0), batch.get(1), false);
+                sum += Host.read(loss, NDArray::getFloat);
             }
         }
         return sum / count;

@@ -5,6 +5,7 @@ import static io.github.djlspectral.layers.Require.require;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.github.djlspectral.torch.Host;
 import io.github.djlspectral.torch.TorchScript;
 
 /** The native functions of the flow and the checks of what goes into them. */
@@ -24,7 +25,7 @@ final class FlowKernels {
         require(legal, "Tokens must be [n, d] with n at least 1 and d at least 2, were %s", shape);
         try (NDArray exact = tokens.toType(DataType.FLOAT64, true);
                 NDArray lengths = exact.norm(new int[] {1})) {
-            double[] values = lengths.toDoubleArray();
+            double[] values = Host.read(lengths, NDArray::toDoubleArray);
             for (int i = 0; i < values.length; i++) {
                 boolean unit = Math.abs(values[i] - 1) <= UNIT_TOLERANCE;
                 require(unit, "Token %s must have length 1, has %s", i, values[i]);
@@ -44,7 +45,7 @@ final class FlowKernels {
                 NDArray difference = exact.sub(transposed);
                 NDArray magnitude = difference.abs();
                 NDArray largest = magnitude.max()) {
-            double most = largest.getDouble();
+            double most = Host.read(largest, NDArray::getDouble);
             rule = "Weights must be finite and symmetric, differ from their transpose by %s";
             require(most <= UNIT_TOLERANCE, rule, most); // NaN is not
         }

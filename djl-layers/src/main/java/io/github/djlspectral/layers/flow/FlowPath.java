@@ -8,6 +8,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.github.djlspectral.torch.Host;
 import java.util.Arrays;
 import java.util.List;
 
@@ -89,10 +90,9 @@ public record FlowPath(
                 exact.attach(scratch);
                 arguments.add(exact.expandDims(0));
             }
-            return FlowKernels.NATIVE
-                    .call(scratch, function, arguments.get(0), arguments.get(1))
-                    .singletonOrThrow()
-                    .toDoubleArray();
+            NDList found =
+                    FlowKernels.NATIVE.call(scratch, function, arguments.get(0), arguments.get(1));
+            return Host.read(found.singletonOrThrow(), NDArray::toDoubleArray);
         }
     }
 

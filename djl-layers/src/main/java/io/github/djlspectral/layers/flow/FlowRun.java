@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.github.djlspectral.torch.Host;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
@@ -173,7 +174,7 @@ final class FlowRun {
             times[recorded] = step * stepSize;
             write(measured.singletonOrThrow(), 0, MEASURES);
             write(sums, MEASURES, INTEGRALS);
-            double[] positions = x.toDoubleArray();
+            double[] positions = Host.read(x, NDArray::toDoubleArray);
             int size = positions.length / paths;
             for (int p = 0; p < paths; p++) {
                 System.arraycopy(positions, p * size, tokens[p], recorded * size, size);
@@ -184,7 +185,7 @@ final class FlowRun {
 
     /** Writes so many numbers of each path. */
     private void write(NDArray values, int first, int count) {
-        double[] all = values.toDoubleArray();
+        double[] all = Host.read(values, NDArray::toDoubleArray);
         for (int i = 0; i < all.length; i++) {
             measures[i / count][first + i % count][recorded] = all[i];
         }

@@ -178,8 +178,8 @@ public final class Gpt2 extends SelfDescribingBlock implements FusedWeights {
     private NDArray hidden(ParameterStore parameterStore, NDArray tokens, boolean training) {
         List<Parameter> embeddings = List.of(weights.tokenEmbedding, weights.positionEmbedding);
         NDList tables = values(parameterStore, embeddings, tokens, training);
-        try (NDManager scratch = tokens.getManager().newSubManager()) {
-            NDList dropout = training ? dropout(scratch) : new NDList();
+        try (NDManager host = tokens.getManager().newSubManager(Device.cpu())) {
+            NDList dropout = training ? dropout(host) : new NDList();
             NDArray x = call(training, "embed", tokens, tables.addAll(dropout));
             for (List<Parameter> layer : weights.layers) {
                 NDList values = values(parameterStore, layer, tokens, training).addAll(dropout);
@@ -195,12 +195,12 @@ public final class Gpt2 extends SelfDescribingBlock implements FusedWeights {
     /**
      * The probability, on the host, if it is not 0: a constant would be compiled for each value.
      */
-    private NDList dropout(NDManager manager) {
+    private NDList dropout(NDManager host) {
         if (config.dropout() == 0) {
             return new NDList();
         }
         double exact = Double.parseDouble(Float.toString(config.dropout()));
-        return new NDList(manager.create(exact).toDevice(Device.cpu(), false));
+        return new NDList(host.create(exact));
     }
 
     private NDArray call(boolean training, String function, NDArray input, Object... others) {

@@ -6,6 +6,7 @@ import static io.github.djlspectral.layers.Require.requireAtLeast;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.github.djlspectral.torch.Host;
 
 /**
  * The shape of a {@link Gpt2}.
@@ -106,7 +107,7 @@ public record Gpt2Config(
         String rule = "%s: at most contextLength = %s tokens per sequence, got %s";
         require(shape.get(1) <= contextLength, rule, name, contextLength, shape.get(1));
         // An index out of range aborts the process on a GPU.
-        for (long token : tokens.toLongArray()) {
+        for (long token : Host.longs(tokens)) {
             if (token < 0 || token >= vocabSize) { // boxes none that is legal
                 require(false, "%s must be in [0, %s), got %s", name, vocabSize, token);
             }

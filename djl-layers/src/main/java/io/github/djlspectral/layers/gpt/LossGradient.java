@@ -7,6 +7,7 @@ import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
 import io.github.djlspectral.torch.GraphConstants;
+import io.github.djlspectral.torch.Host;
 
 /**
  * Adds up gradients of a {@link Gpt2}'s loss: by {@link Gpt2Backpropagation} where that is
@@ -50,6 +51,9 @@ public final class LossGradient implements AutoCloseable {
 
     /**
      * Adds the gradient of a batch's mean loss, times a factor, to those attached to the weights.
+     * On a GPU the loss is all that is waited for, if the batch is one of {@link
+     * io.github.djlspectral.torch.Host#create}, as those of {@code TokenBatches} are; others are
+     * read to be checked.
      *
      * @param batch the tokens and for each the one that follows, both int64 [b, t]
      * @param factor the factor: 1 / k for the mean of k batches
@@ -65,7 +69,7 @@ public final class LossGradient implements AutoCloseable {
         try (GradientCollector collector = trainer.newGradientCollector();
                 NDArray loss = gpt2.loss(parameters, tokens, targets, true)) {
             collector.backward(GraphConstants.times(loss, factor));
-            return loss.getFloat();
+            return Host.read(loss, NDArray::getFloat);
         }
     }
 

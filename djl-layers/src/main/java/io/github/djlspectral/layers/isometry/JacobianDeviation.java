@@ -4,6 +4,7 @@ import static io.github.djlspectral.layers.Require.require;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
+import io.github.djlspectral.torch.Host;
 
 /**
  * How far a Jacobian J [p, n] is from the kinds of isometry, each the largest magnitude of an
@@ -26,7 +27,7 @@ public record JacobianDeviation(double columns, double rows, double partial) {
         Shape shape = jacobian.getShape();
         require(shape.dimension() == 2, "A Jacobian must be [p, n], was %s", shape);
         try (NDArray found = Linearization.call(jacobian.getManager(), "deviations", jacobian)) {
-            double[] values = found.toDoubleArray();
+            double[] values = Host.read(found, NDArray::toDoubleArray);
             return new JacobianDeviation(values[0], values[1], values[2]);
         }
     }

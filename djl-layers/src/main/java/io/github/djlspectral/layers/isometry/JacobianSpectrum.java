@@ -9,6 +9,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
+import io.github.djlspectral.torch.Host;
 
 /**
  * The Jacobian of a block at a point, and its singular values. Points and outputs of any shape are
@@ -93,8 +94,10 @@ public final class JacobianSpectrum {
         require(!scalar, "The input must be one point [n] or [..], was ()");
         NDArray point = input.duplicate();
         point.attach(scratch);
-        double sum = point.toType(DataType.FLOAT64, true).sum().getDouble();
-        require(Double.isFinite(sum), "The input must be finite, but is not");
+        NDArray sum = point.toType(DataType.FLOAT64, true).sum();
+        require(
+                Double.isFinite(Host.read(sum, NDArray::getDouble)),
+                "The input must be finite, but is not");
         return point.expandDims(0);
     }
 

@@ -12,6 +12,7 @@ import ai.djl.nn.SequentialBlock;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.Pair;
 import ai.djl.util.PairList;
+import io.github.djlspectral.torch.Host;
 import io.github.djlspectral.torch.TorchScript;
 import java.util.ArrayList;
 import java.util.List;
@@ -132,6 +133,7 @@ public record LayerProfile(String name, Spread gradientRatio, OptionalDouble fol
     }
 
     private static OptionalDouble share(NDArray reflected) {
-        return OptionalDouble.of(reflected.toType(DataType.FLOAT64, false).mean().getDouble());
+        NDArray mean = reflected.toType(DataType.FLOAT64, false).mean();
+        return OptionalDouble.of(Host.read(mean, NDArray::getDouble));
     }
 }

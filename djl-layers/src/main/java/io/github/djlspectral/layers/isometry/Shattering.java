@@ -8,6 +8,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
+import io.github.djlspectral.torch.Host;
 import java.util.Arrays;
 
 /**
@@ -85,7 +86,7 @@ public final class Shattering {
                                 ? unit(scratch, shape, i, here.outputs)
                                 : normals.next(scratch, shape, here.outputs);
                 NDArray products = products(scratch, here.vjp(u), there.vjp(u));
-                double[] found = products.toDoubleArray();
+                double[] found = Host.read(products, NDArray::toDoubleArray);
                 Arrays.setAll(sums, k -> sums[k] + found[k]);
             }
         }

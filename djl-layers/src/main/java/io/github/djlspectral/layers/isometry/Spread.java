@@ -2,6 +2,7 @@ package io.github.djlspectral.layers.isometry;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
+import io.github.djlspectral.torch.Host;
 import java.util.Arrays;
 
 /**
@@ -28,7 +29,7 @@ public record Spread(double min, double median, double mean, double max) {
 
     static Spread of(NDArray values) {
         try (NDArray exact = values.toType(DataType.FLOAT64, true)) {
-            return of(exact.toDoubleArray());
+            return of(Host.read(exact, NDArray::toDoubleArray));
         }
     }
 }

@@ -3,6 +3,7 @@ package io.github.djlspectral.optim.diagnostics;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.github.djlspectral.torch.Host;
 import io.github.djlspectral.torch.TorchScript;
 import java.util.Arrays;
 import java.util.Collections;
@@ -70,7 +71,7 @@ public record Spectrum(
                 throw new IllegalArgumentException(
                         "The matrix of shape " + shape + " contains NaN or infinity");
             }
-            return of(values.toDoubleArray(), shape.size());
+            return of(Host.read(values, NDArray::toDoubleArray), shape.size());
         }
     }
 

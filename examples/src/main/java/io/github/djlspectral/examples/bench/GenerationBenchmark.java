@@ -11,6 +11,7 @@ import ai.djl.training.initializer.NormalInitializer;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.KeyValueCache;
+import io.github.djlspectral.torch.Host;
 import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
@@ -75,7 +76,8 @@ public class GenerationBenchmark {
                 gpt2.forward(new ParameterStore(manager, false), new NDList(input), false)
                         .singletonOrThrow()
                         .argMax(2);
-        long[] expected = best.get(0).get((PROMPT - 1) + ":" + (PROMPT + NEW - 1)).toLongArray();
+        NDArray after = best.get(0).get((PROMPT - 1) + ":" + (PROMPT + NEW - 1));
+        long[] expected = Host.read(after, NDArray::toLongArray);
         manager.close();
         if (!Arrays.equals(expected, Arrays.copyOfRange(written, PROMPT, PROMPT + NEW))) {
             throw new IllegalStateException("The tokens are not those of a pass over all of them");
@@ -116,7 +118,7 @@ public class GenerationBenchmark {
                     NDArray input = scratch.create(fresh).reshape(1, -1).repeat(0, batch);
                     ParameterStore store = new ParameterStore(scratch, false);
                     NDArray logits = gpt2.next(store, input, cache, all);
-                    tokens[length] = logits.get(0).argMax().getLong();
+                    tokens[length] = Host.read(logits.get(0).argMax(), NDArray::getLong);
                 }
             }
             written = tokens;
@@ -141,7 +143,8 @@ public class GenerationBenchmark {
                 NDArray logits =
                         gpt2.forward(new ParameterStore(scratch, false), new NDList(input), false)
                                 .singletonOrThrow();
-                tokens[length] = logits.get(0).get(length - 1).argMax().getLong();
+                NDArray next = logits.get(0).get(length - 1).argMax();
+                tokens[length] = Host.read(next, NDArray::getLong);
             }
         }
         written = tokens;

@@ -18,6 +18,7 @@ import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Backpropagation;
 import io.github.djlspectral.optim.GradientClipping;
 import io.github.djlspectral.optim.OptimizerStep;
+import io.github.djlspectral.torch.Host;
 import java.util.function.UnaryOperator;
 
 /** A language model with its trainer and one batch of random tokens. */
@@ -78,7 +79,7 @@ final class Gpt2Training implements AutoCloseable {
     /** Returns the loss, without gradients. */
     float loss() {
         try (NDManager scratch = trainer.getManager().newSubManager()) {
-            return loss(scratch, trainer::evaluate).getFloat();
+            return Host.read(loss(scratch, trainer::evaluate), NDArray::getFloat);
         }
     }
 

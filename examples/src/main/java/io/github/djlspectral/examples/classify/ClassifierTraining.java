@@ -20,6 +20,7 @@ import io.github.djlspectral.examples.data.ImageSet;
 import io.github.djlspectral.optim.GradientClipping;
 import io.github.djlspectral.optim.SpectralOptimizer;
 import io.github.djlspectral.optim.StatefulOptimizer;
+import io.github.djlspectral.torch.Host;
 import java.util.Locale;
 import java.util.function.UnaryOperator;
 
@@ -161,7 +162,7 @@ public final class ClassifierTraining implements AutoCloseable {
             NDList logits = trainer.forward(new NDList(images));
             NDArray value = loss.evaluate(new NDList(batch.classes(scratch)), logits);
             collector.backward(penalty == null ? value : value.add(penalty.apply(images)));
-            return value.getFloat();
+            return Host.read(value, NDArray::getFloat);
         }
     }
 
@@ -188,10 +189,10 @@ public final class ClassifierTraining implements AutoCloseable {
                         block.forward(store, new NDList(batch.images(scratch)), false)
                                 .singletonOrThrow();
                 NDArray classes = batch.classes(scratch);
-                sum +=
-                        loss.evaluate(new NDList(classes), new NDList(logits)).getFloat()
-                                * (double) batch.size();
-                right += right(logits.argMax(1).toLongArray(), batch.labels());
+                NDArray value = loss.evaluate(new NDList(classes), new NDList(logits));
+                sum += Host.read(value, NDArray::getFloat) * (double) batch.size();
+                long[] answers = Host.read(logits.argMax(1), NDArray::toLongArray);
+                right += right(answers, batch.labels());
             }
         }
         return new TestResult(sum / images.size(), (double) right / images.size());

@@ -3,6 +3,7 @@ package io.github.djlspectral.examples.classify;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import io.github.djlspectral.layers.flow.FlowPath;
+import io.github.djlspectral.torch.Host;
 import java.util.List;
 import java.util.function.Function;
 
@@ -85,7 +86,7 @@ record DepthProfile(
         try (NDArray exact = tokens.toType(DataType.FLOAT64, true);
                 NDArray transposed = exact.transpose();
                 NDArray products = exact.matMul(transposed)) {
-            cosines = products.toDoubleArray();
+            cosines = Host.read(products, NDArray::toDoubleArray);
         }
         double least = Math.cos(angle);
         boolean[] reached = new boolean[n];

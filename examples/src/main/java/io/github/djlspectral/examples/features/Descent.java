@@ -6,6 +6,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.djlspectral.examples.descent.LocalDescent;
 import io.github.djlspectral.examples.descent.RandomFeatureModel;
+import io.github.djlspectral.torch.Host;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -96,7 +97,7 @@ record Descent(List<Point> points) {
                 step,
                 loss,
                 descent.bestStep(),
-                direction.norm().getDouble(),
+                Host.read(direction.norm(), NDArray::getDouble),
                 descent.alignment(),
                 descent.potential());
     }

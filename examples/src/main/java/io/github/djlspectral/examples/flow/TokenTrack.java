@@ -1,8 +1,10 @@
 package io.github.djlspectral.examples.flow;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.layers.flow.FlowRecord;
+import io.github.djlspectral.torch.Host;
 import java.util.Arrays;
 
 /** Where the tokens of a path were at each record. */
@@ -15,7 +17,7 @@ final class TokenTrack {
 
     TokenTrack(FlowRecord record) {
         times = record.time();
-        coordinates = record.tokens().toDoubleArray();
+        coordinates = Host.read(record.tokens(), NDArray::toDoubleArray);
         Shape shape = record.tokens().getShape();
         tokens = (int) shape.get(1);
         dimension = (int) shape.get(2);

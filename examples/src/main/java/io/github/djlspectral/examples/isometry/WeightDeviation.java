@@ -7,6 +7,7 @@ import ai.djl.nn.Parameter;
 import io.github.djlspectral.layers.isometry.Fold;
 import io.github.djlspectral.layers.isometry.KernelLayer;
 import io.github.djlspectral.layers.isometry.OrthogonalLinear;
+import io.github.djlspectral.torch.Host;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -29,7 +30,7 @@ final class WeightDeviation {
             for (NDArray weight : weights(block, scratch)) {
                 NDArray identity = scratch.eye((int) weight.getShape().get(0));
                 NDArray gram = weight.matMul(weight.transpose());
-                double now = gram.sub(identity).abs().max().getFloat();
+                double now = Host.read(gram.sub(identity).abs().max(), NDArray::getFloat);
                 largest = largest >= now ? largest : now;
             }
         }

@@ -3,6 +3,7 @@ package io.github.djlspectral.examples.train;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.github.djlspectral.torch.Host;
 
 /** Measures what the device can do at best, to judge training speed by. */
 public final class MachineSpeed {
@@ -40,7 +41,7 @@ public final class MachineSpeed {
     private static void multiply(NDArray a) {
         try (NDArray product = a.matMul(a);
                 NDArray corner = product.get(0, 0)) {
-            corner.getFloat(); // waits for the device
+            Host.read(corner, NDArray::getFloat); // waits for the device
         }
     }
 }
