@@ -3,6 +3,7 @@ package io.github.djlspectral.examples.sweep;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.ProcessBuilder.Redirect;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -17,7 +18,7 @@ import java.util.List;
 record TrainProcess(String mainClass) {
 
     /**
-     * Prepares a run with the Java and the class path of this process.
+     * Prepares a run with the Java, the class path and the system properties of this process.
      *
      * @param resume whether to continue it
      * @throws UncheckedIOException if its directory cannot be created
@@ -25,7 +26,11 @@ record TrainProcess(String mainClass) {
     ProcessBuilder prepare(Cell cell, boolean resume) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.add("-Dai.djl.pytorch.num_threads=1");
+        // Others, such as a debugger's port, can be this process's own only.
+        ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+                .filter(flag -> flag.matches("(?s)(-D(?!com\\.sun\\.management)|-Xmx|--).*"))
+                .forEach(command::add);
+        command.add("-Dai.djl.pytorch.num_threads=1"); // the last one counts
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), mainClass, "train"));
         command.addAll(cell.arguments());
         if (resume) {

@@ -82,6 +82,17 @@ class SweepTest {
         assertThat(Files.readAllLines(csv)).hasSize(1);
     }
 
+    /** The surefire plugin starts this process with a language and a heap. */
+    @Test
+    void runsHaveThePropertiesOfThisProcess() {
+        List<String> command =
+                new TrainProcess(Main.class.getName()).prepare(cells.get(0), false).command();
+        assertThat(command.subList(0, command.indexOf("-cp")))
+                .contains("-Duser.language=ar", "-Djava.awt.headless=true", "-Xmx1g")
+                .doesNotContain("-Xms1g")
+                .endsWith("-Dai.djl.pytorch.num_threads=1");
+    }
+
     private Sweep sweep() {
         output.reset();
         PrintStream stream = new PrintStream(output, true, StandardCharsets.UTF_8);
