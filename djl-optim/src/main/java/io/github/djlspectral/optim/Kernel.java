@@ -107,12 +107,12 @@ public final class Kernel {
 
     /** Returns the step around this computation and what an optimizer adds to it. */
     TorchScript script(String hooks) {
-        return SCRIPTS.computeIfAbsent(List.of(source, hooks), both -> compiled(hooks));
-    }
-
-    private TorchScript compiled(String hooks) {
-        return TorchScript.of(
-                hooks.isEmpty() ? name : name + " with an optimizer's hooks", join(hooks));
+        return SCRIPTS.computeIfAbsent(
+                List.of(source, hooks),
+                both ->
+                        TorchScript.of(
+                                hooks.isEmpty() ? name : name + " with an optimizer's hooks",
+                                join(hooks)));
     }
 
     /** The source of the step. */

@@ -24,18 +24,12 @@ final class PolarMap extends SpectralMap {
     // and 16 k alike, with two threads at 65,000 entries for n = k and below 20,000 for the others.
     private static final long SMALLEST_HALLEY = 32_768;
 
-    // The same with bfloat16 products, 7 times as fast as float32 ones, on 2 cores with AMX:
-    // against
-    // Halley 2.9 ms to 5.3 for 384 x 384, 18 to 30 for 768 x 768 with one thread, 17 to 19 with
-    // two; but 68 to 59 and 45 to 33 for 768 x 3072, where Halley has 1.6 products of its size and
-    // the polynomials have 12; and equal for 256 x 256.
+    // The same with bfloat16 products on 2 cores with AMX, where they are 7 times as fast: 2.9 ms
+    // against Halley's 5.3 for 384 x 384, 18 against 30 for 768 x 768 with one thread, 17 against
+    // 19 with two; but 68 against 59 and 45 against 33 for 768 x 3072, where Halley has 1.6
+    // products of that size and the polynomials have 12; alike for 256 x 256.
     private static final int LEAST_BFLOAT16 = 256;
     private static final double WIDEST_BFLOAT16 = 1.5;
-
-    // Rounding takes half a hundredth in all. It also moves the smallest singular values.
-    private static final double BFLOAT16_TOLERANCE = 0.015;
-    private static final double BFLOAT16_ROUNDING = 0.01;
-    private static final double BFLOAT16_RANGE = RANGE / 2;
 
     private final boolean halfOnGpu;
     private final boolean halfOnCpu;
@@ -57,13 +51,16 @@ final class PolarMap extends SpectralMap {
             return Kernel.named("exact_polar");
         }
         if (isHalf(matrix)) {
-            return half.computeIfAbsent(k, PolarMap::bfloat16);
+            // Rounding takes 0.005 of the tolerance; it also moves the smallest singular values.
+            return half.computeIfAbsent(
+                    k, key -> polarExpress("polar_bfloat16", k, RANGE / 2, 0.015, 0.01));
         }
         boolean large = matrix.rows() * matrix.columns() >= SMALLEST_HALLEY;
         if (large && !matrix.device().isGpu()) {
             return rational.computeIfAbsent(k, PolarMap::halley);
         }
-        return polynomials.computeIfAbsent(k, PolarMap::polarExpress);
+        return polynomials.computeIfAbsent(
+                k, key -> polarExpress("polar_polynomial", k, RANGE, TOLERANCE, 0));
     }
 
     private boolean isHalf(Matrix matrix) {
@@ -112,15 +109,9 @@ final class PolarMap extends SpectralMap {
         return steps;
     }
 
-    private static Kernel bfloat16(int k) {
-        double lower = BFLOAT16_RANGE / Math.sqrt(Math.sqrt(k));
-        PolarExpress express = PolarExpress.within(lower, BFLOAT16_TOLERANCE, BFLOAT16_ROUNDING);
-        return Kernel.named("polar_bfloat16", flat(express.steps()));
-    }
-
-    private static Kernel polarExpress(int k) {
-        double lower = RANGE / Math.sqrt(Math.sqrt(k));
-        return Kernel.named(
-                "polar_polynomial", flat(PolarExpress.within(lower, TOLERANCE).steps()));
+    private static Kernel polarExpress(
+            String name, int k, double range, double tolerance, double rounding) {
+        double lower = range / Math.sqrt(Math.sqrt(k));
+        return Kernel.named(name, flat(PolarExpress.within(lower, tolerance, rounding).steps()));
     }
 }

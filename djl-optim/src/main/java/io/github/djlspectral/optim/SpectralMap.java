@@ -30,8 +30,6 @@ public abstract class SpectralMap {
                     "newtonSchulz", Collections.nCopies(5, new double[] {3.4445, -4.7750, 2.0315}));
 
     private static final SpectralMap POLAR = new PolarMap("polar", true, false);
-    private static final SpectralMap POLAR_BFLOAT16 = new PolarMap("polar(bfloat16)", true, true);
-    private static final SpectralMap POLAR_FLOAT32 = new PolarMap("polar(float32)", false, false);
 
     private final String name;
 
@@ -148,7 +146,8 @@ public abstract class SpectralMap {
      * @return the map
      */
     public static SpectralMap polar(boolean bfloat16) {
-        return bfloat16 ? POLAR_BFLOAT16 : POLAR_FLOAT32;
+        String type = bfloat16 ? "bfloat16" : "float32";
+        return new PolarMap("polar(" + type + ")", bfloat16, bfloat16);
     }
 
     /**

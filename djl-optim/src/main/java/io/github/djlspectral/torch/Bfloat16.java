@@ -19,10 +19,6 @@ public final class Bfloat16 {
     // Where bfloat16 is hardly faster, its conversions and the rounding of results do not pay.
     private static final double WORTHWHILE = 1.2;
 
-    // TorchScript's names of the types
-    private static final int FLOAT32 = 6;
-    private static final int BFLOAT16 = 15;
-
     private static Boolean measured;
 
     private Bfloat16() {}
@@ -51,15 +47,11 @@ public final class Bfloat16 {
         return choice.equals("native");
     }
 
+    /** Compares, once, the best of a few products of each kind, of 5 ms or so, in turns. */
     private static synchronized boolean measured() {
-        if (measured == null) {
-            measured = measure();
+        if (measured != null) {
+            return measured;
         }
-        return measured;
-    }
-
-    /** Compares the best of a few products of each kind, of 5 ms or so, in turns. */
-    private static boolean measure() {
         TorchScript script = TorchScript.ofResources(Bfloat16.class, "product.py");
         try (NDManager manager = Engine.getEngine("PyTorch").newBaseManager(Device.cpu());
                 NDScope scope = new NDScope()) {
@@ -69,10 +61,11 @@ public final class Bfloat16 {
             long single = Long.MAX_VALUE;
             long half = Long.MAX_VALUE;
             for (int i = 0; i < 6; i++) {
-                single = Math.min(single, nanoseconds(script, a, b, FLOAT32));
-                half = Math.min(half, nanoseconds(script, a, b, BFLOAT16));
+                single = Math.min(single, nanoseconds(script, a, b, 6)); // float32
+                half = Math.min(half, nanoseconds(script, a, b, 15)); // bfloat16
             }
-            return half * WORTHWHILE < single;
+            measured = half * WORTHWHILE < single;
+            return measured;
         }
     }
 

@@ -63,7 +63,7 @@ class GpuRoutesTest {
     void theyAgreeWithOneMatrixAtATimeOnACpu(int rows, int columns) {
         Engine.getEngine("PyTorch").setRandomSeed(rows + columns);
         Shape shape = new Shape(rows, columns);
-        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+        try (NDManager manager = NDManager.newBaseManager(Device.cpu(), "PyTorch")) {
             NDArray random = manager.randomNormal(shape);
             NDArray flat =
                     manager.randomNormal(new Shape(rows, 2))
@@ -106,7 +106,7 @@ class GpuRoutesTest {
         PowerMap map =
                 new PowerMap("power", 0.6, OptionalDouble.of(0.01), Normalization.MUON_RMS, null);
         Kernel kernel = map.kernel(new Shape(30, 50), DataType.FLOAT32, Device.gpu());
-        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+        try (NDManager manager = NDManager.newBaseManager(Device.cpu(), "PyTorch")) {
             NDArray g = manager.randomNormal(0, 1, new Shape(30, 50), DataType.FLOAT64);
             NDArray expected = map(kernel.script(""), g, 1, kernel);
             String source = kernel.join("").replaceAll("ops\\.prim\\.is_cuda\\(\\w+\\)", "True");
@@ -126,7 +126,7 @@ class GpuRoutesTest {
         Kernel kernel = map.kernel(new Shape(30, 50), DataType.FLOAT32, Device.gpu());
         double[] numbers = kernel.numbers().clone();
         IntStream.range(0, (numbers.length - 4) / 2).forEach(j -> numbers[2 * j + 4] = -0.01);
-        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+        try (NDManager manager = NDManager.newBaseManager(Device.cpu(), "PyTorch")) {
             NDArray g = manager.randomNormal(new Shape(30, 50));
             NDArray mapped =
                     forced(kernel)
