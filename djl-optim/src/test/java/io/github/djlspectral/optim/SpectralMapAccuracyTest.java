@@ -49,7 +49,7 @@ class SpectralMapAccuracyTest {
      * singular values are where the first steps have a maximum, which rounding exceeds.
      */
     @ParameterizedTest
-    @CsvSource({"33,33", "48,96", "3000,48", "100,4000", "256,256", "768,768"})
+    @CsvSource({"33,33", "48,96", "3000,48", "100,4000", "256,256", "300,400"})
     void bfloat16KeepsTheLimits(int rows, int columns) {
         Engine.getEngine("PyTorch").setRandomSeed(rows + columns);
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
