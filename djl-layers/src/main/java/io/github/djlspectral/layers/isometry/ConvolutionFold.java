@@ -9,6 +9,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.convolutional.Conv2d;
 import io.github.djlspectral.torch.TorchScript;
+import java.util.OptionalDouble;
 
 /**
  * {@code x - 2 K^T relu(K x + b)} on images [B, c, H, W], K the convolution with m &lt;= c filters
@@ -51,13 +52,19 @@ public final class ConvolutionFold extends KernelLayer {
         return image;
     }
 
-    /** {@code K x + b}. */
-    NDArray heights(NDArray x, NDManager scratch) {
-        NDArray k = effectiveKernel(scratch);
-        Shape strides = new Shape(stride, stride);
-        Shape one = new Shape(1, 1);
-        return Conv2d.conv2d(x, k, effectiveBias(scratch), strides, new Shape(0, 0), one, 1)
-                .singletonOrThrow();
+    @Override
+    public OptionalDouble foldRate(NDArray input) {
+        try (NDManager scratch = input.getManager().newSubManager()) {
+            NDArray x = input.stopGradient();
+            x.attach(scratch);
+            NDArray k = effectiveKernel(scratch);
+            Shape strides = new Shape(stride, stride);
+            Shape one = new Shape(1, 1);
+            Shape none = new Shape(0, 0);
+            NDArray b = effectiveBias(scratch);
+            NDArray z = Conv2d.conv2d(x, k, b, strides, none, one, 1).singletonOrThrow();
+            return Fold.share(z.gt(0));
+        }
     }
 
     @Override

@@ -6,10 +6,13 @@ import static io.github.djlspectral.layers.Require.requireAtLeast;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import io.github.djlspectral.layers.SelfDescribingBlock;
+import io.github.djlspectral.torch.Host;
+import java.util.OptionalDouble;
 
 /**
  * A layer [.., n] to [.., n] whose Jacobian is orthogonal almost everywhere: an orthogonal matrix
@@ -80,6 +83,26 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
      */
     public NDArray effectiveWeight(NDManager manager) {
         return weight.copy(manager);
+    }
+
+    /** Whether z = W x + b is reflected where it is positive, rather than where it is negative. */
+    boolean reflectsPositive() {
+        return false;
+    }
+
+    @Override
+    public final OptionalDouble foldRate(NDArray input) {
+        try (NDManager scratch = input.getManager().newSubManager()) {
+            NDArray x = input.stopGradient();
+            x.attach(scratch);
+            NDArray z = x.matMul(weight.copy(scratch).transpose()).add(bias.getArray());
+            return share(reflectsPositive() ? z.gt(0) : z.lt(0));
+        }
+    }
+
+    static OptionalDouble share(NDArray reflected) {
+        NDArray mean = reflected.toType(DataType.FLOAT64, false).mean();
+        return OptionalDouble.of(Host.read(mean, NDArray::getDouble));
     }
 
     /** Another layer of the same options. */

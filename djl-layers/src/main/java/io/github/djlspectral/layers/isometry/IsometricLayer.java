@@ -2,12 +2,14 @@ package io.github.djlspectral.layers.isometry;
 
 import static io.github.djlspectral.layers.Require.require;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import java.util.List;
+import java.util.OptionalDouble;
 
 /** A layer whose Jacobian is orthogonal, isometric or co-isometric, or was so at first. */
 public interface IsometricLayer extends Block {
@@ -21,6 +23,16 @@ public interface IsometricLayer extends Block {
      * @throws IllegalStateException if this layer is not initialised
      */
     Block materialise(NDManager manager);
+
+    /**
+     * {@return the share of rows times points (times places) that are reflected, in [0, 1], where
+     * the layer is a {@link Fold} or {@link ConvolutionFold}}
+     *
+     * @param input the points
+     */
+    default OptionalDouble foldRate(NDArray input) {
+        return OptionalDouble.empty();
+    }
 
     /**
      * Materialises the isometric layers of a network, those within sequential blocks too, nested to

@@ -5,6 +5,7 @@ import static io.github.djlspectral.layers.Require.require;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
+import io.github.djlspectral.layers.isometry.initializer.DeltaOrthogonalInitializer;
 
 /**
  * {@code K x + b} on images [B, c, H, W], K an orthogonal convolution: at stride 1 on a torus,

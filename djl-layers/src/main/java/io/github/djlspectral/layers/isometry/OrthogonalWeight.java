@@ -13,6 +13,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
 import ai.djl.training.initializer.NormalInitializer;
+import io.github.djlspectral.layers.isometry.initializer.OrthogonalInitializer;
 import io.github.djlspectral.torch.TorchScript;
 import java.util.HashMap;
 import java.util.List;

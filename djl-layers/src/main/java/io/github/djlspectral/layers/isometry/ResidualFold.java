@@ -21,6 +21,11 @@ public final class ResidualFold extends Fold {
     }
 
     @Override
+    boolean reflectsPositive() {
+        return true;
+    }
+
+    @Override
     Fold with(Parametrization way) {
         return builder().setWidth(width).optRows(rows).optParametrization(way).build();
     }

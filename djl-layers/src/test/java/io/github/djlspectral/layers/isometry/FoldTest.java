@@ -20,6 +20,8 @@ import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.Trainer;
+import io.github.djlspectral.layers.isometry.diagnostics.JacobianSpectrum;
+import io.github.djlspectral.layers.isometry.initializer.OrthogonalInitializer;
 import java.util.ArrayList;
 import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;

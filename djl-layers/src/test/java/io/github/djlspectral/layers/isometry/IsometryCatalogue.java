@@ -20,6 +20,8 @@ import ai.djl.training.initializer.NormalInitializer;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
+import io.github.djlspectral.layers.isometry.diagnostics.JacobianSpectrum;
+import io.github.djlspectral.layers.isometry.initializer.LooksLinearInitializer;
 import io.github.djlspectral.optim.DecoupledAdamW;
 import io.github.djlspectral.optim.Muon;
 import java.util.LinkedHashMap;

@@ -22,6 +22,8 @@ import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.convolutional.Conv2d;
+import io.github.djlspectral.layers.isometry.diagnostics.JacobianSpectrum;
+import io.github.djlspectral.layers.isometry.initializer.DeltaOrthogonalInitializer;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;

@@ -10,6 +10,10 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.LambdaBlock;
 import ai.djl.nn.SequentialBlock;
+import io.github.djlspectral.layers.isometry.diagnostics.JacobianSpectrum;
+import io.github.djlspectral.layers.isometry.diagnostics.SeededNormals;
+import io.github.djlspectral.layers.isometry.diagnostics.Shattering;
+import io.github.djlspectral.layers.isometry.diagnostics.Spread;
 import org.junit.jupiter.api.Test;
 
 class ShatteringTest extends ManagedTest {

@@ -2,9 +2,9 @@ package io.github.djlspectral.examples.isometry;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.nn.SequentialBlock;
-import io.github.djlspectral.layers.isometry.IsometryMeasurement;
-import io.github.djlspectral.layers.isometry.IsometryProbe;
-import io.github.djlspectral.layers.isometry.LayerProfile;
+import io.github.djlspectral.layers.isometry.diagnostics.IsometryMeasurement;
+import io.github.djlspectral.layers.isometry.diagnostics.IsometryProbe;
+import io.github.djlspectral.layers.isometry.diagnostics.LayerProfile;
 import java.util.List;
 
 /**

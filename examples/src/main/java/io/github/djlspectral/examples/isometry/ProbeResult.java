@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples.isometry;
 
-import io.github.djlspectral.layers.isometry.Spread;
+import io.github.djlspectral.layers.isometry.diagnostics.Spread;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.ToDoubleFunction;

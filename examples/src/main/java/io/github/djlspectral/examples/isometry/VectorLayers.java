@@ -9,12 +9,12 @@ import ai.djl.training.initializer.XavierInitializer;
 import io.github.djlspectral.layers.isometry.AbsFold;
 import io.github.djlspectral.layers.isometry.FixedIsometry;
 import io.github.djlspectral.layers.isometry.HouseholderActivation;
-import io.github.djlspectral.layers.isometry.LooksLinearInitializer;
-import io.github.djlspectral.layers.isometry.OrthogonalInitializer;
 import io.github.djlspectral.layers.isometry.OrthogonalLinear;
 import io.github.djlspectral.layers.isometry.PersistentFold;
 import io.github.djlspectral.layers.isometry.ResidualFold;
 import io.github.djlspectral.layers.isometry.TwoSlopeFold;
+import io.github.djlspectral.layers.isometry.initializer.LooksLinearInitializer;
+import io.github.djlspectral.layers.isometry.initializer.OrthogonalInitializer;
 
 /** Layers from vectors [B, n] to vectors [B, n]. */
 final class VectorLayers {

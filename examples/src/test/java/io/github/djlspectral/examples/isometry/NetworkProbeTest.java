@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import io.github.djlspectral.examples.data.IdxWriter;
 import io.github.djlspectral.examples.data.ImageData;
 import io.github.djlspectral.layers.isometry.Parametrization;
-import io.github.djlspectral.layers.isometry.Spread;
+import io.github.djlspectral.layers.isometry.diagnostics.Spread;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;

@@ -1,4 +1,4 @@
-package io.github.djlspectral.layers.isometry;
+package io.github.djlspectral.layers.isometry.initializer;
 
 import static io.github.djlspectral.layers.Require.require;
 
@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.initializer.Initializer;
+import io.github.djlspectral.layers.isometry.FixedIsometry;
 
 /**
  * Fills a matrix [p, 2n] with [H, -H], H [p, n] orthonormal ({@link OrthogonalInitializer}): for a

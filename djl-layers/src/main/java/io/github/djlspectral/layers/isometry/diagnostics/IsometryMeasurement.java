@@ -1,4 +1,4 @@
-package io.github.djlspectral.layers.isometry;
+package io.github.djlspectral.layers.isometry.diagnostics;
 
 import java.util.LinkedHashMap;
 import java.util.List;

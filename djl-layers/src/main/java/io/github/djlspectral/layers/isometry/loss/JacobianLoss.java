@@ -1,4 +1,4 @@
-package io.github.djlspectral.layers.isometry;
+package io.github.djlspectral.layers.isometry.loss;
 
 import static io.github.djlspectral.layers.Require.requireAtLeast;
 import static io.github.djlspectral.layers.Require.requirePositive;
@@ -9,6 +9,9 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Block;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.loss.Loss;
+import io.github.djlspectral.layers.isometry.diagnostics.Linearization;
+import io.github.djlspectral.layers.isometry.diagnostics.SeededNormals;
+import io.github.djlspectral.layers.isometry.diagnostics.Spread;
 import io.github.djlspectral.torch.GraphConstants;
 import io.github.djlspectral.torch.TorchScript;
 
@@ -35,6 +38,11 @@ public final class JacobianLoss extends Loss {
     private static final String BACKWARD = "backward_penalty";
     private static final String GRAM = "gram_penalty";
     private static final String DIFFERENCE = "difference_penalty";
+    private static final TorchScript KERNELS =
+            TorchScript.of(
+                    "losses.py",
+                    TorchScript.source(Linearization.class, "jacobian.py")
+                            + TorchScript.source(JacobianLoss.class, "losses.py"));
 
     /**
      * What {@link #estimate} found.
@@ -128,7 +136,7 @@ public final class JacobianLoss extends Loss {
         try (NDManager scratch = manager.newSubManager()) {
             NDArray penalties = penalties(scratch, inputs, normals, true);
             NDArray factor = GraphConstants.of(scratch, inputs.getDataType(), lambda);
-            return Linearization.graph(manager, "mean_times", penalties, factor);
+            return graph(manager, "mean_times", penalties, factor);
         }
     }
 
@@ -158,6 +166,11 @@ public final class JacobianLoss extends Loss {
         return new Estimate(mean, Math.sqrt(variance / (draws - 1)));
     }
 
+    /** The one result of a native function, with a graph. */
+    static NDArray graph(NDManager manager, String function, Object... arguments) {
+        return KERNELS.callWithGradient(manager, function, arguments).singletonOrThrow();
+    }
+
     /** One number for each point. */
     private NDArray penalties(
             NDManager scratch, NDArray inputs, SeededNormals directions, boolean training) {
@@ -165,9 +178,9 @@ public final class JacobianLoss extends Loss {
             return differences(scratch, inputs, directions, training);
         }
         Linearization linear = Linearization.of(block, scratch, inputs, training);
-        NDArray like = quantity.equals(BACKWARD) ? linear.outputs : linear.inputs;
+        NDArray like = quantity.equals(BACKWARD) ? linear.outputs() : linear.inputs();
         NDArray direction = directions.next(scratch, like.getShape(), inputs);
-        return Linearization.graph(scratch, quantity, linear.outputs, linear.inputs, direction);
+        return graph(scratch, quantity, linear.outputs(), linear.inputs(), direction);
     }
 
     private NDArray differences(
@@ -187,7 +200,7 @@ public final class JacobianLoss extends Loss {
                 () -> {
                     NDList both = new NDList(x.concat(moved, 0));
                     NDArray y = block.forward(store, both, training).singletonOrThrow();
-                    return Linearization.graph(scratch, DIFFERENCE, y, taken);
+                    return graph(scratch, DIFFERENCE, y, taken);
                 });
     }
 }

@@ -1,4 +1,4 @@
-package io.github.djlspectral.layers.isometry;
+package io.github.djlspectral.layers.isometry.diagnostics;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
@@ -15,7 +15,12 @@ import java.util.Arrays;
  */
 public record Spread(double min, double median, double mean, double max) {
 
-    static Spread of(double... values) {
+    /**
+     * {@return the spread of numbers}
+     *
+     * @param values at least one
+     */
+    public static Spread of(double... values) {
         double[] sorted = values.clone();
         Arrays.sort(sorted);
         int n = sorted.length;
@@ -27,7 +32,12 @@ public record Spread(double min, double median, double mean, double max) {
         return new Spread(sorted[0], median, mean, sorted[n - 1]);
     }
 
-    static Spread of(NDArray values) {
+    /**
+     * {@return the spread of an array's numbers}
+     *
+     * @param values float32 or float64, any shape
+     */
+    public static Spread of(NDArray values) {
         try (NDArray exact = values.toType(DataType.FLOAT64, true)) {
             return of(Host.read(exact, NDArray::toDoubleArray));
         }

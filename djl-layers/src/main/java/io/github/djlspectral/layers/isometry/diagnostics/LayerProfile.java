@@ -1,18 +1,17 @@
-package io.github.djlspectral.layers.isometry;
+package io.github.djlspectral.layers.isometry.diagnostics;
 
 import static io.github.djlspectral.layers.Require.require;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.Pair;
 import ai.djl.util.PairList;
-import io.github.djlspectral.torch.Host;
+import io.github.djlspectral.layers.isometry.IsometricLayer;
 import io.github.djlspectral.torch.TorchScript;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,8 +25,7 @@ import java.util.function.UnaryOperator;
  *     network are listed one by one under "outer/inner"
  * @param gradientRatio {@code |J^T g| / |g|} over the batch, J from the layer's input to the
  *     network's output, g the gradient at that output
- * @param foldRate for a {@link Fold} or {@link ConvolutionFold}, the share of rows times points
- *     (times places) that are reflected, in [0, 1]; empty for other layers
+ * @param foldRate that of {@link IsometricLayer#foldRate}; empty for other layers
  */
 public record LayerProfile(String name, Spread gradientRatio, OptionalDouble foldRate) {
 
@@ -113,27 +111,9 @@ public record LayerProfile(String name, Spread gradientRatio, OptionalDouble fol
         }
     }
 
-    /** Returns the share of hyperplanes times points on their reflected side; empty if no fold. */
     private static OptionalDouble foldRate(Block layer, NDArray input) {
-        try (NDManager scratch = input.getManager().newSubManager()) {
-            NDArray x = input.stopGradient();
-            x.attach(scratch);
-            if (layer instanceof Fold fold) {
-                NDArray w = fold.effectiveWeight(scratch);
-                NDArray b = fold.getParameters().get("bias").getArray();
-                NDArray heights = x.matMul(w.transpose()).add(b);
-                // the others keep the side of the positive slope
-                return share(fold instanceof ResidualFold ? heights.gt(0) : heights.lt(0));
-            }
-            if (layer instanceof ConvolutionFold fold) {
-                return share(fold.heights(x, scratch).gt(0));
-            }
-            return OptionalDouble.empty();
-        }
-    }
-
-    private static OptionalDouble share(NDArray reflected) {
-        NDArray mean = reflected.toType(DataType.FLOAT64, false).mean();
-        return OptionalDouble.of(Host.read(mean, NDArray::getDouble));
+        return layer instanceof IsometricLayer isometric
+                ? isometric.foldRate(input)
+                : OptionalDouble.empty();
     }
 }

@@ -1,4 +1,4 @@
-package io.github.djlspectral.layers.isometry;
+package io.github.djlspectral.layers.isometry.diagnostics;
 
 import static io.github.djlspectral.layers.Require.require;
 
@@ -14,10 +14,10 @@ import io.github.djlspectral.torch.TorchScript;
  * by row of the batch. Gradients of parameters stay as they are. Arrays attach to a manager of its
  * own until it is closed.
  */
-final class Linearization implements AutoCloseable {
+public final class Linearization implements AutoCloseable {
 
     static final TorchScript KERNELS =
-            TorchScript.ofResources(Linearization.class, "diagnostics.py");
+            TorchScript.ofResources(Linearization.class, "jacobian.py", "diagnostics.py");
 
     final NDManager scratch;
     final NDArray inputs;
@@ -29,8 +29,18 @@ final class Linearization implements AutoCloseable {
         this.outputs = outputs;
     }
 
-    /** Runs the block on copies of the inputs [B, ..], in evaluation mode or as in training. */
-    static Linearization of(Block block, NDManager manager, NDArray inputs, boolean training) {
+    /**
+     * Runs a block.
+     *
+     * @param block an initialised block [B, ..] to [B, ..]
+     * @param manager the parent of the one that all arrays attach to
+     * @param inputs the points [B, ..], copied
+     * @param training whether as in training, rather than in evaluation mode
+     * @return what the block is at these points
+     * @throws IllegalArgumentException if the block records no graph
+     */
+    public static Linearization of(
+            Block block, NDManager manager, NDArray inputs, boolean training) {
         NDManager scratch = manager.newSubManager();
         try {
             NDArray leaf = leaf(scratch, inputs);
@@ -74,8 +84,22 @@ final class Linearization implements AutoCloseable {
         return output;
     }
 
-    /** {@code J^T u}, u and the result like outputs and inputs. The caller closes the result. */
-    NDArray vjp(NDArray u) {
+    /** {@return the points [B, ..], from which the graph begins} */
+    public NDArray inputs() {
+        return inputs;
+    }
+
+    /** {@return the block's outputs [B, ..] there} */
+    public NDArray outputs() {
+        return outputs;
+    }
+
+    /**
+     * {@return {@code J^T u}, like the inputs; the caller closes it}
+     *
+     * @param u like the outputs
+     */
+    public NDArray vjp(NDArray u) {
         return graph(scratch, "vjp", outputs, inputs, u);
     }
 

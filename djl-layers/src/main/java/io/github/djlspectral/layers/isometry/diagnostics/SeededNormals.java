@@ -1,4 +1,4 @@
-package io.github.djlspectral.layers.isometry;
+package io.github.djlspectral.layers.isometry.diagnostics;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -7,17 +7,28 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 
 /** Standard normal arrays from a seed, apart from the engine's generator. Thread-safe. */
-final class SeededNormals {
+public final class SeededNormals {
 
     private final SplittableRandom random;
 
-    SeededNormals(long seed) {
+    /**
+     * Begins a sequence.
+     *
+     * @param seed what determines it
+     */
+    public SeededNormals(long seed) {
         // seeded twice: the states of neighbouring seeds run side by side
         random = new SplittableRandom(new SplittableRandom(seed).nextLong());
     }
 
-    /** Returns the next array of the shape, of the type and device of the model array. */
-    NDArray next(NDManager manager, Shape shape, NDArray model) {
+    /**
+     * {@return the next array}
+     *
+     * @param manager its manager
+     * @param shape its shape
+     * @param model whose type and device it has
+     */
+    public NDArray next(NDManager manager, Shape shape, NDArray model) {
         double[] values = new double[Math.toIntExact(shape.size())];
         synchronized (random) {
             Arrays.setAll(values, i -> random.nextGaussian());

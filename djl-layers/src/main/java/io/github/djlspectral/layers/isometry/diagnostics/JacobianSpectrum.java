@@ -1,4 +1,4 @@
-package io.github.djlspectral.layers.isometry;
+package io.github.djlspectral.layers.isometry.diagnostics;
 
 import static io.github.djlspectral.layers.Require.require;
 

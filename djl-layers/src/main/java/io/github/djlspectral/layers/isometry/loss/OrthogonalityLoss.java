@@ -1,4 +1,4 @@
-package io.github.djlspectral.layers.isometry;
+package io.github.djlspectral.layers.isometry.loss;
 
 import static io.github.djlspectral.layers.Require.require;
 
@@ -104,7 +104,7 @@ public final class OrthogonalityLoss extends Loss {
             arrays.add(weight.getArray());
         }
         try (NDArray factor = GraphConstants.of(manager, arrays.get(0).getDataType(), lambda)) {
-            return Linearization.graph(manager, function, arrays, factor);
+            return JacobianLoss.graph(manager, function, arrays, factor);
         }
     }
 }

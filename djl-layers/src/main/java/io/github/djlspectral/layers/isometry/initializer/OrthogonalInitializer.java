@@ -1,4 +1,4 @@
-package io.github.djlspectral.layers.isometry;
+package io.github.djlspectral.layers.isometry.initializer;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;

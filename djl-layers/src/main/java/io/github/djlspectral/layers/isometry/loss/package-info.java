@@ -1,0 +1,2 @@
+/** Penalties that draw the weights, or the Jacobian, of any network towards isometry. */
+package io.github.djlspectral.layers.isometry.loss;
