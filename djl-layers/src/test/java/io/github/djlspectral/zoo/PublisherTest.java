@@ -4,7 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.Application;
+import ai.djl.Device;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.pytorch.engine.PtNDArray;
+import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.repository.zoo.Criteria;
 import ai.djl.repository.zoo.ZooModel;
 import com.google.gson.JsonObject;
@@ -72,6 +78,33 @@ class PublisherTest {
                 .as("nothing else, and nothing beside the repository")
                 .hasSize(2 + 3)
                 .allMatch(path -> path.startsWith("repository/"));
+    }
+
+    /** The engine copies each parameter to the host. */
+    @Test
+    void leavesNothingOfAModelThatIsOnAGpu() {
+        try (NDManager gpu = model.manager().newSubManager(Device.gpu())) {
+            Gpt2 block = Gpt2.builder().setConfig(TinyModel.CONFIG).build();
+            block.setInitializer(
+                    (memory, shape, type) -> {
+                        long handle = ((PtNDArray) memory.zeros(shape, type)).getHandle();
+                        return new PtNDArray((PtNDManager) gpu, handle) {
+
+                            @Override
+                            public Device getDevice() {
+                                return Device.gpu();
+                            }
+
+                            @Override
+                            public void close() {}
+                        };
+                    },
+                    parameter -> true);
+            block.initialize(model.manager(), DataType.FLOAT32, new Shape(1, 1));
+            int before = gpu.getManagedArrays().size();
+            publisher.publish(TinyModel.publication(TinyModel.coordinates("1.0.0"), block).build());
+            assertThat(gpu.getManagedArrays()).hasSize(before);
+        }
     }
 
     @Test

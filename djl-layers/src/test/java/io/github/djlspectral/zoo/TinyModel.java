@@ -35,6 +35,10 @@ final class TinyModel implements AutoCloseable {
         return block;
     }
 
+    NDManager manager() {
+        return manager;
+    }
+
     float[] logits() {
         return logits(block, manager);
     }

@@ -288,14 +288,21 @@ public final class Safetensors {
             for (long from = 0; from < size; from += PIECE) {
                 long to = Math.min(size, from + PIECE);
                 try (NDArray piece = flat.get(new NDIndex("{}:{}", from, to))) {
-                    Host.read(
-                            piece,
-                            host -> {
-                                action.writeTo(host);
-                                return null;
-                            });
+                    IOException fault = Host.read(piece, host -> fault(action, host));
+                    if (fault != null) {
+                        throw fault;
+                    }
                 }
             }
+        }
+    }
+
+    private static IOException fault(AtomicFiles.Content<NDArray> action, NDArray host) {
+        try {
+            action.writeTo(host);
+            return null;
+        } catch (IOException e) {
+            return e;
         }
     }
 

@@ -8,6 +8,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDArray;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 
 /** What passes between the host and the device of an array. */
 public final class Host {
@@ -18,42 +19,22 @@ public final class Host {
     private Host() {}
 
     /**
-     * Reads an array.
-     *
-     * @param <T> what is read
-     * @param <E> what may be thrown
-     */
-    @FunctionalInterface
-    public interface Reader<T, E extends Exception> {
-
-        /**
-         * {@return what is read}
-         *
-         * @param host the array, on the host
-         * @throws E if that fails
-         */
-        T read(NDArray host) throws E;
-    }
-
-    /**
      * {@return what is read of an array, as by {@code Host.read(loss, NDArray::getFloat)}} Waits
      * for its device. Where the engine has to copy, from a GPU or because elements are not next to
      * each other, it leaves the copy in a manager until that of the array ends; this frees it.
      *
      * @param <T> what is read
-     * @param <E> what may be thrown
      * @param array the array, on any device
      * @param reader gets the array on the host; what arrays it makes are closed
-     * @throws E if the reader does
      */
-    public static <T, E extends Exception> T read(NDArray array, Reader<T, E> reader) throws E {
+    public static <T> T read(NDArray array, Function<NDArray, T> reader) {
         READS.incrementAndGet();
         try (NDScope temporaries = new NDScope()) {
             temporaries.suppressNotUsedWarning();
             NDArray host = array.toDevice(Device.cpu(), false);
             NDManager own = host.getManager(); // made for the copy, if there is one
             try {
-                return reader.read(host);
+                return reader.apply(host);
             } finally {
                 if (own != array.getManager()) {
                     own.close();

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.engine.PtNDManager;
@@ -101,6 +102,18 @@ class HostTest {
             assertThat(array.add(1).toLongArray()).containsExactly(2, 3);
         }
         assertThat(manager.getManagedArrays()).isEmpty();
+    }
+
+    /** The way up to a GPU, but for the pinned memory, which needs one. */
+    @Test
+    void whatGoesUpKeepsItsShape() {
+        String source = TorchScript.source(Host.class, "host.py");
+        assertThat(source).contains("torch.pin_memory(x)");
+        TorchScript script = TorchScript.of("up", source.replace("torch.pin_memory(x)", "x"));
+        NDArray x = manager.create(new long[] {1, 2, 3, 4}, new Shape(2, 2));
+        NDArray like = manager.create(new Shape(0), DataType.INT64);
+        NDArray up = script.callWithGradient(manager, "upload", x, like).head();
+        assertThat(up).isEqualTo(x);
     }
 
     /** An array is named host where it is on the host for certain, and done where it was made. */
