@@ -70,7 +70,7 @@ public final class DecoupledAdamW extends StatefulOptimizer {
     }
 
     @Override
-    Object alike(Update update, int step) {
+    Object alike(Update update, int step, boolean fresh) {
         return getWeightDecay() != 0 && update.weight().getShape().dimension() >= 2; // decays
     }
 

@@ -75,8 +75,8 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
      * the map has made U; the second may change the weight in place. Both get matrices {@code
      * [blocks, rows, columns]}, the {@linkplain #stateShapes states} of their own, which they
      * change in place, and as numbers step, learning rate, update scale, weight decay, then {@link
-     * #numbers}. What one throws ends the step; its weight may have moved then. A number read from
-     * an array waits for a GPU.
+     * #numbers} and last 1 if the states are new, all zeros, else 0. What one throws ends the step;
+     * its weight may have moved then. A number read from an array waits for a GPU.
      *
      * @param builder the configuration
      * @param map the map between momentum and update
@@ -126,10 +126,10 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
     }
 
     /** What a native call needs to know: blocks of so many rows and columns, and how they move. */
-    private record Layout(long rows, long columns, double scale, double momentum) {}
+    private record Layout(long rows, long columns, double scale, double momentum, boolean fresh) {}
 
     @Override
-    Object alike(Update update, int step) {
+    Object alike(Update update, int step, boolean fresh) {
         float mu = momentum.getNewValue(step);
         String rule = "The momentum must be in [0, 1), was %s%s";
         check(mu >= -ROUNDING && mu < 1, rule, mu, update.at(step));
@@ -144,7 +144,7 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
                 "The update scale must be positive and finite, was %s%s",
                 scale,
                 update.at(step));
-        return new Layout(blocks[1], blocks[2], scale, Math.max(0, mu));
+        return new Layout(blocks[1], blocks[2], scale, Math.max(0, mu), fresh && !hooks.isEmpty());
     }
 
     @Override
@@ -185,9 +185,10 @@ public abstract class SpectralOptimizer extends RoutedOptimizer {
         }
         Kernel kernel = Kernel.joined(kernels);
         double decay = getWeightDecay();
-        double[] known = {step, rate, layout.scale(), decay};
-        double[] own =
-                DoubleStream.concat(Arrays.stream(known), Arrays.stream(numbers())).toArray();
+        double[] own = Arrays.copyOf(numbers(), numbers().length + 1);
+        own[own.length - 1] = layout.fresh() ? 1 : 0;
+        DoubleStream known = DoubleStream.of(step, rate, layout.scale(), decay);
+        own = DoubleStream.concat(known, Arrays.stream(own)).toArray();
         long most = device.isGpu() ? MOST_ELEMENTS : 0; // a GPU pays for each call
         double[] n = kernel.numbers();
         double rescale = rescaleGrad * first.update().factor();

@@ -156,7 +156,7 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
         try {
             int step = state.step() + 1;
             double rate = rateAt(update, step);
-            share = new Share(this, update, state, fresh, step, rate, alike(update, step));
+            share = new Share(this, update, state, fresh, step, rate, alike(update, step, fresh));
             return share;
         } finally {
             if (fresh && share == null) {
@@ -176,7 +176,7 @@ public abstract class StatefulOptimizer extends Optimizer implements AutoCloseab
     abstract boolean step(List<Share> shares, NDArray done);
 
     /** What else updates must have in common for one native call; refuses illegal ones. */
-    abstract Object alike(Update update, int step);
+    abstract Object alike(Update update, int step, boolean fresh);
 
     /** The optimizer that updates a parameter: this one, or the fallback that it is handed to. */
     Optimizer owner(String parameterId, Shape shape) {

@@ -36,7 +36,7 @@ class Kernels(Module):
       if not __torch__.usable(gs[i], rescale, clip, usable):
         return False
     # The fused kernel walks raw memory and would mix up elements of different strides.
-    plain = clip < 0. and (rescale == 1. or attached and ws[0].dtype == 6)
+    plain = clip < 0. and (rescale == 1. or (attached and ws[0].dtype == 6))
     for i in range(len(ws)):
       plain = plain and torch.is_contiguous(ws[i]) and torch.is_contiguous(gs[i])
     if plain:

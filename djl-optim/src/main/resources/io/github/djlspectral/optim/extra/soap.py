@@ -1,18 +1,19 @@
 # Adam in the eigenbases P, Q of the running means L, R of G G^T and G^T G.
 #
 # A takes in a product, and the basis follows: by a power iteration if it is due, whole at first.
-def follow(A: Tensor, basis: Tensor, product: Tensor, due: bool) -> None:
+def follow(A: Tensor, basis: Tensor, product: Tensor, first: bool, due: bool) -> None:
   A.lerp_(product, 0.05)
-  if float(torch.max(torch.abs(basis))) == 0.:
+  if first:
     basis.copy_(torch.flip(torch.linalg_eigh(A)[1], [2]))
   elif due:
     basis.copy_(torch.linalg_qr(torch.bmm(A, basis))[0])
 
 def after_map(G: Tensor, w: Tensor, states: List[Tensor], numbers: List[float]) -> Tensor:
   L, P, Q, R, mean, variance = states
+  first = numbers[-1] == 1.
   due = (numbers[0] - 1.) % 10. == 0.
-  __torch__.follow(L, P, torch.bmm(G, __torch__.transposed(G)), due)
-  __torch__.follow(R, Q, torch.bmm(__torch__.transposed(G), G), due)
+  __torch__.follow(L, P, torch.bmm(G, __torch__.transposed(G)), first, due)
+  __torch__.follow(R, Q, torch.bmm(__torch__.transposed(G), G), first, due)
   mean.lerp_(G, 0.05)
   turned = torch.bmm(__torch__.transposed(P), torch.bmm(G, Q))
   variance.lerp_(torch.mul(turned, turned), 0.05)
