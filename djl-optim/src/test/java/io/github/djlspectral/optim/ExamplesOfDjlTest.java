@@ -2,7 +2,6 @@ package io.github.djlspectral.optim;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ai.djl.Device;
 import ai.djl.Model;
 import ai.djl.engine.Engine;
 import ai.djl.modality.nlp.DefaultVocabulary;
@@ -86,7 +85,7 @@ class ExamplesOfDjlTest {
                 .attachTo(
                         new DefaultTrainingConfig(loss)
                                 .addEvaluator(new Accuracy())
-                                .optDevices(new Device[] {Device.cpu()})
+                                .optDevices(Engine.getInstance().getDevices(1))
                                 .addTrainingListeners(TrainingListener.Defaults.basic()));
     }
 
@@ -176,7 +175,7 @@ class ExamplesOfDjlTest {
         SpectralOptimizer muon = chosen("muon");
         DefaultTrainingConfig config =
                 new DefaultTrainingConfig(Loss.softmaxCrossEntropyLoss())
-                        .optDevices(new Device[] {Device.cpu()})
+                        .optDevices(Engine.getInstance().getDevices(1))
                         .optOptimizer(muon)
                         .addTrainingListeners(muon);
         try (Model model = model(block)) {
@@ -246,7 +245,7 @@ class ExamplesOfDjlTest {
                                         .add(linear(3)))) {
             DefaultTrainingConfig config =
                     new DefaultTrainingConfig(Loss.l2Loss())
-                            .optDevices(new Device[] {Device.cpu()});
+                            .optDevices(Engine.getInstance().getDevices(1));
             FixedPerVarTracker.Builder rates = FixedPerVarTracker.builder().setDefaultValue(0.02f);
             for (Parameter parameter : body.getBlock().getParameters().values()) {
                 rates.put(parameter.getId(), 0.002f);

@@ -57,7 +57,7 @@ class MuonTest {
         Shape shape = area == 1 ? new Shape(rows, columns) : new Shape(rows, columns, area);
         assertThat(SpectralMap.polar().kernel(shape, DataType.FLOAT32, Device.cpu()).toString())
                 .startsWith("halley");
-        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+        try (NDManager manager = NDManager.newBaseManager(Device.cpu(), "PyTorch");
                 Muon muon =
                         Muon.builder()
                                 .optLearningRateTracker(Tracker.fixed(0.5f))
@@ -164,7 +164,7 @@ class MuonTest {
 
     @Test
     void zeroAndTinyGradients() {
-        try (NDManager manager = NDManager.newBaseManager("PyTorch");
+        try (NDManager manager = NDManager.newBaseManager(Device.cpu(), "PyTorch");
                 Muon muon = Muon.builder().build()) {
             NDArray w = manager.randomNormal(new Shape(40, 60));
             NDArray before = w.duplicate();

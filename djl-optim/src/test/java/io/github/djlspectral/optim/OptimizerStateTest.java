@@ -13,6 +13,7 @@ import ai.djl.nn.core.Linear;
 import ai.djl.training.optimizer.Optimizer;
 import io.github.djlspectral.io.Safetensors;
 import io.github.djlspectral.io.SafetensorsWriter;
+import io.github.djlspectral.torch.Host;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -53,7 +54,7 @@ class OptimizerStateTest {
             ParameterState state = optimizer.firstState(parameter.getId());
             all.add(state == null ? null : state.step());
             for (int k = 0; state != null && k < 2; k++) {
-                all.add(state.array(k).toFloatArray());
+                all.add(Host.read(state.array(k), NDArray::toFloatArray));
             }
         }
         return all;

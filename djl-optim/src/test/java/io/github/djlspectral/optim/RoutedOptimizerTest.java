@@ -3,8 +3,8 @@ package io.github.djlspectral.optim;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import ai.djl.Device;
 import ai.djl.Model;
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -41,7 +41,8 @@ class RoutedOptimizerTest {
     }
 
     private static DefaultTrainingConfig config() {
-        return new DefaultTrainingConfig(Loss.l2Loss()).optDevices(new Device[] {Device.cpu()});
+        return new DefaultTrainingConfig(Loss.l2Loss())
+                .optDevices(Engine.getInstance().getDevices(1));
     }
 
     /** Trains two steps as a listener; the names of what the optimizer itself has updated. */

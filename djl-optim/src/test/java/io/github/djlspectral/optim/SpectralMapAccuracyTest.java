@@ -31,7 +31,7 @@ class SpectralMapAccuracyTest {
     })
     void singularValuesBecomeOne(int rows, int columns) {
         Engine.getEngine("PyTorch").setRandomSeed(rows + columns);
-        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+        try (NDManager manager = NDManager.newBaseManager(Device.cpu(), "PyTorch")) {
             int k = Math.min(rows, columns);
             check(manager.randomNormal(new Shape(rows, columns)));
             double[] logSpaced =

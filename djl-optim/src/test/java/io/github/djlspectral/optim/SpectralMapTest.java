@@ -35,7 +35,7 @@ class SpectralMapTest {
             @ForAll @IntRange(min = 1, max = 300) int columns,
             @ForAll @IntRange(min = -30, max = 30) int exponent) {
         Engine.getEngine("PyTorch").setRandomSeed(rows * 1000 + columns);
-        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+        try (NDManager manager = NDManager.newBaseManager(Device.cpu(), "PyTorch")) {
             NDArray g = manager.randomNormal(new Shape(rows, columns));
             NDArray scaled = g.mul((float) Math.pow(10, exponent));
             NDArray before = scaled.duplicate();

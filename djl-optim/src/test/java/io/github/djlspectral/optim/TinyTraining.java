@@ -2,6 +2,7 @@ package io.github.djlspectral.optim;
 
 import ai.djl.Device;
 import ai.djl.Model;
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -49,7 +50,10 @@ final class TinyTraining implements AutoCloseable {
                 model,
                 new DefaultTrainingConfig(Loss.l2Loss())
                         .optOptimizer(optimizer)
-                        .optDevices(devices.length == 0 ? cpu() : devices));
+                        .optDevices(
+                                devices.length == 0
+                                        ? Engine.getInstance().getDevices(1)
+                                        : devices));
     }
 
     /** Trains under a configuration whose loss fits. */
@@ -58,10 +62,6 @@ final class TinyTraining implements AutoCloseable {
         trainer = model.newTrainer(config);
         model.getBlock().initialize(model.getNDManager(), DataType.FLOAT32, new Shape(1, INPUTS));
         fill(model.getBlock());
-    }
-
-    private static Device[] cpu() {
-        return new Device[] {Device.cpu()};
     }
 
     static SequentialBlock perceptron(int width) {
@@ -94,16 +94,20 @@ final class TinyTraining implements AutoCloseable {
         return model.getBlock();
     }
 
-    /** Adds the gradients of the step's batch. */
+    /** Adds the gradients of the step's batch, of which each device takes a part. */
     void backward(int step) {
+        Device[] devices = trainer.getDevices();
         try (NDManager scope = trainer.getManager().newSubManager();
                 GradientCollector collector = trainer.newGradientCollector()) {
             Random random = new Random(step);
-            NDArray x = gaussian(scope, random, 4, INPUTS);
-            NDArray y = gaussian(scope, random, 4, OUTPUTS);
-            NDList prediction = trainer.forward(new NDList(x));
-            NDArray loss = trainer.getLoss().evaluate(new NDList(y), prediction);
-            collector.backward(loss);
+            NDList x = gaussian(scope, random, 4, INPUTS).split(devices.length);
+            NDList y = gaussian(scope, random, 4, OUTPUTS).split(devices.length);
+            for (int i = 0; i < devices.length; i++) {
+                NDList prediction =
+                        trainer.forward(x.subNDList(i, i + 1).toDevice(devices[i], false));
+                NDList label = y.subNDList(i, i + 1).toDevice(devices[i], false);
+                collector.backward(trainer.getLoss().evaluate(label, prediction));
+            }
         }
     }
 

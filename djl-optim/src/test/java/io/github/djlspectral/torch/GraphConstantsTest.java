@@ -45,8 +45,8 @@ class GraphConstantsTest {
             NDArray x = manager.ones(new Shape(), DataType.FLOAT32);
             NDArray y = GraphConstants.times(x, -3);
             assertThat(y.getShape()).isEqualTo(new Shape());
-            assertThat(y.getFloat()).isEqualTo(-3f);
             assertThat(manager.getManagedArrays()).hasSize(2);
+            assertThat(y.getFloat()).isEqualTo(-3f);
         }
     }
 }

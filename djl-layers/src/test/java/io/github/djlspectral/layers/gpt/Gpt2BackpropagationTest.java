@@ -32,6 +32,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class Gpt2BackpropagationTest extends Gpt2Fixture {
 
+    @Override
+    Device device() {
+        return Device.cpu();
+    }
+
     @ParameterizedTest
     @CsvSource({
         "FLOAT64, 1e-10, true",

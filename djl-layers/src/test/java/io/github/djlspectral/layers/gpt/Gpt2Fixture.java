@@ -2,6 +2,7 @@ package io.github.djlspectral.layers.gpt;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ai.djl.Device;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -25,8 +26,12 @@ abstract class Gpt2Fixture {
 
     @BeforeEach
     void open() {
-        manager = NDManager.newBaseManager("PyTorch");
+        manager = engine.newBaseManager(device());
         store = new ParameterStore(manager, false);
+    }
+
+    Device device() {
+        return engine.defaultDevice();
     }
 
     @AfterEach

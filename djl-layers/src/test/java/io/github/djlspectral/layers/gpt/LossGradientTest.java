@@ -20,8 +20,8 @@ class LossGradientTest extends Gpt2Fixture {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void halvesAddUpToTheMean(boolean frozen) {
-        Device[] devices = {Device.cpu()};
-        try (Model model = Model.newInstance("gpt2", Device.cpu(), "PyTorch")) {
+        Device[] devices = {manager.getDevice()};
+        try (Model model = Model.newInstance("gpt2", manager.getDevice(), "PyTorch")) {
             Gpt2 gpt2 = Gpt2.builder().setConfig(SMALL).build();
             model.setBlock(gpt2);
             engine.setRandomSeed(1);
