@@ -5,7 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import ai.djl.TrainingDivergedException;
 import ai.djl.engine.EngineException;
-import io.github.djlspectral.examples.bench.run.BenchCommand;
+import io.github.djlspectral.examples.bench.BenchCommand;
 import io.github.djlspectral.examples.flow.FlowCommand;
 import io.github.djlspectral.examples.isometry.IsometryCommand;
 import io.github.djlspectral.examples.sweep.LandscapeCommand;

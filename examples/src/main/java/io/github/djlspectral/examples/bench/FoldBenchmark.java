@@ -8,7 +8,6 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Activation;
 import ai.djl.nn.Block;
-import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.GradientCollector;
@@ -16,113 +15,76 @@ import ai.djl.training.ParameterStore;
 import io.github.djlspectral.layers.isometry.AbsFold;
 import io.github.djlspectral.layers.isometry.Parametrization;
 import io.github.djlspectral.layers.isometry.ResidualFold;
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
-import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * One isometric layer in the middle of a network, forward and backward, against a linear layer with
  * ReLU: width 512, batch 128, float32.
  */
-@State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 8, time = 1)
-@Fork(
-        value = 1,
-        jvmArgsAppend = {LoadedEngine.HEAP, LoadedEngine.MOST_HEAP, LoadedEngine.TOUCHED})
-@Compared(
-        suite = Suite.LAYERS,
-        subject = "width 512, batch 128",
-        contender = "{layer}",
-        against = "linear relu")
-public class FoldBenchmark {
+public class FoldBenchmark extends EngineBenchmark {
 
     private static final int WIDTH = 512;
     private static final int BATCH = 128;
+    private static final String LINEAR = "linear relu";
+    private static final String RETRACTED = "residual fold retracted";
 
-    /** The layers. */
-    public enum Layer {
-        /** A linear layer and ReLU, of DJL. */
-        LINEAR_RELU,
-        /** A residual fold whose weight is a parameter. */
-        RESIDUAL_FOLD,
-        /** A residual fold whose weight an optimizer has just moved: it is retracted. */
-        RESIDUAL_FOLD_RETRACTED,
-        /** A residual fold whose weight is made from a skew-symmetric matrix. */
-        RESIDUAL_FOLD_CAYLEY,
-        /** A feedforward fold whose weight is a parameter. */
-        ABS_FOLD;
+    @Param("layers")
+    String suite;
 
-        private Block block() {
-            return switch (this) {
-                case LINEAR_RELU ->
-                        new SequentialBlock()
-                                .add(Linear.builder().setUnits(WIDTH).build())
-                                .add(Activation::relu);
-                case RESIDUAL_FOLD -> residualFold(Parametrization.INITIAL);
-                case RESIDUAL_FOLD_RETRACTED -> residualFold(Parametrization.RETRACTION);
-                case RESIDUAL_FOLD_CAYLEY -> residualFold(Parametrization.CAYLEY);
-                case ABS_FOLD ->
-                        AbsFold.builder()
-                                .setWidth(WIDTH)
-                                .optParametrization(Parametrization.INITIAL)
-                                .build();
-            };
-        }
+    @Param("width " + WIDTH + ", batch " + BATCH)
+    String subject;
 
-        private static Block residualFold(Parametrization parametrization) {
-            return ResidualFold.builder()
-                    .setWidth(WIDTH)
-                    .optParametrization(parametrization)
-                    .build();
-        }
-    }
-
-    /** The layer to measure. */
-    @Param public Layer layer;
-
-    /** Of all arrays. */
-    NDManager manager;
+    /**
+     * A linear layer and ReLU, of DJL; a residual fold whose weight is a parameter, or one that an
+     * optimizer has just moved, so that it is retracted, or is made from a skew-symmetric matrix; a
+     * feedforward fold whose weight is a parameter.
+     */
+    @Param({LINEAR, "residual fold", RETRACTED, "residual fold cayley", "abs fold"})
+    String contender;
 
     private Block block;
     private NDArray input;
     private NDArray moved;
 
-    /** Creates the layer. */
-    @Setup
-    public void create() {
-        manager = LoadedEngine.start();
-        block = layer.block();
+    @Override
+    void make() {
+        block =
+                switch (contender) {
+                    case LINEAR ->
+                            new SequentialBlock()
+                                    .add(Linear.builder().setUnits(WIDTH).build())
+                                    .add(Activation::relu);
+                    case "residual fold" -> residualFold(Parametrization.INITIAL);
+                    case RETRACTED -> residualFold(Parametrization.RETRACTION);
+                    case "residual fold cayley" -> residualFold(Parametrization.CAYLEY);
+                    default ->
+                            AbsFold.builder()
+                                    .setWidth(WIDTH)
+                                    .optParametrization(Parametrization.INITIAL)
+                                    .build();
+                };
         block.initialize(manager, DataType.FLOAT32, new Shape(BATCH, WIDTH));
-        block.getParameters().values().forEach(FoldBenchmark::requireGradient);
+        block.getParameters()
+                .values()
+                .forEach(p -> p.getArray().setRequiresGradient(p.requiresGradient()));
         input = manager.randomNormal(new Shape(BATCH, WIDTH));
         input.setRequiresGradient(true);
-        if (layer == Layer.RESIDUAL_FOLD_RETRACTED) {
+        if (contender.equals(RETRACTED)) {
             moved = block.getParameters().get("weight").getArray().duplicate();
             moved.addi(manager.randomNormal(moved.getShape()).mul(1e-3));
         }
     }
 
-    private static void requireGradient(Parameter parameter) {
-        parameter.getArray().setRequiresGradient(parameter.requiresGradient());
-    }
-
-    /** Frees it. */
-    @TearDown
-    public void close() {
-        manager.close();
+    private static Block residualFold(Parametrization parametrization) {
+        return ResidualFold.builder().setWidth(WIDTH).optParametrization(parametrization).build();
     }
 
     /** Forward and backward, for the input and all parameters. */

@@ -18,16 +18,17 @@ import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Backpropagation;
 import io.github.djlspectral.optim.GradientClipping;
 import io.github.djlspectral.optim.OptimizerStep;
+import io.github.djlspectral.optim.StatefulOptimizer;
 import io.github.djlspectral.torch.Host;
 import java.util.function.UnaryOperator;
 
-/** A language model with its trainer and one batch of random tokens. */
+/** A language model with random weights, its trainer and one batch of random tokens. */
 final class Gpt2Training implements AutoCloseable {
 
     /** The shape of the batch where none is given: B = 4, T = 256. */
     static final Shape BATCH = new Shape(4, 256);
 
-    private final Model model;
+    private final Model model = Model.newInstance("gpt2", "PyTorch");
     private final Trainer trainer;
     private final Optimizer optimizer;
     private final NDArray tokens;
@@ -35,11 +36,16 @@ final class Gpt2Training implements AutoCloseable {
     private final Gpt2 gpt2;
     private final Gpt2Backpropagation backpropagation;
 
-    private Gpt2Training(
-            Block block, int vocabulary, Optimizer optimizer, Shape batch, boolean autograd) {
+    /**
+     * Creates a training, which owns the optimizer.
+     *
+     * @param block ours, or another one, tokens to logits, which is trained as DJL does it
+     * @param batch B x T
+     * @param autograd whether ours has its gradient by autograd, not as in training
+     */
+    Gpt2Training(Block block, int vocabulary, Optimizer optimizer, Shape batch, boolean autograd) {
         Engine.getEngine("PyTorch").setRandomSeed(0);
         this.optimizer = optimizer;
-        model = Model.newInstance("gpt2", "PyTorch");
         model.setBlock(block);
         trainer =
                 model.newTrainer(
@@ -50,30 +56,18 @@ final class Gpt2Training implements AutoCloseable {
         tokens = manager.randomInteger(0, vocabulary, batch, DataType.INT64);
         targets = manager.randomInteger(0, vocabulary, batch, DataType.INT64);
         gpt2 = block instanceof Gpt2 ours ? ours : null;
+        boolean byHand =
+                gpt2 != null
+                        && !autograd
+                        && Gpt2Backpropagation.supports(gpt2, manager.getDevice());
+        int length = (int) batch.get(1);
         backpropagation =
-                autograd || !Gpt2Backpropagation.supports(gpt2, manager.getDevice())
-                        ? null
-                        : new Gpt2Backpropagation(
-                                gpt2, manager, (int) batch.get(0), (int) batch.get(1));
+                byHand ? new Gpt2Backpropagation(gpt2, manager, (int) batch.get(0), length) : null;
     }
 
-    /** Creates ours with random weights; its gradient is computed as in training. */
+    /** Creates the training of ours. */
     static Gpt2Training of(Gpt2 gpt2, Optimizer optimizer, Shape batch) {
         return new Gpt2Training(gpt2, gpt2.getConfig().vocabSize(), optimizer, batch, false);
-    }
-
-    /** Creates ours with random weights; its gradient is computed by autograd. */
-    static Gpt2Training byAutograd(Gpt2 gpt2, Optimizer optimizer, Shape batch) {
-        return new Gpt2Training(gpt2, gpt2.getConfig().vocabSize(), optimizer, batch, true);
-    }
-
-    /**
-     * Creates another block's training as DJL does it.
-     *
-     * @param block tokens to logits
-     */
-    static Gpt2Training stock(Block block, int vocabulary, Optimizer optimizer, Shape batch) {
-        return new Gpt2Training(block, vocabulary, optimizer, batch, true);
     }
 
     /** Returns the loss, without gradients. */
@@ -144,5 +138,8 @@ final class Gpt2Training implements AutoCloseable {
         }
         trainer.close();
         model.close();
+        if (optimizer instanceof StatefulOptimizer ours) {
+            ours.close();
+        }
     }
 }

@@ -4,9 +4,10 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Collection;
-import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Stream;
 import org.openjdk.jmh.infra.BenchmarkParams;
 import org.openjdk.jmh.infra.IterationParams;
 import org.openjdk.jmh.profile.InternalProfiler;
@@ -31,51 +32,34 @@ import org.openjdk.jmh.results.ScalarResult;
  */
 public final class MemoryProfiler implements InternalProfiler {
 
-    /** The label of the peak. */
     static final String PEAK = "peakMemory";
-
-    /** The label of the memory before the benchmark made anything. */
     static final String BASE = "baseMemory";
-
-    /** The label of the prediction. */
     static final String PREDICTED = "predictedMemory";
-
-    /** The label of the error of a polar factor. */
     static final String POLAR_ERROR = "polarError";
 
     private static final Path STATUS = Path.of("/proc/self/status");
     private static final int KIBIBYTE = 1024;
 
     // A fork runs one benchmark; JMH gives the profiler no way to reach its state.
-    private static volatile long base;
-    private static volatile long peak;
-    private static volatile long predicted;
-    private static volatile double polarError;
+    private static final Map<String, Double> TOLD = new ConcurrentHashMap<>();
 
     /** Creates the profiler, as JMH does by name. */
     public MemoryProfiler() {}
 
     /** Notes what is resident now as the engine's, and forgets all else that was said. */
     static void noteBase() {
-        base = read("VmRSS");
-        peak = 0;
-        predicted = 0;
-        polarError = 0;
+        TOLD.clear();
+        tell(BASE, read("VmRSS"));
     }
 
     /** Notes the peak: what comes later is not the benchmark's. */
     static void notePeak() {
-        peak = read("VmHWM");
+        tell(PEAK, read("VmHWM"));
     }
 
-    /** Says how much the benchmark should need beyond the base, in bytes. */
-    static void predict(long bytes) {
-        predicted = bytes;
-    }
-
-    /** Tells the error of a polar factor. */
-    static void tellPolarError(double error) {
-        polarError = error;
+    /** Says one of the results; what it says of the peak goes before what the system says. */
+    static void tell(String label, double value) {
+        TOLD.put(label, value);
     }
 
     @Override
@@ -90,29 +74,32 @@ public final class MemoryProfiler implements InternalProfiler {
     @Override
     public Collection<? extends Result<?>> afterIteration(
             BenchmarkParams benchmark, IterationParams iteration, IterationResult result) {
-        List<ScalarResult> results = new ArrayList<>();
-        add(results, PEAK, peak > 0 ? peak : read("VmHWM"), "bytes");
-        add(results, BASE, base, "bytes");
-        add(results, PREDICTED, predicted, "bytes");
-        add(results, POLAR_ERROR, polarError, "|s - 1|");
-        return results;
+        return Stream.of(PEAK, BASE, PREDICTED, POLAR_ERROR)
+                .map(
+                        label ->
+                                new ScalarResult(
+                                        label,
+                                        value(label),
+                                        label.equals(POLAR_ERROR) ? "|s - 1|" : "bytes",
+                                        AggregationPolicy.MAX))
+                .filter(found -> found.getScore() > 0)
+                .toList();
     }
 
-    private static void add(List<ScalarResult> results, String label, double value, String unit) {
-        if (value > 0) {
-            results.add(new ScalarResult(label, value, unit, AggregationPolicy.MAX));
-        }
+    private static double value(String label) {
+        double otherwise = label.equals(PEAK) ? read("VmHWM") : 0;
+        return TOLD.getOrDefault(label, otherwise);
     }
 
     /** Returns an entry of the process's status in bytes, 0 where the system has none. */
-    static long read(String entry) {
+    private static double read(String entry) {
         if (!Files.isReadable(STATUS)) {
             return 0;
         }
         try {
             return Files.readAllLines(STATUS).stream()
                     .filter(line -> line.startsWith(entry + ":"))
-                    .mapToLong(line -> KIBIBYTE * Long.parseLong(line.replaceAll("\\D", "")))
+                    .mapToDouble(line -> KIBIBYTE * Double.parseDouble(line.replaceAll("\\D", "")))
                     .findFirst()
                     .orElse(0);
         } catch (IOException e) {

@@ -1,12 +1,12 @@
 package io.github.djlspectral.examples.bench;
 
-import ai.djl.ndarray.NDManager;
 import ai.djl.training.optimizer.Optimizer;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.optim.DecoupledAdamW;
 import io.github.djlspectral.optim.Freon;
 import io.github.djlspectral.optim.Kaon;
 import io.github.djlspectral.optim.Muon;
+import io.github.djlspectral.optim.ParameterRouting;
 import io.github.djlspectral.optim.SpectralMap;
 import io.github.djlspectral.optim.StatefulOptimizer;
 import io.github.djlspectral.optim.TruncatedSgd;
@@ -14,15 +14,9 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
-import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
@@ -30,19 +24,10 @@ import org.openjdk.jmh.annotations.Warmup;
  * published size, on all 48 of the model with 124 million parameters, or on all its parameters;
  * there what is no hidden matrix takes a step of AdamW.
  */
-@State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MILLISECONDS)
 @Warmup(iterations = 1, time = 500, timeUnit = TimeUnit.MILLISECONDS)
 @Measurement(iterations = 5, time = 500, timeUnit = TimeUnit.MILLISECONDS)
-@Fork(
-        value = 1,
-        jvmArgsAppend = {LoadedEngine.HEAP, LoadedEngine.MOST_HEAP, LoadedEngine.TOUCHED})
-@Compared(
-        suite = Suite.OPTIMIZERS,
-        subject = "{weights}",
-        quick = "768x768|768x3072|3072x768|" + OptimizerStepBenchmark.HIDDEN_MATRICES)
-public class OptimizerStepBenchmark {
+public class OptimizerStepBenchmark extends EngineBenchmark {
 
     static final String HIDDEN_MATRICES = "124M, hidden matrices";
 
@@ -50,6 +35,13 @@ public class OptimizerStepBenchmark {
     private static final String FUSED = "3 x 768x768";
 
     private static final String ALL_PARAMETERS = "124M, all parameters";
+    private static final String MUON = "Muon";
+    private static final String NEWTON_SCHULZ = "Muon, native Newton-Schulz";
+    private static final String ADAMW = "AdamW";
+    private static final String STOCK_ADAMW = "AdamW, DJL";
+
+    @Param("optimizers")
+    String suite;
 
     /** The weights: one matrix, rows x columns, or those of a model. */
     @Param({
@@ -73,129 +65,78 @@ public class OptimizerStepBenchmark {
         HIDDEN_MATRICES,
         ALL_PARAMETERS
     })
-    public String weights;
+    String subject;
+
+    /** Ours, with their defaults or the reference's five Newton-Schulz steps, or DJL's. */
+    @Param({
+        MUON,
+        NEWTON_SCHULZ,
+        "Muon, DJL arrays",
+        "Freon",
+        "Kaon",
+        "TruncatedSgd",
+        ADAMW,
+        STOCK_ADAMW
+    })
+    String contender;
 
     /** The model of which there are all weights. */
     Gpt2Config model = Gpt2Config.gpt2Small();
 
-    /** Of all arrays. */
-    NDManager manager;
-
     private List<TrainedWeight> trained;
-    private Muon muon;
-    private Muon newtonSchulz;
-    private ArrayMuon arrayMuon;
-    private Freon freon;
-    private Kaon kaon;
-    private TruncatedSgd truncatedSgd;
-    private DecoupledAdamW adamW;
-    private Optimizer stockAdamW;
     private Optimizer measured;
+    private Optimizer rest;
 
     /** Creates the arrays and the optimizers, which have no state before their first step. */
-    @Setup
-    public void create() {
-        manager = LoadedEngine.start();
+    @Override
+    void make() {
         trained =
-                switch (weights) {
+                switch (subject) {
                     case HIDDEN_MATRICES -> TrainedWeight.hidden(manager, model);
                     case ALL_PARAMETERS -> TrainedWeight.model(manager, model);
                     case FUSED -> TrainedWeight.fused(manager, 768, 3);
-                    default -> List.of(TrainedWeight.matrix(manager, weights));
+                    default -> List.of(TrainedWeight.matrix(manager, subject));
                 };
-        muon = Muon.builder().build();
-        trained.stream()
-                .filter(weight -> weight.routing() != null)
-                .forEach(w -> muon = Muon.builder().optRouting(w.routing()).build());
-        newtonSchulz = Muon.builder().optMap(SpectralMap.newtonSchulz()).build();
-        arrayMuon = new ArrayMuon();
-        freon = Freon.builder().build();
-        kaon = Kaon.builder().build();
-        truncatedSgd = TruncatedSgd.builder().build();
-        adamW = DecoupledAdamW.builder().build();
-        stockAdamW = Optimizer.adamW().build();
+        measured =
+                switch (contender) {
+                    case MUON -> muon(trained.get(0).routing());
+                    case NEWTON_SCHULZ -> Muon.builder().optMap(SpectralMap.newtonSchulz()).build();
+                    case "Freon" -> Freon.builder().build();
+                    case "Kaon" -> Kaon.builder().build();
+                    case "TruncatedSgd" -> TruncatedSgd.builder().build();
+                    case ADAMW -> DecoupledAdamW.builder().build();
+                    case STOCK_ADAMW -> Optimizer.adamW().build();
+                    default -> new ArrayMuon();
+                };
+        rest = contender.startsWith(ADAMW) ? measured : DecoupledAdamW.builder().build();
     }
 
-    /** Frees them, and tells how exact the polar factor of the Muon that ran is. */
-    @TearDown
-    public void close() {
+    private static Muon muon(ParameterRouting routing) {
+        return routing == null
+                ? Muon.builder().build()
+                : Muon.builder().optRouting(routing).build();
+    }
+
+    /** Frees the optimizers, and tells how exact the polar factor of the Muon that ran is. */
+    @Override
+    void finish() {
         MemoryProfiler.notePeak();
-        if (trained.size() == 1
-                && trained.get(0).routing() == null
-                && measured instanceof Muon spectral) {
-            MemoryProfiler.tellPolarError(PolarError.of(spectral.getMap(), weights));
+        boolean matrix = trained.size() == 1 && trained.get(0).routing() == null;
+        if (matrix && measured instanceof Muon muon) {
+            MemoryProfiler.tell(MemoryProfiler.POLAR_ERROR, PolarError.of(muon.getMap(), subject));
         }
-        List.of(muon, newtonSchulz, freon, kaon, truncatedSgd, adamW)
-                .forEach(StatefulOptimizer::close);
-        manager.close();
-    }
-
-    /** Ours, with the default map. */
-    @Benchmark
-    @Compared(
-            contender = "Muon",
-            against = {"Muon, DJL arrays", "Muon, native Newton-Schulz", "torch.optim.Muon"})
-    public void muon() {
-        step(muon);
-    }
-
-    /** Ours, with the reference's five Newton-Schulz steps. */
-    @Benchmark
-    @Compared(contender = "Muon, native Newton-Schulz", against = "torch.optim.Muon")
-    public void muonNewtonSchulz() {
-        step(newtonSchulz);
-    }
-
-    /** The reference step in DJL array operations. */
-    @Benchmark
-    @Compared(contender = "Muon, DJL arrays")
-    public void muonInDjlArrays() {
-        step(arrayMuon);
-    }
-
-    /** Ours, with exponent 2/3. */
-    @Benchmark
-    @Compared(contender = "Freon", against = "Muon, DJL arrays")
-    public void freon() {
-        step(freon);
-    }
-
-    /** Ours, with five chaotic iterations. */
-    @Benchmark
-    @Compared(contender = "Kaon", against = "Muon, DJL arrays")
-    public void kaon() {
-        step(kaon);
-    }
-
-    /** Ours, without the largest 5% of the singular values. */
-    @Benchmark
-    @Compared(contender = "TruncatedSgd", against = "Muon, DJL arrays")
-    public void truncatedSgd() {
-        step(truncatedSgd);
-    }
-
-    /** Ours, fused. */
-    @Benchmark
-    @Compared(
-            contender = "AdamW",
-            against = {"AdamW, DJL", "torch.optim.AdamW"})
-    public void adamW() {
-        step(adamW);
-    }
-
-    /** DJL's own. */
-    @Benchmark
-    @Compared(contender = "AdamW, DJL")
-    public void stockAdamW() {
-        for (TrainedWeight weight : trained) {
-            weight.update(stockAdamW);
+        for (Optimizer optimizer : List.of(measured, rest)) {
+            if (optimizer instanceof StatefulOptimizer ours) {
+                ours.close();
+            }
         }
     }
 
-    private void step(Optimizer optimizer) {
-        measured = optimizer;
+    /** One step. */
+    @Benchmark
+    public void step() {
         for (TrainedWeight weight : trained) {
-            weight.update(weight.hidden() ? optimizer : adamW);
+            weight.update(weight.hidden() ? measured : rest);
         }
     }
 }

@@ -1,47 +1,107 @@
 package io.github.djlspectral.examples.bench;
 
 import com.google.gson.annotations.SerializedName;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 
 /** What benchmarks are about; each suite is one table of the report. */
-public enum Suite {
-    /** One step of an optimizer, on one matrix or on all parameters of a model. */
+enum Suite {
     @SerializedName("optimizers")
-    OPTIMIZERS("One step of an optimizer"),
-    /** The ways to compute a power of the singular values. */
+    OPTIMIZERS(
+            "One step of an optimizer",
+            "(768x768|768x3072|3072x768|124M, hidden matrices): .*"
+                    + "|.*: .*, whole step|124M, all parameters: torch.*"),
     @SerializedName("routes")
-    ROUTES("Freon's step by the way to compute the power"),
-    /** GPT-2 forward, backward, and whole training steps. */
+    ROUTES("Freon's step by the way to compute the power", "(16x64|64x256|256x1024): .*"),
     @SerializedName("gpt2")
-    GPT2("GPT-2"),
-    /** GPT-2 writes text. */
+    GPT2("GPT-2", ".*"),
     @SerializedName("generation")
-    GENERATION("GPT-2 writes"),
-    /** Isometric layers. */
+    GENERATION("GPT-2 writes", ".*"),
     @SerializedName("layers")
-    LAYERS("Isometric layers, forward and backward"),
-    /** Time and memory against one size of a model or of its input. */
+    LAYERS("Isometric layers, forward and backward", ".*"),
     @SerializedName("growth")
-    GROWTH("Growth with size");
+    GROWTH("Growth with size", "(width|depth|batch|context)=(2|4|256|512): .*");
 
-    private final String title;
+    /** Names of measurements to those whose time theirs is divided by. */
+    private static final Map<String, List<String>> RIVALS =
+            Map.of(
+                    "optimizers, .*: Muon",
+                    List.of("Muon, DJL arrays", "Muon, native Newton-Schulz", "torch.optim.Muon"),
+                    "optimizers, .*: Muon, native Newton-Schulz",
+                    List.of("torch.optim.Muon"),
+                    "optimizers, .*: (Freon|Kaon|TruncatedSgd)",
+                    List.of("Muon, DJL arrays"),
+                    "optimizers, .*: AdamW",
+                    List.of("AdamW, DJL", "torch.optim.AdamW"),
+                    "optimizers, .*: .*, whole step",
+                    List.of("torch.optim.AdamW"),
+                    "routes, .*",
+                    List.of("eigh"),
+                    "gpt2, 124M.*: (ours|DJL).*",
+                    List.of(
+                            "PyTorch, float32",
+                            "PyTorch, bfloat16",
+                            "DJL blocks",
+                            "DJL blocks, DJL AdamW"),
+                    "generation, .*: with a cache",
+                    List.of("without a cache"),
+                    "layers, .*",
+                    List.of("linear relu"));
 
-    Suite(String title) {
-        this.title = title;
-    }
+    /** The headline of the table. */
+    final String title;
+
+    private final String quick;
 
     /**
-     * Returns the headline of its table.
+     * A suite.
      *
-     * @return such as "One step of an optimizer"
+     * @param quick what a quick run measures: a regular expression for a subject and a contender
      */
-    public String title() {
-        return title;
+    Suite(String title, String quick) {
+        this.title = title;
+        this.quick = quick;
     }
 
     /** Returns the name in lower case, as on the command line and in files. */
     @Override
     public String toString() {
         return name().toLowerCase(Locale.ROOT);
+    }
+
+    /**
+     * What was measured.
+     *
+     * @param suite the table it belongs to
+     * @param subject what was done; times of one subject can be compared
+     * @param contender who did it
+     */
+    record Key(Suite suite, String subject, String contender) {
+
+        /** Returns such as "optimizers, 768x768": what rivals for it have in common. */
+        String task() {
+            return suite + ", " + subject;
+        }
+
+        /** Returns such as "optimizers, 768x768: Muon". */
+        @Override
+        public String toString() {
+            return task() + ": " + contender;
+        }
+
+        /** Tells whether a quick run measures it. */
+        boolean isQuick() {
+            return (subject + ": " + contender).matches(suite.quick);
+        }
+
+        /** Returns the contenders for the same subject whose time this one's is divided by. */
+        List<String> rivals() {
+            return RIVALS.entrySet().stream()
+                    .filter(rule -> toString().matches(rule.getKey()))
+                    .flatMap(rule -> rule.getValue().stream())
+                    .filter(other -> !other.equals(contender))
+                    .toList();
+        }
     }
 }

@@ -1,12 +1,13 @@
 """What `djl-spectral bench` compares with: the same work in Python's PyTorch, eager, as a user writes it.
 
-    python peer.py --list [--quick]
+    python peer.py --list
     python peer.py --suite gpt2 --subject "124M, B=4, T=256, step" --contender "PyTorch, float32"
     python peer.py --train tokens.bin --steps 100 [--bfloat16]
 
-Results are JSON on standard output, one object per line; progress goes to standard error. Exit code
-2 is a wrong argument, 3 a Python without PyTorch. Needs nothing but PyTorch; torch.optim.Muon came
-with 2.9, and is not listed by an older one. Everything runs on the CPU.
+A task is done once for each line of standard input, and answered with "done". Results are JSON on
+standard output, one object per line; progress goes to standard error. Exit code 2 is a wrong
+argument, 3 a Python without PyTorch. Needs nothing but PyTorch; torch.optim.Muon came with 2.9, and
+is not listed by an older one. Everything runs on the CPU.
 """
 
 import argparse
@@ -14,7 +15,6 @@ import json
 import platform
 import re
 import sys
-import time
 
 try:
     import torch
@@ -27,8 +27,6 @@ except ImportError as e:
 WIDTHS = 768, 1024, 1280, 1600  # of the published GPT-2s
 VOCABULARY, CONTEXT, WIDTH, HEADS, LAYERS = 50257, 1024, 768, 12, 12  # the smallest
 BATCH, LENGTH = 4, 256
-WARMUP = 3  # the first two steps of a process are slow
-SLOW = 20  # seconds that samples should not take together
 
 
 # GPT-2
@@ -105,7 +103,7 @@ class Training:
         return loss
 
 
-# What can be measured: each of these returns the action to time.
+# What can be measured: each of these returns the action to repeat.
 
 def gpt2(method, bfloat16):
     training = Training(bfloat16)
@@ -170,32 +168,19 @@ def resident(entry):
         return 0
 
 
-def seconds(action, samples, least):
-    """Times an action, repeated until a sample takes a least time; fewer samples if they are slow."""
-
-    def run(times):
-        start = time.perf_counter()
-        for _ in range(times):
-            action()
-        return (time.perf_counter() - start) / times
-
-    once = min(run(1) for _ in range(WARMUP))
-    times = max(1, round(least / once))
-    slow = max(2, round(SLOW / (once * times)))
-    return [run(times) for _ in range(min(samples, slow))]
-
-
-def measure(suite, subject, contender, quick):
+def serve(suite, subject, contender):
+    """Does a task for each line that comes; says what memory there was before and at most."""
     found = tasks()
     if (suite, subject, contender) not in found:
         fail(f"There is nothing like {suite}: {subject}: {contender}; see --list")
     torch.mm(torch.ones(256, 256), torch.ones(256, 256))  # starts the threads
     base = resident("VmRSS")
     action = found[suite, subject, contender]()
-    taken = seconds(action, 2 if quick else 7, 0.1 if quick else 0.5)
-    peak = resident("VmHWM")
-    result = dict(suite=suite, subject=subject, contender=contender, seconds=taken,
-                  peakMemory=peak, baseMemory=base)
+    write(baseMemory=base)
+    for _ in sys.stdin:
+        action()
+        print("done", flush=True)
+    result = dict(peakMemory=resident("VmHWM"))
     shape = re.fullmatch(r"(\d+)x(\d+)", subject)
     if contender == "torch.optim.Muon" and shape:
         result["polarError"] = polar_error(int(shape[1]), int(shape[2]))
@@ -270,7 +255,6 @@ def main():
     parser.add_argument("--steps", type=int, default=10, help="of --train")
     parser.add_argument("--rate", type=float, default=1e-4, help="the learning rate of --train")
     parser.add_argument("--bfloat16", action="store_true", help="autocast in --train")
-    parser.add_argument("--quick", action="store_true", help="fewer samples")
     parser.add_argument("--threads", type=int, help="of the CPU")
     args = parser.parse_args()
     if args.threads:
@@ -283,7 +267,7 @@ def main():
     elif args.train:
         train(args.train, args.steps, args.bfloat16, args.rate)
     else:
-        measure(args.suite, args.subject, args.contender, args.quick)
+        serve(args.suite, args.subject, args.contender)
 
 
 main()

@@ -26,7 +26,7 @@ class MemoryProfilerTest {
 
     @Test
     void seesABlockThatIsFreedAgain() throws IOException {
-        LoadedEngine.start().close();
+        EngineBenchmark.start().close();
         forgetPeak();
         allocate();
 
@@ -39,7 +39,7 @@ class MemoryProfilerTest {
 
     @Test
     void whatComesAfterThePeakWasNotedIsNotTheBenchmarks() throws IOException {
-        LoadedEngine.start().close();
+        EngineBenchmark.start().close();
         forgetPeak();
         MemoryProfiler.notePeak();
         allocate();
@@ -52,15 +52,15 @@ class MemoryProfilerTest {
 
     @Test
     void passesOnWhatABenchmarkSaysUntilTheNextBegins() {
-        LoadedEngine.start().close();
-        MemoryProfiler.predict(1000);
-        MemoryProfiler.tellPolarError(0.25);
+        EngineBenchmark.start().close();
+        MemoryProfiler.tell(MemoryProfiler.PREDICTED, 1000);
+        MemoryProfiler.tell(MemoryProfiler.POLAR_ERROR, 0.25);
 
         assertThat(measured())
                 .containsEntry(MemoryProfiler.PREDICTED, 1000.0)
                 .containsEntry(MemoryProfiler.POLAR_ERROR, 0.25);
 
-        LoadedEngine.start().close();
+        EngineBenchmark.start().close();
         assertThat(measured().keySet())
                 .containsExactlyInAnyOrder(MemoryProfiler.PEAK, MemoryProfiler.BASE);
     }

@@ -1,0 +1,228 @@
+package io.github.djlspectral.examples.bench;
+
+import io.github.djlspectral.examples.bench.Jmh.Contestant;
+import io.github.djlspectral.examples.bench.TorchBenchmark.Listing;
+import io.github.djlspectral.examples.data.OptionCheck;
+import io.github.djlspectral.examples.experiment.Table;
+import io.github.djlspectral.text.BadInputException;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.LocalDateTime;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** The command that runs the benchmarks. */
+@Command(
+        name = "bench",
+        mixinStandardHelpOptions = true,
+        usageHelpAutoWidth = true,
+        sortOptions = false,
+        description = {
+            "Measures optimizers, GPT-2 and isometric layers against what you could use instead:"
+                    + " array operations, DJL's own, and PyTorch in Python if that has torch.",
+            "Every round runs each contender in a process of its own, those of one subject one"
+                    + " after the other, every second round from the last to the first.",
+            "Results: bench.json with all samples, bench.md, pictures.",
+            "Exit code 1 if something failed, or got worse than in --compare."
+        })
+public final class BenchCommand implements Callable<Integer> {
+
+    @Option(
+            names = "--suite",
+            split = ",",
+            description = "What to measure: ${COMPLETION-CANDIDATES}. Default: all.")
+    private List<Suite> suites = List.of(Suite.values());
+
+    @Option(
+            names = "--only",
+            paramLabel = "<regex>",
+            description = {
+                "Measures what has this in its name; --list has the names.",
+                "Such as 768x3072, torch, OptimizerStep, or 'step: (ours|PyTorch)'."
+            })
+    private String only = "";
+
+    @Option(
+            names = "--rounds",
+            defaultValue = "3",
+            description = "How often to measure everything. Default: ${DEFAULT-VALUE}.")
+    private int rounds;
+
+    @Option(
+            names = "--quick",
+            description = "A look in minutes: fewer subjects, two short iterations each.")
+    private boolean quick;
+
+    @Option(
+            names = "--threads",
+            description = "Threads of a native operation, here and in Python. Default: PyTorch's.")
+    private Integer threads;
+
+    @Option(
+            names = "--python",
+            paramLabel = "<file>",
+            defaultValue = "python3",
+            description = "A Python that has torch, or 'none'. Default: ${DEFAULT-VALUE}.")
+    private String python;
+
+    @Option(
+            names = "--out",
+            paramLabel = "<dir>",
+            defaultValue = "runs/bench",
+            description = "Where results go. Default: ${DEFAULT-VALUE}.")
+    private Path out;
+
+    @Option(
+            names = "--resume",
+            description =
+                    "Measures what the results in --out lack, after Ctrl-C or with more"
+                            + " --rounds or --suite.")
+    private boolean resume;
+
+    @Option(
+            names = "--compare",
+            paramLabel = "<json>",
+            description = {
+                "Older results: prints a table, also to compare.md in --out.",
+                "Worse: at least 5%% more, and beyond the noise between rounds."
+            })
+    private Path compare;
+
+    @Option(
+            names = "--report-only",
+            description = "Makes the report of what --out has, and the comparison.")
+    private boolean reportOnly;
+
+    @Option(names = "--list", description = "Prints what would be measured.")
+    private boolean list;
+
+    @Spec private CommandSpec spec;
+
+    /** Creates the command; picocli sets the options. */
+    public BenchCommand() {}
+
+    @Override
+    public Integer call() {
+        check();
+        Results old = compare == null ? null : Results.read(compare);
+        if (reportOnly) {
+            return report(Results.read(Results.file(out)), old);
+        }
+        if (threads != null) {
+            System.setProperty(Machine.THREADS, threads.toString()); // for this process, and Python
+        }
+        Listing peer =
+                python.equals("none")
+                        ? Listing.skipped("--python none")
+                        : TorchBenchmark.list(python);
+        try (PrintStream log = log()) {
+            Jmh jmh = new Jmh(quick, jvmArguments(), log);
+            List<Contestant> contestants =
+                    jmh.contestants(suites, Pattern.compile(only), peer.keys());
+            BadInputException.unless(
+                    !contestants.isEmpty(),
+                    "--only is %s, which nothing in --suite %s has in its name; see --list",
+                    only,
+                    suites);
+            if (list) {
+                contestants.forEach(contestant -> System.out.println(contestant.key()));
+                return 0;
+            }
+            Results results = known(peer);
+            results.machine().warnings().forEach(System.out::println);
+            results.notes().forEach(System.out::println);
+            new Rounds(contestants, results, out, System.out).run(rounds, jmh::measure);
+            return report(results, old);
+        }
+    }
+
+    private List<String> jvmArguments() {
+        List<String> arguments = new ArrayList<>();
+        arguments.add("-D" + TorchBenchmark.PYTHON + "=" + python);
+        if (System.getProperty(Machine.THREADS) != null) {
+            arguments.add("-D" + Machine.THREADS + "=" + System.getProperty(Machine.THREADS));
+        }
+        return arguments;
+    }
+
+    /** Opens the file that gets what JMH prints, which nobody needs unless something fails. */
+    private PrintStream log() {
+        if (list) {
+            return new PrintStream(OutputStream.nullOutputStream());
+        }
+        try {
+            Files.createDirectories(out);
+            Path file = out.resolve("jmh.log");
+            OutputStream log =
+                    Files.newOutputStream(
+                            file, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+            return new PrintStream(log, true, StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(
+                    "Cannot write to " + out + " (" + e + "); choose another --out", e);
+        }
+    }
+
+    /** Returns what is known before anything is measured. */
+    private Results known(Listing peer) {
+        List<String> arguments = spec.commandLine().getParseResult().originalArgs();
+        Results now =
+                new Results(
+                        Machine.here(peer.versions()),
+                        LocalDateTime.now().truncatedTo(ChronoUnit.MINUTES).toString(),
+                        quick,
+                        String.join(" ", arguments),
+                        peer.notes(),
+                        new ArrayList<>(),
+                        new ArrayList<>());
+        Path file = Results.file(out);
+        return resume && Files.exists(file) ? Results.read(file).resume(now) : now;
+    }
+
+    private int report(Results results, Results old) {
+        Report report = new Report(results);
+        report.write(out);
+        report.lines().forEach(System.out::println);
+        boolean worse = false;
+        if (old != null) {
+            Comparison comparison = new Comparison(old, results);
+            Table.write(out.resolve("compare.md"), comparison.lines());
+            System.out.println();
+            comparison.lines().forEach(System.out::println);
+            worse = comparison.hasRegressions();
+        }
+        System.out.println("Results are in " + out);
+        return worse || results.hasFailures() ? 1 : 0;
+    }
+
+    private void check() {
+        OptionCheck.requirePositive("--rounds", rounds);
+        if (threads != null) {
+            OptionCheck.requirePositive("--threads", threads);
+        }
+        try {
+            Pattern.compile(only);
+        } catch (PatternSyntaxException e) {
+            throw new BadInputException(
+                    "--only is " + only + ", but must be a regular expression", e);
+        }
+        BadInputException.unless(
+                resume || reportOnly || list || !Files.exists(Results.file(out)),
+                "%s has results already: add --resume, or choose another --out",
+                out);
+    }
+}

@@ -1,0 +1,179 @@
+package io.github.djlspectral.examples.bench;
+
+import io.github.djlspectral.examples.bench.Results.Measurement;
+import io.github.djlspectral.examples.experiment.Table;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.apache.commons.math3.distribution.TDistribution;
+import org.apache.commons.math3.stat.StatUtils;
+
+/** Results beside older ones: times and peak memory of what both have. */
+final class Comparison {
+
+    /** Less than this is no regression, however sure: code moves, and with it alignment. */
+    private static final double FLOOR = 1.05;
+
+    /** On each side: one in a hundred unchanged quantities is taken for slower by chance. */
+    private static final double SIGNIFICANCE = 0.01;
+
+    private static final String RULE =
+            "A regression is at least 5%% more, and beyond noise: the 98%% Welch interval of the"
+                    + " ratio, from the logarithms of the rounds' times, lies above 1. By"
+                    + " chance alone that holds for 1 in 100, and less with the 5%%: at most"
+                    + " about %.1f of the %d compared here. Less than two rounds are not"
+                    + " judged.";
+
+    private final Results old;
+    private final Results fresh;
+    private final List<Row> rows = new ArrayList<>();
+    private final List<String> regressions;
+
+    private record Row(String what, Uncertain before, Uncertain now, Change change) {}
+
+    /**
+     * How much a quantity of which less is better has changed between two runs, from what their
+     * rounds found: iterations of one process have its memory layout and its minute in common, so
+     * that they are not independent.
+     *
+     * @param ratio new by old, of geometric means
+     * @param low the lower end of the 98% interval of the ratio; NaN if a run has one round only
+     * @param high its upper end
+     */
+    record Change(double ratio, double low, double high) {
+
+        /** Compares what rounds found: positive numbers, at least one before and one after. */
+        static Change between(double[] before, double[] after) {
+            double[] old = Arrays.stream(before).map(Math::log).toArray();
+            double[] fresh = Arrays.stream(after).map(Math::log).toArray();
+            double difference = StatUtils.mean(fresh) - StatUtils.mean(old);
+            double margin = old.length < 2 || fresh.length < 2 ? Double.NaN : welch(old, fresh);
+            return new Change(
+                    Math.exp(difference),
+                    Math.exp(difference - margin),
+                    Math.exp(difference + margin));
+        }
+
+        /** Half the width of the interval of the difference of means, by Welch, Satterthwaite. */
+        private static double welch(double[] a, double[] b) {
+            double squareA = StatUtils.variance(a) / a.length;
+            double squareB = StatUtils.variance(b) / b.length;
+            double square = squareA + squareB;
+            if (square == 0) {
+                return 0;
+            }
+            double freedom =
+                    square
+                            * square
+                            / (squareA * squareA / (a.length - 1)
+                                    + squareB * squareB / (b.length - 1));
+            TDistribution student = new TDistribution(null, freedom);
+            return student.inverseCumulativeProbability(1 - SIGNIFICANCE) * Math.sqrt(square);
+        }
+
+        boolean isRegression() {
+            return ratio >= FLOOR && low > 1;
+        }
+
+        String verdict() {
+            if (Double.isNaN(low)) {
+                return "not judged";
+            }
+            if (isRegression()) {
+                return "REGRESSION";
+            }
+            return ratio <= 1 / FLOOR && high < 1 ? "better" : "";
+        }
+
+        /** Returns such as "1.21 [1.15, 1.27]". */
+        @Override
+        public String toString() {
+            return Table.text(Double.isNaN(low) ? "%.2f" : "%.2f [%.2f, %.2f]", ratio, low, high);
+        }
+    }
+
+    /** Compares. */
+    Comparison(Results old, Results fresh) {
+        this.old = old;
+        this.fresh = fresh;
+        for (Measurement now : fresh.measurements()) {
+            old.find(now.key())
+                    .ifPresent(
+                            before -> {
+                                String name = now.key().toString();
+                                add(name + ", ms", 1 / Report.MILLI, before.times(), now.times());
+                                add(
+                                        name + ", peak GiB",
+                                        1 / Report.GIBI,
+                                        before.memories(),
+                                        now.memories());
+                            });
+        }
+        Stream<String> worse =
+                rows.stream()
+                        .filter(row -> row.change.isRegression())
+                        .map(row -> row.what + ": " + row.change + " of before");
+        regressions = Stream.concat(lost(), worse).toList();
+    }
+
+    private void add(String what, double unit, double[] before, double[] now) {
+        if (before.length > 0 && now.length > 0) {
+            rows.add(
+                    new Row(
+                            what,
+                            Uncertain.mean(before).times(unit),
+                            Uncertain.mean(now).times(unit),
+                            Change.between(before, now)));
+        }
+    }
+
+    /** What the newer run tried and failed to measure. */
+    private Stream<String> lost() {
+        return fresh.measurements().stream()
+                .filter(now -> now.failure().isPresent())
+                .filter(now -> old.find(now.key()).filter(Measurement::isMeasured).isPresent())
+                .map(now -> now.key() + " fails now: " + now.failure().orElseThrow());
+    }
+
+    /**
+     * Tells whether a time or a peak memory grew beyond noise, or what could be measured no longer
+     * can.
+     */
+    boolean hasRegressions() {
+        return !regressions.isEmpty();
+    }
+
+    /** Returns Markdown, with warnings if the machines or their conditions differ. */
+    List<String> lines() {
+        List<String> lines = new ArrayList<>();
+        String commit = old.machine().commit();
+        lines.add(
+                "## Against the results of "
+                        + old.date()
+                        + (commit == null ? "" : ", commit " + commit));
+        lines.add("");
+        fresh.machine()
+                .differences(old.machine())
+                .forEach(difference -> lines.add("- Warning: not the same machine: " + difference));
+        if (old.quick() != fresh.quick()) {
+            lines.add("- Warning: one of the two is a quick run, which warms up less");
+        }
+        lines.addAll(new ProductRate(fresh).against(new ProductRate(old)));
+        regressions.forEach(message -> lines.add("- REGRESSION: " + message));
+        if (rows.isEmpty()) {
+            lines.add("- Nothing was measured in both.");
+            return lines;
+        }
+        if (!hasRegressions()) {
+            lines.add("- No regression.");
+        }
+        Table table = new Table("measured", "old", "new", "new by old", "verdict");
+        rows.forEach(
+                row -> table.add(row.what, row.before, row.now, row.change, row.change.verdict()));
+        lines.add("");
+        lines.addAll(table.markdown());
+        lines.addAll(List.of("", Table.text(RULE, SIGNIFICANCE * rows.size(), rows.size())));
+        return lines;
+    }
+}

@@ -1,0 +1,194 @@
+package io.github.djlspectral.examples.bench;
+
+import io.github.djlspectral.examples.bench.Results.Round;
+import io.github.djlspectral.examples.bench.Suite.Key;
+import io.github.djlspectral.text.BadInputException;
+import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.openjdk.jmh.results.IterationResult;
+import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.runner.BenchmarkList;
+import org.openjdk.jmh.runner.BenchmarkListEntry;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.format.OutputFormatFactory;
+import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
+import org.openjdk.jmh.runner.options.TimeValue;
+import org.openjdk.jmh.runner.options.VerboseMode;
+
+/**
+ * Finds what there is to measure, and measures it.
+ *
+ * @param quick whether to leave out much, and two short iterations after one to warm up must do
+ * @param jvmArguments of the measured process, after those of this one
+ * @param log gets what JMH and the measured processes print
+ */
+record Jmh(boolean quick, List<String> jvmArguments, PrintStream log) {
+
+    private static final int QUICK_ITERATIONS = 2;
+    private static final int QUICK_MILLISECONDS = 500;
+
+    /**
+     * Something to measure.
+     *
+     * @param benchmark the qualified name of JMH's, whose parameters are the key
+     */
+    record Contestant(String benchmark, Key key) {}
+
+    /**
+     * Returns what is to be measured in a round, rivals beside each other, so that the machine is
+     * the same for them.
+     *
+     * @param suites which tables
+     * @param only what the names of keys or of benchmarks must have in them
+     * @param python what Python's PyTorch can be measured at
+     */
+    List<Contestant> contestants(List<Suite> suites, Pattern only, List<Key> python) {
+        Predicate<Key> wanted = key -> suites.contains(key.suite()) && (!quick || key.isQuick());
+        Predicate<Contestant> named = c -> only.matcher(c.benchmark).find();
+        Predicate<Contestant> taken = c -> only.matcher(c.key.toString()).find() || named.test(c);
+        List<Contestant> ours = all().filter(c -> wanted.test(c.key)).toList();
+        // A benchmark's name means its rivals in Python too.
+        Set<String> tasks =
+                ours.stream().filter(named).map(c -> c.key.task()).collect(Collectors.toSet());
+        String torch = TorchBenchmark.class.getName() + ".step";
+        Stream<Contestant> theirs =
+                python.stream()
+                        .filter(wanted)
+                        .map(key -> new Contestant(torch, key))
+                        .filter(c -> taken.test(c) || tasks.contains(c.key.task()));
+        Map<String, List<Contestant>> byTask =
+                Stream.concat(ours.stream().filter(taken), theirs)
+                        .sorted(Comparator.comparing(c -> c.key.suite()))
+                        .collect(
+                                Collectors.groupingBy(
+                                        c -> c.key.task(),
+                                        LinkedHashMap::new,
+                                        Collectors.toList()));
+        return byTask.values().stream().flatMap(List::stream).toList();
+    }
+
+    /** Returns all benchmarks but Python's, which have no keys of their own. */
+    private Stream<Contestant> all() {
+        return BenchmarkList.defaultList()
+                .getAll(
+                        OutputFormatFactory.createFormatInstance(log, VerboseMode.SILENT),
+                        List.of())
+                .stream()
+                .flatMap(Jmh::contestants);
+    }
+
+    private static Stream<Contestant> contestants(BenchmarkListEntry benchmark) {
+        Map<String, String[]> values = benchmark.getParams().get();
+        return Arrays.stream(values.get("suite"))
+                .filter(suite -> !suite.isEmpty())
+                .map(suite -> Suite.valueOf(suite.toUpperCase(Locale.ROOT)))
+                .flatMap(
+                        suite ->
+                                Arrays.stream(values.get("subject"))
+                                        .flatMap(
+                                                subject ->
+                                                        Arrays.stream(values.get("contender"))
+                                                                .map(
+                                                                        c ->
+                                                                                new Key(
+                                                                                        suite,
+                                                                                        subject,
+                                                                                        c))))
+                .map(key -> new Contestant(benchmark.getUsername(), key));
+    }
+
+    /**
+     * Measures once, in a new process.
+     *
+     * @param number the round's number
+     * @return what was found; a failure of the process is part of it
+     */
+    Round measure(Contestant contestant, int number) {
+        List<String> arguments = new ArrayList<>(jvmArguments);
+        arguments.add("-Dorg.slf4j.simpleLogger.defaultLogLevel=error");
+        ChainedOptionsBuilder options =
+                new OptionsBuilder()
+                        .include("^" + Pattern.quote(contestant.benchmark) + "$")
+                        .param("suite", contestant.key.suite().toString())
+                        .param("subject", contestant.key.subject())
+                        .param("contender", contestant.key.contender())
+                        .forks(1)
+                        .warmupForks(0)
+                        .shouldFailOnError(true)
+                        .addProfiler(MemoryProfiler.class)
+                        .jvmArgsPrepend(arguments.toArray(String[]::new));
+        if (quick) {
+            options.warmupIterations(1)
+                    .warmupTime(TimeValue.milliseconds(QUICK_MILLISECONDS))
+                    .measurementIterations(QUICK_ITERATIONS)
+                    .measurementTime(TimeValue.milliseconds(QUICK_MILLISECONDS));
+        }
+        try {
+            return round(
+                    number,
+                    new Runner(
+                                    options.build(),
+                                    OutputFormatFactory.createFormatInstance(
+                                            log, VerboseMode.NORMAL))
+                            .runSingle());
+        } catch (RunnerException e) {
+            if (e.getMessage().contains("JMH lock")) {
+                throw new BadInputException(
+                        "Another JMH measures on this machine: wait for it, then add --resume", e);
+            }
+            return Round.failed(number, reason(e));
+        }
+    }
+
+    /** Turns what JMH found into a round, each iteration by its score. */
+    private static Round round(int number, RunResult found) {
+        List<IterationResult> iterations =
+                found.getBenchmarkResults().stream()
+                        .flatMap(fork -> fork.getIterationResults().stream())
+                        .toList();
+        double perSecond =
+                (double) TimeUnit.SECONDS.toNanos(1) / found.getParams().getTimeUnit().toNanos(1);
+        return new Round(
+                number,
+                iterations.stream().map(i -> i.getPrimaryResult().getScore() / perSecond).toList(),
+                largest(iterations, MemoryProfiler.PEAK),
+                largest(iterations, MemoryProfiler.BASE),
+                largest(iterations, MemoryProfiler.PREDICTED),
+                largest(iterations, MemoryProfiler.POLAR_ERROR),
+                null);
+    }
+
+    /** Returns the largest of a secondary result; 0 if there is none. */
+    private static double largest(Collection<IterationResult> iterations, String label) {
+        return iterations.stream()
+                .map(iteration -> iteration.getSecondaryResults().get(label))
+                .filter(result -> result != null)
+                .mapToDouble(result -> result.getScore())
+                .max()
+                .orElse(0);
+    }
+
+    /** The first line of the cause that is deepest: JMH wraps it. */
+    private static String reason(Throwable failure) {
+        Throwable cause = failure;
+        while (cause.getCause() != null || cause.getSuppressed().length > 0) {
+            cause = cause.getCause() != null ? cause.getCause() : cause.getSuppressed()[0];
+        }
+        return cause.toString().lines().findFirst().orElse("").strip();
+    }
+}

@@ -1,0 +1,190 @@
+package io.github.djlspectral.examples.bench;
+
+import ai.djl.engine.Engine;
+import ai.djl.pytorch.jni.JniUtils;
+import com.sun.management.OperatingSystemMXBean;
+import io.github.djlspectral.examples.experiment.Table;
+import io.github.djlspectral.examples.train.Versions;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+
+/**
+ * Where something was measured.
+ *
+ * @param cpu the model
+ * @param cores logical cores
+ * @param instructions vector and matrix instructions that matter to matrix products, such as
+ *     "avx512f"; empty where they are not known
+ * @param memory bytes
+ * @param load processes that wanted a core in the minute before, on average; negative if unknown
+ * @param threads that a native operation uses
+ * @param versions of this program's parts and of Python's, by name; {@code torch-threads} is how
+ *     many threads an operation of Python's PyTorch uses
+ */
+record Machine(
+        String cpu,
+        int cores,
+        List<String> instructions,
+        long memory,
+        double load,
+        int threads,
+        Map<String, String> versions) {
+
+    /** The property that tells DJL's PyTorch engine how many threads an operation uses. */
+    static final String THREADS = "ai.djl.pytorch.num_threads";
+
+    private static final double BUSY = 0.5;
+    private static final double GIBI = 1L << 30;
+    private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
+    private static final List<String> INSTRUCTIONS =
+            List.of(
+                    "avx2",
+                    "avx512f",
+                    "avx512_vnni",
+                    "avx512_bf16",
+                    "avx512_fp16",
+                    "amx_tile",
+                    "amx_bf16",
+                    "asimd",
+                    "sve",
+                    "bf16");
+
+    /**
+     * Describes this one.
+     *
+     * @param python what Python tells of itself, by name
+     */
+    static Machine here(Map<String, String> python) {
+        OperatingSystemMXBean system =
+                ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+        List<String> cpuInfo = cpuInfo();
+        String flags = field(cpuInfo, "flags", field(cpuInfo, "Features", ""));
+        List<String> known = Arrays.asList(flags.split(" "));
+        Map<String, String> versions = new TreeMap<>(Versions.of(Engine.getEngine("PyTorch")));
+        versions.putAll(python);
+        // Windows tells the processor in the environment.
+        String otherName = System.getenv("PROCESSOR_IDENTIFIER");
+        return new Machine(
+                field(
+                        cpuInfo,
+                        "model name",
+                        otherName == null ? System.getProperty("os.arch") : otherName),
+                Runtime.getRuntime().availableProcessors(),
+                INSTRUCTIONS.stream().filter(known::contains).toList(),
+                system.getTotalMemorySize(),
+                system.getSystemLoadAverage(),
+                JniUtils.getNumThreads(), // of the engine, which the versions have loaded
+                versions);
+    }
+
+    /** Returns what Linux tells about the processors; empty elsewhere. */
+    private static List<String> cpuInfo() {
+        try {
+            return Files.exists(CPU_INFO) ? Files.readAllLines(CPU_INFO) : List.of();
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot read " + CPU_INFO, e);
+        }
+    }
+
+    private static String field(List<String> lines, String name, String otherwise) {
+        return lines.stream()
+                .filter(line -> line.startsWith(name))
+                .map(line -> line.substring(line.indexOf(':') + 1).strip())
+                .findFirst()
+                .orElse(otherwise);
+    }
+
+    /**
+     * Returns what to tell before measuring: a warning if the machine had other work, and one if
+     * Python uses another number of threads.
+     */
+    List<String> warnings() {
+        List<String> warnings = new ArrayList<>();
+        if (load > BUSY) {
+            String busy =
+                    "Warning: the machine was busy (load average %.1f); times may be too long";
+            warnings.add(Table.text(busy, load));
+        }
+        String its = versions.get("torch-threads");
+        if (its != null && !its.equals(String.valueOf(threads))) {
+            String differ =
+                    "Warning: an operation uses %s threads here, but %s in Python, so that times"
+                            + " cannot be compared: give --threads";
+            warnings.add(Table.text(differ, threads, its));
+        }
+        return warnings;
+    }
+
+    /** Returns Markdown lines. */
+    List<String> lines() {
+        String machine =
+                Table.text(
+                        "Machine: %s, %d cores, %.0f GiB%s; threads used: %d; load average at the"
+                                + " start: %s.",
+                        cpu,
+                        cores,
+                        memory / GIBI,
+                        instructions.isEmpty() ? "" : ", " + String.join(", ", instructions),
+                        threads,
+                        load < 0 ? "unknown" : Table.text("%.2f", load));
+        String parts =
+                versions.entrySet().stream()
+                        .map(version -> version.getKey() + " " + version.getValue())
+                        .collect(Collectors.joining(", "));
+        return List.of(machine, "Versions: " + parts + ".");
+    }
+
+    /** Returns this machine, with versions of what was not known before. */
+    Machine with(Map<String, String> more) {
+        Map<String, String> all = new TreeMap<>(more);
+        all.putAll(versions);
+        return new Machine(cpu, cores, instructions, memory, load, threads, all);
+    }
+
+    /**
+     * Returns what differs from another place, but for its load, for what is to be compared, and
+     * for what only one of the two has.
+     */
+    List<String> differences(Machine other) {
+        Map<String, String> its = other.traits();
+        return traits().entrySet().stream()
+                .filter(
+                        mine ->
+                                !its.getOrDefault(mine.getKey(), mine.getValue())
+                                        .equals(mine.getValue()))
+                .map(
+                        mine ->
+                                mine.getKey()
+                                        + " "
+                                        + its.get(mine.getKey())
+                                        + ", now "
+                                        + mine.getValue())
+                .toList();
+    }
+
+    /** Returns the commit that was measured; null if it is not known. */
+    String commit() {
+        return versions.get("commit");
+    }
+
+    private Map<String, String> traits() {
+        Map<String, String> traits = new TreeMap<>(versions);
+        traits.remove("commit");
+        traits.remove("djl-spectral");
+        traits.put("CPU", cpu);
+        traits.put("cores", String.valueOf(cores));
+        traits.put("instructions", String.valueOf(instructions));
+        traits.put("memory", Table.text("%.0f GiB", memory / GIBI));
+        traits.put("threads", String.valueOf(threads));
+        return traits;
+    }
+}

@@ -1,0 +1,315 @@
+package io.github.djlspectral.examples.bench;
+
+import ai.djl.util.JsonUtils;
+import com.google.gson.JsonParseException;
+import io.github.djlspectral.examples.bench.Suite.Key;
+import io.github.djlspectral.examples.experiment.Table;
+import io.github.djlspectral.text.BadInputException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.commons.math3.stat.descriptive.rank.Median;
+
+/**
+ * Everything that a run of the benchmarks found, as {@code bench.json} has it, with all samples.
+ *
+ * @param machine where
+ * @param date when it began
+ * @param quick whether a few short iterations had to do
+ * @param options the command line
+ * @param notes what a reader must know, such as what was left out
+ * @param matrixProductRates the best rate of a float32 product in each round, operations a second;
+ *     it grows
+ * @param measurements what was found, in the order of the tables; it grows
+ */
+record Results(
+        Machine machine,
+        String date,
+        boolean quick,
+        String options,
+        List<String> notes,
+        List<Double> matrixProductRates,
+        List<Measurement> measurements) {
+
+    /**
+     * What one process measured.
+     *
+     * @param number which round it was part of, from 1; processes of one round ran close together
+     * @param seconds the time of an operation in each iteration; empty if the process failed
+     * @param peakMemory the most memory that was resident, bytes; 0 if not measured
+     * @param baseMemory what was resident before there was anything to measure, bytes; 0 if not
+     *     known
+     * @param predictedMemory the difference of the two by formula, bytes; 0 if there is none
+     * @param polarError by how much singular values of a polar factor differ from 1 at most; 0 if
+     *     this is not measured here
+     * @param failure why there is no time; null if there is
+     */
+    record Round(
+            int number,
+            List<Double> seconds,
+            double peakMemory,
+            double baseMemory,
+            double predictedMemory,
+            double polarError,
+            String failure) {
+
+        static Round failed(int number, String failure) {
+            return new Round(number, List.of(), 0, 0, 0, 0, failure);
+        }
+
+        boolean isMeasured() {
+            return failure == null;
+        }
+
+        /**
+         * Returns the time of an operation, seconds: the median of the iterations, as what else
+         * runs on a machine makes a few of them much longer.
+         */
+        double medianSeconds() {
+            return new Median().evaluate(seconds.stream().mapToDouble(s -> s).toArray());
+        }
+
+        /** Returns the memory that the operation brought, bytes; 0 if not known. */
+        private double ownMemory() {
+            return peakMemory > 0 && baseMemory > 0 ? peakMemory - baseMemory : 0;
+        }
+
+        private double memoryDeviation() {
+            boolean known = ownMemory() > 0 && predictedMemory > 0;
+            return known ? ownMemory() / predictedMemory - 1 : Double.NaN;
+        }
+
+        /** Returns such as "41.2 ms", or why there is no time. */
+        @Override
+        public String toString() {
+            double milliseconds = 1000 * medianSeconds();
+            return isMeasured()
+                    ? Uncertain.number(milliseconds, milliseconds) + " ms"
+                    : "failed: " + failure;
+        }
+    }
+
+    /**
+     * What all rounds found of one contender.
+     *
+     * @param key what was measured
+     * @param rounds what was found, in the order of time
+     */
+    record Measurement(Key key, List<Round> rounds) {
+
+        /** Returns the rounds that brought times. */
+        List<Round> measured() {
+            return rounds.stream().filter(Round::isMeasured).toList();
+        }
+
+        boolean isMeasured() {
+            return !measured().isEmpty();
+        }
+
+        /** Returns the reason of the last failure, if there is no time at all. */
+        Optional<String> failure() {
+            return isMeasured() || rounds.isEmpty()
+                    ? Optional.empty()
+                    : Optional.of(rounds.get(rounds.size() - 1).failure());
+        }
+
+        /** Returns each round's time of an operation, seconds. */
+        double[] times() {
+            return positive(Round::medianSeconds);
+        }
+
+        /** Returns each round's peak memory, bytes; empty if it was not measured. */
+        double[] memories() {
+            return positive(Round::peakMemory);
+        }
+
+        /** Returns the time of an operation, seconds. */
+        Uncertain time() {
+            return Uncertain.mean(times());
+        }
+
+        /** Returns the peak memory, bytes. */
+        Optional<Uncertain> memory() {
+            return mean(memories());
+        }
+
+        /** Returns the memory that the operation brought, bytes. */
+        Optional<Uncertain> ownMemory() {
+            return mean(positive(Round::ownMemory));
+        }
+
+        /** Returns by how much singular values of a polar factor differ from 1 at most. */
+        Optional<Uncertain> polarError() {
+            return mean(positive(Round::polarError));
+        }
+
+        /** Returns by how much that memory differs from its prediction, by the prediction. */
+        Optional<Uncertain> memoryDeviation() {
+            return mean(
+                    measured().stream()
+                            .mapToDouble(Round::memoryDeviation)
+                            .filter(deviation -> !Double.isNaN(deviation))
+                            .toArray());
+        }
+
+        /**
+         * Returns this one's time by another's, from the rounds that have both: the two are
+         * neighbours in a round, so that what slows the machine for minutes cancels.
+         *
+         * @return empty if no round has both
+         */
+        Optional<Uncertain> timeBy(Measurement other) {
+            double[] ratios =
+                    measured().stream()
+                            .flatMapToDouble(
+                                    mine ->
+                                            other.measured().stream()
+                                                    .filter(its -> its.number == mine.number)
+                                                    .mapToDouble(Round::medianSeconds)
+                                                    .map(its -> mine.medianSeconds() / its))
+                            .toArray();
+            return ratios.length == 0
+                    ? Optional.empty()
+                    : Optional.of(Uncertain.geometricMean(ratios));
+        }
+
+        /** Returns a number of each round that has it. */
+        private double[] positive(ToDoubleFunction<Round> number) {
+            return measured().stream().mapToDouble(number).filter(value -> value > 0).toArray();
+        }
+
+        private static Optional<Uncertain> mean(double[] samples) {
+            return samples.length == 0 ? Optional.empty() : Optional.of(Uncertain.mean(samples));
+        }
+    }
+
+    /** Returns the file of results in a directory. */
+    static Path file(Path directory) {
+        return directory.resolve("bench.json");
+    }
+
+    /** Replaces a file by these, whole or not at all. */
+    void write(Path file) {
+        Table.write(file, List.of(JsonUtils.GSON_PRETTY.toJson(this)));
+    }
+
+    /**
+     * Reads results.
+     *
+     * @throws BadInputException if the file is missing, or holds something else
+     */
+    static Results read(Path file) {
+        String other = file + " holds no results of the bench command";
+        try {
+            Results results = JsonUtils.GSON_PRETTY.fromJson(Files.readString(file), Results.class);
+            BadInputException.unless(results != null && results.isComplete(), "%s", other);
+            return results;
+        } catch (NoSuchFileException e) {
+            throw new BadInputException(file + " is missing", e);
+        } catch (JsonParseException e) {
+            throw new BadInputException(other + ": " + e.getMessage(), e);
+        } catch (IOException e) {
+            throw new BadInputException("Cannot read " + file + " (" + e + ")", e);
+        }
+    }
+
+    private boolean isComplete() {
+        return Stream.of(machine, notes, matrixProductRates, measurements)
+                        .allMatch(Objects::nonNull)
+                && Stream.of(machine.instructions(), machine.versions()).allMatch(Objects::nonNull)
+                && measurements.stream().allMatch(Results::isComplete);
+    }
+
+    private static boolean isComplete(Measurement measurement) {
+        Key key = measurement.key();
+        return key != null
+                && Stream.of(key.suite(), key.subject(), key.contender(), measurement.rounds())
+                        .allMatch(Objects::nonNull)
+                && measurement.rounds().stream().allMatch(round -> round.seconds() != null);
+    }
+
+    /**
+     * Prepares these for more that is measured now.
+     *
+     * @param now what a run that begins now begins with
+     * @return a changed copy
+     * @throws BadInputException if these were measured elsewhere, otherwise, or with another build
+     */
+    Results resume(Results now) {
+        List<String> differences = new ArrayList<>(now.machine.differences(machine));
+        if (!Objects.equals(now.machine.commit(), machine.commit())) {
+            differences.add("commit " + machine.commit() + ", now " + now.machine.commit());
+        }
+        if (quick != now.quick) {
+            differences.add("quick " + quick + ", now " + now.quick);
+        }
+        BadInputException.unless(
+                differences.isEmpty(),
+                "The results of %s cannot be resumed: %s; choose another --out",
+                date,
+                String.join("; ", differences));
+        return new Results(
+                machine.with(now.machine.versions()),
+                date,
+                quick,
+                options + "; " + now.options,
+                now.notes,
+                matrixProductRates,
+                measurements);
+    }
+
+    /** Adds what a round found; that it failed before is forgotten. */
+    void add(Key key, Round round) {
+        if (find(key).isEmpty()) {
+            measurements.add(new Measurement(key, new ArrayList<>()));
+        }
+        List<Round> rounds = find(key).orElseThrow().rounds();
+        rounds.removeIf(old -> old.number() == round.number());
+        rounds.add(round);
+    }
+
+    /** Tells whether a round measured something before. */
+    boolean has(Key key, int round) {
+        return find(key).stream()
+                .flatMap(measurement -> measurement.measured().stream())
+                .anyMatch(found -> found.number() == round);
+    }
+
+    /** Tells whether a process failed. */
+    boolean hasFailures() {
+        return measurements.stream().anyMatch(m -> m.measured().size() < m.rounds().size());
+    }
+
+    /** Returns a suite's measurements, those of one subject together. */
+    List<Measurement> of(Suite suite) {
+        return measurements.stream()
+                .filter(measurement -> measurement.key().suite() == suite)
+                .collect(
+                        Collectors.groupingBy(
+                                measurement -> measurement.key().subject(),
+                                LinkedHashMap::new,
+                                Collectors.toList()))
+                .values()
+                .stream()
+                .flatMap(List::stream)
+                .toList();
+    }
+
+    Optional<Measurement> find(Key key) {
+        return measurements.stream().filter(m -> m.key().equals(key)).findFirst();
+    }
+
+    /** Returns a measurement that has a time. */
+    Optional<Measurement> measured(Suite suite, String subject, String contender) {
+        return find(new Key(suite, subject, contender)).filter(Measurement::isMeasured);
+    }
+}

@@ -1,0 +1,239 @@
+package io.github.djlspectral.examples.bench;
+
+import ai.djl.util.JsonUtils;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import io.github.djlspectral.examples.bench.Suite.Key;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.io.Writer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+
+/**
+ * Something that Python's PyTorch does, in a process of its own: a line tells {@code peer.py} to do
+ * it once, and it answers, which takes a tenth of a millisecond. Its memory is Python's.
+ */
+@State(Scope.Benchmark)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MILLISECONDS)
+@Warmup(iterations = 3, time = 1, timeUnit = TimeUnit.MILLISECONDS) // the first two steps are slow
+@Measurement(iterations = 5, time = 500, timeUnit = TimeUnit.MILLISECONDS)
+@Fork(
+        value = 1,
+        jvmArgsAppend = {"-Xms16m", "-Xmx64m"})
+public class TorchBenchmark {
+
+    /** The property that tells which Python has torch. */
+    static final String PYTHON = "djl-spectral.python";
+
+    private static final String SCRIPT = "/io/github/djlspectral/examples/bench/peer.py";
+    private static final int MINUTES = 10;
+
+    // Which there are, the script knows.
+    @Param("")
+    String suite;
+
+    @Param("")
+    String subject;
+
+    @Param("")
+    String contender;
+
+    private Peer peer;
+
+    /** Starts Python, which makes what is to be measured. */
+    @Setup
+    public void start() {
+        peer =
+                new Peer(
+                        System.getProperty(PYTHON),
+                        "--suite",
+                        suite,
+                        "--subject",
+                        subject,
+                        "--contender",
+                        contender);
+        double base = peer.answer().get(MemoryProfiler.BASE).getAsDouble();
+        MemoryProfiler.tell(MemoryProfiler.BASE, base);
+        MemoryProfiler.tell(MemoryProfiler.PEAK, base); // until it says the true one at its end
+    }
+
+    /** One repetition. */
+    @Benchmark
+    public void step() {
+        peer.step();
+    }
+
+    /** Ends Python, which tells what its memory was. */
+    @TearDown
+    public void end() {
+        JsonObject end = peer.end();
+        end.keySet().forEach(label -> MemoryProfiler.tell(label, end.get(label).getAsDouble()));
+    }
+
+    /**
+     * What Python's PyTorch can be measured at.
+     *
+     * @param versions of Python and PyTorch, by name; {@code torch-threads} is how many it uses
+     * @param keys what there is to measure
+     * @param notes why there is nothing; empty if there is
+     */
+    record Listing(Map<String, String> versions, List<Key> keys, List<String> notes) {
+
+        static Listing skipped(String why) {
+            return new Listing(Map.of(), List.of(), List.of("Python's PyTorch is skipped: " + why));
+        }
+    }
+
+    /** Asks a Python what there is. */
+    static Listing list(String python) {
+        try {
+            Peer peer = new Peer(python, "--list");
+            Map<String, String> versions = new TreeMap<>();
+            JsonObject first = peer.answer();
+            first.keySet().forEach(name -> versions.put(name, first.get(name).getAsString()));
+            List<Key> keys = new ArrayList<>();
+            for (String line = peer.line(); line != null; line = peer.line()) {
+                Key key = JsonUtils.GSON.fromJson(line, Key.class);
+                if (key.suite() == null || key.subject() == null || key.contender() == null) {
+                    return Listing.skipped("the script printed " + line);
+                }
+                keys.add(key);
+            }
+            return new Listing(versions, keys, List.of());
+        } catch (IllegalStateException | JsonParseException e) {
+            return Listing.skipped(e.getMessage());
+        }
+    }
+
+    /** A process that runs the script. */
+    private static final class Peer {
+
+        private final Process process;
+        private final BufferedReader output;
+        private final Writer input;
+        private String last = "";
+        private volatile boolean late;
+
+        /** Starts the script, which comes by standard input, so that it leaves no file behind. */
+        Peer(String python, String... arguments) {
+            try (InputStream file = TorchBenchmark.class.getResourceAsStream(SCRIPT)) {
+                String script = new String(file.readAllBytes(), StandardCharsets.US_ASCII);
+                String begin = "import sys; exec(sys.stdin.read(int(sys.argv.pop(1))))";
+                List<String> command = new ArrayList<>(List.of(python, "-c", begin));
+                command.add(String.valueOf(script.length()));
+                String threads = System.getProperty(Machine.THREADS);
+                if (threads != null) {
+                    command.addAll(List.of("--threads", threads));
+                }
+                command.addAll(List.of(arguments));
+                process = start(command);
+                output = process.inputReader(StandardCharsets.UTF_8);
+                input = process.outputWriter(StandardCharsets.US_ASCII);
+                write(script);
+            } catch (IOException e) {
+                throw new UncheckedIOException("Cannot read " + SCRIPT, e);
+            }
+            CompletableFuture.delayedExecutor(MINUTES, TimeUnit.MINUTES).execute(this::stop);
+        }
+
+        private static Process start(List<String> command) {
+            try {
+                return new ProcessBuilder(command).redirectErrorStream(true).start();
+            } catch (IOException e) {
+                throw new IllegalStateException(
+                        "cannot run " + command.get(0) + " (" + e.getMessage() + ")", e);
+            }
+        }
+
+        private void stop() {
+            late = process.isAlive();
+            process.destroyForcibly();
+        }
+
+        private void write(String text) {
+            try {
+                input.write(text);
+                input.flush();
+            } catch (IOException e) {
+                // It has ended; what it said last tells why when an answer is read.
+            }
+        }
+
+        /**
+         * Reads the next answer, past all else that Python says.
+         *
+         * @return JSON or "done"; null if the script has come to its end
+         * @throws IllegalStateException if it failed; the message says why in one line
+         */
+        String line() {
+            try {
+                for (String line = output.readLine(); line != null; line = output.readLine()) {
+                    if (line.startsWith("{") || line.equals("done")) {
+                        return line;
+                    }
+                    last = line.isBlank() ? last : line.strip(); // tracebacks end in what was wrong
+                }
+                int code = process.waitFor();
+                if (late) {
+                    throw new IllegalStateException("took more than " + MINUTES + " minutes");
+                }
+                if (code != 0) {
+                    throw new IllegalStateException(last.isEmpty() ? "exit code " + code : last);
+                }
+                return null;
+            } catch (IOException e) {
+                throw new UncheckedIOException("Cannot read what Python says", e);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new IllegalStateException("Interrupted while Python ran", e);
+            }
+        }
+
+        JsonObject answer() {
+            String line = line();
+            JsonObject answer = JsonUtils.GSON.fromJson(line, JsonObject.class);
+            if (answer == null) {
+                throw new IllegalStateException("the script says nothing");
+            }
+            return answer;
+        }
+
+        void step() {
+            write("\n");
+            String answer = line();
+            if (!"done".equals(answer)) {
+                throw new IllegalStateException("the script printed " + answer);
+            }
+        }
+
+        JsonObject end() {
+            try {
+                input.close();
+            } catch (IOException e) {
+                throw new UncheckedIOException("Cannot end Python", e);
+            }
+            return answer();
+        }
+    }
+}
