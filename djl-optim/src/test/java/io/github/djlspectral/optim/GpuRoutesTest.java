@@ -1,6 +1,7 @@
 package io.github.djlspectral.optim;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.Device;
 import ai.djl.engine.Engine;
@@ -18,6 +19,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * The computations that are chosen for a GPU, run on a CPU with their branches for a GPU taken by
@@ -37,7 +39,7 @@ class GpuRoutesTest {
         maps.put("polar", SpectralMap.polar());
         maps.put("polar in float32", SpectralMap.polar(false));
         maps.put("newtonSchulz", SpectralMap.newtonSchulz());
-        maps.put("truncated", SpectralMap.truncated(0.3));
+        maps.put("truncated", SpectralMap.truncated(0.05));
         for (double c : new double[] {0, 0.25, 2.0 / 3, 1}) {
             for (Normalization kind : Normalization.values()) {
                 OptionalDouble floor = OptionalDouble.of(0.01);
@@ -133,6 +135,32 @@ class GpuRoutesTest {
                             .call(manager, "map", g, new long[] {1, 30, 50}, numbers, 0, false)
                             .singletonOrThrow();
             assertThat(mapped.isNaN().all().getBoolean()).isTrue();
+        }
+    }
+
+    /** Where there is a distance at the cut; else, as for equal values, A is decomposed. */
+    @ParameterizedTest
+    @ValueSource(doubles = {-0.5, -1, 0})
+    void theLargestDirectionsAreFoundWithoutDecomposingAll(double power) {
+        Shape shape = new Shape(160, 200);
+        Kernel kernel = SpectralMap.truncated(0.05).kernel(shape, DataType.FLOAT32, Device.gpu());
+        double[] s = IntStream.rangeClosed(1, 160).mapToDouble(i -> Math.pow(i, power)).toArray();
+        try (NDManager manager = NDManager.newBaseManager(Device.cpu(), "PyTorch")) {
+            ClosedForms.Factored known = ClosedForms.Factored.of(manager, 160, 200, s);
+            NDArray g = known.with(s);
+            NDArray mapped = map(forced(kernel), g, 1, kernel);
+            assertThat(norm(mapped)).isCloseTo(Math.sqrt(160), within(1e-9));
+            String source = kernel.join("").replaceAll("ops\\.prim\\.is_cuda\\(\\w+\\)", "True");
+            String without = source.replace("eigh(A)", "eigh(torch.zeros_like(A))");
+            TorchScript alone = TorchScript.of("without the decomposition of A", without);
+            double distance = Oracle.relativeDistance(map(alone, g, 1, kernel), mapped);
+            if (power == 0) {
+                assertThat(distance).isGreaterThan(0.1);
+            } else {
+                assertThat(distance).isZero();
+                NDArray expected = known.with(ClosedForms.truncated(s, 8));
+                assertThat(Oracle.relativeDistance(mapped, expected)).isLessThan(1e-6);
+            }
         }
     }
 }

@@ -140,7 +140,7 @@ def loss_and_gradient(z: Tensor, y: Tensor, v: int, type: int) -> Tuple[Tensor, 
     target = torch.gather(logs, 1, y)
     dz = torch.exp(logs, out=torch.narrow(z, 1, 0, v))
     dz.scatter_(1, y, torch.to(torch.expm1(target), z.dtype))
-    return -torch.sum(target), z
+    return -torch.sum(target), __torch__.operand(z, z)
   p = torch.to(z, type)
   loss = __torch__.softmax_and_loss(p, y)
   p.scatter_add_(1, y, torch.full_like(y, -1, dtype=type))
