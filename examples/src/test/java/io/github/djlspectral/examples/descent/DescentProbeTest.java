@@ -155,8 +155,8 @@ class DescentProbeTest {
                                             return new NDList(w.duplicate());
                                         }))
                 .isInstanceOf(UnsupportedOperationException.class);
-        assertThat(w.toByteArray()).isEqualTo(before);
         assertThat(manager.getManagedArrays()).hasSize(arrays);
+        assertThat(w.toByteArray()).isEqualTo(before);
     }
 
     @Test
