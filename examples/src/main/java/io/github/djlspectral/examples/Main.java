@@ -46,6 +46,7 @@ import picocli.CommandLine.ParameterException;
             ClassifyCommand.class,
             PublishCommand.class,
             BenchCommand.class,
+            DoctorCommand.class,
             CacheCommand.class
         })
 public final class Main {

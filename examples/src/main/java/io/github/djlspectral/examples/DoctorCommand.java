@@ -1,0 +1,358 @@
+package io.github.djlspectral.examples;
+
+import ai.djl.Device;
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Block;
+import ai.djl.nn.Parameter;
+import ai.djl.pytorch.jni.JniUtils;
+import ai.djl.training.GradientCollector;
+import ai.djl.training.ParameterStore;
+import ai.djl.util.Platform;
+import io.github.djlspectral.examples.experiment.Stats;
+import io.github.djlspectral.examples.experiment.Table;
+import io.github.djlspectral.examples.train.Devices;
+import io.github.djlspectral.examples.train.Versions;
+import io.github.djlspectral.layers.flow.AttentionFlow;
+import io.github.djlspectral.layers.gpt.Gpt2;
+import io.github.djlspectral.layers.gpt.Gpt2Backpropagation;
+import io.github.djlspectral.layers.gpt.Gpt2Config;
+import io.github.djlspectral.layers.isometry.AbsFold;
+import io.github.djlspectral.layers.isometry.ConvolutionFold;
+import io.github.djlspectral.layers.isometry.FixedIsometry;
+import io.github.djlspectral.layers.isometry.HouseholderActivation;
+import io.github.djlspectral.layers.isometry.OrthogonalConvolution;
+import io.github.djlspectral.layers.isometry.OrthogonalLinear;
+import io.github.djlspectral.layers.isometry.Parametrization;
+import io.github.djlspectral.layers.isometry.PersistentFold;
+import io.github.djlspectral.layers.isometry.ResidualFold;
+import io.github.djlspectral.layers.isometry.TwoSlopeFold;
+import io.github.djlspectral.optim.DecoupledAdamW;
+import io.github.djlspectral.optim.Freon;
+import io.github.djlspectral.optim.Kaon;
+import io.github.djlspectral.optim.Muon;
+import io.github.djlspectral.optim.SpectralMap;
+import io.github.djlspectral.optim.StatefulOptimizer;
+import io.github.djlspectral.optim.TruncatedSgd;
+import io.github.djlspectral.optim.extra.CautiousMuon;
+import io.github.djlspectral.optim.extra.NorMuon;
+import io.github.djlspectral.optim.extra.Scion;
+import io.github.djlspectral.optim.extra.SinkGd;
+import io.github.djlspectral.optim.extra.SphereMuon;
+import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.torch.Bfloat16;
+import io.github.djlspectral.torch.Host;
+import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.Callable;
+import java.util.function.Supplier;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+@Command(
+        name = "doctor",
+        mixinStandardHelpOptions = true,
+        usageHelpAutoWidth = true,
+        sortOptions = false,
+        description = {
+            "Tells what this machine has and what was found of it, compares every kernel on a device"
+                    + " with float64 on the CPU, and times the ways to compute an update.",
+            "Exit code 1 if a kernel is wrong."
+        })
+final class DoctorCommand implements Callable<Integer> {
+
+    private static final int RUNS = 5;
+    private static final Gpt2Config SMALL = new Gpt2Config(67, 12, 2, 2, 16, 0, true);
+
+    @Option(names = "--device", description = "cpu, gpu, gpu0, gpu1, ... Default: cpu.")
+    private String device = "cpu";
+
+    @Option(names = "--side", description = "What is timed is n x n. Default: 768.")
+    private int side = 768;
+
+    @Override
+    public Integer call() {
+        if (side < 1) {
+            throw new BadInputException("--side is " + side + ", but must be at least 1");
+        }
+        describe(System.out);
+        Device chosen = Devices.of(device);
+        boolean right = compare(checks(), chosen, System.out);
+        String fastest = time(chosen, System.out);
+        System.out.println(
+                Table.text(
+                        "%nOn %s %s; of the maps to the polar factor, which Muon needs, %s is the"
+                                + " fastest.",
+                        device,
+                        right ? "every kernel is right" : "A KERNEL IS WRONG: do not train there",
+                        fastest));
+        return right ? 0 : 1;
+    }
+
+    private static void describe(PrintStream out) {
+        Engine engine = Engine.getEngine("PyTorch");
+        Map<String, Object> facts = new LinkedHashMap<>(Versions.of(engine));
+        String folder = System.getenv("PYTORCH_LIBRARY_PATH");
+        Platform platform = Platform.detectPlatform("pytorch");
+        String found = platform.getVersion() + " " + platform.getFlavor() + ", as DJL finds it";
+        facts.put("libtorch", folder == null ? found : folder + ", by PYTORCH_LIBRARY_PATH");
+        facts.put("GPUs", engine.getGpuCount() + Devices.hint());
+        facts.put("processors", Runtime.getRuntime().availableProcessors());
+        facts.put("threads of an operation", JniUtils.getNumThreads());
+        facts.put("bfloat16 products fast on the CPU", Bfloat16.isFast(Device.cpu()));
+        facts.forEach((name, value) -> out.println(Table.text("%-34s%s", name, value)));
+    }
+
+    /** What is computed on two devices, in two precisions. */
+    interface Work {
+        NDList on(NDManager manager, DataType type);
+    }
+
+    /**
+     * A kernel.
+     *
+     * @param limit the largest relative difference that is right
+     */
+    record Check(String name, double limit, Work work) {
+
+        /** Of a map of matrices. */
+        static Check map(double limit, SpectralMap map) {
+            Work work =
+                    (manager, type) -> new NDList(map.apply(normal(manager, type, 1, 128, 288)));
+            return new Check(map.toString(), limit, work);
+        }
+
+        /** Of two steps; not for Soap, which by its first divides rounding by its own size. */
+        static Check steps(String name, double limit, Supplier<StatefulOptimizer> optimizer) {
+            long[] shape = {288, 128};
+            Work work =
+                    (manager, type) -> {
+                        try (StatefulOptimizer made = optimizer.get()) {
+                            NDArray w = normal(manager, type, 1, shape);
+                            made.update("w", w, normal(manager, type, 2, shape));
+                            made.update("w", w, normal(manager, type, 3, shape));
+                            return new NDList(w.sub(normal(manager, type, 1, shape)));
+                        }
+                    };
+            return new Check(name + ", 2 steps", limit, work);
+        }
+
+        /** Of a layer and its gradients. */
+        static Check layer(String name, Supplier<Block> layer, long... input) {
+            Work work = (manager, type) -> gradients(layer.get(), manager, type, input);
+            return new Check(name + " and gradients", 1e-4, work);
+        }
+    }
+
+    static List<Check> checks() {
+        List<Check> checks = new ArrayList<>();
+        checks.add(Check.map(1e-3, SpectralMap.newtonSchulz()));
+        checks.add(Check.map(0.05, SpectralMap.polar()));
+        checks.add(Check.map(0.05, SpectralMap.polar(true)));
+        checks.add(Check.map(0.02, SpectralMap.polar(false)));
+        for (double exponent : new double[] {0.25, 0.5, 0.75}) {
+            checks.add(Check.map(5e-3, SpectralMap.power(exponent)));
+            checks.add(Check.map(5e-3, SpectralMap.power(exponent, 1e-3)));
+        }
+        checks.add(Check.map(5e-3, SpectralMap.chaotic(5)));
+        checks.add(Check.map(1e-3, SpectralMap.randomSpectrum(0.5, 1.5, 1)));
+        checks.add(Check.map(1e-3, SpectralMap.truncated(0.1)));
+        checks.add(Check.steps("Muon", 0.02, () -> Muon.builder().build()));
+        for (Freon.Method way : Freon.Method.values()) {
+            Supplier<StatefulOptimizer> freon = () -> Freon.builder().optMethod(way).build();
+            checks.add(Check.steps("Freon by " + way, 5e-3, freon));
+        }
+        checks.add(Check.steps("Kaon", 5e-3, () -> Kaon.builder().build()));
+        checks.add(Check.steps("TruncatedSgd", 5e-3, () -> TruncatedSgd.builder().build()));
+        checks.add(Check.steps("NorMuon", 0.02, () -> NorMuon.builder().build()));
+        checks.add(Check.steps("CautiousMuon", 0.1, () -> CautiousMuon.builder().build()));
+        checks.add(Check.steps("SphereMuon", 0.02, () -> SphereMuon.builder().build()));
+        checks.add(Check.steps("Scion", 0.02, () -> Scion.builder().build()));
+        checks.add(Check.steps("SinkGd", 1e-3, () -> SinkGd.builder().build()));
+        checks.add(Check.steps("DecoupledAdamW", 1e-3, () -> DecoupledAdamW.builder().build()));
+        long[] vectors = {5, 12};
+        long[] images = {2, 4, 6, 6};
+        for (Parametrization way : Parametrization.values()) {
+            ResidualFold.Builder fold = ResidualFold.builder().setWidth(12).optParametrization(way);
+            checks.add(Check.layer("ResidualFold, " + way, fold::build, vectors));
+        }
+        checks.add(Check.layer("AbsFold", AbsFold.builder().setWidth(12)::build, vectors));
+        TwoSlopeFold.Builder slopes = TwoSlopeFold.builder().setWidth(12).setSlopes(0.1, 1);
+        checks.add(Check.layer("TwoSlopeFold", slopes::build, vectors));
+        OrthogonalLinear.Builder linear = OrthogonalLinear.builder().setUnits(9);
+        checks.add(Check.layer("OrthogonalLinear", linear::build, vectors));
+        checks.add(Check.layer("HouseholderActivation", HouseholderActivation::new, vectors));
+        PersistentFold.Builder persistent = PersistentFold.builder().setWidth(12).setDirections(3);
+        checks.add(Check.layer("PersistentFold", persistent::build, vectors));
+        checks.add(Check.layer("GroupSort", () -> FixedIsometry.groupSort(4), vectors));
+        ConvolutionFold.Builder folds = ConvolutionFold.builder().setChannels(4).setKernel(3);
+        checks.add(Check.layer("ConvolutionFold", folds::build, images));
+        OrthogonalConvolution.Builder torus = OrthogonalConvolution.builder().setChannels(4);
+        torus.setFilters(4).setKernel(3);
+        checks.add(Check.layer("OrthogonalConvolution", torus::build, images));
+        AttentionFlow.Builder flow = AttentionFlow.builder().setDimension(8).setHeads(2);
+        flow.setSteps(3).setStepSize(0.1);
+        checks.add(Check.layer("AttentionFlow", flow::build, 2, 7, 8));
+        checks.add(new Check("Gpt2's loss and gradients", 1e-4, DoctorCommand::gpt2));
+        return checks;
+    }
+
+    private static NDArray normal(NDManager manager, DataType type, int seed, long... shape) {
+        Random random = new Random(seed);
+        double[] values = new double[Math.toIntExact(new Shape(shape).size())];
+        Arrays.setAll(values, i -> random.nextGaussian());
+        return manager.create(values, new Shape(shape)).toType(type, true);
+    }
+
+    /** Gives the parameters values that depend on their order alone. */
+    private static NDList fill(Block block, NDManager manager, DataType type, Shape... inputs) {
+        block.initialize(manager, type, inputs);
+        NDList trained = new NDList();
+        for (Parameter parameter : block.getParameters().values()) {
+            NDArray array = parameter.getArray();
+            long[] shape = array.getShape().getShape();
+            normal(manager, type, trained.size() + 5, shape).mul(0.3).copyTo(array);
+            if (parameter.requiresGradient()) {
+                array.setRequiresGradient(true);
+                trained.add(array);
+            }
+        }
+        return trained;
+    }
+
+    private static NDList gradients(Block block, NDManager manager, DataType type, long... input) {
+        NDList trained = fill(block, manager, type, new Shape(input));
+        NDList results = new NDList();
+        try (GradientCollector collector = Engine.getEngine("PyTorch").newGradientCollector()) {
+            NDArray x = normal(manager, type, 1, input);
+            NDList unit = new NDList(x.div(x.norm(new int[] {-1}, true))); // as a flow needs it
+            NDArray y = block.forward(new ParameterStore(manager, false), unit, true).head();
+            if (!trained.isEmpty()) {
+                long[] shape = y.getShape().getShape();
+                collector.backward(y.mul(normal(manager, type, 2, shape)).sum());
+            }
+            results.add(y.duplicate());
+        }
+        trained.forEach(array -> results.add(array.getGradient()));
+        return results;
+    }
+
+    private static NDList gpt2(NDManager manager, DataType type) {
+        Gpt2 gpt2 = Gpt2.builder().setConfig(SMALL).build();
+        NDList trained = fill(gpt2, manager, type, new Shape(2, 12));
+        long[] tokens = new Random(1).longs(2 * 13, 0, SMALL.vocabSize()).toArray();
+        Shape shape = new Shape(2, 12);
+        NDArray x = Host.create(manager, Arrays.copyOf(tokens, 24), shape);
+        NDArray y = Host.create(manager, Arrays.copyOfRange(tokens, 2, 26), shape);
+        ParameterStore store = new ParameterStore(manager, false);
+        double loss;
+        if (Gpt2Backpropagation.supports(gpt2, manager.getDevice())) {
+            try (Gpt2Backpropagation backward = new Gpt2Backpropagation(gpt2, manager, 2, 12)) {
+                loss = backward.accumulate(store, x, y, 1);
+            }
+        } else {
+            try (GradientCollector collector = Engine.getEngine("PyTorch").newGradientCollector()) {
+                NDArray mean = gpt2.loss(store, x, y, true);
+                collector.backward(mean);
+                loss = Host.read(mean.toType(DataType.FLOAT64, true), NDArray::getDouble);
+            }
+        }
+        NDList results = new NDList(manager.create(new double[] {loss}));
+        trained.forEach(array -> results.add(array.getGradient()));
+        return results;
+    }
+
+    /** Prints a line for each check; returns whether all are right. */
+    static boolean compare(List<Check> checks, Device device, PrintStream out) {
+        boolean right = true;
+        Table table = new Table("kernel", "off float64 on the CPU by", "at most", "");
+        for (Check check : checks) {
+            double error = error(check, device);
+            boolean good = error <= check.limit();
+            right &= good;
+            table.add(
+                    check.name(),
+                    Table.text("%.1e", error),
+                    Table.text("%.0e", check.limit()),
+                    good ? "right" : "WRONG");
+        }
+        out.println();
+        table.markdown().forEach(out::println);
+        return right;
+    }
+
+    /** The largest difference of an array, relative to it, in the Frobenius norm. */
+    private static double error(Check check, Device device) {
+        Engine engine = Engine.getEngine("PyTorch");
+        try (NDManager exact = engine.newBaseManager(Device.cpu());
+                NDManager manager = engine.newBaseManager(device)) {
+            NDList expected = check.work().on(exact, DataType.FLOAT64);
+            NDList found = check.work().on(manager, DataType.FLOAT32);
+            double worst = 0;
+            for (int i = 0; i < expected.size(); i++) {
+                double[] e = numbers(expected.get(i));
+                double[] f = numbers(found.get(i));
+                double all = 0;
+                double off = 0;
+                for (int j = 0; j < e.length; j++) {
+                    all += e[j] * e[j];
+                    off += (f[j] - e[j]) * (f[j] - e[j]);
+                }
+                worst = Math.max(worst, Math.sqrt(off / Math.max(all, Double.MIN_NORMAL)));
+            }
+            return worst; // NaN if there is one
+        }
+    }
+
+    private static double[] numbers(NDArray array) {
+        try (NDArray exact = array.toType(DataType.FLOAT64, true)) {
+            return Host.read(exact, NDArray::toDoubleArray);
+        }
+    }
+
+    /** Prints the times of maps; returns the fastest to the polar factor. */
+    private String time(Device chosen, PrintStream out) {
+        List<SpectralMap> polar =
+                List.of(
+                        SpectralMap.polar(),
+                        SpectralMap.polar(true),
+                        SpectralMap.polar(false),
+                        SpectralMap.newtonSchulz());
+        List<SpectralMap> maps = new ArrayList<>(polar);
+        maps.add(SpectralMap.power(2 / 3.0));
+        maps.add(SpectralMap.power(2 / 3.0, 1e-3));
+        maps.add(SpectralMap.truncated(0.05));
+        Table table = new Table("map of " + side + " x " + side, "kernel", "ms, median of " + RUNS);
+        Map<SpectralMap, Double> times = new LinkedHashMap<>();
+        try (NDManager manager = Engine.getEngine("PyTorch").newBaseManager(chosen)) {
+            NDArray x = normal(manager, DataType.FLOAT32, 1, side, side);
+            for (SpectralMap map : maps) {
+                double[] runs = new double[RUNS];
+                for (int i = -1; i < RUNS; i++) { // the first compiles
+                    long begin = System.nanoTime();
+                    try (NDArray y = map.apply(x);
+                            NDArray one = y.get(0, 0)) {
+                        Host.read(one, NDArray::getFloat); // waits
+                    }
+                    runs[Math.max(i, 0)] = (System.nanoTime() - begin) * 1e-6;
+                }
+                times.put(map, Stats.median(runs));
+                String kernel = map.kernel(x.getShape(), DataType.FLOAT32, chosen).toString();
+                table.add(map, kernel, Table.text("%.2f", times.get(map)));
+            }
+        }
+        out.println();
+        table.markdown().forEach(out::println);
+        return polar.stream().min(Comparator.comparing(times::get)).orElseThrow().toString();
+    }
+}

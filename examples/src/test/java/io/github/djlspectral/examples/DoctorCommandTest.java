@@ -1,0 +1,57 @@
+package io.github.djlspectral.examples;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.github.djlspectral.examples.DoctorCommand.Check;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class DoctorCommandTest {
+
+    @Test
+    void thisMachineIsWell() {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        PrintStream before = System.out;
+        System.setOut(new PrintStream(bytes, true, UTF_8));
+        int code;
+        try {
+            code = Main.execute(Main.commandLine(), "doctor", "--side", "40");
+        } finally {
+            System.setOut(before);
+        }
+        assertThat(bytes.toString(UTF_8))
+                .contains("pytorch ", "| Muon, 2 steps |", "| Gpt2's loss and gradients |")
+                .contains("map of 40 x 40", "On cpu every kernel is right")
+                .doesNotContain("WRONG");
+        assertThat(code).isZero();
+    }
+
+    /** In float32 only, as a kernel would be on a device. */
+    private static Check check(double off) {
+        return new Check(
+                "planted",
+                1e-3,
+                (manager, type) -> {
+                    double value = type == DataType.FLOAT32 ? 1 + off : 1;
+                    return new NDList(manager.ones(new Shape(3), type).mul(value));
+                });
+    }
+
+    @Test
+    void aKernelThatIsWrongIsNamed() {
+        for (double off : new double[] {0, 2e-3, Double.NaN, Double.POSITIVE_INFINITY}) {
+            ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+            PrintStream out = new PrintStream(bytes, true, UTF_8);
+            boolean right = DoctorCommand.compare(List.of(check(off)), Device.cpu(), out);
+            assertThat(right).isEqualTo(off == 0);
+            assertThat(bytes.toString(UTF_8)).contains(off == 0 ? "| right |" : "| WRONG |");
+        }
+    }
+}
