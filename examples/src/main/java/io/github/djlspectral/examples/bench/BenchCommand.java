@@ -5,6 +5,7 @@ import io.github.djlspectral.examples.bench.TorchBenchmark.Listing;
 import io.github.djlspectral.examples.data.OptionCheck;
 import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.text.BadInputException;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -12,7 +13,6 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.LocalDateTime;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -129,7 +129,8 @@ public final class BenchCommand implements Callable<Integer> {
                 python.equals("none")
                         ? Listing.skipped("--python none")
                         : TorchBenchmark.list(python);
-        try (PrintStream log = log()) {
+        PrintStream none = new PrintStream(OutputStream.nullOutputStream());
+        try (PrintStream log = list ? none : log()) {
             Jmh jmh = new Jmh(quick, jvmArguments(), log);
             List<Contestant> contestants =
                     jmh.contestants(suites, Pattern.compile(only), peer.keys());
@@ -145,8 +146,8 @@ public final class BenchCommand implements Callable<Integer> {
             Results results = known(peer);
             results.machine().warnings().forEach(System.out::println);
             results.notes().forEach(System.out::println);
-            new Rounds(contestants, results, out, System.out).run(rounds, jmh::measure);
-            return report(results, old);
+            Rounds session = new Rounds(contestants, results, out, System.out);
+            return session.run(rounds, jmh::measure) ? report(results, old) : 1;
         }
     }
 
@@ -161,16 +162,10 @@ public final class BenchCommand implements Callable<Integer> {
 
     /** Opens the file that gets what JMH prints, which nobody needs unless something fails. */
     private PrintStream log() {
-        if (list) {
-            return new PrintStream(OutputStream.nullOutputStream());
-        }
         try {
             Files.createDirectories(out);
-            Path file = out.resolve("jmh.log");
-            OutputStream log =
-                    Files.newOutputStream(
-                            file, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
-            return new PrintStream(log, true, StandardCharsets.UTF_8);
+            OutputStream file = new FileOutputStream(out.resolve("jmh.log").toFile(), true);
+            return new PrintStream(file, true, StandardCharsets.UTF_8);
         } catch (IOException e) {
             throw new UncheckedIOException(
                     "Cannot write to " + out + " (" + e + "); choose another --out", e);

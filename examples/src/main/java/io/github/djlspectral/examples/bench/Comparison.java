@@ -1,11 +1,13 @@
 package io.github.djlspectral.examples.bench;
 
 import io.github.djlspectral.examples.bench.Results.Measurement;
+import io.github.djlspectral.examples.bench.Results.Round;
+import io.github.djlspectral.examples.bench.Suite.Key;
 import io.github.djlspectral.examples.experiment.Table;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.Stream;
+import java.util.function.ToDoubleFunction;
 import org.apache.commons.math3.distribution.TDistribution;
 import org.apache.commons.math3.stat.StatUtils;
 
@@ -27,10 +29,9 @@ final class Comparison {
 
     private final Results old;
     private final Results fresh;
-    private final List<Row> rows = new ArrayList<>();
-    private final List<String> regressions;
-
-    private record Row(String what, Uncertain before, Uncertain now, Change change) {}
+    private final List<String> regressions = new ArrayList<>();
+    private final Table table = new Table("measured", "old", "new", "new by old", "verdict");
+    private int compared;
 
     /**
      * How much a quantity of which less is better has changed between two runs, from what their
@@ -98,42 +99,39 @@ final class Comparison {
         this.old = old;
         this.fresh = fresh;
         for (Measurement now : fresh.measurements()) {
-            old.find(now.key())
+            boolean known = old.find(now.key()).filter(Measurement::isMeasured).isPresent();
+            now.failure()
+                    .filter(failure -> known) // what could be measured and no longer can
+                    .ifPresent(why -> regressions.add(now.key() + " fails now: " + why));
+        }
+        for (Measurement now : fresh.measurements()) {
+            Key key = now.key();
+            old.find(key)
+                    .ifPresent(o -> add(key + ", ms", Report.MILLI, o, now, Round::medianSeconds));
+            old.find(key)
                     .ifPresent(
-                            before -> {
-                                String name = now.key().toString();
-                                add(name + ", ms", 1 / Report.MILLI, before.times(), now.times());
-                                add(
-                                        name + ", peak GiB",
-                                        1 / Report.GIBI,
-                                        before.memories(),
-                                        now.memories());
-                            });
+                            o -> add(key + ", peak GiB", Report.GIBI, o, now, Round::peakMemory));
         }
-        Stream<String> worse =
-                rows.stream()
-                        .filter(row -> row.change.isRegression())
-                        .map(row -> row.what + ": " + row.change + " of before");
-        regressions = Stream.concat(lost(), worse).toList();
     }
 
-    private void add(String what, double unit, double[] before, double[] now) {
+    private void add(
+            String what,
+            double unit,
+            Measurement old,
+            Measurement fresh,
+            ToDoubleFunction<Round> number) {
+        double[] before = old.each(number);
+        double[] now = fresh.each(number);
         if (before.length > 0 && now.length > 0) {
-            rows.add(
-                    new Row(
-                            what,
-                            Uncertain.mean(before).times(unit),
-                            Uncertain.mean(now).times(unit),
-                            Change.between(before, now)));
+            Change change = Change.between(before, now);
+            if (change.isRegression()) {
+                regressions.add(what + ": " + change + " of before");
+            }
+            Uncertain was = Uncertain.mean(before).times(1 / unit);
+            Uncertain is = Uncertain.mean(now).times(1 / unit);
+            table.add(what, was, is, change, change.verdict());
+            compared++;
         }
-    }
-
-    /** What the newer run tried and failed to measure. */
-    private Stream<String> lost() {
-        return fresh.measurements().stream()
-                .filter(now -> now.failure().isPresent())
-                .filter(now -> old.find(now.key()).filter(Measurement::isMeasured).isPresent())
-                .map(now -> now.key() + " fails now: " + now.failure().orElseThrow());
     }
 
     /**
@@ -161,19 +159,16 @@ final class Comparison {
         }
         lines.addAll(new ProductRate(fresh).against(new ProductRate(old)));
         regressions.forEach(message -> lines.add("- REGRESSION: " + message));
-        if (rows.isEmpty()) {
+        if (table.isEmpty()) {
             lines.add("- Nothing was measured in both.");
             return lines;
         }
         if (!hasRegressions()) {
             lines.add("- No regression.");
         }
-        Table table = new Table("measured", "old", "new", "new by old", "verdict");
-        rows.forEach(
-                row -> table.add(row.what, row.before, row.now, row.change, row.change.verdict()));
         lines.add("");
         lines.addAll(table.markdown());
-        lines.addAll(List.of("", Table.text(RULE, SIGNIFICANCE * rows.size(), rows.size())));
+        lines.addAll(List.of("", Table.text(RULE, SIGNIFICANCE * compared, compared)));
         return lines;
     }
 }

@@ -3,14 +3,13 @@ package io.github.djlspectral.examples.bench;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Activation;
+import ai.djl.nn.Block;
 import ai.djl.training.optimizer.Optimizer;
 import io.github.djlspectral.layers.gpt.ComposedGpt2;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.Precision;
 import io.github.djlspectral.optim.DecoupledAdamW;
-import io.github.djlspectral.optim.Muon;
-import io.github.djlspectral.optim.ParameterRouting;
 import io.github.djlspectral.torch.TorchScript;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -31,12 +30,9 @@ public final class Gpt2Benchmarks {
 
     private Gpt2Benchmarks() {}
 
-    private static Precision precision(String contender) {
-        return contender.equals(BFLOAT16) ? Precision.BFLOAT16 : Precision.FLOAT32;
-    }
-
-    private static Muon muon(Gpt2 gpt2) {
-        return Muon.builder().optRouting(ParameterRouting.of(gpt2)).build();
+    private static Block gpt2(Gpt2Config config, String contender) {
+        Precision precision = contender.equals(BFLOAT16) ? Precision.BFLOAT16 : Precision.FLOAT32;
+        return Gpt2.builder().setConfig(config).optPrecision(precision).build();
     }
 
     /**
@@ -74,19 +70,13 @@ public final class Gpt2Benchmarks {
                     contender.equals(STOCK)
                             ? Optimizer.adamW().build()
                             : DecoupledAdamW.builder().build();
-            boolean ours = contender.startsWith("ours");
-            training =
-                    new Gpt2Training(
-                            ours
-                                    ? Gpt2.builder()
-                                            .setConfig(config)
-                                            .optPrecision(precision(contender))
-                                            .build()
-                                    : new ComposedGpt2(config, Activation::gelu),
-                            config.vocabSize(),
-                            adamW,
-                            Gpt2Training.BATCH,
-                            contender.equals(AUTOGRAD));
+            Block model =
+                    contender.startsWith("ours")
+                            ? gpt2(config, contender)
+                            : new ComposedGpt2(config, Activation::gelu);
+            boolean autograd = contender.equals(AUTOGRAD);
+            int vocabulary = config.vocabSize();
+            training = new Gpt2Training(model, vocabulary, adamW, Gpt2Training.BATCH, autograd);
             work =
                     switch (subject) {
                         case FORWARD -> training::loss;
@@ -123,8 +113,7 @@ public final class Gpt2Benchmarks {
 
         @Override
         void make() {
-            Gpt2 gpt2 = Gpt2.builder().setConfig(config).build();
-            training = Gpt2Training.of(gpt2, muon(gpt2), Gpt2Training.BATCH);
+            training = Gpt2Training.of(config, true, Gpt2Training.BATCH);
         }
 
         /** Eight times the gradients, one update. */
@@ -163,50 +152,15 @@ public final class Gpt2Benchmarks {
         @Override
         void make() {
             Gpt2Config config = new Gpt2Config(VOCABULARY, 1024, 1, width / 64, width, 0, true);
-            Gpt2 gpt2 = Gpt2.builder().setConfig(config).optPrecision(precision(contender)).build();
-            training = Gpt2Training.of(gpt2, Optimizer.adamW().build(), Gpt2Training.BATCH);
+            Block layer = gpt2(config, contender);
+            Optimizer unused = Optimizer.adamW().build();
+            training = new Gpt2Training(layer, VOCABULARY, unused, Gpt2Training.BATCH, false);
         }
 
         /** The gradients, which accumulate. */
         @Benchmark
         public void gradients() {
             training.gradients();
-        }
-    }
-
-    /** An update as training makes it: all gradients measured, all weights moved, all zeroed. */
-    @BenchmarkMode(Mode.AverageTime)
-    @Warmup(iterations = 2, time = 2)
-    @Measurement(iterations = 5, time = 2)
-    public static class WholeStep extends EngineBenchmark {
-
-        private static final String MUON = "Muon, whole step";
-
-        @Param("optimizers")
-        String suite;
-
-        @Param("124M, all parameters")
-        String subject;
-
-        @Param({"AdamW, whole step", MUON})
-        String contender;
-
-        Gpt2Config config = Gpt2Config.gpt2Small().withDropout(0);
-
-        /** Creates the model, whose weights have gradients once there was a backward pass. */
-        @Override
-        void make() {
-            Gpt2 gpt2 = Gpt2.builder().setConfig(config).build();
-            Optimizer optimizer =
-                    contender.equals(MUON) ? muon(gpt2) : DecoupledAdamW.builder().build();
-            training = Gpt2Training.of(gpt2, optimizer, new Shape(1, 16));
-            training.gradients();
-        }
-
-        /** One step. */
-        @Benchmark
-        public void step() {
-            training.update();
         }
     }
 

@@ -16,8 +16,12 @@ import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Backpropagation;
+import io.github.djlspectral.layers.gpt.Gpt2Config;
+import io.github.djlspectral.optim.DecoupledAdamW;
 import io.github.djlspectral.optim.GradientClipping;
+import io.github.djlspectral.optim.Muon;
 import io.github.djlspectral.optim.OptimizerStep;
+import io.github.djlspectral.optim.ParameterRouting;
 import io.github.djlspectral.optim.StatefulOptimizer;
 import io.github.djlspectral.torch.Host;
 import java.util.function.UnaryOperator;
@@ -56,18 +60,22 @@ final class Gpt2Training implements AutoCloseable {
         tokens = manager.randomInteger(0, vocabulary, batch, DataType.INT64);
         targets = manager.randomInteger(0, vocabulary, batch, DataType.INT64);
         gpt2 = block instanceof Gpt2 ours ? ours : null;
-        boolean byHand =
-                gpt2 != null
-                        && !autograd
-                        && Gpt2Backpropagation.supports(gpt2, manager.getDevice());
-        int length = (int) batch.get(1);
+        boolean written = gpt2 != null && !autograd;
         backpropagation =
-                byHand ? new Gpt2Backpropagation(gpt2, manager, (int) batch.get(0), length) : null;
+                written && Gpt2Backpropagation.supports(gpt2, manager.getDevice())
+                        ? new Gpt2Backpropagation(
+                                gpt2, manager, (int) batch.get(0), (int) batch.get(1))
+                        : null;
     }
 
-    /** Creates the training of ours. */
-    static Gpt2Training of(Gpt2 gpt2, Optimizer optimizer, Shape batch) {
-        return new Gpt2Training(gpt2, gpt2.getConfig().vocabSize(), optimizer, batch, false);
+    /** Creates the training of ours in float32, by AdamW or with Muon for hidden matrices. */
+    static Gpt2Training of(Gpt2Config config, boolean muon, Shape batch) {
+        Gpt2 gpt2 = Gpt2.builder().setConfig(config).build();
+        StatefulOptimizer optimizer =
+                muon
+                        ? Muon.builder().optRouting(ParameterRouting.of(gpt2)).build()
+                        : DecoupledAdamW.builder().build();
+        return new Gpt2Training(gpt2, config.vocabSize(), optimizer, batch, false);
     }
 
     /** Returns the loss, without gradients. */
@@ -138,6 +146,11 @@ final class Gpt2Training implements AutoCloseable {
         }
         trainer.close();
         model.close();
+        close(optimizer);
+    }
+
+    /** Frees an optimizer, if it has something to free. */
+    static void close(Optimizer optimizer) {
         if (optimizer instanceof StatefulOptimizer ours) {
             ours.close();
         }

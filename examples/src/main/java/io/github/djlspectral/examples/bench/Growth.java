@@ -29,7 +29,6 @@ record Growth(String axis, String contender, List<Point> points) {
     private static final Pattern SUBJECT = Pattern.compile("(\\w+)=(\\d+(?:\\.\\d+)?)");
     private static final int WIDTH = 540;
     private static final int HEIGHT = 380;
-    private static final double GIBI = 1L << 30;
 
     /** A size and what was measured there. */
     record Point(double size, Measurement measurement) {}
@@ -65,8 +64,8 @@ record Growth(String axis, String contender, List<Point> points) {
     /** Returns GiB without the base at each size; NaN where it was not measured. */
     private double[] memories() {
         return points.stream()
-                .map(point -> point.measurement.ownMemory())
-                .mapToDouble(memory -> memory.map(m -> m.value() / GIBI).orElse(Double.NaN))
+                .map(point -> point.measurement.ownMemory().map(Uncertain::value))
+                .mapToDouble(bytes -> bytes.orElse(Double.NaN) / Report.GIBI)
                 .toArray();
     }
 
@@ -78,12 +77,9 @@ record Growth(String axis, String contender, List<Point> points) {
     private Optional<PowerLaw> fit(double[] y) {
         double[] x = sizes();
         int[] known = IntStream.range(0, y.length).filter(i -> !Double.isNaN(y[i])).toArray();
-        return known.length < 2
-                ? Optional.empty()
-                : Optional.of(
-                        PowerLaw.fit(
-                                Arrays.stream(known).mapToDouble(i -> x[i]).toArray(),
-                                Arrays.stream(known).mapToDouble(i -> y[i]).toArray()));
+        double[] knownX = IntStream.of(known).mapToDouble(i -> x[i]).toArray();
+        double[] knownY = IntStream.of(known).mapToDouble(i -> y[i]).toArray();
+        return Optional.of(knownX).filter(k -> k.length > 1).map(k -> PowerLaw.fit(k, knownY));
     }
 
     /** Returns the deviation of memory from its prediction that is largest in size. */

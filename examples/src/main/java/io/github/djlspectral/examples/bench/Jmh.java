@@ -5,10 +5,8 @@ import io.github.djlspectral.examples.bench.Suite.Key;
 import io.github.djlspectral.text.BadInputException;
 import java.io.PrintStream;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.Comparator;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -17,13 +15,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.openjdk.jmh.results.IterationResult;
 import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.BenchmarkList;
 import org.openjdk.jmh.runner.BenchmarkListEntry;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.format.OutputFormat;
 import org.openjdk.jmh.runner.format.OutputFormatFactory;
 import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
@@ -39,8 +37,9 @@ import org.openjdk.jmh.runner.options.VerboseMode;
  */
 record Jmh(boolean quick, List<String> jvmArguments, PrintStream log) {
 
+    private static final String TORCH = TorchBenchmark.class.getName() + ".step";
     private static final int QUICK_ITERATIONS = 2;
-    private static final int QUICK_MILLISECONDS = 500;
+    private static final TimeValue QUICK_TIME = TimeValue.milliseconds(500);
 
     /**
      * Something to measure.
@@ -58,58 +57,41 @@ record Jmh(boolean quick, List<String> jvmArguments, PrintStream log) {
      * @param python what Python's PyTorch can be measured at
      */
     List<Contestant> contestants(List<Suite> suites, Pattern only, List<Key> python) {
-        Predicate<Key> wanted = key -> suites.contains(key.suite()) && (!quick || key.isQuick());
+        List<Contestant> all = new ArrayList<>(ours());
+        python.forEach(key -> all.add(new Contestant(TORCH, key)));
+        all.removeIf(c -> !suites.contains(c.key.suite()) || quick && !c.key.isQuick());
         Predicate<Contestant> named = c -> only.matcher(c.benchmark).find();
-        Predicate<Contestant> taken = c -> only.matcher(c.key.toString()).find() || named.test(c);
-        List<Contestant> ours = all().filter(c -> wanted.test(c.key)).toList();
         // A benchmark's name means its rivals in Python too.
         Set<String> tasks =
-                ours.stream().filter(named).map(c -> c.key.task()).collect(Collectors.toSet());
-        String torch = TorchBenchmark.class.getName() + ".step";
-        Stream<Contestant> theirs =
-                python.stream()
-                        .filter(wanted)
-                        .map(key -> new Contestant(torch, key))
-                        .filter(c -> taken.test(c) || tasks.contains(c.key.task()));
-        Map<String, List<Contestant>> byTask =
-                Stream.concat(ours.stream().filter(taken), theirs)
-                        .sorted(Comparator.comparing(c -> c.key.suite()))
-                        .collect(
-                                Collectors.groupingBy(
-                                        c -> c.key.task(),
-                                        LinkedHashMap::new,
-                                        Collectors.toList()));
-        return byTask.values().stream().flatMap(List::stream).toList();
+                all.stream().filter(named).map(c -> c.key.task()).collect(Collectors.toSet());
+        Predicate<Contestant> rival =
+                c -> c.benchmark.equals(TORCH) && tasks.contains(c.key.task());
+        Predicate<Contestant> taken = c -> only.matcher(c.key.toString()).find();
+        return Suite.together(
+                all.stream()
+                        .filter(taken.or(named).or(rival))
+                        .sorted(Comparator.comparing(c -> c.key.suite())),
+                Contestant::key);
     }
 
-    /** Returns all benchmarks but Python's, which have no keys of their own. */
-    private Stream<Contestant> all() {
-        return BenchmarkList.defaultList()
-                .getAll(
-                        OutputFormatFactory.createFormatInstance(log, VerboseMode.SILENT),
-                        List.of())
-                .stream()
-                .flatMap(Jmh::contestants);
-    }
-
-    private static Stream<Contestant> contestants(BenchmarkListEntry benchmark) {
-        Map<String, String[]> values = benchmark.getParams().get();
-        return Arrays.stream(values.get("suite"))
-                .filter(suite -> !suite.isEmpty())
-                .map(suite -> Suite.valueOf(suite.toUpperCase(Locale.ROOT)))
-                .flatMap(
-                        suite ->
-                                Arrays.stream(values.get("subject"))
-                                        .flatMap(
-                                                subject ->
-                                                        Arrays.stream(values.get("contender"))
-                                                                .map(
-                                                                        c ->
-                                                                                new Key(
-                                                                                        suite,
-                                                                                        subject,
-                                                                                        c))))
-                .map(key -> new Contestant(benchmark.getUsername(), key));
+    /** Returns JMH's benchmarks, but for Python's, once for each combination of parameters. */
+    private List<Contestant> ours() {
+        OutputFormat silent = OutputFormatFactory.createFormatInstance(log, VerboseMode.SILENT);
+        List<Contestant> found = new ArrayList<>();
+        for (BenchmarkListEntry entry : BenchmarkList.defaultList().getAll(silent, List.of())) {
+            Map<String, String[]> values = entry.getParams().get();
+            if (!entry.getUsername().equals(TORCH)) {
+                Suite suite = Suite.valueOf(values.get("suite")[0].toUpperCase(Locale.ROOT));
+                for (String contender : values.get("contender")) {
+                    for (String subject : values.get("subject")) {
+                        Key key = new Key(suite, subject, contender);
+                        found.add(new Contestant(entry.getUsername(), key));
+                    }
+                }
+            }
+        }
+        found.removeIf(contestant -> !contestant.key.isSensible());
+        return found;
     }
 
     /**
@@ -134,18 +116,13 @@ record Jmh(boolean quick, List<String> jvmArguments, PrintStream log) {
                         .jvmArgsPrepend(arguments.toArray(String[]::new));
         if (quick) {
             options.warmupIterations(1)
-                    .warmupTime(TimeValue.milliseconds(QUICK_MILLISECONDS))
+                    .warmupTime(QUICK_TIME)
                     .measurementIterations(QUICK_ITERATIONS)
-                    .measurementTime(TimeValue.milliseconds(QUICK_MILLISECONDS));
+                    .measurementTime(QUICK_TIME);
         }
+        OutputFormat format = OutputFormatFactory.createFormatInstance(log, VerboseMode.NORMAL);
         try {
-            return round(
-                    number,
-                    new Runner(
-                                    options.build(),
-                                    OutputFormatFactory.createFormatInstance(
-                                            log, VerboseMode.NORMAL))
-                            .runSingle());
+            return round(number, new Runner(options.build(), format).runSingle());
         } catch (RunnerException e) {
             if (e.getMessage().contains("JMH lock")) {
                 throw new BadInputException(

@@ -11,11 +11,10 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Where something was measured.
@@ -45,18 +44,8 @@ record Machine(
     private static final double BUSY = 0.5;
     private static final double GIBI = 1L << 30;
     private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
-    private static final List<String> INSTRUCTIONS =
-            List.of(
-                    "avx2",
-                    "avx512f",
-                    "avx512_vnni",
-                    "avx512_bf16",
-                    "avx512_fp16",
-                    "amx_tile",
-                    "amx_bf16",
-                    "asimd",
-                    "sve",
-                    "bf16");
+    private static final String INSTRUCTIONS =
+            "avx2 avx512f avx512_vnni avx512_bf16 avx512_fp16 amx_tile amx_bf16 asimd sve bf16";
 
     /**
      * Describes this one.
@@ -66,33 +55,29 @@ record Machine(
     static Machine here(Map<String, String> python) {
         OperatingSystemMXBean system =
                 ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
-        List<String> cpuInfo = cpuInfo();
-        String flags = field(cpuInfo, "flags", field(cpuInfo, "Features", ""));
-        List<String> known = Arrays.asList(flags.split(" "));
         Map<String, String> versions = new TreeMap<>(Versions.of(Engine.getEngine("PyTorch")));
         versions.putAll(python);
-        // Windows tells the processor in the environment.
-        String otherName = System.getenv("PROCESSOR_IDENTIFIER");
+        List<String> linux = List.of(); // what it tells about the processors
+        try {
+            linux = Files.exists(CPU_INFO) ? Files.readAllLines(CPU_INFO) : linux;
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot read " + CPU_INFO, e);
+        }
+        String flags = field(linux, "flags", field(linux, "Features", ""));
+        String windows = System.getenv("PROCESSOR_IDENTIFIER");
+        String other = windows == null ? System.getProperty("os.arch") : windows;
         return new Machine(
-                field(
-                        cpuInfo,
-                        "model name",
-                        otherName == null ? System.getProperty("os.arch") : otherName),
+                field(linux, "model name", other),
                 Runtime.getRuntime().availableProcessors(),
-                INSTRUCTIONS.stream().filter(known::contains).toList(),
+                words(INSTRUCTIONS).filter(words(flags).toList()::contains).toList(),
                 system.getTotalMemorySize(),
                 system.getSystemLoadAverage(),
                 JniUtils.getNumThreads(), // of the engine, which the versions have loaded
                 versions);
     }
 
-    /** Returns what Linux tells about the processors; empty elsewhere. */
-    private static List<String> cpuInfo() {
-        try {
-            return Files.exists(CPU_INFO) ? Files.readAllLines(CPU_INFO) : List.of();
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot read " + CPU_INFO, e);
-        }
+    private static Stream<String> words(String text) {
+        return Stream.of(text.split(" "));
     }
 
     private static String field(List<String> lines, String name, String otherwise) {
@@ -126,21 +111,15 @@ record Machine(
 
     /** Returns Markdown lines. */
     List<String> lines() {
-        String machine =
-                Table.text(
-                        "Machine: %s, %d cores, %.0f GiB%s; threads used: %d; load average at the"
-                                + " start: %s.",
-                        cpu,
-                        cores,
-                        memory / GIBI,
-                        instructions.isEmpty() ? "" : ", " + String.join(", ", instructions),
-                        threads,
-                        load < 0 ? "unknown" : Table.text("%.2f", load));
-        String parts =
-                versions.entrySet().stream()
-                        .map(version -> version.getKey() + " " + version.getValue())
-                        .collect(Collectors.joining(", "));
-        return List.of(machine, "Versions: " + parts + ".");
+        List<String> parts = new ArrayList<>(List.of(Table.text("%.0f GiB", memory / GIBI)));
+        parts.addAll(instructions);
+        String what = "Machine: %s, %d cores, %s; threads used: %d; load average at the start: %s.";
+        String busy = load < 0 ? "unknown" : Table.text("%.2f", load);
+        List<String> named = new ArrayList<>();
+        versions.forEach((name, version) -> named.add(name + " " + version));
+        return List.of(
+                Table.text(what, cpu, cores, String.join(", ", parts), threads, busy),
+                "Versions: " + String.join(", ", named) + ".");
     }
 
     /** Returns this machine, with versions of what was not known before. */
@@ -156,19 +135,14 @@ record Machine(
      */
     List<String> differences(Machine other) {
         Map<String, String> its = other.traits();
-        return traits().entrySet().stream()
-                .filter(
-                        mine ->
-                                !its.getOrDefault(mine.getKey(), mine.getValue())
-                                        .equals(mine.getValue()))
-                .map(
-                        mine ->
-                                mine.getKey()
-                                        + " "
-                                        + its.get(mine.getKey())
-                                        + ", now "
-                                        + mine.getValue())
-                .toList();
+        List<String> differences = new ArrayList<>();
+        traits().forEach(
+                        (name, mine) -> {
+                            if (!its.getOrDefault(name, mine).equals(mine)) {
+                                differences.add(name + " " + its.get(name) + ", now " + mine);
+                            }
+                        });
+        return differences;
     }
 
     /** Returns the commit that was measured; null if it is not known. */

@@ -1,13 +1,21 @@
 package io.github.djlspectral.examples.bench;
 
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.github.djlspectral.optim.SpectralMap;
+import io.github.djlspectral.torch.TorchScript;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.stream.Stream;
 import org.openjdk.jmh.infra.BenchmarkParams;
 import org.openjdk.jmh.infra.IterationParams;
 import org.openjdk.jmh.profile.InternalProfiler;
@@ -74,21 +82,17 @@ public final class MemoryProfiler implements InternalProfiler {
     @Override
     public Collection<? extends Result<?>> afterIteration(
             BenchmarkParams benchmark, IterationParams iteration, IterationResult result) {
-        return Stream.of(PEAK, BASE, PREDICTED, POLAR_ERROR)
-                .map(
-                        label ->
-                                new ScalarResult(
-                                        label,
-                                        value(label),
-                                        label.equals(POLAR_ERROR) ? "|s - 1|" : "bytes",
-                                        AggregationPolicy.MAX))
-                .filter(found -> found.getScore() > 0)
-                .toList();
-    }
-
-    private static double value(String label) {
-        double otherwise = label.equals(PEAK) ? read("VmHWM") : 0;
-        return TOLD.getOrDefault(label, otherwise);
+        Map<String, Double> all = new TreeMap<>(TOLD);
+        all.putIfAbsent(PEAK, read("VmHWM"));
+        List<ScalarResult> known = new ArrayList<>();
+        all.forEach(
+                (label, value) -> {
+                    if (value > 0) {
+                        String unit = label.equals(POLAR_ERROR) ? "|s - 1|" : "bytes";
+                        known.add(new ScalarResult(label, value, unit, AggregationPolicy.MAX));
+                    }
+                });
+        return known;
     }
 
     /** Returns an entry of the process's status in bytes, 0 where the system has none. */
@@ -104,6 +108,54 @@ public final class MemoryProfiler implements InternalProfiler {
                     .orElse(0);
         } catch (IOException e) {
             throw new UncheckedIOException("Cannot read " + STATUS, e);
+        }
+    }
+
+    /**
+     * How exact a polar factor is: all its singular values s should be 1. The error is the largest
+     * |s - 1| in the directions in which the matrix itself is at least a hundredth as large as in
+     * its largest; a direction without any gradient has no polar factor.
+     */
+    static final class PolarError {
+
+        private static final TorchScript KERNELS =
+                TorchScript.ofResources(MemoryProfiler.class, "polar_error.py");
+
+        private PolarError() {}
+
+        /**
+         * Measures a map on a dense matrix of pseudorandom numbers, the same on every machine and
+         * in {@code peer.py}.
+         *
+         * @param map the map
+         * @param shape rows x columns
+         */
+        static double of(SpectralMap map, String shape) {
+            int[] sides = Arrays.stream(shape.split("x")).mapToInt(Integer::parseInt).toArray();
+            float[] numbers = new float[sides[0] * sides[1]];
+            for (int i = 0; i < numbers.length; i++) {
+                numbers[i] = number(i);
+            }
+            boolean tall = sides[0] > sides[1];
+            try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+                NDArray matrix = manager.create(numbers, new Shape(sides[0], sides[1]));
+                NDArray factor = map.apply(matrix);
+                factor.attach(manager);
+                return KERNELS.callDouble(
+                        manager,
+                        "error",
+                        tall ? matrix.transpose() : matrix,
+                        tall ? factor.transpose() : factor);
+            }
+        }
+
+        /** SplitMix64's output for a state, its upper 24 bits as a number in [-1, 1). */
+        static float number(long index) {
+            long z = (index + 1) * 0x9E3779B97F4A7C15L;
+            z = (z ^ z >>> 30) * 0xBF58476D1CE4E5B9L;
+            z = (z ^ z >>> 27) * 0x94D049BB133111EBL;
+            z ^= z >>> 31;
+            return (z >>> 40) / (float) (1 << 23) - 1;
         }
     }
 }

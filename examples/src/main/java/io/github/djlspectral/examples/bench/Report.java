@@ -2,6 +2,7 @@ package io.github.djlspectral.examples.bench;
 
 import io.github.djlspectral.examples.bench.ProductRate.Work;
 import io.github.djlspectral.examples.bench.Results.Measurement;
+import io.github.djlspectral.examples.bench.Suite.Key;
 import io.github.djlspectral.examples.experiment.Table;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -81,21 +82,23 @@ record Report(Results results) {
     }
 
     private void add(Table table, Measurement measurement) {
-        String subject = measurement.key().subject();
-        String contender = measurement.key().contender();
+        Key key = measurement.key();
         if (!measurement.isMeasured()) {
             String why = "failed: " + measurement.failure().orElse("");
-            table.add(subject, contender, why, "", "", "", "", "", "");
+            table.add(key.subject(), key.contender(), why, "", "", "", "", "", "");
             return;
         }
         Uncertain time = measurement.time();
-        Optional<Work> work =
-                measurement.key().suite() == Suite.GPT2 ? Work.of(subject) : Optional.empty();
+        int all = measurement.rounds().size();
+        int failed = all - measurement.measured().size();
+        String failures = failed == 0 ? "" : " (" + failed + " of " + all + " rounds failed)";
+        boolean isGpt2 = key.suite() == Suite.GPT2;
+        Optional<Work> work = isGpt2 ? Work.of(key.subject()) : Optional.empty();
         table.add(
-                subject,
-                contender,
-                time.times(1 / MILLI) + failures(measurement),
-                ratios(measurement),
+                key.subject(),
+                key.contender(),
+                time.times(1 / MILLI) + failures,
+                ratios(key, measurement),
                 text(work.filter(w -> w.tokens() > 0).map(w -> time.under(w.tokens()))),
                 text(work.map(w -> share(w, time))),
                 text(measurement.memory().map(memory -> memory.times(1 / GIBI))),
@@ -107,22 +110,14 @@ record Report(Results results) {
         return cell.map(Object::toString).orElse("");
     }
 
-    private static String failures(Measurement measurement) {
-        int all = measurement.rounds().size();
-        int failed = all - measurement.measured().size();
-        return failed == 0 ? "" : " (" + failed + " of " + all + " rounds failed)";
-    }
-
-    private String ratios(Measurement measurement) {
-        return measurement.key().rivals().stream()
-                .flatMap(other -> ratio(measurement, other).stream())
+    private String ratios(Key key, Measurement measurement) {
+        return key.rivals().stream()
+                .flatMap(
+                        other ->
+                                results.measured(key.task() + ": " + other).stream()
+                                        .flatMap(rival -> measurement.timeBy(rival).stream())
+                                        .map(ratio -> ratio + " of " + other))
                 .collect(Collectors.joining("; "));
-    }
-
-    private Optional<String> ratio(Measurement measurement, String other) {
-        return results.measured(measurement.key().suite(), measurement.key().subject(), other)
-                .flatMap(measurement::timeBy)
-                .map(ratio -> ratio + " of " + other);
     }
 
     private String share(Work work, Uncertain time) {

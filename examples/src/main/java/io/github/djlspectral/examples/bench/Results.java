@@ -10,8 +10,8 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.ToDoubleFunction;
@@ -83,9 +83,8 @@ record Results(
             return peakMemory > 0 && baseMemory > 0 ? peakMemory - baseMemory : 0;
         }
 
-        private double memoryDeviation() {
-            boolean known = ownMemory() > 0 && predictedMemory > 0;
-            return known ? ownMemory() / predictedMemory - 1 : Double.NaN;
+        private double ownByPredicted() {
+            return predictedMemory > 0 ? ownMemory() / predictedMemory : 0;
         }
 
         /** Returns such as "41.2 ms", or why there is no time. */
@@ -117,48 +116,45 @@ record Results(
 
         /** Returns the reason of the last failure, if there is no time at all. */
         Optional<String> failure() {
-            return isMeasured() || rounds.isEmpty()
-                    ? Optional.empty()
-                    : Optional.of(rounds.get(rounds.size() - 1).failure());
+            return rounds.stream()
+                    .map(Round::failure)
+                    .filter(failure -> !isMeasured())
+                    .reduce((earlier, last) -> last);
         }
 
-        /** Returns each round's time of an operation, seconds. */
-        double[] times() {
-            return positive(Round::medianSeconds);
+        /** Returns a number of each round that has it: positive ones. */
+        double[] each(ToDoubleFunction<Round> number) {
+            return measured().stream().mapToDouble(number).filter(value -> value > 0).toArray();
         }
 
-        /** Returns each round's peak memory, bytes; empty if it was not measured. */
-        double[] memories() {
-            return positive(Round::peakMemory);
+        private Optional<Uncertain> mean(ToDoubleFunction<Round> number) {
+            return Optional.of(each(number)).filter(all -> all.length > 0).map(Uncertain::mean);
         }
 
         /** Returns the time of an operation, seconds. */
         Uncertain time() {
-            return Uncertain.mean(times());
+            return Uncertain.mean(each(Round::medianSeconds));
         }
 
         /** Returns the peak memory, bytes. */
         Optional<Uncertain> memory() {
-            return mean(memories());
+            return mean(Round::peakMemory);
         }
 
         /** Returns the memory that the operation brought, bytes. */
         Optional<Uncertain> ownMemory() {
-            return mean(positive(Round::ownMemory));
-        }
-
-        /** Returns by how much singular values of a polar factor differ from 1 at most. */
-        Optional<Uncertain> polarError() {
-            return mean(positive(Round::polarError));
+            return mean(Round::ownMemory);
         }
 
         /** Returns by how much that memory differs from its prediction, by the prediction. */
         Optional<Uncertain> memoryDeviation() {
-            return mean(
-                    measured().stream()
-                            .mapToDouble(Round::memoryDeviation)
-                            .filter(deviation -> !Double.isNaN(deviation))
-                            .toArray());
+            return mean(Round::ownByPredicted)
+                    .map(by -> new Uncertain(by.value() - 1, by.margin()));
+        }
+
+        /** Returns by how much singular values of a polar factor differ from 1 at most. */
+        Optional<Uncertain> polarError() {
+            return mean(Round::polarError);
         }
 
         /**
@@ -168,27 +164,22 @@ record Results(
          * @return empty if no round has both
          */
         Optional<Uncertain> timeBy(Measurement other) {
+            Map<Integer, Double> its =
+                    other.measured().stream()
+                            .collect(Collectors.toMap(Round::number, Round::medianSeconds));
             double[] ratios =
                     measured().stream()
-                            .flatMapToDouble(
-                                    mine ->
-                                            other.measured().stream()
-                                                    .filter(its -> its.number == mine.number)
-                                                    .mapToDouble(Round::medianSeconds)
-                                                    .map(its -> mine.medianSeconds() / its))
+                            .filter(mine -> its.containsKey(mine.number))
+                            .mapToDouble(mine -> mine.medianSeconds() / its.get(mine.number))
                             .toArray();
-            return ratios.length == 0
-                    ? Optional.empty()
-                    : Optional.of(Uncertain.geometricMean(ratios));
+            return Optional.of(ratios).filter(r -> r.length > 0).map(Uncertain::geometricMean);
         }
 
-        /** Returns a number of each round that has it. */
-        private double[] positive(ToDoubleFunction<Round> number) {
-            return measured().stream().mapToDouble(number).filter(value -> value > 0).toArray();
-        }
-
-        private static Optional<Uncertain> mean(double[] samples) {
-            return samples.length == 0 ? Optional.empty() : Optional.of(Uncertain.mean(samples));
+        private boolean isComplete() {
+            return key != null
+                    && Stream.of(key.suite(), key.subject(), key.contender(), rounds)
+                            .allMatch(Objects::nonNull)
+                    && rounds.stream().allMatch(round -> round.seconds != null);
         }
     }
 
@@ -226,15 +217,7 @@ record Results(
         return Stream.of(machine, notes, matrixProductRates, measurements)
                         .allMatch(Objects::nonNull)
                 && Stream.of(machine.instructions(), machine.versions()).allMatch(Objects::nonNull)
-                && measurements.stream().allMatch(Results::isComplete);
-    }
-
-    private static boolean isComplete(Measurement measurement) {
-        Key key = measurement.key();
-        return key != null
-                && Stream.of(key.suite(), key.subject(), key.contender(), measurement.rounds())
-                        .allMatch(Objects::nonNull)
-                && measurement.rounds().stream().allMatch(round -> round.seconds() != null);
+                && measurements.stream().allMatch(Measurement::isComplete);
     }
 
     /**
@@ -246,8 +229,9 @@ record Results(
      */
     Results resume(Results now) {
         List<String> differences = new ArrayList<>(now.machine.differences(machine));
-        if (!Objects.equals(now.machine.commit(), machine.commit())) {
-            differences.add("commit " + machine.commit() + ", now " + now.machine.commit());
+        String commit = machine.commit();
+        if (!Objects.equals(now.machine.commit(), commit)) {
+            differences.add("commit " + commit + ", now " + now.machine.commit());
         }
         if (quick != now.quick) {
             differences.add("quick " + quick + ", now " + now.quick);
@@ -273,7 +257,7 @@ record Results(
             measurements.add(new Measurement(key, new ArrayList<>()));
         }
         List<Round> rounds = find(key).orElseThrow().rounds();
-        rounds.removeIf(old -> old.number() == round.number());
+        rounds.removeIf(old -> old.number == round.number);
         rounds.add(round);
     }
 
@@ -281,7 +265,7 @@ record Results(
     boolean has(Key key, int round) {
         return find(key).stream()
                 .flatMap(measurement -> measurement.measured().stream())
-                .anyMatch(found -> found.number() == round);
+                .anyMatch(found -> found.number == round);
     }
 
     /** Tells whether a process failed. */
@@ -291,25 +275,18 @@ record Results(
 
     /** Returns a suite's measurements, those of one subject together. */
     List<Measurement> of(Suite suite) {
-        return measurements.stream()
-                .filter(measurement -> measurement.key().suite() == suite)
-                .collect(
-                        Collectors.groupingBy(
-                                measurement -> measurement.key().subject(),
-                                LinkedHashMap::new,
-                                Collectors.toList()))
-                .values()
-                .stream()
-                .flatMap(List::stream)
-                .toList();
+        return Suite.together(
+                measurements.stream().filter(m -> m.key().suite() == suite), Measurement::key);
     }
 
     Optional<Measurement> find(Key key) {
         return measurements.stream().filter(m -> m.key().equals(key)).findFirst();
     }
 
-    /** Returns a measurement that has a time. */
-    Optional<Measurement> measured(Suite suite, String subject, String contender) {
-        return find(new Key(suite, subject, contender)).filter(Measurement::isMeasured);
+    /** Returns a measurement that has a time, by its key in words. */
+    Optional<Measurement> measured(String name) {
+        return measurements.stream()
+                .filter(m -> m.key().toString().equals(name) && m.isMeasured())
+                .findFirst();
     }
 }

@@ -29,8 +29,9 @@ record Rounds(List<Contestant> contestants, Results results, Path directory, Pri
      * lost, and the report is written.
      *
      * @param measure measures a contestant once, for the round of that number
+     * @return false if the process is asked to end
      */
-    void run(int rounds, BiFunction<Contestant, Integer, Round> measure) {
+    boolean run(int rounds, BiFunction<Contestant, Integer, Round> measure) {
         Eta eta = new Eta(IntStream.rangeClosed(1, rounds).map(r -> open(r).size()).sum());
         // JMH would wait for its process, which is not told that this one ends.
         Runnable end = () -> ProcessHandle.current().descendants().forEach(ProcessHandle::destroy);
@@ -59,6 +60,7 @@ record Rounds(List<Contestant> contestants, Results results, Path directory, Pri
             if (stop.requested()) {
                 messages.println("Stopped; --resume goes on from here");
             }
+            return !stop.requested();
         }
     }
 

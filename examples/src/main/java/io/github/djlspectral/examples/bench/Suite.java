@@ -1,9 +1,13 @@
 package io.github.djlspectral.examples.bench;
 
 import com.google.gson.annotations.SerializedName;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** What benchmarks are about; each suite is one table of the report. */
 enum Suite {
@@ -70,6 +74,17 @@ enum Suite {
         return name().toLowerCase(Locale.ROOT);
     }
 
+    /** Returns what has keys in its order, but rivals beside each other. */
+    static <T> List<T> together(Stream<T> all, Function<T, Key> key) {
+        Map<String, List<T>> byTask =
+                all.collect(
+                        Collectors.groupingBy(
+                                one -> key.apply(one).task(),
+                                LinkedHashMap::new,
+                                Collectors.toList()));
+        return byTask.values().stream().flatMap(List::stream).toList();
+    }
+
     /**
      * What was measured.
      *
@@ -88,6 +103,15 @@ enum Suite {
         @Override
         public String toString() {
             return task() + ": " + contender;
+        }
+
+        /** Tells whether it is of interest: not what does not change with the size that grows. */
+        boolean isSensible() {
+            return switch (contender) {
+                case GrowthBenchmark.GRADIENTS -> subject.matches("(batch|context)=.*");
+                case GrowthBenchmark.UPDATE -> subject.startsWith("width=");
+                default -> true;
+            };
         }
 
         /** Tells whether a quick run measures it. */

@@ -11,20 +11,9 @@ import java.util.stream.Stream;
 /** The speed that this project aims at, and whether it is reached. */
 final class Targets {
 
-    private static final String MUON = "Muon";
     private static final String TORCH_MUON = "torch.optim.Muon";
-    private static final String SQUARE = "768x768";
-    private static final String WIDE = "768x3072";
     private static final String HIDDEN = "124M, hidden matrices";
-    private static final String STEP = "124M, B=4, T=256, step";
-
-    private static final double BY_NEWTON_SCHULZ = 0.36;
-    private static final double OPTIMIZER_SHARE = 0.12;
-    private static final double BY_TORCH_SQUARE = 1.0;
-    private static final double BY_TORCH_WIDE = 0.8;
-    private static final double BY_PYTORCH = 1.15;
-    private static final double EXPONENT = 0.05;
-    private static final double MEMORY = 0.15;
+    private static final String STEP = "gpt2, 124M, B=4, T=256, step: ";
 
     private final Results results;
     private final Table table = new Table("aim", "measured", "limit", "");
@@ -32,24 +21,25 @@ final class Targets {
 
     Targets(Results results) {
         this.results = results;
-        muon(BY_NEWTON_SCHULZ, HIDDEN, "Muon, DJL arrays");
-        muon(BY_NEWTON_SCHULZ, HIDDEN, "Muon, native Newton-Schulz");
-        muon(BY_TORCH_SQUARE, SQUARE, TORCH_MUON);
-        muon(BY_TORCH_WIDE, WIDE, TORCH_MUON);
-        polarError(SQUARE);
-        polarError(WIDE);
-        Optional<Uncertain> share =
-                results.measured(Suite.OPTIMIZERS, "124M, all parameters", MUON)
-                        .flatMap(
-                                update ->
-                                        timeBy(
-                                                update,
-                                                Suite.GPT2,
-                                                "124M, B=32, T=256, step",
-                                                "ours, float32, Muon"));
-        atMost(OPTIMIZER_SHARE, "Muon's share of a step of GPT-2 124M with 8192 tokens", share);
-        tokens("float32");
-        tokens("bfloat16");
+        muon(0.36, HIDDEN, "Muon, DJL arrays");
+        muon(0.36, HIDDEN, "Muon, native Newton-Schulz");
+        muon(1, "768x768", TORCH_MUON);
+        muon(0.8, "768x3072", TORCH_MUON);
+        polarError("768x768");
+        polarError("768x3072");
+        atMost(
+                0.12,
+                "Muon's share of a step of GPT-2 124M with 8192 tokens",
+                ratio(
+                        "optimizers, 124M, all parameters: Muon",
+                        "gpt2, 124M, B=32, T=256, step: ours, float32, Muon"));
+        for (String precision : List.of("float32", "bfloat16")) {
+            within(
+                    1.15,
+                    Double.POSITIVE_INFINITY,
+                    "tokens/s of a step of GPT-2 124M by PyTorch's, " + precision,
+                    ratio(STEP + "PyTorch, " + precision, STEP + "ours, " + precision));
+        }
         for (String axis : List.of("batch", "context")) {
             exponent("a step's gradients in tokens, by " + axis, "gradients alone", axis);
             exponent(
@@ -59,11 +49,13 @@ final class Targets {
                     "ours, AdamW",
                     axis);
         }
-        Optional<Uncertain> worst =
+        within(
+                -0.15,
+                0.15,
+                "peak memory against the formula, worst relative deviation",
                 curves(contender -> contender.startsWith("ours"))
                         .flatMap(curve -> curve.worstMemoryDeviation().stream())
-                        .max(Comparator.comparingDouble(deviation -> Math.abs(deviation.value())));
-        within(-MEMORY, MEMORY, "peak memory against the formula, worst relative deviation", worst);
+                        .max(Comparator.comparingDouble(deviation -> Math.abs(deviation.value()))));
     }
 
     /** Returns Markdown lines with a headline; empty if nothing was measured. */
@@ -71,47 +63,33 @@ final class Targets {
         return measured ? Report.section("## Targets", table) : List.of();
     }
 
+    private Optional<Uncertain> ratio(String one, String other) {
+        return results.measured(one).flatMap(m -> results.measured(other).flatMap(m::timeBy));
+    }
+
     private void muon(double limit, String subject, String other) {
-        atMost(
-                limit,
-                "Muon's step, " + subject + ", by the time of " + other,
-                results.measured(Suite.OPTIMIZERS, subject, MUON)
-                        .flatMap(muon -> timeBy(muon, Suite.OPTIMIZERS, subject, other)));
-    }
-
-    private void tokens(String precision) {
-        within(
-                BY_PYTORCH,
-                Double.POSITIVE_INFINITY,
-                "tokens/s of a step of GPT-2 124M by PyTorch's, " + precision,
-                results.measured(Suite.GPT2, STEP, "PyTorch, " + precision)
-                        .flatMap(its -> timeBy(its, Suite.GPT2, STEP, "ours, " + precision)));
-    }
-
-    private Optional<Uncertain> timeBy(
-            Measurement one, Suite suite, String subject, String contender) {
-        return results.measured(suite, subject, contender).flatMap(one::timeBy);
+        String task = "optimizers, " + subject + ": ";
+        String aim = "Muon's step, " + subject + ", by the time of " + other;
+        atMost(limit, aim, ratio(task + "Muon", task + other));
     }
 
     private void polarError(String subject) {
-        Optional<Uncertain> mine = polarError(subject, MUON);
-        Optional<Uncertain> its = polarError(subject, TORCH_MUON);
+        String task = "optimizers, " + subject + ": ";
+        Optional<Uncertain> its =
+                results.measured(task + TORCH_MUON).flatMap(Measurement::polarError);
         atMost(
                 1,
                 "largest error of Muon's polar factor, " + subject + ", by that of " + TORCH_MUON,
-                mine.flatMap(error -> its.map(other -> error.times(1 / other.value()))));
-    }
-
-    private Optional<Uncertain> polarError(String subject, String contender) {
-        return results.measured(Suite.OPTIMIZERS, subject, contender)
-                .flatMap(Measurement::polarError);
+                results.measured(task + "Muon")
+                        .flatMap(Measurement::polarError)
+                        .flatMap(mine -> its.map(other -> mine.times(1 / other.value()))));
     }
 
     /** The tokens of a step are the batch by the context. */
     private void exponent(String what, String contender, String axis) {
         within(
-                1 - EXPONENT,
-                1 + EXPONENT,
+                0.95,
+                1.05,
                 "exponent of the time of " + what,
                 curves(contender::equals)
                         .filter(curve -> curve.axis().equals(axis))
@@ -129,17 +107,15 @@ final class Targets {
     }
 
     private void within(double least, double largest, String aim, Optional<Uncertain> value) {
-        String limit =
-                least == Double.NEGATIVE_INFINITY
-                        ? Table.text("at most %.2f", largest)
-                        : largest == Double.POSITIVE_INFINITY
-                                ? Table.text("at least %.2f", least)
-                                : Table.text("%.2f to %.2f", least, largest);
+        String format =
+                Double.isInfinite(least)
+                        ? "at most %2$.2f"
+                        : Double.isInfinite(largest) ? "at least %.2f" : "%.2f to %.2f";
         measured |= value.isPresent();
         table.add(
                 aim,
                 value.map(Uncertain::toString).orElse(""),
-                limit,
+                Table.text(format, least, largest),
                 value.map(found -> verdict(found, least, largest)).orElse("not measured"));
     }
 

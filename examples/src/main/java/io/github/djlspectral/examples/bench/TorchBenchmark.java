@@ -64,15 +64,9 @@ public class TorchBenchmark {
     /** Starts Python, which makes what is to be measured. */
     @Setup
     public void start() {
-        peer =
-                new Peer(
-                        System.getProperty(PYTHON),
-                        "--suite",
-                        suite,
-                        "--subject",
-                        subject,
-                        "--contender",
-                        contender);
+        String python = System.getProperty(PYTHON);
+        String[] task = {"--suite", suite, "--subject", subject, "--contender", contender};
+        peer = new Peer(python, task);
         double base = peer.answer().get(MemoryProfiler.BASE).getAsDouble();
         MemoryProfiler.tell(MemoryProfiler.BASE, base);
         MemoryProfiler.tell(MemoryProfiler.PEAK, base); // until it says the true one at its end
@@ -81,14 +75,22 @@ public class TorchBenchmark {
     /** One repetition. */
     @Benchmark
     public void step() {
-        peer.step();
+        peer.write("\n");
+        String answer = peer.line();
+        if (!"done".equals(answer)) {
+            throw new IllegalStateException("the script printed " + answer);
+        }
     }
 
-    /** Ends Python, which tells what its memory was. */
+    /**
+     * Ends Python, which tells what its memory was.
+     *
+     * @throws IOException if it has ended
+     */
     @TearDown
-    public void end() {
-        JsonObject end = peer.end();
-        end.keySet().forEach(label -> MemoryProfiler.tell(label, end.get(label).getAsDouble()));
+    public void end() throws IOException {
+        peer.input.close();
+        peer.answer().asMap().forEach((l, value) -> MemoryProfiler.tell(l, value.getAsDouble()));
     }
 
     /**
@@ -101,7 +103,8 @@ public class TorchBenchmark {
     record Listing(Map<String, String> versions, List<Key> keys, List<String> notes) {
 
         static Listing skipped(String why) {
-            return new Listing(Map.of(), List.of(), List.of("Python's PyTorch is skipped: " + why));
+            String note = "Python's PyTorch is skipped: " + why;
+            return new Listing(Map.of(), List.of(), List.of(note));
         }
     }
 
@@ -110,8 +113,7 @@ public class TorchBenchmark {
         try {
             Peer peer = new Peer(python, "--list");
             Map<String, String> versions = new TreeMap<>();
-            JsonObject first = peer.answer();
-            first.keySet().forEach(name -> versions.put(name, first.get(name).getAsString()));
+            peer.answer().asMap().forEach((name, it) -> versions.put(name, it.getAsString()));
             List<Key> keys = new ArrayList<>();
             for (String line = peer.line(); line != null; line = peer.line()) {
                 Key key = JsonUtils.GSON.fromJson(line, Key.class);
@@ -212,28 +214,10 @@ public class TorchBenchmark {
 
         JsonObject answer() {
             String line = line();
-            JsonObject answer = JsonUtils.GSON.fromJson(line, JsonObject.class);
-            if (answer == null) {
+            if (line == null) {
                 throw new IllegalStateException("the script says nothing");
             }
-            return answer;
-        }
-
-        void step() {
-            write("\n");
-            String answer = line();
-            if (!"done".equals(answer)) {
-                throw new IllegalStateException("the script printed " + answer);
-            }
-        }
-
-        JsonObject end() {
-            try {
-                input.close();
-            } catch (IOException e) {
-                throw new UncheckedIOException("Cannot end Python", e);
-            }
-            return answer();
+            return JsonUtils.GSON.fromJson(line, JsonObject.class);
         }
     }
 }

@@ -10,7 +10,8 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Activation;
 import ai.djl.nn.Block;
-import io.github.djlspectral.examples.bench.GrowthBenchmarks.Point;
+import io.github.djlspectral.examples.bench.GrowthBenchmark.Point;
+import io.github.djlspectral.examples.bench.MemoryProfiler.PolarError;
 import io.github.djlspectral.layers.gpt.ComposedGpt2;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
@@ -46,9 +47,9 @@ class BenchmarksTest {
     void optimizerStep(String contender) {
         for (String weights :
                 new String[] {
-                    "8x16", "16x8", OptimizerStepBenchmark.HIDDEN_MATRICES, "124M, all parameters"
+                    "8x16", "16x8", OptimizerBenchmarks.HIDDEN_MATRICES, "124M, all parameters"
                 }) {
-            OptimizerStepBenchmark benchmark = new OptimizerStepBenchmark();
+            OptimizerBenchmarks.OptimizerStep benchmark = new OptimizerBenchmarks.OptimizerStep();
             benchmark.subject = weights;
             benchmark.contender = contender;
             benchmark.model = TINY;
@@ -101,26 +102,27 @@ class BenchmarksTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"AdamW", "Muon"})
-    void growthAndWholeStep(String optimizer) {
-        GrowthBenchmarks.GrowthBenchmark growth = new GrowthBenchmarks.GrowthBenchmark();
-        growth.subject = "width=64";
-        growth.contender = "ours, " + optimizer;
-        assertLeavesNothing(growth, growth::step);
-        Gpt2Benchmarks.WholeStep step = new Gpt2Benchmarks.WholeStep();
-        step.contender = optimizer + ", whole step";
-        step.config = TINY;
-        assertLeavesNothing(step, step::step);
+    @ValueSource(
+            strings = {
+                "ours, AdamW",
+                "ours, Muon",
+                GrowthBenchmark.GRADIENTS,
+                GrowthBenchmark.UPDATE
+            })
+    void growth(String contender) {
+        GrowthBenchmark benchmark = new GrowthBenchmark();
+        benchmark.subject = "width=64";
+        benchmark.contender = contender;
+        assertLeavesNothing(benchmark, benchmark::step);
     }
 
-    @Test
-    void growthOfParts() {
-        GrowthBenchmarks.GradientGrowth gradients = new GrowthBenchmarks.GradientGrowth();
-        gradients.subject = "context=4";
-        assertLeavesNothing(gradients, gradients::gradients);
-        GrowthBenchmarks.MuonGrowth muon = new GrowthBenchmarks.MuonGrowth();
-        muon.subject = "width=64";
-        assertLeavesNothing(muon, muon::update);
+    @ParameterizedTest
+    @ValueSource(strings = {"AdamW, whole step", "Muon, whole step"})
+    void wholeStep(String contender) {
+        OptimizerBenchmarks.WholeStep benchmark = new OptimizerBenchmarks.WholeStep();
+        benchmark.contender = contender;
+        benchmark.config = TINY;
+        assertLeavesNothing(benchmark, benchmark::step);
     }
 
     @ParameterizedTest
@@ -141,7 +143,7 @@ class BenchmarksTest {
     @ParameterizedTest
     @ValueSource(strings = {"eigh", "svd", "partial fractions"})
     void freonMethod(String method) {
-        FreonMethodBenchmark benchmark = new FreonMethodBenchmark();
+        OptimizerBenchmarks.FreonMethod benchmark = new OptimizerBenchmarks.FreonMethod();
         benchmark.subject = "8x16";
         benchmark.contender = method;
         assertLeavesNothing(benchmark, benchmark::freon);
@@ -206,7 +208,7 @@ class BenchmarksTest {
             Engine.getEngine("PyTorch").setRandomSeed(1);
             NDArray expected = manager.randomNormal(new Shape(rows, columns));
             NDArray weight = expected.duplicate();
-            ArrayMuon arrays = new ArrayMuon();
+            OptimizerBenchmarks.ArrayMuon arrays = new OptimizerBenchmarks.ArrayMuon();
             for (int step = 0; step < 5; step++) {
                 NDArray gradient = manager.randomNormal(new Shape(rows, columns));
                 muon.update("w", expected, gradient);

@@ -41,7 +41,7 @@ class ResultsTest {
     void olderResultsAreRead() {
         Results old = Results.read(Path.of("results/bench/bench.json"));
         assertThat(old.matrixProductRates()).hasSize(3);
-        assertThat(old.measured(Suite.OPTIMIZERS, "768x768", "Muon").orElseThrow().rounds())
+        assertThat(old.measured("optimizers, 768x768: Muon").orElseThrow().rounds())
                 .hasSize(3)
                 .allMatch(round -> round.isMeasured() && round.polarError() > 0);
     }

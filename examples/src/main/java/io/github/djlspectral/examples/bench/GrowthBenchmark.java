@@ -2,14 +2,11 @@ package io.github.djlspectral.examples.bench;
 
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import io.github.djlspectral.layers.gpt.Gpt2;
+import io.github.djlspectral.examples.bench.OptimizerBenchmarks.TrainedWeight;
 import io.github.djlspectral.layers.gpt.Gpt2Backpropagation;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.Precision;
-import io.github.djlspectral.optim.DecoupledAdamW;
 import io.github.djlspectral.optim.Muon;
-import io.github.djlspectral.optim.ParameterRouting;
-import io.github.djlspectral.optim.StatefulOptimizer;
 import io.github.djlspectral.text.BadInputException;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -22,145 +19,101 @@ import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * A GPT-2 in float32 whose size or batch changes along one axis around {@link Point}'s base: its
- * subject is a point.
+ * What changes along one axis around {@link Point}'s base: a training step of a GPT-2 in float32,
+ * with its memory as {@link Point#memory} predicts it; and of it
+ *
+ * <ul>
+ *   <li>the part that grows with the tokens, forward and backward: clipping and the update, which
+ *       are the same for any batch, would bend its curve;
+ *   <li>Muon's update of the eight hidden matrices of two layers, which grows with their width.
+ * </ul>
  */
 @BenchmarkMode(Mode.SingleShotTime)
 @Warmup(iterations = 2)
 @Measurement(iterations = 5)
-public abstract class GrowthBenchmarks extends EngineBenchmark {
+public class GrowthBenchmark extends EngineBenchmark {
 
+    static final String GRADIENTS = "gradients alone";
+    static final String UPDATE = "Muon alone";
     private static final String MUON = "ours, Muon";
     private static final Point SMALLEST = new Point(64, 1, 1, 1);
 
     @Param("growth")
     String suite;
 
-    /** A training step, with its memory as {@link Point#memory} predicts it. */
-    public static class GrowthBenchmark extends GrowthBenchmarks {
+    @Param({
+        "width=256",
+        "width=512",
+        "width=768",
+        "width=1024",
+        "width=1600",
+        "depth=2",
+        "depth=4",
+        "depth=8",
+        "depth=12",
+        "batch=1",
+        "batch=2",
+        "batch=4",
+        "batch=8",
+        "batch=16",
+        "context=64",
+        "context=128",
+        "context=256",
+        "context=512",
+        "context=1024"
+    })
+    String subject;
 
-        @Param({
-            "width=256",
-            "width=512",
-            "width=768",
-            "width=1024",
-            "width=1600",
-            "depth=2",
-            "depth=4",
-            "depth=8",
-            "depth=12",
-            "batch=1",
-            "batch=2",
-            "batch=4",
-            "batch=8",
-            "batch=16",
-            "context=64",
-            "context=128",
-            "context=256",
-            "context=512",
-            "context=1024"
-        })
-        String subject;
+    /** A step by its optimizer, where Muon has AdamW for what is no hidden matrix, or a part. */
+    @Param({"ours, AdamW", MUON, GRADIENTS, UPDATE})
+    String contender;
 
-        /** The optimizer; Muon has AdamW for what is no hidden matrix. */
-        @Param({"ours, AdamW", MUON})
-        String contender;
+    private List<TrainedWeight> hidden;
+    private Muon alone;
 
-        /**
-         * Creates the model. A tiny one takes a step before, so that the base of the memory has the
-         * code that a step runs through, and the rest is arrays.
-         */
-        @Override
-        void make() {
-            boolean muon = contender.equals(MUON);
-            train(SMALLEST, muon);
-            step();
-            training.close();
-            MemoryProfiler.noteBase();
-            Point point = Point.parse(subject);
-            train(point, muon);
-            MemoryProfiler.tell(MemoryProfiler.PREDICTED, point.memory(muon));
-        }
-
-        /** A whole step. */
-        @Benchmark
-        public void step() {
-            training.step();
-        }
-    }
-
-    /**
-     * The part of a training step that grows with the tokens, forward and backward: clipping and
-     * the update, which are the same for any batch, would bend its curve.
-     */
-    public static class GradientGrowth extends GrowthBenchmarks {
-
-        @Param({
-            "batch=1",
-            "batch=2",
-            "batch=4",
-            "batch=8",
-            "batch=16",
-            "context=64",
-            "context=128",
-            "context=256",
-            "context=512",
-            "context=1024"
-        })
-        String subject;
-
-        @Param("gradients alone")
-        String contender;
-
-        @Override
-        void make() {
-            train(Point.parse(subject), false);
-        }
-
-        /** The gradients, which accumulate. */
-        @Benchmark
-        public void gradients() {
-            training.gradients();
+    @Override
+    void make() {
+        Point point = Point.parse(subject);
+        switch (contender) {
+            case UPDATE -> {
+                hidden = TrainedWeight.hidden(manager, point.config());
+                alone = Muon.builder().build();
+            }
+            case GRADIENTS -> train(point);
+            default -> {
+                // A tiny one takes a step before, so that the base of the memory has the code that
+                // a step runs through, and the rest is arrays.
+                train(SMALLEST);
+                training.step();
+                training.close();
+                MemoryProfiler.noteBase();
+                train(point);
+                double bytes = point.memory(contender.equals(MUON));
+                MemoryProfiler.tell(MemoryProfiler.PREDICTED, bytes);
+            }
         }
     }
 
-    /** Muon's update of the eight hidden matrices of two layers, against their width. */
-    public static class MuonGrowth extends GrowthBenchmarks {
+    private void train(Point point) {
+        Shape batch = new Shape(point.batch, point.context);
+        training = Gpt2Training.of(point.config(), contender.equals(MUON), batch);
+    }
 
-        @Param({"width=256", "width=512", "width=768", "width=1024", "width=1600"})
-        String subject;
-
-        @Param("Muon alone")
-        String contender;
-
-        private List<TrainedWeight> hidden;
-        private Muon muon;
-
-        @Override
-        void make() {
-            hidden = TrainedWeight.hidden(manager, Point.parse(subject).config());
-            muon = Muon.builder().build();
-        }
-
-        @Override
-        void finish() {
-            muon.close();
-        }
-
-        /** One update. */
-        @Benchmark
-        public void update() {
-            hidden.forEach(weight -> weight.update(muon));
+    @Override
+    void finish() {
+        if (alone != null) {
+            alone.close();
         }
     }
 
-    void train(Point point, boolean muon) {
-        Gpt2 gpt2 = Gpt2.builder().setConfig(point.config()).build();
-        StatefulOptimizer optimizer =
-                muon
-                        ? Muon.builder().optRouting(ParameterRouting.of(gpt2)).build()
-                        : DecoupledAdamW.builder().build();
-        training = Gpt2Training.of(gpt2, optimizer, new Shape(point.batch, point.context));
+    /** The step, or the part. Gradients accumulate. */
+    @Benchmark
+    public void step() {
+        switch (contender) {
+            case UPDATE -> hidden.forEach(weight -> weight.update(alone));
+            case GRADIENTS -> training.gradients();
+            default -> training.step();
+        }
     }
 
     /**
