@@ -24,27 +24,31 @@ public final class Bfloat16 {
     private Bfloat16() {}
 
     /**
-     * {@return whether products of bfloat16 numbers are faster: always on a GPU, on a CPU as the
-     * {@linkplain #PROPERTY property} says or, without it, as is measured} The first use measures,
-     * for some 50 ms; all later ones in the process agree with it.
+     * {@return whether products of bfloat16 numbers are faster: always on a GPU, on a CPU if {@link
+     * #onCpu} is {@code native}}
      *
      * @param device the device
      * @throws IllegalArgumentException if the property has another value
      */
     public static boolean isFast(Device device) {
-        if (device.isGpu()) {
-            return true;
-        }
+        return device.isGpu() || onCpu().equals("native");
+    }
+
+    /**
+     * {@return the {@linkplain #PROPERTY property} or, without it, what is measured} The first use
+     * measures, for some 50 ms; all later ones in the process agree with it.
+     */
+    public static String onCpu() {
         String choice = System.getProperty(PROPERTY);
         if (choice == null) {
-            return measured();
+            return measured() ? "native" : "rounded";
         }
         if (!choice.equals("native") && !choice.equals("rounded")) {
             throw new IllegalArgumentException(
                     "The system property %s must be native or rounded, got %s"
                             .formatted(PROPERTY, choice));
         }
-        return choice.equals("native");
+        return choice;
     }
 
     /** Compares, once, the best of a few products of each kind, of 5 ms or so, in turns. */

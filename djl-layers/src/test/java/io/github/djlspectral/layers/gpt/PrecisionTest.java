@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import ai.djl.Device;
+import io.github.djlspectral.torch.Bfloat16;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -11,7 +12,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class PrecisionTest {
 
-    private final String before = System.getProperty(Precision.BFLOAT16_PROPERTY);
+    private final String before = System.getProperty(Bfloat16.PROPERTY);
 
     @AfterEach
     void restore() {
@@ -22,7 +23,7 @@ class PrecisionTest {
     @CsvSource({"native, BFLOAT16", "rounded, ROUNDED"})
     void theWayToMultiplyBfloat16CanBeChosen(String name, ProductFormat format) {
         choose(name);
-        assertThat(Precision.bfloat16Products()).isEqualTo(name);
+        assertThat(Bfloat16.onCpu()).isEqualTo(name);
         assertThat(ProductFormat.of(Precision.BFLOAT16, Device.cpu())).isEqualTo(format);
         assertThat(ProductFormat.of(Precision.FLOAT32, Device.cpu()))
                 .isEqualTo(ProductFormat.EXACT);
@@ -33,12 +34,12 @@ class PrecisionTest {
     @Test
     void withoutAChoiceTheFirstMeasurementDecides() {
         choose(null);
-        String measured = Precision.bfloat16Products();
+        String measured = Bfloat16.onCpu();
         assertThat(measured).isIn("native", "rounded");
         choose(measured.equals("native") ? "rounded" : "native");
-        assertThat(Precision.bfloat16Products()).isNotEqualTo(measured);
+        assertThat(Bfloat16.onCpu()).isNotEqualTo(measured);
         choose(null);
-        assertThat(Precision.bfloat16Products()).isEqualTo(measured);
+        assertThat(Bfloat16.onCpu()).isEqualTo(measured);
     }
 
     @Test
@@ -51,7 +52,7 @@ class PrecisionTest {
                             "The system property djlspectral.bfloat16 must be native or rounded,"
                                     + " got fast");
         }
-        assertThatIllegalArgumentException().isThrownBy(Precision::bfloat16Products);
+        assertThatIllegalArgumentException().isThrownBy(Bfloat16::onCpu);
         choose("rounded");
         assertThat(ProductFormat.of(Precision.BFLOAT16, Device.cpu()))
                 .isEqualTo(ProductFormat.ROUNDED);
@@ -59,9 +60,9 @@ class PrecisionTest {
 
     private static void choose(String value) {
         if (value == null) {
-            System.clearProperty(Precision.BFLOAT16_PROPERTY);
+            System.clearProperty(Bfloat16.PROPERTY);
         } else {
-            System.setProperty(Precision.BFLOAT16_PROPERTY, value);
+            System.setProperty(Bfloat16.PROPERTY, value);
         }
     }
 }

@@ -20,23 +20,14 @@ public record PolarExpress(List<double[]> steps, double error) {
     private static final double NARROW = 1e-5;
 
     /**
-     * {@return the composition with the fewest steps that is at least this accurate}
-     *
-     * @param lower the left end of the interval, in (0, 1)
-     * @param tolerance the largest error allowed, in (0, 1)
-     */
-    public static PolarExpress within(double lower, double tolerance) {
-        return within(lower, tolerance, 0);
-    }
-
-    /**
-     * {@return the same where each step may also miss by a rounding} A step may raise what exceeds
-     * its interval by a large factor, and the next one what that makes of it: without an allowance
-     * orthogonal matrices in bfloat16 ended at 40,000.
+     * {@return the composition with the fewest steps that is at least this accurate, where each may
+     * also miss by a rounding} A step may raise what exceeds its interval by a large factor, and
+     * the next one what that makes of it: without an allowance orthogonal matrices in bfloat16
+     * ended at 40,000.
      *
      * @param lower the left end of the interval, in (0, 1)
      * @param tolerance the largest error allowed, in (0, 1), rounding apart
-     * @param rounding relative, as much at either end of the interval of each step, below 1
+     * @param rounding relative, as much at either end of the interval of each step, below 1; or 0
      */
     public static PolarExpress within(double lower, double tolerance, double rounding) {
         if (!(lower > 0 && lower < 1)) {

@@ -19,7 +19,7 @@ class PolarExpressTest {
             @ForAll @DoubleRange(min = 0.5, max = 13) double digits) {
         double lower = Math.pow(10, -decades);
         double tolerance = Math.pow(10, -digits);
-        PolarExpress p = PolarExpress.within(lower, tolerance);
+        PolarExpress p = PolarExpress.within(lower, tolerance, 0);
 
         double worst = 0;
         for (int i = 0; i < GRID; i++) {
@@ -32,7 +32,7 @@ class PolarExpressTest {
     /** Values from an independent Remez exchange in another language. */
     @Test
     void firstStepMatchesAnIndependentExchange() {
-        double[] first = PolarExpress.within(1e-3, 0.01).steps().get(0);
+        double[] first = PolarExpress.within(1e-3, 0.01, 0).steps().get(0);
 
         assertThat(first[0]).isCloseTo(8.4703, within(1e-4));
         assertThat(first[1]).isCloseTo(-25.1081, within(1e-4));
@@ -49,9 +49,9 @@ class PolarExpressTest {
 
     @Test
     void rejectsWhatHasNoApproximation() {
-        assertThatIllegalArgumentException().isThrownBy(() -> PolarExpress.within(0, 0.1));
-        assertThatIllegalArgumentException().isThrownBy(() -> PolarExpress.within(1.5, 0.1));
-        assertThatIllegalArgumentException().isThrownBy(() -> PolarExpress.within(0.1, 0));
-        assertThatIllegalArgumentException().isThrownBy(() -> PolarExpress.within(0.1, 1));
+        assertThatIllegalArgumentException().isThrownBy(() -> PolarExpress.within(0, 0.1, 0));
+        assertThatIllegalArgumentException().isThrownBy(() -> PolarExpress.within(1.5, 0.1, 0));
+        assertThatIllegalArgumentException().isThrownBy(() -> PolarExpress.within(0.1, 0, 0));
+        assertThatIllegalArgumentException().isThrownBy(() -> PolarExpress.within(0.1, 1, 0));
     }
 }

@@ -8,6 +8,7 @@ import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.Precision;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.TokenShard;
+import io.github.djlspectral.torch.Bfloat16;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
@@ -34,9 +35,8 @@ import java.util.stream.Stream;
  * @param dataChecksum of all of the corpus, which tells whether it is still the same; null in runs
  *     of older versions
  * @param versions what the run began with, by name
- * @param bfloat16 how bfloat16 numbers are multiplied, a value of {@link
- *     Precision#BFLOAT16_PROPERTY}; null if there are none, on a GPU, and for runs of older
- *     versions, which did not keep it
+ * @param bfloat16 how bfloat16 numbers are multiplied, a value of {@link Bfloat16#PROPERTY}; null
+ *     if there are none, on a GPU, and for runs of older versions, which did not keep it
  * @param changes what was changed when the run was resumed, a line each
  */
 record RunConfig(
@@ -66,7 +66,7 @@ record RunConfig(
 
     private static String bfloat16(TrainingOptions options) {
         boolean cpu = !Devices.of(options.device).isGpu();
-        return cpu && options.precision == Precision.BFLOAT16 ? Precision.bfloat16Products() : null;
+        return cpu && options.precision == Precision.BFLOAT16 ? Bfloat16.onCpu() : null;
     }
 
     /**
@@ -114,8 +114,8 @@ record RunConfig(
      * this machine is measured to be faster at may differ from one process to the next.
      */
     void keepArithmetic() {
-        if (bfloat16 != null && System.getProperty(Precision.BFLOAT16_PROPERTY) == null) {
-            System.setProperty(Precision.BFLOAT16_PROPERTY, bfloat16);
+        if (bfloat16 != null && System.getProperty(Bfloat16.PROPERTY) == null) {
+            System.setProperty(Bfloat16.PROPERTY, bfloat16);
         }
     }
 

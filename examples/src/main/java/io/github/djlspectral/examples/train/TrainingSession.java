@@ -63,8 +63,7 @@ public final class TrainingSession {
 
     /**
      * Trains a model, or continues to. To continue in bfloat16 as the run began, it sets the system
-     * property {@link io.github.djlspectral.layers.gpt.Precision#BFLOAT16_PROPERTY}, unless the
-     * user has.
+     * property {@link io.github.djlspectral.torch.Bfloat16#PROPERTY}, unless the user has.
      *
      * @param arguments the options of {@code train}, as on the command line
      * @param loader finds the data

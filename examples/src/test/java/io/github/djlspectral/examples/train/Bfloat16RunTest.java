@@ -2,7 +2,7 @@ package io.github.djlspectral.examples.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.djlspectral.layers.gpt.Precision;
+import io.github.djlspectral.torch.Bfloat16;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -21,7 +21,7 @@ class Bfloat16RunTest {
 
     private static final String CONFIG = "config.json";
 
-    private final String before = System.getProperty(Precision.BFLOAT16_PROPERTY);
+    private final String before = System.getProperty(Bfloat16.PROPERTY);
 
     @TempDir private Path directory;
     private Path text;
@@ -50,7 +50,7 @@ class Bfloat16RunTest {
         choose(null);
         train(run, "--resume");
         Runs.assertSame(whole, run, 12);
-        assertThat(System.getProperty(Precision.BFLOAT16_PROPERTY)).isEqualTo(products);
+        assertThat(System.getProperty(Bfloat16.PROPERTY)).isEqualTo(products);
     }
 
     @Test
@@ -59,7 +59,7 @@ class Bfloat16RunTest {
         train(run, "--steps=4");
         choose("native");
         train(run, "--steps=5", "--resume");
-        assertThat(System.getProperty(Precision.BFLOAT16_PROPERTY)).isEqualTo("native");
+        assertThat(System.getProperty(Bfloat16.PROPERTY)).isEqualTo("native");
         assertThat(config().bfloat16()).isEqualTo("rounded");
     }
 
@@ -73,7 +73,7 @@ class Bfloat16RunTest {
         Files.writeString(run.resolve(CONFIG), older);
         assertThat(config().bfloat16()).isNull();
         train(run, "--steps=5", "--resume");
-        assertThat(System.getProperty(Precision.BFLOAT16_PROPERTY)).isNull();
+        assertThat(System.getProperty(Bfloat16.PROPERTY)).isNull();
         assertThat(MetricsLog.read(run.resolve("metrics.csv"), 5)).hasSize(6);
     }
 
@@ -98,9 +98,9 @@ class Bfloat16RunTest {
 
     private static void choose(String products) {
         if (products == null) {
-            System.clearProperty(Precision.BFLOAT16_PROPERTY);
+            System.clearProperty(Bfloat16.PROPERTY);
         } else {
-            System.setProperty(Precision.BFLOAT16_PROPERTY, products);
+            System.setProperty(Bfloat16.PROPERTY, products);
         }
     }
 }
