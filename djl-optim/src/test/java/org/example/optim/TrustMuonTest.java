@@ -177,15 +177,15 @@ class TrustMuonTest {
         }
     }
 
-    /** Step, rate, scale, decay, its own: in rows of the weight, as both hooks say. */
+    /** Step, rate, scale, decay, its own, new: in rows of the weight, as both hooks say. */
     @Test
     void hooksGetTheirNumbersAndStatesInOrderEvenWithoutAGradient() {
         try (NDManager manager = NDManager.newBaseManager("PyTorch");
                 Numbered optimizer = new Numbered()) {
-            NDArray weight = manager.ones(new Shape(6, 3), DataType.FLOAT64);
+            NDArray weight = manager.ones(new Shape(7, 3), DataType.FLOAT64);
             for (int step = 1; step <= 2; step++) {
                 optimizer.update("w", weight, weight.zerosLike());
-                double[] rows = {step, 0.25, 3, 0.5, 7, 8};
+                double[] rows = {step, 0.25, 3, 0.5, 7, 8, step == 1 ? 1 : 0};
                 for (int i = 0; i < rows.length; i++) {
                     assertThat(weight.get(i).toDoubleArray()).containsOnly(2 * rows[i]);
                 }
