@@ -47,15 +47,22 @@ def attention(x: Tensor, p: List[Tensor], i: int, stride: int) -> Tensor:
   y = torch.flatten(torch.transpose(y, 1, 2), 2)
   return __torch__.dropout(__torch__.linear(y, p, i + stride), p)
 
-# Ends of runs of sequences whose attention is one call: rows of a cache beside each other and, unless
-# lengths may be mixed, of one length. On a CPU what a mask hides takes longer than another call.
-def runs(rows: List[int], lengths: List[int], mixed: bool) -> List[int]:
-  ends: List[int] = []
-  for b in range(1, torch.len(rows)):
-    if rows[b] != rows[b - 1] + 1 or (not mixed and lengths[b] != lengths[b - 1]):
-      torch.append(ends, b)
-  torch.append(ends, torch.len(rows))
-  return ends
+# Runs of sequences whose attention is one call, of rows of a cache beside each other and, unless
+# lengths may be mixed, of one length; on a CPU what a mask hides takes longer than another call. Of
+# each run: its first sequence, how many there are, the largest length, whether that is that of all.
+def runs(rows: List[int], lengths: List[int], mixed: bool) -> List[Tuple[int, int, int, bool]]:
+  all: List[Tuple[int, int, int, bool]] = []
+  first = 0
+  for b in range(1, torch.len(rows) + 1):
+    ends = b == torch.len(rows)
+    if not ends:
+      alike = mixed or lengths[b] == lengths[first]
+      ends = rows[b] != rows[b - 1] + 1 or not alike
+    if ends:
+      most = max(lengths[first:b])
+      torch.append(all, (first, b - first, most, min(lengths[first:b]) == most))
+      first = b
+  return all
 
 # Writes x [B, H, t, D] to y [B, H, capacity, D] at positions [B, t], which are start and on if start
 # is not negative.
@@ -70,21 +77,18 @@ def write(x: Tensor, y: Tensor, positions: Tensor, start: int):
 
 # As attention, of the t newest tokens of each sequence, x [B, t, C], to all of its own so far. Their
 # keys and values go to the sequence's row of the layer's cache [2, rows, H, capacity, D], which holds
-# those of its first lengths[b] tokens, at positions [B, t]. mask [B, 1, t, n] says which positions
+# those of its tokens before, at positions [B, t]. mask [B, 1, t, n] says which positions
 # are seen; the others hold numbers, whatever they are.
 def cached_attention(x: Tensor, p: List[Tensor], i: int, stride: int, cache: Tensor,
-    positions: Tensor, mask: Tensor, rows: List[int], lengths: List[int],
-    ends: List[int]) -> Tensor:
+    positions: Tensor, mask: Tensor, rows: List[int],
+    runs: List[Tuple[int, int, int, bool]]) -> Tensor:
   q, k, v = torch.chunk(__torch__.linear(x, p, i), 3, 2)
   q, k, v = __torch__.split_heads(q), __torch__.split_heads(k), __torch__.split_heads(v)
   t = torch.size(x, 1)
   y: List[Tensor] = []
-  first = 0
-  for end in ends:
-    size = end - first
+  for run in range(torch.len(runs)):
+    first, size, most, even = runs[run]
     keys, values = torch.unbind(torch.narrow(cache, 1, rows[first], size))
-    most = max(lengths[first:end])
-    even = min(lengths[first:end]) == most
     start = most if even else -1
     at = torch.narrow(positions, 0, first, size)
     __torch__.write(torch.narrow(k, 0, first, size), keys, at, start)
@@ -97,7 +101,6 @@ def cached_attention(x: Tensor, p: List[Tensor], i: int, stride: int, cache: Ten
         torch.to(torch.narrow(keys, 2, 0, most + t), q.dtype),
         torch.to(torch.narrow(values, 2, 0, most + t), q.dtype),
         seen, 0., t > 1 and seen is None))
-    first = end
   return __torch__.linear(torch.flatten(torch.transpose(torch.cat(y), 1, 2), 2), p, i + stride)
 
 def mlp(x: Tensor, p: List[Tensor], i: int, stride: int) -> Tensor:
@@ -191,8 +194,8 @@ class Kernels(Module):
     return __torch__.widen(torch.linear(h, __torch__.compute(p[-1])))
 
   # Logits of the token after the t newest tokens of each sequence, int64 [B, t] -> [B, V]. All
-  # parameters p: wte, wpe, each layer's, ln_f. For cache [layers, 2, ..], rows and lengths see
-  # cached_attention, for mixed runs.
+  # parameters p: wte, wpe, each layer's, ln_f. cache is [layers, 2, ..], of which sequence b has
+  # rows[b] and in it lengths[b] tokens; for mixed see runs.
   def decode(self, tokens: Tensor, p: List[Tensor], cache: Tensor, rows: List[int],
       lengths: List[int], mixed: bool) -> Tensor:
     n = 1 + $BIAS
@@ -201,13 +204,13 @@ class Kernels(Module):
     positions = starts + torch.arange(t, dtype=4, device=tokens.device)
     seen = torch.arange(max(lengths) + t, dtype=4, device=tokens.device)
     mask = torch.le(seen, torch.unsqueeze(torch.unsqueeze(positions, 1), 3))
-    ends = __torch__.runs(rows, lengths, mixed)
+    runs = __torch__.runs(rows, lengths, mixed)
     x = torch.embedding(p[0], tokens) + torch.embedding(p[1], positions)
     for layer in range((torch.len(p) - 2 - n) // (6 * n)):
       i = 2 + 6 * n * layer
       h = __torch__.layer_norm(x, p, i)
       x = x + __torch__.cached_attention(h, p, i + n, n, torch.select(cache, 0, layer), positions,
-          mask, rows, lengths, ends)
+          mask, rows, runs)
       x = x + __torch__.mlp(__torch__.layer_norm(x, p, i + 3 * n), p, i + 4 * n, n)
     h = __torch__.compute(__torch__.layer_norm(torch.select(x, 1, -1), p, torch.len(p) - n))
     return __torch__.widen(torch.linear(h, __torch__.compute(p[0])))
