@@ -122,8 +122,10 @@ public final class BenchCommand implements Callable<Integer> {
         if (reportOnly) {
             return report(Results.read(Results.file(out)), old);
         }
+        // For this process's product, and for all that it starts.
+        System.setProperty(TorchBenchmark.PYTHON, python);
         if (threads != null) {
-            System.setProperty(Machine.THREADS, threads.toString()); // for this process, and Python
+            System.setProperty(Machine.THREADS, threads.toString());
         }
         Listing peer =
                 python.equals("none")
@@ -131,7 +133,7 @@ public final class BenchCommand implements Callable<Integer> {
                         : TorchBenchmark.list(python);
         PrintStream none = new PrintStream(OutputStream.nullOutputStream());
         try (PrintStream log = list ? none : log()) {
-            Jmh jmh = new Jmh(quick, jvmArguments(), log);
+            Jmh jmh = new Jmh(quick, log);
             List<Contestant> contestants =
                     jmh.contestants(suites, Pattern.compile(only), peer.keys());
             BadInputException.unless(
@@ -149,15 +151,6 @@ public final class BenchCommand implements Callable<Integer> {
             Rounds session = new Rounds(contestants, results, out, System.out);
             return session.run(rounds, jmh::measure) ? report(results, old) : 1;
         }
-    }
-
-    private List<String> jvmArguments() {
-        List<String> arguments = new ArrayList<>();
-        arguments.add("-D" + TorchBenchmark.PYTHON + "=" + python);
-        if (System.getProperty(Machine.THREADS) != null) {
-            arguments.add("-D" + Machine.THREADS + "=" + System.getProperty(Machine.THREADS));
-        }
-        return arguments;
     }
 
     /** Opens the file that gets what JMH prints, which nobody needs unless something fails. */

@@ -32,10 +32,9 @@ import org.openjdk.jmh.runner.options.VerboseMode;
  * Finds what there is to measure, and measures it.
  *
  * @param quick whether to leave out much, and two short iterations after one to warm up must do
- * @param jvmArguments of the measured process, after those of this one
  * @param log gets what JMH and the measured processes print
  */
-record Jmh(boolean quick, List<String> jvmArguments, PrintStream log) {
+record Jmh(boolean quick, PrintStream log) {
 
     private static final String TORCH = TorchBenchmark.class.getName() + ".step";
     private static final int QUICK_ITERATIONS = 2;
@@ -101,8 +100,13 @@ record Jmh(boolean quick, List<String> jvmArguments, PrintStream log) {
      * @return what was found; a failure of the process is part of it
      */
     Round measure(Contestant contestant, int number) {
-        List<String> arguments = new ArrayList<>(jvmArguments);
+        List<String> arguments = new ArrayList<>();
         arguments.add("-Dorg.slf4j.simpleLogger.defaultLogLevel=error");
+        for (String property : List.of(Machine.THREADS, TorchBenchmark.PYTHON)) {
+            if (System.getProperty(property) != null) {
+                arguments.add("-D" + property + "=" + System.getProperty(property));
+            }
+        }
         ChainedOptionsBuilder options =
                 new OptionsBuilder()
                         .include("^" + Pattern.quote(contestant.benchmark) + "$")

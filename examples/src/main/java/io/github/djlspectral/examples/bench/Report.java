@@ -6,9 +6,11 @@ import io.github.djlspectral.examples.bench.Suite.Key;
 import io.github.djlspectral.examples.experiment.Table;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -125,5 +127,129 @@ record Report(Results results) {
         return rate.isEmpty()
                 ? ""
                 : Table.text("%.0f%%", 100 * work.operations() / time.value() / rate.getAsDouble());
+    }
+
+    /** The speed that this project aims at, and whether it is reached. */
+    private static final class Targets {
+
+        private static final String TORCH_MUON = "torch.optim.Muon";
+        private static final String HIDDEN = "124M, hidden matrices";
+        private static final String STEP = "gpt2, 124M, B=4, T=256, step: ";
+
+        private final Results results;
+        private final Table table = new Table("aim", "measured", "limit", "");
+        private boolean measured;
+
+        private Targets(Results results) {
+            this.results = results;
+            muon(0.36, HIDDEN, "Muon, DJL arrays");
+            muon(0.36, HIDDEN, "Muon, native Newton-Schulz");
+            muon(1, "768x768", TORCH_MUON);
+            muon(0.8, "768x3072", TORCH_MUON);
+            polarError("768x768");
+            polarError("768x3072");
+            atMost(
+                    0.12,
+                    "Muon's share of a step of GPT-2 124M with 8192 tokens",
+                    ratio(
+                            "optimizers, 124M, all parameters: Muon",
+                            "gpt2, 124M, B=32, T=256, step: ours, float32, Muon"));
+            for (String precision : List.of("float32", "bfloat16")) {
+                within(
+                        1.15,
+                        Double.POSITIVE_INFINITY,
+                        "tokens/s of a step of GPT-2 124M by PyTorch's, " + precision,
+                        ratio(STEP + "PyTorch, " + precision, STEP + "ours, " + precision));
+            }
+            for (String axis : List.of("batch", "context")) {
+                exponent("a step's gradients in tokens, by " + axis, "gradients alone", axis);
+                exponent(
+                        "a whole step in tokens, by "
+                                + axis
+                                + " (the update takes the same time for any number of tokens)",
+                        "ours, AdamW",
+                        axis);
+            }
+            within(
+                    -0.15,
+                    0.15,
+                    "peak memory against the formula, worst relative deviation",
+                    curves(contender -> contender.startsWith("ours"))
+                            .flatMap(curve -> curve.worstMemoryDeviation().stream())
+                            .max(
+                                    Comparator.comparingDouble(
+                                            deviation -> Math.abs(deviation.value()))));
+        }
+
+        /** Returns Markdown lines with a headline; empty if nothing was measured. */
+        private List<String> lines() {
+            return measured ? section("## Targets", table) : List.of();
+        }
+
+        private Optional<Uncertain> ratio(String one, String other) {
+            return results.measured(one).flatMap(m -> results.measured(other).flatMap(m::timeBy));
+        }
+
+        private void muon(double limit, String subject, String other) {
+            String task = "optimizers, " + subject + ": ";
+            String aim = "Muon's step, " + subject + ", by the time of " + other;
+            atMost(limit, aim, ratio(task + "Muon", task + other));
+        }
+
+        private void polarError(String subject) {
+            String task = "optimizers, " + subject + ": ";
+            Optional<Uncertain> its =
+                    results.measured(task + TORCH_MUON).flatMap(Measurement::polarError);
+            atMost(
+                    1,
+                    "largest error of Muon's polar factor, "
+                            + subject
+                            + ", by that of "
+                            + TORCH_MUON,
+                    results.measured(task + "Muon")
+                            .flatMap(Measurement::polarError)
+                            .flatMap(mine -> its.map(other -> mine.times(1 / other.value()))));
+        }
+
+        /** The tokens of a step are the batch by the context. */
+        private void exponent(String what, String contender, String axis) {
+            within(
+                    0.95,
+                    1.05,
+                    "exponent of the time of " + what,
+                    curves(contender::equals)
+                            .filter(curve -> curve.axis().equals(axis))
+                            .flatMap(curve -> curve.timeFit().stream())
+                            .map(Uncertain::exponent)
+                            .findFirst());
+        }
+
+        private Stream<Growth> curves(Predicate<String> contender) {
+            return Growth.of(results).stream().filter(curve -> contender.test(curve.contender()));
+        }
+
+        private void atMost(double largest, String aim, Optional<Uncertain> value) {
+            within(Double.NEGATIVE_INFINITY, largest, aim, value);
+        }
+
+        private void within(double least, double largest, String aim, Optional<Uncertain> value) {
+            String format =
+                    Double.isInfinite(least)
+                            ? "at most %2$.2f"
+                            : Double.isInfinite(largest) ? "at least %.2f" : "%.2f to %.2f";
+            measured |= value.isPresent();
+            table.add(
+                    aim,
+                    value.map(Uncertain::toString).orElse(""),
+                    Table.text(format, least, largest),
+                    value.map(found -> verdict(found, least, largest)).orElse("not measured"));
+        }
+
+        /** Returns whether a value is within limits, and whether its margin leaves that open. */
+        private static String verdict(Uncertain found, double least, double largest) {
+            boolean held = found.value() >= least && found.value() <= largest;
+            boolean open = found.includes(least) || found.includes(largest);
+            return (held ? "held" : "MISSED") + (open ? " (the limit is within the margin)" : "");
+        }
     }
 }

@@ -124,6 +124,6 @@ class JmhTest {
 
     private Jmh jmh(boolean quick) {
         PrintStream stream = new PrintStream(log, true, StandardCharsets.UTF_8);
-        return new Jmh(quick, List.of("-Xmx64m", "-Xms64m"), stream);
+        return new Jmh(quick, stream);
     }
 }

@@ -73,11 +73,8 @@ class TorchBenchmarkTest {
     /** As all benchmarks: in a fork of JMH's, whose memory is not what counts. */
     @Test
     void itsTimeAndMemoryArePythons() throws IOException {
-        List<String> arguments =
-                List.of(
-                        "-D" + TorchBenchmark.PYTHON + "=" + python(SERVE),
-                        "-D" + Machine.THREADS + "=2");
-        Jmh jmh = new Jmh(true, arguments, new PrintStream(OutputStream.nullOutputStream()));
+        System.setProperty(TorchBenchmark.PYTHON, python(SERVE).toString());
+        Jmh jmh = new Jmh(true, new PrintStream(OutputStream.nullOutputStream()));
         String step = TorchBenchmark.class.getName() + ".step";
         Round round = jmh.measure(new Contestant(step, MUON), 3);
         assertThat(round.failure()).isNull();
@@ -86,7 +83,7 @@ class TorchBenchmarkTest {
                 .containsExactly(7e9, 5e9, 0.25);
         assertThat(Files.readString(directory.resolve("arguments")))
                 .endsWith(
-                        " --threads 2 --suite optimizers --subject 8x8"
+                        " --threads 1 --suite optimizers --subject 8x8"
                                 + " --contender torch.optim.Muon\n");
         assertThat(Files.readString(directory.resolve("script")))
                 .startsWith("\"\"\"What `djl-spectral bench`")
