@@ -45,6 +45,10 @@ class JmhTest {
         List<Key> keys = keys(false);
         assertThat(keys).doesNotHaveDuplicates().contains(python());
         assertThat(keys.stream().map(Key::suite).distinct()).containsExactly(Suite.values());
+        assertThat(keys.stream().map(Key::toString))
+                .contains("growth, batch=1: gradients alone", "growth, width=256: Muon alone")
+                .doesNotContain("growth, width=256: gradients alone", "growth, batch=1: Muon alone")
+                .doesNotContain("growth, depth=2: gradients alone", "growth, depth=2: Muon alone");
     }
 
     @Test
