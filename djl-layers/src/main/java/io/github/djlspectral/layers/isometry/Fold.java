@@ -12,6 +12,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import io.github.djlspectral.layers.SelfDescribingBlock;
 import io.github.djlspectral.torch.Host;
+import io.github.djlspectral.torch.TorchScript;
 import java.util.OptionalDouble;
 
 /**
@@ -29,20 +30,36 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
     final int rows;
     private final OrthogonalWeight weight;
     private final Parameter bias;
+    private final OrthogonalWeight turn; // or null
 
     Fold(Builder<?> builder, int rows) {
-        super("parametrization", builder.parametrization);
+        this(builder, rows, false, "parametrization", builder.parametrization);
+    }
+
+    /** A fold, or one that a learnt orthogonal matrix follows, with what else tells it. */
+    Fold(Builder<?> builder, int rows, boolean turns, Object... settings) {
+        super(settings);
         width = builder.width;
         this.rows = rows;
         weight = new OrthogonalWeight("", builder.parametrization, rows, width);
         weight.beginNear(builder.weight);
         weight.parameters().forEach(this::addParameter);
         bias = addParameter(builder.bias(rows));
+        Parametrization way = builder.parametrization;
+        turn = turns ? new OrthogonalWeight("turn_", way, width, width) : null;
+        if (turns) {
+            turn.parameters().forEach(this::addParameter);
+        }
+    }
+
+    /** What is added, times W^T, as a function of the bias; null: nothing. */
+    NDArray shift(NDArray bias) {
+        return null;
     }
 
     /**
-     * The native function, of activations, W and bias. There is a second one, {@code _cayley} after
-     * its name, that takes free entries and base in place of W.
+     * The native function, of activations, W, bias and shift if there is one. There is a second
+     * one, {@code _cayley} after its name, that takes free entries and base in place of W.
      */
     abstract String function();
 
@@ -50,29 +67,50 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
     protected void prepare(Shape[] inputShapes) {
         requireActivations(inputShapes[0], width);
         weight.keepOrthonormal();
+        if (turn != null) {
+            turn.keepOrthonormal();
+        }
     }
 
     @Override
     protected final NDList forwardOne(ParameterStore store, NDArray x, boolean training) {
         requireActivations(x.getShape(), width);
         NDArray b = store.getValue(bias, x.getDevice(), training);
+        try (NDArray shift = TorchScript.withAutograd(training, () -> shift(b));
+                NDList folded = folded(store, x, b, shift, training)) {
+            if (turn == null) {
+                return new NDList(folded.remove(0));
+            }
+            NDArray q = turn.value(store, x, training);
+            try {
+                return call("linear", folded.get(0), training, new NDList(q));
+            } finally {
+                turn.release(q);
+            }
+        }
+    }
+
+    private NDList folded(
+            ParameterStore store, NDArray x, NDArray b, NDArray shift, boolean training) {
+        NDList parameters = new NDList(b);
+        if (shift != null) {
+            parameters.add(shift);
+        }
         if (weight.isBetterImplicit(x.size() / width)) {
-            NDList factors = weight.factors(store, x, training);
-            return call(function() + "_cayley", x, factors, b, training);
+            parameters.addAll(0, weight.factors(store, x, training));
+            return call(function() + "_cayley", x, training, parameters.toArray());
         }
         NDArray w = weight.value(store, x, training);
         try {
-            return call(function(), x, new NDList(w), b, training);
+            parameters.add(0, w);
+            return call(function(), x, training, parameters.toArray());
         } finally {
             weight.release(w);
         }
     }
 
-    private static NDList call(String function, NDArray x, NDList w, NDArray b, boolean training) {
-        NDList parameters = new NDList(w);
-        parameters.add(b);
-        return OrthogonalWeight.KERNELS.forward(
-                training, x.getManager(), function, x, parameters.toArray());
+    private static NDList call(String function, NDArray x, boolean training, Object... parameters) {
+        return OrthogonalWeight.KERNELS.forward(training, x.getManager(), function, x, parameters);
     }
 
     /**
@@ -114,6 +152,9 @@ public abstract class Fold extends SelfDescribingBlock implements IsometricLayer
         try (NDManager scratch = manager.newSubManager()) {
             copy.weight.beginWith(weight, scratch);
             OrthogonalWeight.beginWith(copy.bias, bias);
+            if (turn != null) {
+                copy.turn.beginWith(turn, scratch);
+            }
             copy.initialize(manager, bias.getArray().getDataType(), new Shape(1, width));
             return copy;
         }

@@ -26,6 +26,10 @@ abstract class LayerBuilder<T extends LayerBuilder<T>> {
         return (T) this;
     }
 
+    final float bias() {
+        return bias;
+    }
+
     /** Makes the bias, one for each row or filter. */
     final Parameter bias(int size) {
         return bias("bias", size, bias);

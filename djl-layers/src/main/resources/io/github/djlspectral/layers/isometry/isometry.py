@@ -158,11 +158,10 @@ class Kernels(Module):
   def absolute_fold(self, x: Tensor, W: Tensor, b: Tensor) -> Tensor:
     return __torch__.absolute(torch.linear(x, W, b))
 
-  # x + tau W^T (sigma(z) - s2 z), z = W x + b, tau = 2 / (s2 - s1): for z < 0 tau (s1 - s2) is -2,
-  # whatever the slopes s1 and s2 of sigma
-  def two_slope_fold(self, x: Tensor, W: Tensor, b: Tensor) -> Tensor:
-    z = torch.relu(torch.neg(torch.linear(x, W, b)))
-    return torch.add(x, torch.matmul(z, W), alpha=2.)
+  # x + W^T (2 relu(-W x - b) + s), for any slopes of the activation but for s
+  def two_slope_fold(self, x: Tensor, W: Tensor, b: Tensor, s: Tensor) -> Tensor:
+    t = torch.add(s, torch.relu(torch.neg(torch.linear(x, W, b))), alpha=2.)
+    return torch.add(x, torch.matmul(t, W))
 
   # The three with W by Cayley, not made.
   def residual_fold_cayley(self, x: Tensor, p: Tensor, base: Tensor, b: Tensor) -> Tensor:
@@ -176,11 +175,12 @@ class Kernels(Module):
     z = __torch__.cayley_rows(torch.flatten(x, 0, -2), S, base, b)
     return torch.reshape(__torch__.absolute(z), x.size())
 
-  def two_slope_fold_cayley(self, x: Tensor, p: Tensor, base: Tensor, b: Tensor) -> Tensor:
+  def two_slope_fold_cayley(self, x: Tensor, p: Tensor, base: Tensor, b: Tensor, s: Tensor) -> Tensor:
     S = __torch__.shifted_skew(p, base.size(1))
     X = torch.flatten(x, 0, -2)
     z = torch.relu(torch.neg(__torch__.cayley_rows(X, S, base, b)))
-    return torch.reshape(torch.sub(X, __torch__.cayley_columns(z, S, base), alpha=2.), x.size())
+    t = torch.add(s, z, alpha=2.)
+    return torch.reshape(torch.sub(X, __torch__.cayley_columns(t, S, base)), x.size())
 
   # z - 2 relu(n . z) n on pairs z of neighbours, n = (sin t/2, -cos t/2), an angle t for each pair
   def householder_activation(self, x: Tensor, angles: Tensor) -> Tensor:

@@ -36,6 +36,15 @@ final class EveryLayer {
             images("image fold " + way, () -> imageFold(3).optParametrization(way).build());
             images("patches " + way, () -> patches(8).optParametrization(way).build());
         }
+        vectors("other slopes", () -> TwoSlopeFold.builder().setWidth(4).setSlopes(0, 1).build());
+        vectors(
+                "turned",
+                () ->
+                        TwoSlopeFold.builder()
+                                .setWidth(4)
+                                .setSlopes(0.1, 1)
+                                .optIndependent(true)
+                                .build());
         vectors("two slopes", () -> TwoSlopeFold.builder().setWidth(4).setSlopes(0.1, 1).build());
         vectors("half the rows", () -> fold().optRows(2).build());
         vectors("expansion", () -> linear(6).build());

@@ -28,6 +28,7 @@ import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -104,6 +105,54 @@ class FoldTest {
             weight.muli(Math.sqrt(0.95)); // 2 W^T relu(W x) becomes 1.9 W^T relu(W x)
             // J^T J - I = -0.19 on every direction that fires
             assertThat(deviation(fold, manager, point)).isBetween(0.03, 0.2);
+        }
+    }
+
+    /** Literally, at a bias that has moved: then the slopes matter. */
+    @ParameterizedTest
+    @CsvSource({
+        "0, 1, false",
+        "0.1, 1, false",
+        "0.1, 1, true",
+        "-1, 1, true",
+        "2, -3, true",
+        "1, 0, true"
+    })
+    void twoSlopesAreTheGeneralLayer(double below, double above, boolean independent) {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            for (Parametrization way : List.of(Parametrization.INITIAL, Parametrization.CAYLEY)) {
+                TwoSlopeFold fold =
+                        TwoSlopeFold.builder()
+                                .setWidth(9)
+                                .optRows(4)
+                                .setSlopes(below, above)
+                                .optInitialBias(0.5f)
+                                .optIndependent(independent)
+                                .optParametrization(way)
+                                .build();
+                fold.initialize(manager, DataType.FLOAT64, new Shape(1, 9));
+                NDArray b = fold.getParameters().get("bias").getArray();
+                manager.create(new double[] {0.1, 0.9, -0.3, 0.5}).copyTo(b);
+                NDArray x = manager.randomNormal(0, 1, new Shape(6, 9), DataType.FLOAT64);
+                NDArray w = fold.effectiveWeight(manager); // V^T
+                NDArray q = manager.eye(9).toType(DataType.FLOAT64, false);
+                if (independent) {
+                    String name = way == Parametrization.INITIAL ? "turn_weight" : "turn_base";
+                    q = fold.getParameters().get(name).getArray();
+                }
+                NDArray u = q.matMul(w.transpose());
+                NDArray m = q.sub(u.matMul(w));
+                double kappa = (below + above) / (above - below);
+                double tau = 2 / (above - below);
+                NDArray skip = x.matMul(w.transpose());
+                NDArray z = skip.add(b);
+                NDArray slopes = z.gt(0).toType(DataType.FLOAT64, true).mul(above - below);
+                NDArray sigma = z.mul(slopes.add(below));
+                NDArray along = sigma.mul(tau).sub(skip.mul(kappa)).sub(0.5 * (1 + kappa));
+                NDArray expected = x.matMul(m.transpose()).add(along.matMul(u.transpose()));
+                NDArray difference = forward(fold, x).sub(expected).abs();
+                assertThat(difference.max().getDouble()).isLessThan(1e-13 * (1 + Math.abs(tau)));
+            }
         }
     }
 

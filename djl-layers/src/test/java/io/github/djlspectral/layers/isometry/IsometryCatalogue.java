@@ -66,6 +66,9 @@ final class IsometryCatalogue {
                             .setSlopes(slopes[0], slopes[1])
                             .build());
         }
+        layers.put(
+                "| two slopes, U independent of V",
+                TwoSlopeFold.builder().setWidth(n).setSlopes(0.1, 1).optIndependent(true).build());
         fixed(layers, n);
         return layers;
     }
