@@ -6,8 +6,6 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.training.ParameterStore;
 import io.github.djlspectral.examples.classify.ClassifierTraining.TestResult;
-import io.github.djlspectral.examples.data.ImageBatch;
-import io.github.djlspectral.examples.data.ImageBatches;
 import io.github.djlspectral.examples.data.ImageSet;
 import io.github.djlspectral.examples.data.Mnist;
 import io.github.djlspectral.layers.flow.AttentionFlow;
@@ -36,7 +34,7 @@ final class ClassifierRun implements AutoCloseable {
             ImageSet test) {
         this.mixer = mixer;
         this.test = test;
-        ImageBatches batches = new ImageBatches(train, settings.batch(), seed);
+        ImageSet.Batches batches = new ImageSet.Batches(train, settings.batch(), seed);
         classifier = new TokenClassifier(mixer, settings);
         int steps = settings.epochs() * batches.perEpoch();
         training =
@@ -89,7 +87,7 @@ final class ClassifierRun implements AutoCloseable {
         if (!(classifier.mixer() instanceof AttentionFlow flow)) {
             throw new IllegalStateException("Only a flow has an energy along its depth");
         }
-        ImageBatch batch = test.part(0, Math.min(images, test.size())).batch();
+        ImageSet.Batch batch = test.part(0, Math.min(images, test.size())).batch();
         try (NDManager scratch = training.manager().newSubManager()) {
             ParameterStore store = new ParameterStore(scratch, false);
             NDArray tokens = classifier.embed(store, batch.images(scratch), false);

@@ -14,8 +14,6 @@ import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
 import ai.djl.training.loss.Loss;
-import io.github.djlspectral.examples.data.ImageBatch;
-import io.github.djlspectral.examples.data.ImageBatches;
 import io.github.djlspectral.examples.data.ImageSet;
 import io.github.djlspectral.optim.GradientClipping;
 import io.github.djlspectral.optim.SpectralOptimizer;
@@ -30,7 +28,7 @@ public final class ClassifierTraining implements AutoCloseable {
     private static final String ENGINE = "PyTorch";
     private static final int TEST_BATCH = 500;
 
-    private final ImageBatches batches;
+    private final ImageSet.Batches batches;
     private final Block block;
     private final Model model;
     private final StatefulOptimizer optimizer;
@@ -53,7 +51,7 @@ public final class ClassifierTraining implements AutoCloseable {
     public ClassifierTraining(
             Block block,
             int side,
-            ImageBatches batches,
+            ImageSet.Batches batches,
             StatefulOptimizer optimizer,
             float maxNorm,
             int seed) {
@@ -155,7 +153,7 @@ public final class ClassifierTraining implements AutoCloseable {
         return sum / batches.perEpoch();
     }
 
-    private double backward(ImageBatch batch) {
+    private double backward(ImageSet.Batch batch) {
         try (NDManager scratch = trainer.getManager().newSubManager();
                 GradientCollector collector = trainer.newGradientCollector()) {
             NDArray images = batch.images(scratch);
@@ -182,7 +180,7 @@ public final class ClassifierTraining implements AutoCloseable {
         int right = 0;
         for (int from = 0; from < images.size(); from += TEST_BATCH) {
             int to = Math.min(from + TEST_BATCH, images.size());
-            ImageBatch batch = images.part(from, to).batch();
+            ImageSet.Batch batch = images.part(from, to).batch();
             try (NDManager scratch = trainer.getManager().newSubManager()) {
                 ParameterStore store = new ParameterStore(scratch, false);
                 NDArray logits =

@@ -2,6 +2,7 @@ package io.github.djlspectral.examples.data;
 
 import com.google.gson.Gson;
 import com.google.gson.JsonParseException;
+import io.github.djlspectral.examples.data.Corpus.Texts;
 import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.TokenShard;
@@ -39,22 +40,21 @@ final class CorpusCache {
     /** What makes an entry complete. */
     private record Entry(long trainTokens, long validationTokens, double bytesPerToken) {}
 
-    Corpus load(Source.Text text, Tokenizer tokenizer) {
+    Corpus load(Texts text, Tokenizer tokenizer) {
         Path place = folder.resolve(label(text.name()) + key(text, tokenizer));
         Optional<Corpus> cached = open(place, text.name(), tokenizer);
         if (cached.isPresent()) {
             return cached.get();
         }
         write(place, text, tokenizer);
+        String message =
+                "The tokens just written to %s cannot be read back: choose another cache directory"
+                        + " with %s";
         return open(place, text.name(), tokenizer)
                 .orElseThrow(
                         () ->
                                 new BadInputException(
-                                        "The tokens just written to "
-                                                + place
-                                                + " cannot be read back: choose another cache"
-                                                + " directory with "
-                                                + CorpusLoader.CACHE_VARIABLE));
+                                        message.formatted(place, CorpusLoader.CACHE_VARIABLE)));
     }
 
     /** The beginning of the folder's name is for people; the key alone is unique. */
@@ -64,8 +64,8 @@ final class CorpusCache {
         return file.substring(0, Math.min(LABEL_LENGTH, file.length())) + "-";
     }
 
-    private static String key(Source.Text text, Tokenizer tokenizer) {
-        MessageDigest digest = FileCheck.newDigest("SHA-256");
+    private static String key(Texts text, Tokenizer tokenizer) {
+        MessageDigest digest = Downloader.Check.newDigest("SHA-256");
         for (String part : List.of(tokenizer.toJson(), text.train(), text.validation())) {
             byte[] bytes = part.getBytes(StandardCharsets.UTF_8);
             // With its length, so that the parts' borders count.
@@ -114,7 +114,7 @@ final class CorpusCache {
         }
     }
 
-    private void write(Path place, Source.Text text, Tokenizer tokenizer) {
+    private void write(Path place, Texts text, Tokenizer tokenizer) {
         messages.printf(
                 Locale.ROOT,
                 "Tokenizing %s (%,d characters, %s) into %s%n",

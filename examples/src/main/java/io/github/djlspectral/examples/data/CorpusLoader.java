@@ -2,6 +2,9 @@ package io.github.djlspectral.examples.data;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.github.djlspectral.examples.data.Corpus.Shards;
+import io.github.djlspectral.examples.data.Corpus.Source;
+import io.github.djlspectral.examples.data.Corpus.Texts;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Tokenization;
 import io.github.djlspectral.text.Tokenizer;
@@ -44,20 +47,14 @@ public final class CorpusLoader {
         this.cache = new CorpusCache(tokens(cacheDirectory), messages);
     }
 
-    /**
-     * Returns the names of the data sets known by name.
-     *
-     * @return the names, {@link #DEFAULT} first
-     */
+    /** Returns the names of the data sets known by name, {@link #DEFAULT} first. */
     public static List<String> names() {
         return DataSets.NAMES;
     }
 
     /**
-     * Returns the cache directory used unless another is chosen: {@code DJL_SPECTRAL_CACHE} if that
-     * environment variable is set, else {@code ~/.cache/djl-spectral}.
-     *
-     * @return the directory; it need not exist
+     * Returns the cache directory used unless another is chosen, which need not exist: {@code
+     * DJL_SPECTRAL_CACHE} if that environment variable is set, else {@code ~/.cache/djl-spectral}.
      */
     public static Path defaultCacheDirectory() {
         String chosen = System.getenv(CACHE_VARIABLE);
@@ -66,12 +63,7 @@ public final class CorpusLoader {
                 : Path.of(chosen);
     }
 
-    /**
-     * Returns the folders that are written in a cache directory.
-     *
-     * @param cacheDirectory the directory
-     * @return the folders; they need not exist
-     */
+    /** Returns the folders that are written in a cache directory; they need not exist. */
     public static List<Path> folders(Path cacheDirectory) {
         return List.of(downloads(cacheDirectory), tokens(cacheDirectory));
     }
@@ -97,16 +89,15 @@ public final class CorpusLoader {
      */
     public Corpus load(String data, Tokenization tokenization) {
         Source source = find(data);
-        if (source instanceof Source.Text text) {
+        if (source instanceof Texts text) {
             return cache.load(text, tokenization.tokenizerFor(text.train() + text.validation()));
         }
-        if (tokenization == Tokenization.CHARS) {
-            throw new BadInputException(
-                    data
-                            + " holds tokens whose characters are not known: use the tokenizer that"
-                            + " made them, gpt2 or bytes, or give the text itself");
-        }
-        return ShardCorpus.open((Source.Shards) source, tokenization.tokenizerFor(""));
+        BadInputException.unless(
+                tokenization != Tokenization.CHARS,
+                "%s holds tokens whose characters are not known: use the tokenizer that made them,"
+                        + " gpt2 or bytes, or give the text itself",
+                data);
+        return ((Shards) source).open(tokenization.tokenizerFor(""));
     }
 
     /**
@@ -120,17 +111,12 @@ public final class CorpusLoader {
      */
     public Corpus load(String data, Tokenizer tokenizer) {
         Source source = find(data);
-        return source instanceof Source.Text text
+        return source instanceof Texts text
                 ? cache.load(text, tokenizer)
-                : ShardCorpus.open((Source.Shards) source, tokenizer);
+                : ((Shards) source).open(tokenizer);
     }
 
-    /**
-     * Tells whether data is at a path.
-     *
-     * @param data as for {@link #load(String, Tokenization)}
-     * @return false for addresses and names
-     */
+    /** Tells whether data is at a path: not an address, nor a name. */
     public static boolean isLocal(String data) {
         return !isAddress(data) && !DataSets.isName(data);
     }
@@ -141,9 +127,9 @@ public final class CorpusLoader {
 
     private Source find(String data) {
         if (isAddress(data)) {
-            return LocalData.open(data, download(data));
+            return TextFiles.open(data, download(data));
         }
-        return dataSets.find(data).orElseGet(() -> LocalData.open(data, existing(data)));
+        return dataSets.find(data).orElseGet(() -> TextFiles.open(data, existing(data)));
     }
 
     /** What an address holds may change, so the copy is kept until somebody deletes it. */
@@ -157,11 +143,8 @@ public final class CorpusLoader {
             String file =
                     path.substring(path.lastIndexOf('/') + 1).replaceAll("[^A-Za-z0-9._-]", "_");
             String folder = UUID.nameUUIDFromBytes(address.getBytes(UTF_8)).toString();
-            return downloader.fetch(
-                    new RemoteFile(
-                            uri,
-                            Path.of(folder, file.isEmpty() ? "index.txt" : file),
-                            FileCheck.ANY));
+            Path kept = Path.of(folder, file.isEmpty() ? "index.txt" : file);
+            return downloader.fetch(uri, kept, Downloader.Check.ANY);
         } catch (URISyntaxException e) {
             throw new BadInputException("'" + address + "' is no valid URL: " + e.getMessage(), e);
         }
@@ -177,9 +160,7 @@ public final class CorpusLoader {
             throw new BadInputException("'" + data + "' is no valid path: " + e.getMessage(), e);
         }
         throw new BadInputException(
-                "There is no file, folder or data set '"
-                        + data
-                        + "': give a path, a URL or one of "
-                        + String.join(", ", names()));
+                "There is no file, folder or data set '%s': give a path, a URL or one of %s"
+                        .formatted(data, String.join(", ", names())));
     }
 }

@@ -1,13 +1,18 @@
 package io.github.djlspectral.examples.data;
 
 import io.github.djlspectral.text.BadInputException;
+import java.io.DataInputStream;
+import java.io.EOFException;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.net.URI;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Arrays;
 import java.util.Locale;
+import java.util.Map;
+import java.util.zip.GZIPInputStream;
 
 /**
  * The handwritten digits of LeCun, Cortes and Burges: 28 x 28 pixels, 60,000 images to train on and
@@ -31,6 +36,14 @@ public record Mnist(ImageSet train, ImageSet test, String description) {
     static final String TEST_IMAGES = "t10k-images-idx3-ubyte.gz";
     static final String TEST_LABELS = "t10k-labels-idx1-ubyte.gz";
 
+    /** The files of 1998 with the checksums that their users agree on. */
+    static final Map<String, String> CHECKSUMS =
+            Map.of(
+                    TRAIN_IMAGES, "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+                    TRAIN_LABELS, "d53e105ee54ea40749a09fcbcd1e9432",
+                    TEST_IMAGES, "9fb629c4189551a2d022fa330f9573f3",
+                    TEST_LABELS, "ec29112dd5afa0611ce80d1b7f02629c");
+
     private static final String MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/";
     private static final String FOLDER = "mnist";
 
@@ -48,31 +61,25 @@ public record Mnist(ImageSet train, ImageSet test, String description) {
      * @throws BadInputException if a file is missing, cannot be read, or is not what it should be
      */
     public static Mnist read(Path folder) {
-        if (!Files.isDirectory(folder)) {
-            throw new BadInputException(
-                    "There is no folder " + folder + ": give one with MNIST's files");
-        }
-        if (!Files.exists(folder.resolve(TEST_IMAGES))) {
-            throw new BadInputException(
-                    "The folder "
-                            + folder
-                            + " has no "
-                            + TEST_IMAGES
-                            + ": it needs MNIST's four files, or the two for tests");
-        }
+        BadInputException.unless(
+                Files.isDirectory(folder),
+                "There is no folder %s: give one with MNIST's files",
+                folder);
+        BadInputException.unless(
+                Files.exists(folder.resolve(TEST_IMAGES)),
+                "The folder %s has no %s: it needs MNIST's four files, or the two for tests",
+                folder,
+                TEST_IMAGES);
         ImageSet test = images(folder, TEST_IMAGES, TEST_LABELS);
         if (Files.exists(folder.resolve(TRAIN_IMAGES))) {
             ImageSet train = images(folder, TRAIN_IMAGES, TRAIN_LABELS);
             return new Mnist(train, test, "MNIST in " + folder + ": " + counts(train, test));
         }
-        if (test.size() < FIFTHS) {
-            throw new BadInputException(
-                    "The folder "
-                            + folder
-                            + " has only "
-                            + test.size()
-                            + " images: too few to train and test");
-        }
+        BadInputException.unless(
+                test.size() >= FIFTHS,
+                "The folder %s has only %s images: too few to train and test",
+                folder,
+                test.size());
         int cut = test.size() / FIFTHS * TRAIN_FIFTHS;
         ImageSet first = test.part(0, cut);
         ImageSet last = test.part(cut, test.size());
@@ -101,22 +108,13 @@ public record Mnist(ImageSet train, ImageSet test, String description) {
         Path downloads = CorpusLoader.downloads(cacheDirectory);
         Downloader downloader =
                 new Downloader(downloads, messages, "give a folder that has MNIST with --data");
-        published(URI.create(MIRROR)).forEach(downloader::fetch);
+        CHECKSUMS.forEach(
+                (file, md5) ->
+                        downloader.fetch(
+                                URI.create(MIRROR + file),
+                                Path.of(FOLDER, file),
+                                Downloader.Check.md5(md5)));
         return read(downloads.resolve(FOLDER));
-    }
-
-    /** The files of 1998 with the checksums that their users agree on. */
-    static List<RemoteFile> published(URI mirror) {
-        List<RemoteFile> files = new ArrayList<>();
-        files.add(file(mirror, TRAIN_IMAGES, "f68b3c2dcbeaaa9fbdd348bbdeb94873"));
-        files.add(file(mirror, TRAIN_LABELS, "d53e105ee54ea40749a09fcbcd1e9432"));
-        files.add(file(mirror, TEST_IMAGES, "9fb629c4189551a2d022fa330f9573f3"));
-        files.add(file(mirror, TEST_LABELS, "ec29112dd5afa0611ce80d1b7f02629c"));
-        return files;
-    }
-
-    private static RemoteFile file(URI mirror, String name, String md5) {
-        return new RemoteFile(mirror.resolve(name), Path.of(FOLDER, name), FileCheck.md5(md5));
     }
 
     private static String counts(ImageSet train, ImageSet test) {
@@ -127,43 +125,87 @@ public record Mnist(ImageSet train, ImageSet test, String description) {
     private static ImageSet images(Path folder, String imageFile, String labelFile) {
         Path imagePath = folder.resolve(imageFile);
         Path labelPath = folder.resolve(labelFile);
-        IdxFile images = IdxFile.read(imagePath, 3);
-        IdxFile labels = IdxFile.read(labelPath, 1);
+        Idx images = Idx.read(imagePath, 3);
+        Idx labels = Idx.read(labelPath, 1);
         int[] sizes = images.sizes();
-        if (sizes[1] != SIDE || sizes[2] != SIDE) {
-            throw new BadInputException(
-                    imagePath
-                            + " has images of "
-                            + sizes[1]
-                            + " x "
-                            + sizes[2]
-                            + " pixels"
-                            + " instead of 28 x 28");
-        }
-        if (sizes[0] != labels.sizes()[0]) {
-            throw new BadInputException(
-                    imagePath
-                            + " has "
-                            + sizes[0]
-                            + " images, but "
-                            + labelPath
-                            + " has "
-                            + labels.sizes()[0]
-                            + " labels: get both from one place");
-        }
-        for (int i = 0; i < labels.values().length; i++) {
+        BadInputException.unless(
+                sizes[1] == SIDE && sizes[2] == SIDE,
+                "%s has images of %s x %s pixels instead of 28 x 28",
+                imagePath,
+                sizes[1],
+                sizes[2]);
+        int labelCount = labels.sizes()[0];
+        BadInputException.unless(
+                sizes[0] == labelCount,
+                "%s has %s images, but %s has %s labels: get both from one place",
+                imagePath,
+                sizes[0],
+                labelPath,
+                labelCount);
+        for (int i = 0; i < labelCount; i++) {
             int label = Byte.toUnsignedInt(labels.values()[i]);
-            if (label >= CLASSES) {
-                throw new BadInputException(
-                        labelPath
-                                + " has label "
-                                + label
-                                + " at image "
-                                + i
-                                + ", but labels are 0"
-                                + " to 9");
-            }
+            BadInputException.unless(
+                    label < CLASSES,
+                    "%s has label %s at image %s, but labels are 0 to 9",
+                    labelPath,
+                    label,
+                    i);
         }
         return new ImageSet(SIDE, images.values(), labels.values());
+    }
+
+    /**
+     * Bytes in MNIST's format, read whole: a big-endian magic number (two zero bytes, type, rank),
+     * the sizes of the dimensions, the values; compressed by gzip.
+     *
+     * @param sizes of the dimensions, none below 1
+     * @param values as many bytes as the sizes promise
+     */
+    private record Idx(int[] sizes, byte[] values) {
+
+        private static final int MAGIC_OF_BYTES = 0x0800;
+        private static final long MAX_VALUES = 1 << 30;
+
+        /** Reads a file that must have so many dimensions. */
+        static Idx read(Path path, int rank) {
+            try (DataInputStream in =
+                    new DataInputStream(new GZIPInputStream(Files.newInputStream(path)))) {
+                int magic = in.readInt();
+                if (magic != MAGIC_OF_BYTES + rank) {
+                    String what = "its magic number is 0x%08x instead of 0x%08x";
+                    throw damaged(
+                            path, String.format(Locale.ROOT, what, magic, MAGIC_OF_BYTES + rank));
+                }
+                int[] sizes = new int[rank];
+                long length = 1;
+                for (int i = 0; i < rank; i++) {
+                    sizes[i] = in.readInt();
+                    length = sizes[i] < 1 ? 0 : Math.min(length * sizes[i], MAX_VALUES + 1);
+                }
+                if (length < 1 || length > MAX_VALUES) {
+                    throw damaged(path, "its dimensions are " + Arrays.toString(sizes));
+                }
+                byte[] values = in.readNBytes((int) length);
+                if (values.length < length || in.read() >= 0) {
+                    String there = values.length < length ? "only " + values.length : "more";
+                    throw damaged(
+                            path,
+                            "it promises " + Arrays.toString(sizes) + " bytes and has " + there);
+                }
+                return new Idx(sizes, values);
+            } catch (NoSuchFileException e) {
+                throw new BadInputException("There is no file " + path, e);
+            } catch (EOFException e) {
+                throw damaged(path, "it ends too early");
+            } catch (IOException e) {
+                throw new BadInputException(
+                        "Cannot read " + path + " (" + e + "): it must be compressed by gzip", e);
+            }
+        }
+
+        private static BadInputException damaged(Path path, String what) {
+            return new BadInputException(
+                    path + " is not a usable MNIST file: " + what + "; download it again");
+        }
     }
 }

@@ -5,7 +5,6 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.training.ParameterStore;
 import io.github.djlspectral.examples.classify.ClassifierTraining;
-import io.github.djlspectral.examples.data.ImageBatches;
 import io.github.djlspectral.examples.data.ImageSet;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,7 +21,7 @@ final class DeepTraining implements AutoCloseable {
     private final ImageSet test;
     private final DeepNetwork network;
     private final ClassifierTraining training;
-    private final ImageBatches batches;
+    private final ImageSet.Batches batches;
     private double deviation = Double.NaN;
     private double seconds;
 
@@ -31,7 +30,7 @@ final class DeepTraining implements AutoCloseable {
         this.run = run;
         this.test = test;
         IsometrySettings settings = run.settings();
-        batches = new ImageBatches(train, settings.batch(), run.seed());
+        batches = new ImageSet.Batches(train, settings.batch(), run.seed());
         network = run.network(train.side(), classes);
         int steps = settings.epochs() * batches.perEpoch();
         training =

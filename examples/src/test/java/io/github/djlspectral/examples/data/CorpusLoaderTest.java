@@ -81,7 +81,7 @@ class CorpusLoaderTest {
             String validation = validation(corpus);
             byte[] all = (train + validation).getBytes(StandardCharsets.UTF_8);
             assertThat(all).hasSize(3_815_666);
-            assertThat(HexFormat.of().formatHex(FileCheck.newDigest("SHA-256").digest(all)))
+            assertThat(HexFormat.of().formatHex(Downloader.Check.newDigest("SHA-256").digest(all)))
                     .isEqualTo("a58b06f4abc4d17676d13ca84c5f5340f614af7a0f9008c63b07717dfabd55ce");
             int bytes = validation.getBytes(StandardCharsets.UTF_8).length;
             assertThat(corpus.bytesPerToken())

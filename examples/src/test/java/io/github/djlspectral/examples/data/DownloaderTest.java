@@ -3,12 +3,14 @@ package io.github.djlspectral.examples.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.djlspectral.examples.data.Downloader.Check;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.TokenShard;
 import io.github.djlspectral.zoo.Http;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -43,16 +45,16 @@ class DownloaderTest {
         server.close();
     }
 
-    private RemoteFile file(FileCheck check) {
-        return new RemoteFile(server.uri(), Path.of("set", "data.txt"), check);
+    private Path fetch(Check check) {
+        return downloader.fetch(server.uri(), Path.of("set", "data.txt"), check);
     }
 
-    private RemoteFile pinned() {
-        return file(FileCheck.sha256(sha256(content)));
+    private Path fetch() {
+        return fetch(Check.sha256(sha256(content)));
     }
 
     private static String sha256(byte[] bytes) {
-        return HexFormat.of().formatHex(FileCheck.newDigest("SHA-256").digest(bytes));
+        return HexFormat.of().formatHex(Check.newDigest("SHA-256").digest(bytes));
     }
 
     private Path partial() {
@@ -66,10 +68,10 @@ class DownloaderTest {
 
     @Test
     void downloadsOnce() {
-        Path path = downloader.fetch(pinned());
+        Path path = fetch();
         assertThat(path).isEqualTo(folder.resolve("set").resolve("data.txt"));
         assertThat(path).hasBinaryContent(content);
-        assertThat(downloader.fetch(pinned())).hasBinaryContent(content);
+        assertThat(fetch()).hasBinaryContent(content);
         assertThat(server.ranges()).containsExactly("all");
         assertThat(partial()).doesNotExist();
         assertThat(messages.toString(StandardCharsets.UTF_8))
@@ -79,14 +81,14 @@ class DownloaderTest {
     @Test
     void continuesADownloadOfAnEarlierProcess() throws IOException {
         havePartial(Arrays.copyOf(content, 100_000));
-        assertThat(downloader.fetch(pinned())).hasBinaryContent(content);
+        assertThat(fetch()).hasBinaryContent(content);
         assertThat(server.ranges()).containsExactly("bytes=100000-");
     }
 
     @Test
     void continuesAfterABrokenConnection() {
         server.breakAfter(70_000, 2);
-        assertThat(downloader.fetch(pinned())).hasBinaryContent(content);
+        assertThat(fetch()).hasBinaryContent(content);
         assertThat(server.ranges()).containsExactly("all", "bytes=70000-", "bytes=140000-");
     }
 
@@ -95,13 +97,13 @@ class DownloaderTest {
         server.stallAfter(70_000);
         System.setProperty(Http.TIMEOUT_PROPERTY, "0.3");
         try {
-            assertThatThrownBy(() -> downloader.fetch(file(FileCheck.ANY)))
+            assertThatThrownBy(() -> fetch(Check.ANY))
                     .isInstanceOf(BadInputException.class)
                     .hasMessageContaining("Cannot download " + server.uri())
                     .hasMessageContaining("less than 1024 bytes in 0.3 s, 70000 in all");
-            assertThat(downloader.fetch(pinned())).hasBinaryContent(content);
+            assertThat(fetch()).hasBinaryContent(content);
             System.setProperty(Http.TIMEOUT_PROPERTY, "soon");
-            assertThatThrownBy(() -> downloader.fetch(file(FileCheck.gitBlob("0"))))
+            assertThatThrownBy(() -> fetch(Check.gitBlob("0")))
                     .isInstanceOf(BadInputException.class)
                     .hasMessageContaining("-Ddjlspectral.timeout is soon");
         } finally {
@@ -112,13 +114,13 @@ class DownloaderTest {
     @Test
     void keepsWhatArrivedWhenTheConnectionKeepsBreaking() {
         server.breakAfter(1_000, 100);
-        assertThatThrownBy(() -> downloader.fetch(pinned()))
+        assertThatThrownBy(() -> fetch())
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("Cannot download " + server.uri())
                 .hasMessageContaining("try again");
         assertThat(partial()).hasSize(5_000);
         server.breakAfter(0, 0);
-        assertThat(downloader.fetch(pinned())).hasBinaryContent(content);
+        assertThat(fetch()).hasBinaryContent(content);
         assertThat(server.ranges()).endsWith("bytes=5000-");
     }
 
@@ -126,41 +128,41 @@ class DownloaderTest {
     void startsAgainWhenTheServerKnowsNoRanges() throws IOException {
         havePartial(Arrays.copyOf(content, 100_000));
         server.ignoreRanges();
-        assertThat(downloader.fetch(pinned())).hasBinaryContent(content);
+        assertThat(fetch()).hasBinaryContent(content);
     }
 
     @Test
     void startsAgainWhenTheBeginningIsOfAnotherFile() throws IOException {
         havePartial(new byte[100_000]);
-        assertThat(downloader.fetch(pinned())).hasBinaryContent(content);
+        assertThat(fetch()).hasBinaryContent(content);
         assertThat(server.ranges()).containsExactly("bytes=100000-", "all");
     }
 
     @Test
     void completePartialFileIsAccepted() throws IOException {
         havePartial(content);
-        assertThat(downloader.fetch(pinned())).hasBinaryContent(content);
+        assertThat(fetch()).hasBinaryContent(content);
         assertThat(server.ranges()).containsExactly("bytes=300000-");
     }
 
     @Test
     void tooLongPartialFileIsDownloadedAgain() throws IOException {
         havePartial(Arrays.copyOf(content, SIZE + 1));
-        assertThat(downloader.fetch(pinned())).hasBinaryContent(content);
+        assertThat(fetch()).hasBinaryContent(content);
         assertThat(server.ranges()).containsExactly("bytes=300001-", "all");
     }
 
     @Test
     void damagedFileIsDownloadedAgain() throws IOException {
-        Path path = downloader.fetch(pinned());
+        Path path = fetch();
         Files.write(path, new byte[SIZE]);
-        assertThat(downloader.fetch(pinned())).hasBinaryContent(content);
+        assertThat(fetch()).hasBinaryContent(content);
     }
 
     @Test
     void wrongContentIsDeletedAndReported() {
         String expected = sha256(new byte[1]);
-        assertThatThrownBy(() -> downloader.fetch(file(FileCheck.sha256(expected))))
+        assertThatThrownBy(() -> fetch(Check.sha256(expected)))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("SHA-256 is " + sha256(content) + " instead of " + expected)
                 .hasMessageContaining("deleted");
@@ -170,32 +172,30 @@ class DownloaderTest {
     @Test
     void unpinnedFileIsNeverPiecedTogether() throws IOException {
         havePartial(new byte[100_000]);
-        assertThat(downloader.fetch(file(FileCheck.ANY))).hasBinaryContent(content);
+        assertThat(fetch(Check.ANY)).hasBinaryContent(content);
         assertThat(server.ranges()).containsExactly("all");
     }
 
     @Test
     void errorOfTheServerIsReported() {
         server.answer(404);
-        assertThatThrownBy(() -> downloader.fetch(pinned()))
+        assertThatThrownBy(() -> fetch())
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("answered 404 to " + server.uri());
     }
 
     @Test
     void followsRedirections() {
-        RemoteFile moved =
-                new RemoteFile(
-                        server.uri().resolve("/moved"),
-                        Path.of("moved.txt"),
-                        FileCheck.sha256(sha256(content)));
-        assertThat(downloader.fetch(moved)).hasBinaryContent(content);
+        URI moved = server.uri().resolve("/moved");
+        Path path = Path.of("moved.txt");
+        assertThat(downloader.fetch(moved, path, Check.sha256(sha256(content))))
+                .hasBinaryContent(content);
     }
 
     @Test
     void noNetworkIsReported() {
         server.close();
-        assertThatThrownBy(() -> downloader.fetch(pinned()))
+        assertThatThrownBy(() -> fetch())
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("check the network")
                 .hasMessageContaining("; or use other data")
@@ -207,19 +207,19 @@ class DownloaderTest {
     void gitBlobIsCheckedLikeGitDoes() throws IOException {
         Path hello = Files.writeString(folder.resolve("hello"), "hello\n");
         String id = "ce013625030ba8dba906f756967f9e9ca394464a";
-        assertThat(FileCheck.gitBlob(id).problem(hello)).isEmpty();
+        assertThat(Check.gitBlob(id).problem(hello)).isEmpty();
         Files.writeString(hello, "hullo\n");
-        assertThat(FileCheck.gitBlob(id).problem(hello)).get().asString().contains("git blob id");
+        assertThat(Check.gitBlob(id).problem(hello)).get().asString().contains("git blob id");
     }
 
     @Test
     void tokenShardIsCheckedByItsHeader() throws IOException {
         Path shard = folder.resolve("shard.bin");
         TokenShard.write(shard, new int[] {1, 2, 3});
-        assertThat(FileCheck.TOKEN_SHARD.problem(shard)).isEmpty();
+        assertThat(Check.TOKEN_SHARD.problem(shard)).isEmpty();
         Files.write(shard, Arrays.copyOf(Files.readAllBytes(shard), 1028));
-        assertThat(FileCheck.TOKEN_SHARD.problem(shard)).get().asString().contains("promises 3");
+        assertThat(Check.TOKEN_SHARD.problem(shard)).get().asString().contains("promises 3");
         Files.writeString(shard, "<html>an error</html>!");
-        assertThat(FileCheck.TOKEN_SHARD.problem(shard)).get().asString().contains("magic");
+        assertThat(Check.TOKEN_SHARD.problem(shard)).get().asString().contains("magic");
     }
 }

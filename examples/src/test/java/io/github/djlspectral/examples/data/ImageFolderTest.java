@@ -53,7 +53,7 @@ class ImageFolderTest {
         assertThat(data.classes()).isEqualTo(2);
         assertThat(data.description())
                 .contains("2 classes", "4 x 4: 8 to train on, 2 to test with");
-        ImageBatch train = data.train().batch();
+        ImageSet.Batch train = data.train().batch();
         assertThat(IntStream.of(train.labels()).sum()).isBetween(3, 5); // the order is shuffled
         for (int i = 0; i < train.size(); i++) {
             // the left column of a cat is black, that of a dog white, the right one the other
@@ -68,8 +68,8 @@ class ImageFolderTest {
     @Test
     void theSplitIsTheSameEachTime() throws IOException {
         pictures();
-        ImageData first = ImageFolder.read(folder, 3);
-        ImageData second = ImageFolder.read(folder, 3);
+        ImageData first = ImageData.read(folder, 3);
+        ImageData second = ImageData.read(folder, 3);
         assertThat(second.train().batch().pixels()).isEqualTo(first.train().batch().pixels());
         assertThat(second.test().batch().labels()).isEqualTo(first.test().batch().labels());
         assertThat(Arrays.stream(first.train().batch().labels()).distinct().count()).isEqualTo(2);

@@ -8,11 +8,11 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.github.djlspectral.examples.data.Downloader.Check;
 import io.github.djlspectral.text.BadInputException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
-import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -36,7 +36,7 @@ class MnistTest {
         assertThat(mnist.train().size()).isEqualTo(30);
         assertThat(mnist.test().size()).isEqualTo(12);
         assertThat(mnist.description()).contains("30 images to train on, 12 to test with");
-        ImageBatch batch = mnist.test().batch();
+        ImageSet.Batch batch = mnist.test().batch();
         assertThat(batch.labels()).containsExactly(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1);
         assertThat(batch.pixels()).hasSize(12 * PIXELS);
         assertThat(batch.pixels()[3 * PIXELS + 28 + 6]).isEqualTo(1f); // the bar of a 3
@@ -60,7 +60,7 @@ class MnistTest {
     @Test
     void arraysHaveTheShapesOfLayers() throws IOException {
         IdxWriter.writeTest(folder, 5);
-        ImageBatch batch = Mnist.read(folder).train().batch();
+        ImageSet.Batch batch = Mnist.read(folder).train().batch();
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             NDArray images = batch.images(manager);
             assertThat(images.getShape()).isEqualTo(new Shape(4, 1, 28, 28));
@@ -77,7 +77,7 @@ class MnistTest {
         List<List<Integer>> orders = new ArrayList<>();
         for (int seed = 1; seed <= 2; seed++) {
             for (int epoch = 0; epoch < 2; epoch++) {
-                orders.add(order(new ImageBatches(images, 6, seed), epoch, images));
+                orders.add(order(new ImageSet.Batches(images, 6, seed), epoch, images));
             }
         }
         assertThat(orders).doesNotHaveDuplicates();
@@ -89,13 +89,13 @@ class MnistTest {
                                         .doesNotHaveDuplicates()
                                         .isNotEqualTo(order.stream().sorted().toList()));
 
-        ImageBatches later = new ImageBatches(images, 6, 2);
+        ImageSet.Batches later = new ImageSet.Batches(images, 6, 2);
         later.batch(7, 3);
         assertThat(order(later, 1, images)).isEqualTo(orders.get(3));
     }
 
     /** The numbers of an epoch's images, known by their pixels. */
-    private static List<Integer> order(ImageBatches batches, int epoch, ImageSet images) {
+    private static List<Integer> order(ImageSet.Batches batches, int epoch, ImageSet images) {
         assertThat(batches.perEpoch()).isEqualTo(4);
         List<float[]> known = new ArrayList<>();
         for (int i = 0; i < images.size(); i++) {
@@ -103,7 +103,7 @@ class MnistTest {
         }
         List<Integer> order = new ArrayList<>();
         for (int index = 0; index < batches.perEpoch(); index++) {
-            ImageBatch batch = batches.batch(epoch, index);
+            ImageSet.Batch batch = batches.batch(epoch, index);
             assertThat(batch.size()).isEqualTo(index < 3 ? 6 : 2);
             for (int row = 0; row < batch.size(); row++) {
                 float[] image =
@@ -127,9 +127,9 @@ class MnistTest {
                 .isThrownBy(() -> images.part(3, 21))
                 .withMessageContaining("[0, 20]");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> new ImageBatches(images, 6, 1).batch(0, 4))
+                .isThrownBy(() -> new ImageSet.Batches(images, 6, 1).batch(0, 4))
                 .withMessageContaining("no batch 4");
-        assertThatThrownBy(() -> new ImageBatches(images, 21, 1))
+        assertThatThrownBy(() -> new ImageSet.Batches(images, 21, 1))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("is 21, but must be in [1, 20]");
     }
@@ -182,18 +182,15 @@ class MnistTest {
 
     @Test
     void publishedFilesAreTheFourWithTheirChecksums() throws IOException {
-        URI mirror = URI.create("http://mirror.example/mnist/");
-        List<RemoteFile> files = Mnist.published(mirror);
-        assertThat(files)
-                .extracting(file -> file.uri().toString())
-                .containsExactly(
-                        mirror + Mnist.TRAIN_IMAGES,
-                        mirror + Mnist.TRAIN_LABELS,
-                        mirror + Mnist.TEST_IMAGES,
-                        mirror + Mnist.TEST_LABELS);
+        assertThat(Mnist.CHECKSUMS)
+                .containsOnlyKeys(
+                        Mnist.TRAIN_IMAGES,
+                        Mnist.TRAIN_LABELS,
+                        Mnist.TEST_IMAGES,
+                        Mnist.TEST_LABELS);
         Path empty = Files.createFile(folder.resolve("empty"));
         // The MD5 of nothing, from RFC 1321.
-        assertThat(files.get(3).check().problem(empty))
+        assertThat(Check.md5(Mnist.CHECKSUMS.get(Mnist.TEST_LABELS)).problem(empty))
                 .hasValue(
                         "its MD5 is d41d8cd98f00b204e9800998ecf8427e instead of"
                                 + " ec29112dd5afa0611ce80d1b7f02629c");
@@ -208,14 +205,14 @@ class MnistTest {
                         folder, new PrintStream(new ByteArrayOutputStream()), "use other data");
         for (String name : List.of(Mnist.TEST_IMAGES, Mnist.TEST_LABELS)) {
             byte[] content = Files.readAllBytes(origin.resolve(name));
-            String md5 = HexFormat.of().formatHex(FileCheck.newDigest("MD5").digest(content));
+            String md5 = HexFormat.of().formatHex(Check.newDigest("MD5").digest(content));
             try (FileServer server = new FileServer(content)) {
                 Path path = Path.of("mnist", name);
-                RemoteFile other = new RemoteFile(server.uri(), path, FileCheck.md5("0"));
-                assertThatThrownBy(() -> downloader.fetch(other))
+                Check other = Check.md5("0");
+                assertThatThrownBy(() -> downloader.fetch(server.uri(), path, other))
                         .isInstanceOf(BadInputException.class)
                         .hasMessageContaining("MD5 is " + md5 + " instead of 0");
-                downloader.fetch(new RemoteFile(server.uri(), path, FileCheck.md5(md5)));
+                downloader.fetch(server.uri(), path, Check.md5(md5));
             }
         }
         assertThat(Mnist.read(folder.resolve("mnist")).train().size()).isEqualTo(8);
