@@ -90,13 +90,16 @@ public final class Finished<R> {
                 throw new BadInputException(path + " is damaged; delete it to run it again");
             }
             if (of != null && !entry.of().equals(of)) {
+                List<String> before = entry.of().lines().toList();
+                List<String> now = of.lines().toList();
+                int same = 0;
+                while (same < Math.min(before.size(), now.size())
+                        && before.get(same).equals(now.get(same))) {
+                    same++;
+                }
+                String rule = "%s is of %s, not of %s; choose another --out";
                 throw new BadInputException(
-                        path
-                                + " is of "
-                                + entry.of()
-                                + ", not of "
-                                + of
-                                + "; choose another --out");
+                        Table.text(rule, path, line(before, same), line(now, same)));
             }
             return result;
         } catch (JsonParseException e) {
@@ -104,5 +107,9 @@ public final class Finished<R> {
         } catch (IOException e) {
             throw new UncheckedIOException("Cannot read " + path + " (" + e + ")", e);
         }
+    }
+
+    private static String line(List<String> lines, int index) {
+        return index < lines.size() ? lines.get(index) : "nothing";
     }
 }

@@ -58,14 +58,13 @@ public final class LandscapeCommand implements Runnable {
                 new Landscape(
                         arguments,
                         new TreeSet<>(at == null ? defaults : at),
-                        LandscapeGrid.standard());
+                        Landscape.Grid.standard());
         CorpusLoader loader = new CorpusLoader(CorpusLoader.defaultCacheDirectory(), System.err);
         try (Corpus corpus = ExperimentOptions.load(arguments, loader)) {
             String data = corpus.description();
             System.out.println(data);
-            List<LandscapePoint> points =
-                    landscape.measure(corpus, new LandscapeFiles(out), System.out);
-            LandscapeReport report = new LandscapeReport(points);
+            LandscapeReport report =
+                    new LandscapeReport(landscape.measure(corpus, out, System.out));
             report.draw(out);
             List<String> page = new ArrayList<>(List.of(data + ".", ""));
             page.addAll(report.table());

@@ -1,22 +1,22 @@
 package io.github.djlspectral.examples.sweep;
 
 import io.github.djlspectral.examples.descent.LocalDescent;
-import io.github.djlspectral.examples.report.Picture;
+import io.github.djlspectral.examples.experiment.Plot;
+import io.github.djlspectral.examples.experiment.Table;
+import io.github.djlspectral.examples.sweep.Landscape.Point;
 import java.awt.Color;
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
-import java.util.Locale;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.knowm.xchart.HeatMapChart;
 import org.knowm.xchart.HeatMapChartBuilder;
-import org.knowm.xchart.XYChart;
-import org.knowm.xchart.XYChartBuilder;
 
 /** The results of a landscape, for people. */
 final class LandscapeReport {
@@ -26,93 +26,69 @@ final class LandscapeReport {
     private static final Color FALLS = new Color(0x2166ac);
     private static final Color RISES = new Color(0xb2182b);
 
-    private final SortedMap<Integer, List<LandscapePoint>> steps;
+    private final SortedMap<Integer, List<Point>> steps;
 
-    /**
-     * Collects the points.
-     *
-     * @param points every step's whole grid
-     */
-    LandscapeReport(List<LandscapePoint> points) {
+    /** Collects points: every step's whole grid. */
+    LandscapeReport(List<Point> points) {
         steps =
                 points.stream()
                         .collect(
                                 Collectors.groupingBy(
-                                        LandscapePoint::step, TreeMap::new, Collectors.toList()));
+                                        Point::step, TreeMap::new, Collectors.toList()));
     }
 
-    /** Returns a Markdown table: the best point at each step, and the best of each exponent. */
+    /** Returns Markdown: the best point at each step, and what was found of each exponent. */
     List<String> table() {
-        List<Double> exponents = exponents(steps.get(steps.firstKey()));
-        List<String> lines = new ArrayList<>();
-        lines.add("| step | loss | best c | its learning rate | loss change |");
-        lines.add("|---|---|---|---|---|");
-        steps.forEach((step, points) -> lines.add(bestRow(best(points))));
-        lines.add("");
-        lines.add("The largest fall of each c, and its learning rate:");
-        lines.add("");
-        lines.add("| c | " + joined(steps.keySet().stream().map(s -> "step " + s).toList()));
-        lines.add("|" + "---|".repeat(steps.size() + 1));
-        for (double exponent : exponents) {
-            List<String> cells = new ArrayList<>(List.of(twoDigits(exponent)));
-            steps.values().forEach(points -> cells.add(bestCell(points, exponent)));
-            lines.add("| " + joined(cells));
+        Table best = new Table("step", "loss", "best c", "its learning rate", "loss change");
+        for (List<Point> points : steps.values()) {
+            Point p = Landscape.best(points);
+            best.add(
+                    p.step(),
+                    Table.text("%.4f", p.loss()),
+                    twoDigits(p.exponent()),
+                    twoDigits(p.rate()),
+                    Table.text("%.4f", p.change()));
         }
-        lines.add("");
-        lines.add("Alignment, and descent potential, of each c, by differences of gradients:");
-        lines.add("");
-        lines.add("| c | " + joined(steps.keySet().stream().map(s -> "step " + s).toList()));
-        lines.add("|" + "---|".repeat(steps.size() + 1));
-        for (double exponent : exponents) {
-            List<String> cells = new ArrayList<>(List.of(twoDigits(exponent)));
-            steps.values().forEach(points -> cells.add(descentCell(points, exponent)));
-            lines.add("| " + joined(cells));
-        }
+        List<String> lines = new ArrayList<>(best.markdown());
+        lines.addAll(List.of("", "The largest fall of each c, and its learning rate:", ""));
+        lines.addAll(byExponent(LandscapeReport::fall));
+        String descent =
+                "Alignment, and descent potential, of each c, by differences of gradients:";
+        lines.addAll(List.of("", descent, ""));
+        lines.addAll(byExponent(LandscapeReport::descent));
         return lines;
     }
 
-    private static String descentCell(List<LandscapePoint> points, double exponent) {
-        LocalDescent descent = descent(points, exponent);
-        return String.format(Locale.ROOT, "%.2f, %.2g", descent.alignment(), descent.potential());
+    /** A row for each exponent, of whose points at a step the function makes a cell. */
+    private List<String> byExponent(Function<List<Point>, String> cell) {
+        Table table =
+                new Table(
+                        Stream.concat(Stream.of("c"), steps.keySet().stream().map(s -> "step " + s))
+                                .toArray(String[]::new));
+        for (double exponent : exponents(steps.get(steps.firstKey()))) {
+            List<String> cells = new ArrayList<>(List.of(twoDigits(exponent)));
+            steps.values().forEach(points -> cells.add(cell.apply(of(points, exponent))));
+            table.add(cells.toArray());
+        }
+        return table.markdown();
     }
 
-    private static LocalDescent descent(List<LandscapePoint> points, double exponent) {
-        return points.stream()
-                .filter(p -> p.exponent() == exponent)
-                .findFirst()
-                .orElseThrow()
-                .descent();
+    private static String fall(List<Point> points) {
+        Point best = Landscape.best(points);
+        return Table.text("%.4f at %s", best.change(), twoDigits(best.rate()));
     }
 
-    private static String joined(List<String> cells) {
-        return String.join(" | ", cells) + " |";
+    private static String descent(List<Point> points) {
+        LocalDescent descent = points.get(0).descent();
+        return Table.text("%.2f, %.2g", descent.alignment(), descent.potential());
     }
 
-    private static String bestRow(LandscapePoint best) {
-        return String.format(
-                Locale.ROOT,
-                "| %d | %.4f | %s | %s | %.4f |",
-                best.step(),
-                best.loss(),
-                twoDigits(best.exponent()),
-                twoDigits(best.rate()),
-                best.change());
+    private static List<Point> of(List<Point> points, double exponent) {
+        return points.stream().filter(p -> p.exponent() == exponent).toList();
     }
 
-    private static String bestCell(List<LandscapePoint> points, double exponent) {
-        LandscapePoint best = best(points.stream().filter(p -> p.exponent() == exponent).toList());
-        return String.format(Locale.ROOT, "%.4f at %s", best.change(), twoDigits(best.rate()));
-    }
-
-    /** Returns the point where the loss falls most. */
-    static LandscapePoint best(List<LandscapePoint> points) {
-        return points.stream()
-                .min(Comparator.comparingDouble(LandscapePoint::change))
-                .orElseThrow();
-    }
-
-    private static List<Double> exponents(List<LandscapePoint> points) {
-        return points.stream().map(LandscapePoint::exponent).distinct().toList();
+    private static List<Double> exponents(List<Point> points) {
+        return points.stream().map(Point::exponent).distinct().toList();
     }
 
     /**
@@ -120,47 +96,36 @@ final class LandscapeReport {
      * step along each direction would bring by the second-order model, {@code descent.png}.
      */
     void draw(Path directory) {
-        XYChart descents = descentChart();
-        if (!descents.getSeriesMap().isEmpty()) {
-            Picture.save(descents, directory.resolve("descent.png"));
-        }
-        steps.forEach(
-                (step, points) ->
-                        Picture.save(
-                                chart(step, points),
-                                directory.resolve("landscape-" + step + ".png")));
-    }
-
-    private XYChart descentChart() {
-        XYChart chart =
-                new XYChartBuilder()
-                        .width(WIDTH)
-                        .height(HEIGHT)
-                        .title("best step of each exponent, by the second-order model")
-                        .xAxisTitle("exponent c")
-                        .yAxisTitle("decrease of the training loss")
-                        .build();
-        chart.getStyler().setYAxisLogarithmic(true);
+        Plot descents =
+                new Plot(
+                                "best step of each exponent, by the second-order model",
+                                "exponent c",
+                                "decrease of the training loss")
+                        .size(WIDTH, HEIGHT)
+                        .logY();
         steps.forEach(
                 (step, points) -> {
-                    List<Double> bending =
+                    double[] bending = // else there is no minimum to show
                             exponents(points).stream()
-                                    .filter(c -> descent(points, c).curvature() > 0)
-                                    .filter(c -> descent(points, c).bestDecrease() > 0)
-                                    .toList();
-                    if (!bending.isEmpty()) { // else there is no minimum to show
-                        chart.addSeries(
-                                "step " + step,
-                                bending,
-                                bending.stream()
-                                        .map(c -> descent(points, c).bestDecrease())
-                                        .toList());
+                                    .filter(c -> first(points, c).curvature() > 0)
+                                    .mapToDouble(c -> c)
+                                    .toArray();
+                    double[] falls = new double[bending.length];
+                    for (int i = 0; i < falls.length; i++) {
+                        falls[i] = first(points, bending[i]).bestDecrease();
                     }
+                    descents.add("step " + step, Plot.Style.MARKED, bending, falls);
+                    Path path = directory.resolve("landscape-" + step + ".png");
+                    Plot.save(path, 1, () -> List.of(chart(step, points)));
                 });
-        return chart;
+        descents.save(directory.resolve("descent.png"));
     }
 
-    private static HeatMapChart chart(int step, List<LandscapePoint> points) {
+    private static LocalDescent first(List<Point> points, double exponent) {
+        return of(points, exponent).get(0).descent();
+    }
+
+    private static HeatMapChart chart(int step, List<Point> points) {
         HeatMapChart chart =
                 new HeatMapChartBuilder()
                         .width(WIDTH)
@@ -170,16 +135,16 @@ final class LandscapeReport {
                         .yAxisTitle("exponent c")
                         .build();
         // Rises have no bound; a colour scale as wide as the largest fall shows where it falls.
-        double fall = Math.max(Math.abs(best(points).change()), Float.MIN_NORMAL);
+        double fall = Math.max(Math.abs(Landscape.best(points).change()), Float.MIN_NORMAL);
         double range = new BigDecimal(fall).round(new MathContext(2)).doubleValue();
         chart.getStyler()
                 .setRangeColors(new Color[] {FALLS, Color.WHITE, RISES})
                 .setMin(-range)
                 .setMax(range);
         List<Double> exponents = exponents(points);
-        List<Double> rates = points.stream().map(LandscapePoint::rate).distinct().toList();
+        List<Double> rates = points.stream().map(Point::rate).distinct().toList();
         List<Number[]> cells = new ArrayList<>();
-        for (LandscapePoint point : points) {
+        for (Point point : points) {
             double shown = point.change() <= range ? point.change() : range; // also for NaN
             cells.add(
                     new Number[] {
@@ -194,8 +159,7 @@ final class LandscapeReport {
         return chart;
     }
 
-    /** Returns a number with two significant digits. */
     private static String twoDigits(double value) {
-        return value == 0 ? "0" : String.format(Locale.ROOT, value < 0.1 ? "%.2g" : "%.2f", value);
+        return value == 0 ? "0" : Table.text(value < 0.1 ? "%.2g" : "%.2f", value);
     }
 }

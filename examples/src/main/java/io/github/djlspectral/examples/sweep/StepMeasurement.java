@@ -11,9 +11,12 @@ import io.github.djlspectral.examples.descent.LocalDescent;
 import io.github.djlspectral.examples.descent.WeightCopy;
 import io.github.djlspectral.examples.train.TrainingRun;
 import io.github.djlspectral.optim.SpectralMap;
+import io.github.djlspectral.optim.UpdateObserver;
 import io.github.djlspectral.optim.UpdateScale;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * Measures what single steps with other exponents and learning rates would do to the validation
@@ -28,8 +31,8 @@ final class StepMeasurement {
     private static final int FULL_GRADIENT_STEPS = 16;
 
     private final TrainingRun run;
-    private final MomentumProbe probe;
-    private final LandscapeGrid grid;
+    private final Probe probe;
+    private final Landscape.Grid grid;
     private final NDList weights = new NDList();
     private final List<String> names = new ArrayList<>();
 
@@ -40,7 +43,7 @@ final class StepMeasurement {
      * @param probe the probe
      * @param grid the steps to try
      */
-    StepMeasurement(TrainingRun run, MomentumProbe probe, LandscapeGrid grid) {
+    StepMeasurement(TrainingRun run, Probe probe, Landscape.Grid grid) {
         this.run = run;
         this.probe = probe;
         this.grid = grid;
@@ -52,7 +55,7 @@ final class StepMeasurement {
     }
 
     /** Makes the run's next step, and measures all others from the weights before it. */
-    List<LandscapePoint> stepAndMeasure() {
+    List<Landscape.Point> stepAndMeasure() {
         int step = run.step();
         try (WeightCopy before = WeightCopy.of(weights)) {
             probe.await(step + 1);
@@ -70,11 +73,11 @@ final class StepMeasurement {
         }
     }
 
-    private List<LandscapePoint> measure(int step) {
+    private List<Landscape.Point> measure(int step) {
         double loss = run.validate();
         NDList hidden = new NDList();
         probe.momenta().keySet().forEach(name -> hidden.add(array(name)));
-        List<LandscapePoint> points = new ArrayList<>();
+        List<Landscape.Point> points = new ArrayList<>();
         try (WeightCopy origin = WeightCopy.of(hidden);
                 NDList batchGradient = gradients(() -> run.addGradients(step + 1), 1)) {
             for (double exponent : grid.exponents()) {
@@ -85,7 +88,8 @@ final class StepMeasurement {
                     for (double rate : grid.rates()) {
                         origin.step(directions, rate);
                         double change = run.validate() - loss;
-                        points.add(new LandscapePoint(step, exponent, rate, loss, change, descent));
+                        points.add(
+                                new Landscape.Point(step, exponent, rate, loss, change, descent));
                     }
                     origin.restore();
                 }
@@ -123,7 +127,7 @@ final class StepMeasurement {
 
     /** Returns the steps of the hidden matrices for learning rate 1. */
     private NDList directions(double exponent) {
-        SpectralMap map = SpectralMap.power(exponent, LandscapeGrid.floor(exponent));
+        SpectralMap map = SpectralMap.power(exponent, Landscape.Grid.floor(exponent));
         NDList directions = new NDList();
         probe.momenta()
                 .forEach(
@@ -150,6 +154,41 @@ final class StepMeasurement {
         }
         try (all) {
             return NDArrays.stack(all);
+        }
+    }
+
+    /** Keeps the momenta of hidden matrices at one step, as they enter the map. */
+    static final class Probe implements UpdateObserver, AutoCloseable {
+
+        private final Map<String, NDArray> momenta = new TreeMap<>();
+        private int wanted;
+
+        /** Forgets what it has and waits for a step, counted from 1; 0 for none. */
+        void await(int step) {
+            close();
+            wanted = step;
+        }
+
+        /** Returns the momenta by the name of the parameter. */
+        Map<String, NDArray> momenta() {
+            return momenta;
+        }
+
+        @Override
+        public boolean wants(int step) {
+            return step == wanted;
+        }
+
+        @Override
+        public void observe(
+                String parameter, int step, int blocks, NDArray momentum, NDArray update) {
+            momenta.put(parameter, momentum.duplicate());
+        }
+
+        @Override
+        public void close() {
+            momenta.values().forEach(NDArray::close);
+            momenta.clear();
         }
     }
 }

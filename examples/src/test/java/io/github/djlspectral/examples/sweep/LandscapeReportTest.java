@@ -18,14 +18,14 @@ class LandscapeReportTest {
     private final LandscapeReport report =
             new LandscapeReport(
                     List.of(
-                            new LandscapePoint(0, 0.5, 0.01, 3, -0.5, DESCENT),
-                            new LandscapePoint(0, 0.5, 0.1, 3, 2, DESCENT),
-                            new LandscapePoint(0, 2.0 / 3, 0.01, 3, -0.75, DESCENT),
-                            new LandscapePoint(0, 2.0 / 3, 0.1, 3, Double.NaN, DESCENT),
-                            new LandscapePoint(10, 0.5, 0.01, 2, 0.25, DESCENT),
-                            new LandscapePoint(10, 0.5, 0.1, 2, -0.125, DESCENT),
-                            new LandscapePoint(10, 2.0 / 3, 0.01, 2, Double.NaN, DESCENT),
-                            new LandscapePoint(10, 2.0 / 3, 0.1, 2, Double.NaN, DESCENT)));
+                            new Landscape.Point(0, 0.5, 0.01, 3, -0.5, DESCENT),
+                            new Landscape.Point(0, 0.5, 0.1, 3, 2, DESCENT),
+                            new Landscape.Point(0, 2.0 / 3, 0.01, 3, -0.75, DESCENT),
+                            new Landscape.Point(0, 2.0 / 3, 0.1, 3, Double.NaN, DESCENT),
+                            new Landscape.Point(10, 0.5, 0.01, 2, 0.25, DESCENT),
+                            new Landscape.Point(10, 0.5, 0.1, 2, -0.125, DESCENT),
+                            new Landscape.Point(10, 2.0 / 3, 0.01, 2, Double.NaN, DESCENT),
+                            new Landscape.Point(10, 2.0 / 3, 0.1, 2, Double.NaN, DESCENT)));
 
     @Test
     void tabulatesTheLargestFalls() {

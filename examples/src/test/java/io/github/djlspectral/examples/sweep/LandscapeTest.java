@@ -36,8 +36,8 @@ class LandscapeTest {
 
     @TempDir private Path directory;
     private final ByteArrayOutputStream output = new ByteArrayOutputStream();
-    private final LandscapeGrid grid =
-            new LandscapeGrid(List.of(0.0, 0.5, 0.75), List.of(0.0, SMALL, 2 * SMALL));
+    private final Landscape.Grid grid =
+            new Landscape.Grid(List.of(0.0, 0.5, 0.75), List.of(0.0, SMALL, 2 * SMALL));
     private Path out;
     private TrainArguments arguments;
     private Corpus corpus;
@@ -64,21 +64,22 @@ class LandscapeTest {
     void trainingIsNotDisturbed() {
         Map<String, float[]> expected;
         float[] losses = new float[STEPS];
-        try (TrainingRun run = TrainingRun.observed(options(), corpus, new MomentumProbe())) {
+        try (TrainingRun run =
+                TrainingRun.observed(options(), corpus, new StepMeasurement.Probe())) {
             for (int step = 0; step < STEPS; step++) {
                 losses[step] = run.validate();
                 run.step(() -> false);
             }
             expected = weights(run);
         }
-        try (MomentumProbe probe = new MomentumProbe();
+        try (StepMeasurement.Probe probe = new StepMeasurement.Probe();
                 TrainingRun run = TrainingRun.observed(options(), corpus, probe)) {
             StepMeasurement measurement = new StepMeasurement(run, probe, grid);
             for (int step = 0; step < STEPS; step++) {
                 if (step == 2) {
                     run.step(() -> false);
                 } else {
-                    List<LandscapePoint> points = measurement.stepAndMeasure();
+                    List<Landscape.Point> points = measurement.stepAndMeasure();
                     assertThat(points).hasSize(grid.size());
                     float before = losses[step];
                     assertThat(points).allMatch(point -> point.loss() == before);
@@ -92,14 +93,14 @@ class LandscapeTest {
     void aStepIsLinearInTheLearningRateAndLowersTheLoss() {
         TrainingOptions withoutDropout =
                 TrainingOptions.of(arguments.plus("--dropout", 0).toList().toArray(String[]::new));
-        try (MomentumProbe probe = new MomentumProbe();
+        try (StepMeasurement.Probe probe = new StepMeasurement.Probe();
                 TrainingRun run = TrainingRun.observed(withoutDropout, corpus, probe)) {
-            List<LandscapePoint> points = new StepMeasurement(run, probe, grid).stepAndMeasure();
+            List<Landscape.Point> points = new StepMeasurement(run, probe, grid).stepAndMeasure();
             for (double exponent : grid.exponents()) {
                 double[] changes =
                         points.stream()
                                 .filter(point -> point.exponent() == exponent)
-                                .mapToDouble(LandscapePoint::change)
+                                .mapToDouble(Landscape.Point::change)
                                 .toArray();
                 assertThat(changes[0]).isZero();
                 // Well above float32's 2e-7 for a loss of 3, and small enough for the slope alone.
@@ -108,7 +109,7 @@ class LandscapeTest {
                 // Other training batches foretell it but roughly: validation windows all begin with
                 // the same letter. A gradient added up wrongly would be off by a factor of 2 or
                 // more.
-                LandscapePoint second =
+                Landscape.Point second =
                         points.stream()
                                 .filter(point -> point.exponent() == exponent)
                                 .skip(1)
@@ -123,7 +124,7 @@ class LandscapeTest {
 
     @Test
     void keepsNoArrays() {
-        try (MomentumProbe probe = new MomentumProbe();
+        try (StepMeasurement.Probe probe = new StepMeasurement.Probe();
                 TrainingRun run = TrainingRun.observed(options(), corpus, probe)) {
             StepMeasurement measurement = new StepMeasurement(run, probe, grid);
             measurement.stepAndMeasure();
@@ -137,21 +138,23 @@ class LandscapeTest {
 
     @Test
     void measuresEachStepOnce() throws IOException {
-        List<LandscapePoint> first = measure(arguments, 3);
+        List<Landscape.Point> first = measure(arguments, 3);
         String csv = Files.readString(out.resolve("landscape.csv"));
+        String rows = csv.substring(csv.indexOf('\n') + 1);
         assertThat(measure(arguments, 3)).isEqualTo(first);
         assertThat(output.toString(StandardCharsets.UTF_8)).contains("0 steps to measure");
-        List<LandscapePoint> more = measure(arguments, 1, 3);
-        assertThat(more).hasSize(2 * grid.size()).endsWith(first.toArray(LandscapePoint[]::new));
+        List<Landscape.Point> more = measure(arguments, 1, 3);
+        assertThat(more).hasSize(2 * grid.size()).endsWith(first.toArray(Landscape.Point[]::new));
         assertThat(more.get(0).step()).isEqualTo(1);
 
         assertThatThrownBy(() -> measure(arguments.plus("--seed", 3), 1))
                 .isInstanceOf(BadInputException.class)
-                .hasMessageContaining("holds another landscape");
-        Files.writeString(out.resolve("landscape.csv"), csv + "3,x,1,2,3\n");
+                .hasMessageContainingAll("step-1.json is of", "not of --seed=3");
+        assertThat(Files.readString(out.resolve("landscape.csv"))).endsWith(rows);
+        Files.writeString(out.resolve("steps/step-3.json"), "{");
         assertThatThrownBy(() -> measure(arguments, 1))
                 .isInstanceOf(BadInputException.class)
-                .hasMessageContaining("landscape.csv is damaged: '3,x,1,2,3'");
+                .hasMessageContaining("step-3.json is damaged");
     }
 
     @Test
@@ -162,11 +165,11 @@ class LandscapeTest {
         assertThat(out).doesNotExist();
     }
 
-    private List<LandscapePoint> measure(TrainArguments options, Integer... steps) {
+    private List<Landscape.Point> measure(TrainArguments options, Integer... steps) {
         output.reset();
         PrintStream stream = new PrintStream(output, true, StandardCharsets.UTF_8);
         return new Landscape(options, new TreeSet<>(List.of(steps)), grid)
-                .measure(corpus, new LandscapeFiles(out), stream);
+                .measure(corpus, out, stream);
     }
 
     private TrainingOptions options() {
