@@ -1,18 +1,20 @@
 package io.github.djlspectral.examples.sweep;
 
+import io.github.djlspectral.examples.experiment.Eta;
 import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.examples.train.RunOutcome;
 import io.github.djlspectral.examples.train.RunOutcome.State;
 import io.github.djlspectral.text.BadInputException;
+import java.io.IOException;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -26,27 +28,26 @@ import java.util.concurrent.CompletableFuture;
 final class Sweep {
 
     private final List<Cell> cells;
-    private final TrainProcess trainer;
+    private final String mainClass;
     private final int jobs;
     private final Path csv;
     private final PrintStream messages;
     private final Map<Cell, RunOutcome> outcomes = new LinkedHashMap<>();
     private final List<String> failures = new ArrayList<>();
-    private final long begin = System.nanoTime();
 
     /**
      * Reads what has been done before.
      *
      * @param cells the runs
-     * @param trainer starts them
+     * @param mainClass the name of this program's main class
      * @param jobs how many at a time, at least 1
      * @param csv the file that lists the ended ones, at any time
      * @param messages receives the progress
      * @throws BadInputException if one of their directories holds another run
      */
-    Sweep(List<Cell> cells, TrainProcess trainer, int jobs, Path csv, PrintStream messages) {
+    Sweep(List<Cell> cells, String mainClass, int jobs, Path csv, PrintStream messages) {
         this.cells = cells;
-        this.trainer = trainer;
+        this.mainClass = mainClass;
         this.jobs = jobs;
         this.csv = csv;
         this.messages = messages;
@@ -62,40 +63,35 @@ final class Sweep {
      */
     Optional<SweepResults> run() {
         List<Cell> open = cells.stream().filter(cell -> !hasEnded(cell)).toList();
-        messages.printf(
-                Locale.ROOT,
-                "%d runs, %d of them done before; %d at a time%n",
-                cells.size(),
-                cells.size() - open.size(),
-                jobs);
-        try (ChildProcesses children = new ChildProcesses(messages)) {
+        String plan = "%d runs, %d of them done before; %d at a time";
+        messages.println(Table.text(plan, cells.size(), cells.size() - open.size(), jobs));
+        try (TrainProcesses children = new TrainProcesses(mainClass, messages)) {
             train(open, children);
             if (children.stopping()) {
                 return Optional.empty();
             }
         }
-        if (!failures.isEmpty()) {
-            throw new BadInputException(
-                    failures.size()
-                            + " of "
-                            + cells.size()
-                            + " runs failed; the same command tries them again. The first: "
-                            + failures.get(0));
-        }
+        BadInputException.unless(
+                failures.isEmpty(),
+                "%s of %s runs failed; the same command tries them again. The first: %s",
+                failures.size(),
+                cells.size(),
+                failures.isEmpty() ? "" : failures.get(0));
         SweepResults results = results();
         Table.write(csv, results.csv());
         return Optional.of(results);
     }
 
-    private void train(List<Cell> open, ChildProcesses children) {
+    private void train(List<Cell> open, TrainProcesses children) {
         Deque<Cell> waiting = new ArrayDeque<>(open);
         Map<Process, Cell> running = new LinkedHashMap<>();
         int ended = 0;
+        Eta eta = new Eta(open.size());
         while (!waiting.isEmpty() || !running.isEmpty()) {
             while (running.size() < jobs && !waiting.isEmpty()) {
                 Cell cell = waiting.remove();
                 boolean resume = outcomes.get(cell).state() == State.UNFINISHED;
-                Optional<Process> process = children.start(trainer.prepare(cell, resume));
+                Optional<Process> process = children.start(cell, resume);
                 if (process.isEmpty()) {
                     return;
                 }
@@ -105,7 +101,7 @@ final class Sweep {
             for (Process process : List.copyOf(running.keySet())) {
                 if (!process.isAlive() && !children.stopping()) {
                     ended++;
-                    end(running.remove(process), process.exitValue(), ended, open.size());
+                    end(running.remove(process), process.exitValue(), ended, open.size(), eta);
                 }
             }
             if (children.stopping()) {
@@ -120,28 +116,17 @@ final class Sweep {
                 .join();
     }
 
-    private void end(Cell cell, int exitCode, int ended, int total) {
+    private void end(Cell cell, int exitCode, int ended, int total, Eta eta) {
         outcomes.put(cell, cell.outcome());
         String result = hasEnded(cell) ? describe(outcomes.get(cell)) : fail(cell, exitCode);
-        messages.printf(
-                Locale.ROOT,
-                "[%d/%d] %s: %s; ETA %s%n",
-                ended,
-                total,
-                cell,
-                result,
-                eta(ended, total));
+        eta.add(1);
+        String line = "[%d/%d] %s: %s; ETA %s";
+        messages.println(Table.text(line, ended, total, cell, result, eta.left()));
         Table.write(csv, results().csv());
     }
 
     private String fail(Cell cell, int exitCode) {
-        String reason =
-                String.format(
-                        Locale.ROOT,
-                        "exit code %d, %s: %s",
-                        exitCode,
-                        cell.log(),
-                        TrainProcess.lastWords(cell));
+        String reason = Table.text("exit code %d, %s: %s", exitCode, cell.log(), lastWords(cell));
         failures.add(cell + ": " + reason);
         return "failed with " + reason;
     }
@@ -150,19 +135,18 @@ final class Sweep {
         String loss =
                 outcome.state() == State.DIVERGED
                         ? "diverged after step " + outcome.steps()
-                        : String.format(Locale.ROOT, "validation loss %.4f", outcome.finalLoss());
-        return String.format(Locale.ROOT, "%s in %.0f s", loss, outcome.seconds());
+                        : Table.text("validation loss %.4f", outcome.finalLoss());
+        return Table.text("%s in %.0f s", loss, outcome.seconds());
     }
 
-    private String eta(int ended, int total) {
-        Duration left = Duration.ofNanos(System.nanoTime() - begin);
-        left = left.dividedBy(ended).multipliedBy(total - ended);
-        return String.format(
-                Locale.ROOT,
-                "%d:%02d:%02d",
-                left.toHours(),
-                left.toMinutesPart(),
-                left.toSecondsPart());
+    /** Returns the last line that a run has printed, which says why it failed. */
+    private static String lastWords(Cell cell) {
+        try {
+            List<String> lines = Files.readAllLines(cell.log());
+            return lines.isEmpty() ? "it said nothing" : lines.get(lines.size() - 1);
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot read " + cell.log() + " (" + e + ")", e);
+        }
     }
 
     private boolean hasEnded(Cell cell) {

@@ -76,14 +76,11 @@ public final class SweepCommand implements Runnable {
     public void run() {
         int parallel = jobs == null ? defaultJobs() : jobs;
         int cores = Runtime.getRuntime().availableProcessors();
-        if (parallel < 1 || parallel > cores) { // more would get in each other's way
-            throw new BadInputException(
-                    "--jobs is "
-                            + jobs
-                            + ", but must be at least 1, at most the "
-                            + cores
-                            + " cores");
-        }
+        BadInputException.unless( // more would get in each other's way
+                parallel >= 1 && parallel <= cores,
+                "--jobs is %s, but must be at least 1, at most the %s cores",
+                jobs,
+                cores);
         SweepPlan size = experiment.quick() ? Experiments.quickSweep() : Experiments.fullSweep();
         if (!widths.isEmpty()) {
             size = Experiments.transfer(size, widths);
@@ -92,11 +89,9 @@ public final class SweepCommand implements Runnable {
         List<Cell> cells = plan.tuning(out);
         String setting = plan.describe(describeData(plan));
         System.out.println(setting);
-        TrainProcess trainer = new TrainProcess(spec.root().userObject().getClass().getName());
+        String main = spec.root().userObject().getClass().getName();
         Function<List<Cell>, Optional<SweepResults>> runs =
-                all ->
-                        new Sweep(all, trainer, parallel, out.resolve("sweep.csv"), System.out)
-                                .run();
+                all -> new Sweep(all, main, parallel, out.resolve("sweep.csv"), System.out).run();
         runs.apply(cells)
                 .flatMap(
                         tuned -> {

@@ -33,19 +33,12 @@ record SweepPlan(TrainArguments common, List<Contender> contenders, int seeds) {
      * @throws BadInputException if the sweep itself decides one of them
      */
     SweepPlan with(TrainArguments options) {
-        options.values().keySet().stream()
-                .filter(
-                        option ->
-                                TAKEN.contains(option)
-                                        || contenders.stream()
-                                                .map(Contender::arguments)
-                                                .anyMatch(a -> a.values().containsKey(option)))
-                .findFirst()
-                .ifPresent(
-                        option -> {
-                            throw new BadInputException(
-                                    option + " differs from run to run: the sweep decides it");
-                        });
+        for (String option : options.values().keySet()) {
+            boolean taken = TAKEN.contains(option);
+            taken |= contenders.stream().anyMatch(c -> c.arguments().values().containsKey(option));
+            BadInputException.unless(
+                    !taken, "%s differs from run to run: the sweep decides it", option);
+        }
         return new SweepPlan(common.plus(options), contenders, seeds);
     }
 
@@ -60,11 +53,9 @@ record SweepPlan(TrainArguments common, List<Contender> contenders, int seeds) {
             Pattern pattern = Pattern.compile(regex, Pattern.CASE_INSENSITIVE);
             List<Contender> chosen =
                     contenders.stream().filter(c -> pattern.matcher(c.label()).find()).toList();
-            if (chosen.isEmpty()) {
-                List<String> labels = contenders.stream().map(Contender::label).toList();
-                throw new BadInputException(
-                        "--only is " + regex + ", but must match one of " + labels);
-            }
+            List<String> labels = contenders.stream().map(Contender::label).toList();
+            String rule = "--only is %s, but must match one of %s";
+            BadInputException.unless(!chosen.isEmpty(), rule, regex, labels);
             return new SweepPlan(common, chosen, seeds);
         } catch (PatternSyntaxException e) {
             throw new BadInputException(
@@ -78,9 +69,7 @@ record SweepPlan(TrainArguments common, List<Contender> contenders, int seeds) {
      * @throws BadInputException if it is less than 1
      */
     SweepPlan withSeeds(int number) {
-        if (number < 1) {
-            throw new BadInputException("--seeds is " + number + ", but must be at least 1");
-        }
+        BadInputException.unless(number >= 1, "--seeds is %s, but must be at least 1", number);
         return new SweepPlan(common, contenders, number);
     }
 

@@ -1,13 +1,13 @@
 package io.github.djlspectral.examples.sweep;
 
-import io.github.djlspectral.examples.experiment.Stats;
+import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.examples.train.RunOutcome;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -19,12 +19,6 @@ import java.util.stream.Collectors;
  * @param outcomes the runs that have ended, in the order of the table
  */
 record SweepResults(Map<Cell, RunOutcome> outcomes) {
-
-    private static final String HEADER =
-            "optimizer,learning_rate,seed,final_validation_loss,steps,seconds";
-
-    private static final String EDGE =
-            "\\* The first or the last of those tried: there may be a better one beyond.";
 
     /** Returns the optimizers in their order. */
     List<Contender> contenders() {
@@ -72,88 +66,34 @@ record SweepResults(Map<Cell, RunOutcome> outcomes) {
     SortedMap<Integer, Double> curve(Contender contender) {
         List<RunOutcome> runs = tests(contender, best(contender));
         SortedMap<Integer, Double> curve = new TreeMap<>();
-        for (int step : runs.isEmpty() ? List.<Integer>of() : stepsOf(runs.get(0))) {
+        for (int step :
+                runs.isEmpty() ? Set.<Integer>of() : runs.get(0).validationLosses().keySet()) {
             if (runs.stream().allMatch(run -> run.validationLosses().containsKey(step))) {
-                curve.put(
-                        step,
+                double[] losses =
                         runs.stream()
                                 .mapToDouble(run -> run.validationLosses().get(step))
-                                .average()
-                                .orElseThrow());
+                                .toArray();
+                curve.put(step, Arrays.stream(losses).average().orElseThrow());
             }
         }
         return curve;
     }
 
-    private static List<Integer> stepsOf(RunOutcome run) {
-        return List.copyOf(run.validationLosses().keySet());
-    }
-
     /** Returns the lines of {@code sweep.csv}, one per run. */
     List<String> csv() {
-        List<String> lines = new ArrayList<>(List.of(HEADER));
+        String[] header = {
+            "optimizer", "learning_rate", "seed", "final_validation_loss", "steps", "seconds"
+        };
+        Table table = new Table(header);
         outcomes.forEach(
                 (cell, outcome) ->
-                        lines.add(
-                                String.format(
-                                        Locale.ROOT,
-                                        "\"%s\",%s,%d,%s,%d,%.1f",
-                                        cell.contender().label(),
-                                        Cell.plain(cell.rate()),
-                                        cell.seed(),
-                                        Float.toString((float) outcome.finalLoss()),
-                                        outcome.steps(),
-                                        outcome.seconds())));
-        return lines;
-    }
-
-    /** Returns a Markdown table: every method at its best learning rate, at all its widths. */
-    List<String> table() {
-        List<String> lines = new ArrayList<>();
-        List<Contender> widths = methods().values().iterator().next();
-        boolean several = widths.size() > 1;
-        int name = widths.get(0).method().length();
-        String rates =
-                widths.stream()
-                        .map(w -> " | best learning rate" + w.label().substring(name))
-                        .collect(Collectors.joining());
-        lines.add(
-                "| optimizer"
-                        + rates
-                        + " | final validation loss"
-                        + (several ? " at the largest width | with the smallest one's rate" : "")
-                        + " |");
-        lines.add("|" + "---|".repeat(widths.size() + (several ? 3 : 2)));
-        methods().forEach((method, contenders) -> lines.add(row(method, contenders)));
-        if (contenders().stream().anyMatch(this::isAtEdge)) {
-            lines.addAll(List.of("", EDGE));
-        }
-        return lines;
-    }
-
-    private String row(String method, List<Contender> widths) {
-        Contender largest = widths.get(widths.size() - 1);
-        String cells =
-                widths.stream()
-                        .map(w -> Cell.plain(best(w)) + (isAtEdge(w) ? "\\*" : ""))
-                        .collect(Collectors.joining(" | "));
-        String row = "| " + method + " | " + cells + " | " + loss(largest, best(largest));
-        return row + (widths.size() > 1 ? " | " + loss(largest, best(widths.get(0))) : "") + " |";
-    }
-
-    private String loss(Contender contender, double rate) {
-        List<RunOutcome> tests = tests(contender, rate);
-        if (tests.isEmpty()) {
-            return "not tested";
-        }
-        return tests.stream().allMatch(run -> Double.isFinite(run.finalLoss()))
-                ? Stats.cell("%.4f", tests, RunOutcome::finalLoss)
-                : "diverged";
-    }
-
-    private boolean isAtEdge(Contender contender) {
-        List<Double> rates = contender.rates();
-        double best = best(contender);
-        return best == rates.get(0) || best == rates.get(rates.size() - 1);
+                        table.add(
+                                cell.contender().label(),
+                                Cell.plain(cell.rate()),
+                                cell.seed(),
+                                (float) outcome.finalLoss(),
+                                outcome.steps(),
+                                Table.text("%.1f", outcome.seconds())));
+        return table.csv();
     }
 }

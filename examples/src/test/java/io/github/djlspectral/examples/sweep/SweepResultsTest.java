@@ -64,7 +64,7 @@ class SweepResultsTest {
 
     @Test
     void tabulatesEachAtItsBest() {
-        assertThat(results.table())
+        assertThat(new SweepReport("", results).table())
                 .containsExactly(
                         "| optimizer | best learning rate | final validation loss |",
                         "|---|---|---|",
@@ -88,7 +88,7 @@ class SweepResultsTest {
                         1);
         SweepResults transfer =
                 results(widths, new double[] {1, 2, 3, 3, 1, 2, 2, 1, 2, 1}, 1.5, 1.25, 1.75);
-        assertThat(transfer.table())
+        assertThat(new SweepReport("", transfer).table())
                 .containsExactly(
                         "| optimizer | best learning rate, width 32 | best learning rate, width 64"
                                 + " | final validation loss at the largest width"
@@ -108,8 +108,8 @@ class SweepResultsTest {
                 .hasSize(13)
                 .startsWith(
                         "optimizer,learning_rate,seed,final_validation_loss,steps,seconds",
-                        "\"A\",0.1,0,3.0,20,1.3")
-                .contains("\"A\",0.4,0,Infinity,13,1.3", "\"B\",0.2,2,5.0,20,1.3");
+                        "A,0.1,0,3.0,20,1.3")
+                .contains("A,0.4,0,Infinity,13,1.3", "B,0.2,2,5.0,20,1.3");
     }
 
     @Test

@@ -43,8 +43,8 @@ class SweepTest {
     void trainsOnceAndGoesOnWhereItStopped() throws IOException {
         SweepResults results = sweep().run().orElseThrow();
         assertThat(Files.readAllLines(csv)).isEqualTo(results.csv()).hasSize(3);
-        assertThat(results.csv().get(1)).matches("\"Muon\",0.02,0,[0-9.]+,3,[0-9.]+");
-        assertThat(results.csv().get(2)).matches("\"SGD\",1\\d{30},0,Infinity,1,[0-9.]+");
+        assertThat(results.csv().get(1)).matches("Muon,0.02,0,[0-9.]+,3,[0-9.]+");
+        assertThat(results.csv().get(2)).matches("SGD,1\\d{30},0,Infinity,1,[0-9.]+");
         assertThat(printed()).contains("0 of them done", "[2/2]", "SGD", "diverged after step 1");
 
         String log = Files.readString(cells.get(0).log());
@@ -86,7 +86,7 @@ class SweepTest {
     @Test
     void runsHaveThePropertiesOfThisProcess() {
         List<String> command =
-                new TrainProcess(Main.class.getName()).prepare(cells.get(0), false).command();
+                TrainProcesses.prepare(Main.class.getName(), cells.get(0), false).command();
         assertThat(command.subList(0, command.indexOf("-cp")))
                 .contains("-Duser.language=ar", "-Djava.awt.headless=true", "-Xmx1g")
                 .doesNotContain("-Xms1g")
@@ -96,7 +96,7 @@ class SweepTest {
     private Sweep sweep() {
         output.reset();
         PrintStream stream = new PrintStream(output, true, StandardCharsets.UTF_8);
-        return new Sweep(cells, new TrainProcess(Main.class.getName()), 2, csv, stream);
+        return new Sweep(cells, Main.class.getName(), 2, csv, stream);
     }
 
     private String printed() {
