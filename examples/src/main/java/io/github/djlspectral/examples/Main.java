@@ -7,10 +7,16 @@ import ai.djl.TrainingDivergedException;
 import ai.djl.engine.EngineException;
 import io.github.djlspectral.examples.bench.BenchCommand;
 import io.github.djlspectral.examples.flow.FlowCommand;
+import io.github.djlspectral.examples.gpt.CompareCommand;
+import io.github.djlspectral.examples.gpt.EvalCommand;
+import io.github.djlspectral.examples.gpt.Exchange;
+import io.github.djlspectral.examples.gpt.GenerateCommand;
+import io.github.djlspectral.examples.gpt.PublishCommand;
+import io.github.djlspectral.examples.gpt.TrainCommand;
+import io.github.djlspectral.examples.gpt.Versions;
 import io.github.djlspectral.examples.isometry.IsometryCommand;
 import io.github.djlspectral.examples.sweep.LandscapeCommand;
 import io.github.djlspectral.examples.sweep.SweepCommand;
-import io.github.djlspectral.examples.train.Versions;
 import io.github.djlspectral.text.BadInputException;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -35,8 +41,8 @@ import picocli.CommandLine.ParameterException;
             TrainCommand.class,
             EvalCommand.class,
             GenerateCommand.class,
-            ImportCommand.class,
-            ExportCommand.class,
+            Exchange.ImportCommand.class,
+            Exchange.ExportCommand.class,
             CompareCommand.class,
             RandomFeaturesCommand.class,
             SweepCommand.class,
@@ -61,9 +67,6 @@ public final class Main {
                     InvalidPathException.class,
                     TrainingDivergedException.class,
                     UncheckedIOException.class);
-
-    static final String OUTPUT_LOST =
-            "Standard output does not take what was written to it: it was closed, or its disk is full";
 
     private static final int MEBIBYTE = 1 << 20;
 
@@ -107,7 +110,9 @@ public final class Main {
         }
         try {
             int code = main.execute(args);
-            return code == 0 && System.out.checkError() ? tell(main.getErr(), OUTPUT_LOST) : code;
+            return code == 0 && System.out.checkError()
+                    ? tell(main.getErr(), GenerateCommand.OUTPUT_LOST)
+                    : code;
         } catch (OutOfMemoryError e) {
             return tell(
                     main.getErr(),

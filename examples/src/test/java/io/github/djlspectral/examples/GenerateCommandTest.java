@@ -2,7 +2,7 @@ package io.github.djlspectral.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.djlspectral.examples.train.TestText;
+import io.github.djlspectral.examples.gpt.TestText;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

@@ -4,7 +4,7 @@ import ai.djl.engine.Engine;
 import ai.djl.pytorch.jni.JniUtils;
 import com.sun.management.OperatingSystemMXBean;
 import io.github.djlspectral.examples.experiment.Table;
-import io.github.djlspectral.examples.train.Versions;
+import io.github.djlspectral.examples.gpt.Versions;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;

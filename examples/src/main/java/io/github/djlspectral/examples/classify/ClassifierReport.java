@@ -1,8 +1,8 @@
 package io.github.djlspectral.examples.classify;
 
 import io.github.djlspectral.examples.experiment.Stats;
+import io.github.djlspectral.examples.gpt.LossPlot;
 import io.github.djlspectral.examples.report.Picture;
-import io.github.djlspectral.examples.train.LossPlot;
 import java.awt.Color;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples.sweep;
 
-import io.github.djlspectral.examples.train.RunOutcome;
+import io.github.djlspectral.examples.gpt.RunOutcome;
 import java.math.BigDecimal;
 import java.nio.file.Path;
 import java.util.List;

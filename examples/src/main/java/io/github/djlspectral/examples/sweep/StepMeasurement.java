@@ -9,7 +9,7 @@ import ai.djl.util.PairList;
 import io.github.djlspectral.examples.descent.DescentProbe;
 import io.github.djlspectral.examples.descent.LocalDescent;
 import io.github.djlspectral.examples.descent.WeightCopy;
-import io.github.djlspectral.examples.train.TrainingRun;
+import io.github.djlspectral.examples.gpt.TrainingRun;
 import io.github.djlspectral.optim.SpectralMap;
 import io.github.djlspectral.optim.UpdateObserver;
 import io.github.djlspectral.optim.UpdateScale;

@@ -2,8 +2,8 @@ package io.github.djlspectral.examples.sweep;
 
 import io.github.djlspectral.examples.experiment.Eta;
 import io.github.djlspectral.examples.experiment.Table;
-import io.github.djlspectral.examples.train.RunOutcome;
-import io.github.djlspectral.examples.train.RunOutcome.State;
+import io.github.djlspectral.examples.gpt.RunOutcome;
+import io.github.djlspectral.examples.gpt.RunOutcome.State;
 import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
 import java.io.PrintStream;

@@ -1,6 +1,6 @@
 package io.github.djlspectral.examples.sweep;
 
-import io.github.djlspectral.examples.train.TrainingOptions;
+import io.github.djlspectral.examples.gpt.TrainingOptions;
 import io.github.djlspectral.text.BadInputException;
 import java.nio.file.Path;
 import java.util.ArrayList;

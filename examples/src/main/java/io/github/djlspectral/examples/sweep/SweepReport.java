@@ -4,7 +4,7 @@ import io.github.djlspectral.examples.experiment.Plot;
 import io.github.djlspectral.examples.experiment.Plot.Style;
 import io.github.djlspectral.examples.experiment.Stats;
 import io.github.djlspectral.examples.experiment.Table;
-import io.github.djlspectral.examples.train.RunOutcome;
+import io.github.djlspectral.examples.gpt.RunOutcome;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,7 +1,7 @@
 package io.github.djlspectral.examples.sweep;
 
 import io.github.djlspectral.examples.experiment.Table;
-import io.github.djlspectral.examples.train.RunOutcome;
+import io.github.djlspectral.examples.gpt.RunOutcome;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;

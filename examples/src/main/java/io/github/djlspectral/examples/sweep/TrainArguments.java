@@ -71,6 +71,11 @@ record TrainArguments(Map<String, String> values) {
 
     /** Returns the options as arguments of {@code train}. */
     List<String> toList() {
-        return values.entrySet().stream().map(e -> e.getKey() + "=" + e.getValue()).toList();
+        boolean alone =
+                List.of("adamw", "sgd")
+                        .contains(
+                                values.getOrDefault("--optimizer", "")); // with no AdamW beside it
+        return (alone ? without("--adamw-lr") : this)
+                .values.entrySet().stream().map(e -> e.getKey() + "=" + e.getValue()).toList();
     }
 }

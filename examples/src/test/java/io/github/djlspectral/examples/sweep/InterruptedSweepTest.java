@@ -3,7 +3,7 @@ package io.github.djlspectral.examples.sweep;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.djlspectral.examples.Main;
-import io.github.djlspectral.examples.train.TestText;
+import io.github.djlspectral.examples.gpt.TestText;
 import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;
 import java.nio.file.Files;

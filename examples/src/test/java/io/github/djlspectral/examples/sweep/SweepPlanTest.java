@@ -3,8 +3,8 @@ package io.github.djlspectral.examples.sweep;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.djlspectral.examples.train.RunOutcome;
-import io.github.djlspectral.examples.train.RunOutcome.State;
+import io.github.djlspectral.examples.gpt.RunOutcome;
+import io.github.djlspectral.examples.gpt.RunOutcome.State;
 import io.github.djlspectral.text.BadInputException;
 import java.nio.file.Path;
 import java.util.Collections;

@@ -2,8 +2,8 @@ package io.github.djlspectral.examples.sweep;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.djlspectral.examples.train.RunOutcome;
-import io.github.djlspectral.examples.train.RunOutcome.State;
+import io.github.djlspectral.examples.gpt.RunOutcome;
+import io.github.djlspectral.examples.gpt.RunOutcome.State;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.djlspectral.examples.Main;
-import io.github.djlspectral.examples.train.TestText;
+import io.github.djlspectral.examples.gpt.TestText;
 import io.github.djlspectral.text.BadInputException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

@@ -1,0 +1,159 @@
+package io.github.djlspectral.examples.gpt;
+
+import io.github.djlspectral.examples.experiment.Plot;
+import io.github.djlspectral.examples.experiment.Table;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.IntStream;
+
+/** The file {@code metrics.csv} of a run: one row per step, readable at any time. */
+final class Metrics implements AutoCloseable {
+
+    static final String HEADER =
+            "step,train_loss,validation_loss,learning_rate,gradient_norm,tokens,seconds,"
+                    + "tokens_per_second,skipped";
+
+    private final CsvLog log;
+
+    private Metrics(CsvLog log) {
+        this.log = log;
+    }
+
+    /**
+     * What is known about a run after a step.
+     *
+     * @param step the number of steps done
+     * @param trainLoss mean loss of the step's tokens before its update, nats per token
+     * @param validationLoss nats per token after the update; NaN if not evaluated
+     * @param learningRate the step's learning rate
+     * @param gradientNorm global norm of the gradient before clipping
+     * @param tokens training tokens so far
+     * @param seconds time spent in this run so far, without breaks between its processes
+     * @param tokensPerSecond training speed of this step alone
+     * @param skipped the steps' batches skipped so far, as loss or gradients were not finite
+     */
+    record Row(
+            int step,
+            float trainLoss,
+            float validationLoss,
+            float learningRate,
+            float gradientNorm,
+            long tokens,
+            double seconds,
+            double tokensPerSecond,
+            int skipped) {
+
+        /** Of an untrained model. */
+        static Row first(float validationLoss, double seconds) {
+            float none = Float.NaN;
+            return new Row(0, none, validationLoss, none, none, 0, seconds, Double.NaN, 0);
+        }
+
+        Row withValidation(float loss) {
+            return new Row(
+                    step,
+                    trainLoss,
+                    loss,
+                    learningRate,
+                    gradientNorm,
+                    tokens,
+                    seconds,
+                    tokensPerSecond,
+                    skipped);
+        }
+
+        boolean evaluated() {
+            return !Float.isNaN(validationLoss);
+        }
+
+        /** Floats are written as Java prints them, so that equal text means equal bits. */
+        private String format() {
+            boolean first = step == 0;
+            return String.join(
+                    ",",
+                    Integer.toString(step),
+                    first && Float.isNaN(trainLoss) ? "" : Float.toString(trainLoss),
+                    evaluated() ? Float.toString(validationLoss) : "",
+                    first ? "" : Float.toString(learningRate),
+                    first ? "" : Float.toString(gradientNorm),
+                    Long.toString(tokens),
+                    Table.text("%.3f", seconds),
+                    first ? "" : Table.text("%.1f", tokensPerSecond),
+                    Integer.toString(skipped));
+        }
+
+        private static Row parse(Path path, int index, String text) {
+            String[] cells = text.split(",", -1);
+            try {
+                return new Row(
+                        Integer.parseInt(cells[0]),
+                        number(cells[1]),
+                        number(cells[2]),
+                        number(cells[3]),
+                        number(cells[4]),
+                        Long.parseLong(cells[5]),
+                        Double.parseDouble(cells[6]),
+                        cells[7].isEmpty() ? Double.NaN : Double.parseDouble(cells[7]),
+                        cells.length > 8 ? Integer.parseInt(cells[8]) : 0); // older runs skip none
+            } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
+                throw CsvLog.damaged(path, index, text, e);
+            }
+        }
+
+        private static float number(String cell) {
+            return cell.isEmpty() ? Float.NaN : Float.parseFloat(cell);
+        }
+    }
+
+    /** Begins or continues a log with these rows. Others are cut off: they will be made again. */
+    static Metrics open(Path path, List<Row> rows) {
+        return new Metrics(CsvLog.open(path, HEADER, rows.stream().map(Row::format).toList()));
+    }
+
+    /**
+     * Reads the rows of a log up to a step.
+     *
+     * @param lastStep rows of later steps are left out, as is a row that a crash cut short
+     * @throws io.github.djlspectral.text.BadInputException if a row is malformed
+     * @throws java.io.UncheckedIOException if the file cannot be read
+     */
+    static List<Row> read(Path path, int lastStep) {
+        List<String> rows = CsvLog.read(path, lastStep);
+        return IntStream.range(0, rows.size())
+                .mapToObj(i -> Row.parse(path, i, rows.get(i)))
+                .toList();
+    }
+
+    /** Appends a row and hands it to the operating system, so that a crash loses none. */
+    void append(Row row) {
+        log.append(List.of(row.format()));
+    }
+
+    @Override
+    public void close() {
+        log.close();
+    }
+
+    /** Returns an empty picture of losses over steps. */
+    static Plot losses(String title) {
+        return new Plot(title, "step", "loss, nats per token").size(900, 540);
+    }
+
+    /** Draws training and validation loss over steps into a PNG file, if there is any. */
+    static void plot(String title, List<Row> rows, Path path) {
+        List<Row> trained = rows.stream().filter(r -> Float.isFinite(r.trainLoss())).toList();
+        losses(title)
+                .addSmoothed("training", steps(trained), values(trained, Row::trainLoss))
+                .add("validation", Plot.Style.LINE, steps(rows), values(rows, Row::validationLoss))
+                .save(path);
+    }
+
+    static double[] steps(List<Row> rows) {
+        return values(rows, Row::step);
+    }
+
+    static double[] values(List<Row> rows, ToDoubleFunction<Row> value) {
+        return rows.stream().mapToDouble(value).toArray();
+    }
+}

@@ -1,0 +1,184 @@
+package io.github.djlspectral.examples.gpt;
+
+import io.github.djlspectral.examples.experiment.Plot;
+import io.github.djlspectral.examples.experiment.Plot.Style;
+import io.github.djlspectral.examples.experiment.Stats;
+import io.github.djlspectral.optim.diagnostics.Spectrum;
+import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
+/**
+ * The file {@code spectra.csv} of a run: two rows for each measured step and hidden matrix, its
+ * momentum's and its update's. The columns of the histogram are named by the least log10(s / s_1)
+ * of their bin.
+ */
+final class Spectra implements AutoCloseable {
+
+    static final String HEADER =
+            "step,parameter,matrix,largest,smallest,stable_rank,effective_rank,rms,"
+                    + IntStream.range(0, Spectrum.BINS)
+                            .mapToObj(Spectrum::binStart)
+                            .map(s -> String.format(Locale.ROOT, "%.2f", Math.log10(s)))
+                            .collect(Collectors.joining(","));
+
+    private static final String MOMENTUM = "momentum";
+    private static final String UPDATE = "update";
+    private static final int FIRST_NUMBER = 3;
+    private static final int FIRST_BIN = 8;
+
+    private final CsvLog log;
+
+    private Spectra(CsvLog log) {
+        this.log = log;
+    }
+
+    /** Begins or continues a log with these rows. */
+    static Spectra open(Path path, List<UpdateSpectra> rows) {
+        return new Spectra(CsvLog.open(path, HEADER, format(rows)));
+    }
+
+    /**
+     * Reads a log up to a step.
+     *
+     * @param lastStep rows of later steps are left out
+     * @return by step; nothing if there is no file
+     * @throws io.github.djlspectral.text.BadInputException if a row is malformed
+     * @throws java.io.UncheckedIOException if the file cannot be read
+     */
+    static List<UpdateSpectra> read(Path path, int lastStep) {
+        List<String> rows = Files.exists(path) ? CsvLog.read(path, lastStep) : List.of();
+        List<UpdateSpectra> spectra = new ArrayList<>();
+        for (int i = 0; i < rows.size(); i += 2) {
+            String[] cells = rows.get(i).split(",", -1);
+            String start = cells[0] + "," + cells[1] + ",";
+            spectra.add(
+                    new UpdateSpectra(
+                            Integer.parseInt(cells[0]),
+                            cells[1],
+                            parse(path, rows, i, start + MOMENTUM),
+                            parse(path, rows, i + 1, start + UPDATE)));
+        }
+        return spectra;
+    }
+
+    void append(List<UpdateSpectra> rows) {
+        log.append(format(rows));
+    }
+
+    @Override
+    public void close() {
+        log.close();
+    }
+
+    private static List<String> format(List<UpdateSpectra> rows) {
+        return rows.stream()
+                .flatMap(
+                        row ->
+                                Stream.of(
+                                        format(row, MOMENTUM, row.momentum()),
+                                        format(row, UPDATE, row.update())))
+                .toList();
+    }
+
+    /** Numbers are written as Java prints them, so that equal text means equal bits. */
+    private static String format(UpdateSpectra row, String matrix, Spectrum s) {
+        Stream<Object> names = Stream.of(row.step(), row.parameter(), matrix);
+        Stream<Object> numbers =
+                Stream.of(s.largest(), s.smallest(), s.stableRank(), s.effectiveRank(), s.rms());
+        return Stream.of(names, numbers, s.histogram().stream())
+                .flatMap(cells -> cells)
+                .map(String::valueOf)
+                .collect(Collectors.joining(","));
+    }
+
+    private static Spectrum parse(Path path, List<String> rows, int index, String start) {
+        String row = index < rows.size() ? rows.get(index) : "";
+        try {
+            String[] cells = row.split(",", -1);
+            if (!row.startsWith(start + ",") || cells.length != FIRST_BIN + Spectrum.BINS) {
+                throw new IllegalArgumentException("Not " + start);
+            }
+            return new Spectrum(
+                    Double.parseDouble(cells[FIRST_NUMBER]),
+                    Double.parseDouble(cells[FIRST_NUMBER + 1]),
+                    Double.parseDouble(cells[FIRST_NUMBER + 2]),
+                    Double.parseDouble(cells[FIRST_NUMBER + 3]),
+                    Double.parseDouble(cells[FIRST_NUMBER + 4]),
+                    Arrays.stream(cells).skip(FIRST_BIN).map(Integer::valueOf).toList());
+        } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
+            throw CsvLog.damaged(path, index, row, e);
+        }
+    }
+
+    /** Draws ranks over steps, and the last step's singular values, if there are any. */
+    static void plot(String title, List<UpdateSpectra> spectra, Path path) {
+        SortedMap<Integer, List<UpdateSpectra>> steps =
+                spectra.stream()
+                        .collect(
+                                Collectors.groupingBy(
+                                        UpdateSpectra::step, TreeMap::new, Collectors.toList()));
+        if (steps.isEmpty()) {
+            return;
+        }
+        String rank = "effective rank (dashed: stable), median of the matrices";
+        Plot ranks = new Plot(title, "step", rank).size(680, 440).between(0, Double.NaN);
+        // a point for each, as a run may have been measured once
+        addRank(ranks, MOMENTUM, Style.MARKED, steps, s -> s.momentum().effectiveRank());
+        addRank(ranks, MOMENTUM, Style.DASHED, steps, s -> s.momentum().stableRank());
+        addRank(ranks, UPDATE, Style.MARKED, steps, s -> s.update().effectiveRank());
+        addRank(ranks, UPDATE, Style.DASHED, steps, s -> s.update().stableRank());
+        String last = "step " + steps.lastKey() + ", all hidden matrices";
+        Plot histogram =
+                new Plot(last, "singular value, log10(s / largest)", "share of singular values")
+                        .size(680, 440)
+                        .between(0, Double.NaN);
+        addHistogram(histogram, MOMENTUM, steps.get(steps.lastKey()), UpdateSpectra::momentum);
+        addHistogram(histogram, UPDATE, steps.get(steps.lastKey()), UpdateSpectra::update);
+        Plot.save(path, 2, List.of(ranks, histogram));
+    }
+
+    private static void addRank(
+            Plot plot,
+            String name,
+            Style style,
+            SortedMap<Integer, List<UpdateSpectra>> steps,
+            ToDoubleFunction<UpdateSpectra> rank) {
+        plot.add(
+                name,
+                style,
+                steps.keySet().stream().mapToDouble(step -> step).toArray(),
+                steps.values().stream()
+                        .mapToDouble(s -> Stats.median(s.stream().mapToDouble(rank).toArray()))
+                        .toArray());
+    }
+
+    private static void addHistogram(
+            Plot plot,
+            String name,
+            List<UpdateSpectra> measured,
+            Function<UpdateSpectra, Spectrum> matrix) {
+        double[] counts = new double[Spectrum.BINS];
+        for (UpdateSpectra one : measured) {
+            Arrays.setAll(counts, i -> counts[i] + matrix.apply(one).histogram().get(i));
+        }
+        double total = Arrays.stream(counts).sum();
+        // the edges of the bins; the last edge repeats the last bin's share
+        double[] edges = new double[Spectrum.BINS + 1];
+        Arrays.setAll(edges, i -> i < Spectrum.BINS ? Math.log10(Spectrum.binStart(i)) : 0);
+        double[] shares = new double[Spectrum.BINS + 1];
+        Arrays.setAll(shares, i -> counts[Math.min(i, Spectrum.BINS - 1)] / total);
+        plot.add(name, Style.STEPS, edges, shares);
+    }
+}

@@ -1,0 +1,173 @@
+package io.github.djlspectral.examples.gpt;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.djlspectral.examples.Main;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Runs in processes of their own, which are killed and asked to stop. */
+class InterruptedRunTest {
+
+    private static final int STEPS = 60;
+    private static final int INTERRUPT_AFTER = 37; // between two checkpoints, at 32 and 40
+    private static final int POLL_MILLISECONDS = 5;
+
+    @TempDir private Path directory;
+    private Path text;
+    private List<String> locale = List.of();
+
+    @BeforeEach
+    void setUp() throws IOException {
+        text = TestText.write(directory);
+    }
+
+    @Test
+    void aKilledRunContinuesBitForBit() throws IOException, InterruptedException {
+        Path whole = directory.resolve("whole");
+        Path killed = directory.resolve("killed");
+        Process process = start(killed);
+        waitForStep(process, killed);
+        process.destroyForcibly().waitFor();
+        assertThat(Runs.checkpoint(killed, STEPS)).doesNotExist();
+        assertThat(start(killed, "--resume").waitFor()).isZero();
+        assertThat(start(whole).waitFor()).isZero();
+        Runs.assertSame(whole, killed, STEPS);
+    }
+
+    @Test
+    void aRunThatIsAskedToStopWritesACheckpointFirst() throws IOException, InterruptedException {
+        Path stopped = directory.resolve("stopped");
+        Process process = start(stopped, "--checkpoint-every=" + STEPS);
+        waitForStep(process, stopped);
+        process.destroy(); // SIGTERM, which the JVM handles as it does Ctrl-C
+        process.waitFor();
+        Checkpoints.Checkpoint checkpoint =
+                new RunDirectory(stopped).checkpoints().newest().orElseThrow();
+        assertThat(checkpoint.step()).isBetween(INTERRUPT_AFTER, STEPS - 1);
+        List<Metrics.Row> rows = Metrics.read(stopped.resolve("metrics.csv"), STEPS);
+        assertThat(rows).hasSize(checkpoint.step() + 1);
+    }
+
+    @Test
+    void aRunThatBeganWhereDigitsDifferContinues() throws IOException, InterruptedException {
+        Path run = directory.resolve("run");
+        locale = List.of("-Duser.language=ar", "-Duser.country=EG");
+        assertThat(start(run, "--steps=4").waitFor()).isZero();
+        locale = List.of("-Duser.language=en", "-Duser.country=GB");
+        assertThat(start(run, "--steps=8", "--resume").waitFor()).isZero();
+        assertThat(log()).contains("continuing after step 4");
+        assertThat(Runs.checkpoint(run, 8)).isDirectory();
+    }
+
+    @Test
+    void aStopDoesNotWaitForAValidationWhichIsMadeUpFor() throws IOException, InterruptedException {
+        String[] long_ = {"--eval-every=1", "--eval-batches=1000000", "--steps=2"};
+        Path stopped = directory.resolve("stopped");
+        Process process = start(stopped, long_);
+        while (!log().contains("step 0/2")) {
+            assertThat(process.waitFor(POLL_MILLISECONDS, TimeUnit.MILLISECONDS)).isFalse();
+        }
+        process.destroy(); // most likely during the validation of step 1
+        process.waitFor();
+        assertThat(log()).contains("Stopping, to continue later", "Stopped; continue with");
+        assertThat(start(stopped, "--resume", long_[0], long_[1], long_[2]).waitFor()).isZero();
+        Path whole = directory.resolve("whole");
+        assertThat(start(whole, long_).waitFor()).isZero();
+        Runs.assertSame(whole, stopped, 2);
+    }
+
+    @Test
+    @DisabledOnOs(value = OS.WINDOWS, disabledReason = "has no signals")
+    void aSecondSignalEndsAtOnce() throws IOException, InterruptedException {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+        command.add(NeverStops.class.getName());
+        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+        builder.environment().remove("JDK_JAVA_OPTIONS"); // which prints a note
+        Process process = builder.start();
+        try (BufferedReader output = process.inputReader()) {
+            assertThat(output.readLine()).isEqualTo("holding");
+            signal(process); // destroy() would close the output too
+            assertThat(output.readLine()).startsWith("Stopping, to continue later");
+            for (int i = 0; i < 100 && process.isAlive(); i++) { // until the handler is in place
+                signal(process);
+                process.waitFor(POLL_MILLISECONDS, TimeUnit.MILLISECONDS);
+            }
+            assertThat(process.waitFor()).isEqualTo(130);
+        } finally {
+            process.destroyForcibly();
+        }
+    }
+
+    private static void signal(Process process) throws IOException, InterruptedException {
+        new ProcessBuilder("kill", "-TERM", Long.toString(process.pid())).start().waitFor();
+    }
+
+    /** Holds a stop for ever. */
+    static final class NeverStops {
+
+        private NeverStops() {}
+
+        /** Says that it holds, and then does nothing. */
+        public static void main(String[] arguments) throws InterruptedException {
+            StopSignal stop = new StopSignal();
+            stop.hold();
+            System.out.println("holding");
+            new CountDownLatch(1).await();
+        }
+    }
+
+    private Process start(Path out, String... more) throws IOException {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.add("-Dai.djl.pytorch.num_threads=1"); // as in the tests' own process
+        command.addAll(locale);
+        command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+        command.addAll(List.of(Main.class.getName(), "train"));
+        List<String> options = new ArrayList<>(List.of(more));
+        if (options.stream().noneMatch(option -> option.startsWith("--steps"))) {
+            options.add("--steps=" + STEPS);
+        }
+        command.addAll(List.of(TestText.options(text, out, options.toArray(String[]::new))));
+        ProcessBuilder builder = new ProcessBuilder(command);
+        builder.environment().put("DJL_SPECTRAL_CACHE", directory.resolve("cache").toString());
+        builder.redirectErrorStream(true);
+        builder.redirectOutput(
+                ProcessBuilder.Redirect.appendTo(directory.resolve("log.txt").toFile()));
+        return builder.start();
+    }
+
+    private void waitForStep(Process process, Path run) throws IOException, InterruptedException {
+        while (rows(run) < INTERRUPT_AFTER) {
+            assertThat(process.waitFor(POLL_MILLISECONDS, TimeUnit.MILLISECONDS))
+                    .as(() -> "the run ended early: " + log())
+                    .isFalse();
+        }
+    }
+
+    private static long rows(Path run) throws IOException {
+        Path metrics = run.resolve("metrics.csv");
+        return Files.exists(metrics) ? Files.readString(metrics).lines().count() - 2 : 0;
+    }
+
+    private String log() {
+        try {
+            return Files.readString(directory.resolve("log.txt"));
+        } catch (IOException e) {
+            return e.toString();
+        }
+    }
+}

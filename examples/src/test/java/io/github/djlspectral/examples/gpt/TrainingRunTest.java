@@ -1,0 +1,81 @@
+package io.github.djlspectral.examples.gpt;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import ai.djl.TrainingDivergedException;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
+import io.github.djlspectral.examples.data.Corpus;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class TrainingRunTest {
+
+    @TempDir private Path directory;
+
+    @ParameterizedTest
+    @EnumSource(OptimizerChoice.class)
+    void holdsTheSameArraysAfterEveryStep(OptimizerChoice optimizer) throws IOException {
+        Path text = TestText.write(directory);
+        TrainingOptions options =
+                TrainingOptions.of(TestText.options(text, directory, "--optimizer=" + optimizer));
+        try (Corpus corpus = Runs.loader(directory).load(options.data, options.tokenizer);
+                StopSignal stop = new StopSignal();
+                TrainingRun run = new TrainingRun(options, corpus, null)) {
+            run.step(stop::requested);
+            run.validate();
+            int arrays = arrays(run);
+            for (int i = 0; i < 10; i++) {
+                run.step(stop::requested);
+                run.validate();
+            }
+            assertThat(arrays(run)).isEqualTo(arrays);
+        }
+    }
+
+    @Test
+    void aSkippedStepLeavesNoTraceButTheNextBatches() throws IOException {
+        Path text = TestText.write(directory);
+        TrainingOptions options = TrainingOptions.of(TestText.options(text, directory));
+        try (Corpus corpus = Runs.loader(directory).load(options.data, options.tokenizer);
+                TrainingRun run = new TrainingRun(options, corpus, null);
+                TrainingRun other = new TrainingRun(options, corpus, null)) {
+            run.step(() -> false);
+            assertThatThrownBy(() -> run.step(() -> poison(run)))
+                    .isInstanceOf(TrainingDivergedException.class)
+                    .hasMessageContaining("Step 2: ");
+            run.skip();
+            assertThat(run.skipped()).isEqualTo(1);
+            assertThat(run.step()).isEqualTo(1);
+            TrainingRun.StepResult result = run.step(() -> false);
+            assertThat(run.step()).isEqualTo(2);
+
+            other.step(() -> false);
+            other.continueAfter(1); // as a resumed process does
+            assertThat(other.step(() -> false)).isEqualTo(result);
+            assertThat(other.validate()).isEqualTo(run.validate());
+        }
+    }
+
+    /** Puts NaN into a gradient between two backward passes. */
+    private static boolean poison(TrainingRun run) {
+        NDArray weight = run.block().getParameters().valueAt(0).getArray();
+        try (NDArray gradient = weight.getGradient()) {
+            gradient.setScalar(new NDIndex(0, 0), Float.NaN);
+        }
+        return false;
+    }
+
+    /** Counts what the trainer's manager and the model's, above it, hold. */
+    private static int arrays(TrainingRun run) {
+        NDManager trainer = run.manager();
+        NDManager model = trainer.getParentManager();
+        return trainer.getManagedArrays().size() + model.getManagedArrays().size();
+    }
+}
