@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
  * The folder {@code version-0.1.0} was published by version 0.1.0 of this project, which also
  * computed the logits beside it, and is never published again: whatever changes, it must load. The
  * model has learned a cycle of 16 letters, the one of {@link
- * io.github.djlspectral.examples.train.TestText}, for 60 steps.
+ * io.github.djlspectral.examples.gpt.TestText}, for 60 steps.
  */
 class OldModelTest {
 

@@ -1,7 +1,6 @@
 package io.github.djlspectral.examples.classify;
 
 import io.github.djlspectral.examples.experiment.Stats;
-import io.github.djlspectral.examples.gpt.LossPlot;
 import io.github.djlspectral.examples.report.Picture;
 import java.awt.Color;
 import java.nio.file.Path;
@@ -123,9 +122,11 @@ record ClassifierReport(List<Double> rates, List<Contender> contenders) {
     }
 
     private static XYChart chart(String title, String xAxis, String yAxis) {
-        XYChart chart = LossPlot.chart(title);
+        XYChart chart = new XYChart(900, 540);
+        chart.setTitle(title);
         chart.setXAxisTitle(xAxis);
         chart.setYAxisTitle(yAxis);
+        chart.getStyler().setLegendPosition(LegendPosition.InsideNE);
         chart.getStyler().setChartBackgroundColor(Color.WHITE);
         return chart;
     }

@@ -152,7 +152,7 @@ public record Exchange(
                                     shape,
                                     1,
                                     folder ->
-                                            ModelFile.write(
+                                            Checkpoints.ModelFile.write(
                                                     0,
                                                     shape,
                                                     other::read,

@@ -2,6 +2,7 @@ package io.github.djlspectral.examples.gpt;
 
 import ai.djl.nn.Block;
 import ai.djl.training.optimizer.Optimizer;
+import ai.djl.training.tracker.Tracker;
 import io.github.djlspectral.optim.DecoupledAdamW;
 import io.github.djlspectral.optim.Freon;
 import io.github.djlspectral.optim.Kaon;
@@ -11,6 +12,8 @@ import io.github.djlspectral.optim.SpectralOptimizer;
 import io.github.djlspectral.optim.TruncatedSgd;
 import io.github.djlspectral.optim.UpdateObserver;
 import io.github.djlspectral.optim.UpdateScale;
+import io.github.djlspectral.optim.WarmupCosineTracker;
+import io.github.djlspectral.optim.WarmupStableDecayTracker;
 import io.github.djlspectral.optim.extra.NorMuon;
 import io.github.djlspectral.optim.extra.Soap;
 import io.github.djlspectral.optim.extra.SphereMuon;
@@ -128,6 +131,48 @@ public enum OptimizerChoice {
                 .optBeta2((float) options.beta2)
                 .optWeightDecays((float) decay)
                 .build();
+    }
+
+    /** How a learning rate moves from its warmup to its final value. */
+    public enum Schedule {
+        /** Half a cosine from the peak to the end. */
+        COSINE,
+        /** Constant at the peak, then linear over the last fifth of the steps. */
+        WSD;
+
+        private static final int DECAY_SHARE = 5;
+
+        /**
+         * Returns the schedule of one learning rate.
+         *
+         * @param options the steps and the final share
+         * @param peak the value after the warmup
+         * @param warmupSteps the steps of its warmup
+         */
+        Tracker tracker(TrainingOptions options, double peak, int warmupSteps) {
+            int warmup = Math.min(warmupSteps, options.steps - 1);
+            float end = (float) (peak * options.lrEnd);
+            if (this == COSINE) {
+                return WarmupCosineTracker.builder()
+                        .setBaseValue((float) peak)
+                        .setWarmupSteps(warmup)
+                        .setTotalSteps(options.steps)
+                        .optFinalValue(end)
+                        .build();
+            }
+            return WarmupStableDecayTracker.builder()
+                    .setBaseValue((float) peak)
+                    .setWarmupSteps(warmup)
+                    .setDecaySteps(Math.min(options.steps / DECAY_SHARE, options.steps - warmup))
+                    .setTotalSteps(options.steps)
+                    .optFinalValue(end)
+                    .build();
+        }
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
     }
 
     @Override

@@ -95,11 +95,7 @@ record RunConfig(
                 List.of());
     }
 
-    /**
-     * Fails if the run has a model from elsewhere.
-     *
-     * @throws BadInputException if it has
-     */
+    /** Fails if the run has a model from elsewhere. */
     void requireTrainedHere() {
         BadInputException.unless(
                 options.data != null,
@@ -131,11 +127,7 @@ record RunConfig(
         return changed;
     }
 
-    /**
-     * Fails unless the corpus is the one that the run began with.
-     *
-     * @throws BadInputException if it is not
-     */
+    /** Fails unless the corpus is the one that the run began with. */
     void requireSameData(RunConfig now) {
         boolean same =
                 dataChecksum == null

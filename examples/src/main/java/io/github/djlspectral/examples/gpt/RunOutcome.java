@@ -46,7 +46,6 @@ public record RunOutcome(
      * @param directory the run's directory
      * @param arguments the options of {@code train} that the run should have; {@code --out} and
      *     {@code --resume} do not matter
-     * @return the outcome
      * @throws BadInputException if the directory holds a run with other options, or a damaged one
      * @throws UncheckedIOException if a file cannot be read
      */

@@ -49,11 +49,9 @@ public final class SavedRun implements AutoCloseable {
     /**
      * Reads a run.
      *
-     * @param directory the run's directory
      * @param deviceName where to compute: cpu, gpu, or gpu and a number
      * @param step of the checkpoint to read; null for the newest that is whole, of which standard
      *     error says if it is not the newest
-     * @return the model; the caller closes it
      * @throws BadInputException if there is no run, no such checkpoint or device, or the checkpoint
      *     is damaged or of another architecture
      * @throws java.io.UncheckedIOException if a file cannot be read
@@ -67,9 +65,7 @@ public final class SavedRun implements AutoCloseable {
     /**
      * Reads a run, as {@link #open}, but refuses a damaged newest checkpoint.
      *
-     * @param directory the run's directory
      * @param step of the checkpoint to read; null for the newest
-     * @return the model, on a CPU; the caller closes it
      * @throws BadInputException as {@link #open}
      * @throws java.io.UncheckedIOException if a file cannot be read
      */
@@ -111,8 +107,6 @@ public final class SavedRun implements AutoCloseable {
      *
      * @param data what {@code --data} takes; null for the run's own
      * @param batches the number of batches of the run's size, spread over the split; 0 for all
-     * @param loader finds the data
-     * @return the quality
      * @throws BadInputException if the data is missing or cannot be used
      */
     public Quality evaluate(String data, long batches, CorpusLoader loader) {
@@ -132,20 +126,12 @@ public final class SavedRun implements AutoCloseable {
         }
     }
 
-    /**
-     * Returns what continues texts with this model.
-     *
-     * @return a generator, usable until this run is closed
-     */
+    /** Returns what continues texts with this model. */
     public TextGenerator generator() {
         return new TextGenerator(gpt2, tokenizer, manager);
     }
 
-    /**
-     * Describes the run in one line.
-     *
-     * @return the model's size, its step and its data
-     */
+    /** Describes the run in one line. */
     public String description() {
         return String.format(
                 Locale.ROOT,
@@ -156,20 +142,12 @@ public final class SavedRun implements AutoCloseable {
                 config.data());
     }
 
-    /**
-     * Returns the model itself.
-     *
-     * @return the initialised block, which lives until this is closed
-     */
+    /** Returns the model itself. */
     public Gpt2 model() {
         return gpt2;
     }
 
-    /**
-     * Returns the number format that the model was trained in.
-     *
-     * @return the precision of its matrix products
-     */
+    /** Returns the number format that the model was trained in. */
     public Precision precision() {
         return config.options().precision;
     }
@@ -183,12 +161,7 @@ public final class SavedRun implements AutoCloseable {
         return files.tokenizer();
     }
 
-    /**
-     * Says how the model came about.
-     *
-     * @return names and values: data, steps, validation loss, optimizer, learning rate, versions
-     *     and so on
-     */
+    /** Says how the model came about. */
     public Map<String, String> card() {
         long parameters =
                 gpt2.getParameters().values().stream()

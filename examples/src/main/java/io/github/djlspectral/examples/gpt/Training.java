@@ -8,11 +8,17 @@ import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
 import io.github.djlspectral.text.TokenShard;
 import io.github.djlspectral.text.Tokenizer;
+import java.io.IOException;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CancellationException;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * The training loop with everything around it: validation, checkpoints, samples, metrics and
@@ -276,5 +282,52 @@ final class Training {
 
     private double seconds() {
         return secondsBefore + (System.nanoTime() - begin) * NANO;
+    }
+
+    /** The file {@code samples.txt} of a run: what the model writes as it learns. */
+    private record Samples(Path path) {
+
+        private static final Pattern HEADING = Pattern.compile("(?m)^===== step (\\d+) =====$");
+
+        /** Appends a sample. */
+        void append(int step, String text) {
+            write("===== step " + step + " =====\n" + text + "\n\n", StandardOpenOption.APPEND);
+        }
+
+        /** Tells whether there is a sample of a step. */
+        boolean has(int step) {
+            try {
+                return Files.exists(path)
+                        && Files.readString(path).contains("===== step " + step + " =====\n");
+            } catch (IOException e) {
+                throw new UncheckedIOException("Cannot read " + path + " (" + e + ")", e);
+            }
+        }
+
+        /** Removes the samples of later steps: they will be made again. */
+        void truncateAfter(int lastStep) {
+            try {
+                String text = Files.exists(path) ? Files.readString(path) : "";
+                Matcher heading = HEADING.matcher(text);
+                while (heading.find()) {
+                    if (Long.parseLong(heading.group(1)) > lastStep) {
+                        text = text.substring(0, heading.start());
+                        break;
+                    }
+                }
+                write(text, StandardOpenOption.TRUNCATE_EXISTING);
+            } catch (IOException e) {
+                throw new UncheckedIOException("Cannot read " + path + " (" + e + ")", e);
+            }
+        }
+
+        private void write(String text, StandardOpenOption mode) {
+            try {
+                Files.writeString(
+                        path, text, StandardOpenOption.CREATE, StandardOpenOption.WRITE, mode);
+            } catch (IOException e) {
+                throw new UncheckedIOException("Cannot write " + path + " (" + e + ")", e);
+            }
+        }
     }
 }

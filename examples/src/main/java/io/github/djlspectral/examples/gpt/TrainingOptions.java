@@ -138,7 +138,7 @@ public final class TrainingOptions {
     int warmup;
 
     @Option(names = "--schedule", description = "After warmup: ${COMPLETION-CANDIDATES}.")
-    Schedule schedule;
+    OptimizerChoice.Schedule schedule;
 
     @Option(names = "--weight-decay", description = "Decoupled decay of matrices.")
     double weightDecay;
@@ -225,10 +225,8 @@ public final class TrainingOptions {
     String device = "cpu";
 
     /**
-     * Reads options: the preset's values first, then those given.
+     * Reads options as on the command line: the preset's values first, then those given.
      *
-     * @param arguments as on the command line
-     * @return the complete, valid options
      * @throws CommandLine.ParameterException if an option is unknown or its value does not parse
      * @throws BadInputException if a value is out of its legal range
      */
@@ -287,12 +285,8 @@ public final class TrainingOptions {
     List<String> differences(TrainingOptions before) {
         List<String> lines = new ArrayList<>();
         forEachDifference(
-                before,
-                (name, value, old) -> {
-                    if (!name.equals("--out") && !name.equals("--resume")) {
-                        lines.add(name + " " + value + " instead of " + old);
-                    }
-                });
+                before, (name, value, old) -> lines.add(name + " " + value + " instead of " + old));
+        lines.removeIf(line -> line.matches("--(out|resume) .*"));
         return lines;
     }
 
@@ -320,7 +314,7 @@ public final class TrainingOptions {
     }
 
     /** Returns a parser with this program's conventions. */
-    static CommandLine commandLine(Object command) {
+    private static CommandLine commandLine(Object command) {
         return new CommandLine(command)
                 .setExpandAtFiles(false)
                 .setCaseInsensitiveEnumValuesAllowed(true);

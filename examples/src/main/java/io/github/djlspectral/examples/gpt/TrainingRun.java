@@ -279,7 +279,7 @@ public final class TrainingRun implements AutoCloseable {
                 gpt2.getConfig(),
                 options.keep,
                 directory -> {
-                    ModelFile.write(step, gpt2, directory.resolve(Checkpoints.MODEL));
+                    Checkpoints.ModelFile.write(step, gpt2, directory.resolve(Checkpoints.MODEL));
                     if (optimizer instanceof StatefulOptimizer stateful) {
                         OptimizerState.save(
                                 stateful, gpt2, directory.resolve(Checkpoints.OPTIMIZER));

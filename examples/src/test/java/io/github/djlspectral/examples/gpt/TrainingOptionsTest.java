@@ -40,7 +40,7 @@ class TrainingOptionsTest {
         assertThat(options.lr).isEqualTo(1e-3);
         assertThat(options.lr * options.lrEnd).isEqualTo(1e-4);
         assertThat(options.warmup).isEqualTo(100);
-        assertThat(options.schedule).isEqualTo(Schedule.COSINE);
+        assertThat(options.schedule).isEqualTo(OptimizerChoice.Schedule.COSINE);
         assertThat(options.beta1).isEqualTo(0.9);
         assertThat(options.beta2).isEqualTo(0.99);
         assertThat(options.weightDecay).isEqualTo(0.1);
@@ -117,7 +117,13 @@ class TrainingOptionsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"--adamw-weight-decay=0.1", "--adamw-warmup=3", "--update-scale=none"})
+    @ValueSource(
+            strings = {
+                "--adamw-lr=0.1",
+                "--adamw-weight-decay=0.1",
+                "--adamw-warmup=3",
+                "--update-scale=none"
+            })
     void onlySpectralOptimizersHaveAnAdamwBeside(String option) {
         TrainingOptions.of("--optimizer=normuon", option);
         assertThatThrownBy(() -> TrainingOptions.of("--optimizer=adamw", option))

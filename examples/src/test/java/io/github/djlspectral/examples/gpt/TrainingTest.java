@@ -82,7 +82,9 @@ class TrainingTest {
         assertThat(rows.get(12).tokens()).isEqualTo(12 * 4 * 2 * 16);
         assertThat(rows.get(12).gradientNorm()).isPositive();
         assertThat(output.toString(StandardCharsets.UTF_8))
-                .contains("parameters", "step 12/12", "tokens/s", "All 12 steps done");
+                .contains("parameters", "step 12/12", "ms/step", "tokens/s", "  lr ", "  gradient ")
+                .doesNotContain("\033", "\r")
+                .endsWith("All 12 steps done: " + out + System.lineSeparator());
     }
 
     @ParameterizedTest
