@@ -8,7 +8,7 @@ import ai.djl.engine.EngineException;
 import io.github.djlspectral.examples.bench.BenchCommand;
 import io.github.djlspectral.examples.flow.FlowCommand;
 import io.github.djlspectral.examples.gpt.CompareCommand;
-import io.github.djlspectral.examples.gpt.EvalCommand;
+import io.github.djlspectral.examples.gpt.Evaluation;
 import io.github.djlspectral.examples.gpt.Exchange;
 import io.github.djlspectral.examples.gpt.GenerateCommand;
 import io.github.djlspectral.examples.gpt.PublishCommand;
@@ -39,7 +39,7 @@ import picocli.CommandLine.ParameterException;
         description = "GPT-2, spectral optimizers, isometric networks and attention flows in DJL.",
         subcommands = {
             TrainCommand.class,
-            EvalCommand.class,
+            Evaluation.EvalCommand.class,
             GenerateCommand.class,
             Exchange.ImportCommand.class,
             Exchange.ExportCommand.class,

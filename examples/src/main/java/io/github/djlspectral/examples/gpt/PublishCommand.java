@@ -118,7 +118,7 @@ public final class PublishCommand implements Runnable {
                                 Gpt2BlockFactory.arguments(
                                         saved.model().getConfig(), saved.precision()))
                         .optTranslatorFactory(TextTranslatorFactory.class)
-                        .optFile(TextTranslatorFactory.TOKENIZER, read(saved.tokenizerFile()))
+                        .optFile(TextTranslatorFactory.TOKENIZER, read(saved.files().tokenizer()))
                         .optDescription(description(saved.model().getConfig(), card))
                         .optCard(card)
                         .optName(name)

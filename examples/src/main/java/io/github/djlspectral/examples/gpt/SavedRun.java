@@ -21,30 +21,15 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Supplier;
 
-/** A trained model, read from the newest whole checkpoint of a run. */
-public final class SavedRun implements AutoCloseable {
-
-    private final RunDirectory files;
-    private final RunConfig config;
-    private final Tokenizer tokenizer;
-    private final int step;
-    private final NDManager manager;
-    private final Gpt2 gpt2;
-
-    private SavedRun(
-            RunDirectory files,
-            RunConfig config,
-            Tokenizer tokenizer,
-            int step,
-            NDManager manager,
-            Gpt2 gpt2) {
-        this.files = files;
-        this.config = config;
-        this.tokenizer = tokenizer;
-        this.step = step;
-        this.manager = manager;
-        this.gpt2 = gpt2;
-    }
+/** A trained model, read from the newest whole checkpoint of a run, on one device. */
+record SavedRun(
+        RunDirectory files,
+        RunConfig config,
+        Tokenizer tokenizer,
+        int step,
+        NDManager manager,
+        Gpt2 model)
+        implements AutoCloseable {
 
     /**
      * Reads a run.
@@ -56,7 +41,7 @@ public final class SavedRun implements AutoCloseable {
      *     is damaged or of another architecture
      * @throws java.io.UncheckedIOException if a file cannot be read
      */
-    public static SavedRun open(Path directory, String deviceName, Integer step) {
+    static SavedRun open(Path directory, String deviceName, Integer step) {
         RunDirectory files = new RunDirectory(directory);
         Checkpoints all = files.checkpoints();
         return open(files, deviceName, () -> step == null ? all.required() : all.exactly(step));
@@ -69,7 +54,7 @@ public final class SavedRun implements AutoCloseable {
      * @throws BadInputException as {@link #open}
      * @throws java.io.UncheckedIOException if a file cannot be read
      */
-    public static SavedRun openExactly(Path directory, Integer step) {
+    static SavedRun openExactly(Path directory, Integer step) {
         RunDirectory files = new RunDirectory(directory);
         return open(files, "cpu", () -> files.checkpoints().exactly(step));
     }
@@ -100,7 +85,7 @@ public final class SavedRun implements AutoCloseable {
      * @param bitsPerByte bits per UTF-8 byte of text, which compares across tokenizers
      * @param tokens the number of tokens predicted
      */
-    public record Quality(double loss, double perplexity, double bitsPerByte, long tokens) {}
+    record Quality(double loss, double perplexity, double bitsPerByte, long tokens) {}
 
     /**
      * Measures the model on the validation split of a data set.
@@ -109,7 +94,7 @@ public final class SavedRun implements AutoCloseable {
      * @param batches the number of batches of the run's size, spread over the split; 0 for all
      * @throws BadInputException if the data is missing or cannot be used
      */
-    public Quality evaluate(String data, long batches, CorpusLoader loader) {
+    Quality evaluate(String data, long batches, CorpusLoader loader) {
         String name = data == null ? config.options().data : data;
         BadInputException.unless(
                 name != null,
@@ -120,19 +105,19 @@ public final class SavedRun implements AutoCloseable {
                             corpus.validation(), config.options().batch, config.options().context);
             Evaluation.Result result =
                     new Evaluation(all, batches == 0 ? all.count() : batches)
-                            .run(gpt2, manager, () -> false);
+                            .run(model, manager, () -> false);
             double bits = result.loss() / Math.log(2) / corpus.bytesPerToken();
             return new Quality(result.loss(), Math.exp(result.loss()), bits, result.tokens());
         }
     }
 
     /** Returns what continues texts with this model. */
-    public TextGenerator generator() {
-        return new TextGenerator(gpt2, tokenizer, manager);
+    TextGenerator generator() {
+        return new TextGenerator(model, tokenizer, manager);
     }
 
     /** Describes the run in one line. */
-    public String description() {
+    String description() {
         return String.format(
                 Locale.ROOT,
                 "%d layers, width %d, step %d, trained on %s",
@@ -142,29 +127,15 @@ public final class SavedRun implements AutoCloseable {
                 config.data());
     }
 
-    /** Returns the model itself. */
-    public Gpt2 model() {
-        return gpt2;
-    }
-
     /** Returns the number format that the model was trained in. */
-    public Precision precision() {
+    Precision precision() {
         return config.options().precision;
     }
 
-    /**
-     * Returns the file that the run's tokenizer is in.
-     *
-     * @return a file that {@link Tokenizer#load} reads
-     */
-    public Path tokenizerFile() {
-        return files.tokenizer();
-    }
-
     /** Says how the model came about. */
-    public Map<String, String> card() {
+    Map<String, String> card() {
         long parameters =
-                gpt2.getParameters().values().stream()
+                model.getParameters().values().stream()
                         .mapToLong(parameter -> parameter.getShape().size())
                         .sum();
         TrainingOptions options = config.options();

@@ -3,6 +3,7 @@ package io.github.djlspectral.examples.gpt;
 import io.github.djlspectral.examples.experiment.Plot;
 import io.github.djlspectral.examples.experiment.Plot.Style;
 import io.github.djlspectral.examples.experiment.Stats;
+import io.github.djlspectral.examples.gpt.Metrics.CsvLog;
 import io.github.djlspectral.optim.diagnostics.Spectrum;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
 import java.nio.file.Files;
