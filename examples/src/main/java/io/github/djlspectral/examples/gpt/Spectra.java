@@ -133,7 +133,7 @@ final class Spectra implements AutoCloseable {
         if (steps.isEmpty()) {
             return;
         }
-        String rank = "effective rank (dashed: stable), median of the matrices";
+        String rank = "median effective rank (dashed: stable)";
         Plot ranks = new Plot(title, "step", rank).size(680, 440).between(0, Double.NaN);
         // a point for each, as a run may have been measured once
         addRank(ranks, MOMENTUM, Style.MARKED, steps, s -> s.momentum().effectiveRank());
