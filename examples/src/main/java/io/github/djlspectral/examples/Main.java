@@ -26,8 +26,11 @@ import java.io.UncheckedIOException;
 import java.nio.charset.Charset;
 import java.nio.file.InvalidPathException;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ParameterException;
@@ -36,26 +39,30 @@ import picocli.CommandLine.ParameterException;
 @Command(
         name = "djl-spectral",
         mixinStandardHelpOptions = true,
-        description = "GPT-2, spectral optimizers, isometric networks and attention flows in DJL.",
-        subcommands = {
-            TrainCommand.class,
-            Evaluation.EvalCommand.class,
-            GenerateCommand.class,
-            Exchange.ImportCommand.class,
-            Exchange.ExportCommand.class,
-            CompareCommand.class,
-            RandomFeaturesCommand.class,
-            SweepCommand.class,
-            LandscapeCommand.class,
-            FlowCommand.class,
-            IsometryCommand.class,
-            ClassifyCommand.class,
-            PublishCommand.class,
-            BenchCommand.class,
-            DoctorCommand.class,
-            CacheCommand.class
-        })
+        description = "GPT-2, spectral optimizers, isometric networks and attention flows in DJL.")
 public final class Main {
+
+    /** The commands by name. The classes of one that is not asked for are not loaded. */
+    private static final Map<String, Supplier<Class<?>>> COMMANDS = new LinkedHashMap<>();
+
+    static {
+        COMMANDS.put("train", () -> TrainCommand.class);
+        COMMANDS.put("eval", () -> Evaluation.EvalCommand.class);
+        COMMANDS.put("generate", () -> GenerateCommand.class);
+        COMMANDS.put("import", () -> Exchange.ImportCommand.class);
+        COMMANDS.put("export", () -> Exchange.ExportCommand.class);
+        COMMANDS.put("compare", () -> CompareCommand.class);
+        COMMANDS.put("random-features", () -> RandomFeaturesCommand.class);
+        COMMANDS.put("sweep", () -> SweepCommand.class);
+        COMMANDS.put("landscape", () -> LandscapeCommand.class);
+        COMMANDS.put("flow", () -> FlowCommand.class);
+        COMMANDS.put("isometry", () -> IsometryCommand.class);
+        COMMANDS.put("classify", () -> ClassifyCommand.class);
+        COMMANDS.put("publish", () -> PublishCommand.class);
+        COMMANDS.put("bench", () -> BenchCommand.class);
+        COMMANDS.put("doctor", () -> DoctorCommand.class);
+        COMMANDS.put("cache", () -> CacheCommand.class);
+    }
 
     /** The exit code for everything that the user can put right. */
     static final int BAD_INPUT = 2;
@@ -89,7 +96,9 @@ public final class Main {
         if (encoding != null && Charset.forName(encoding).equals(US_ASCII)) {
             System.setOut(new PrintStream(new FileOutputStream(FileDescriptor.out), true, UTF_8));
         }
-        System.exit(execute(commandLine(), args));
+        String first = args.length > 0 ? args[0] : "";
+        System.exit(
+                execute(COMMANDS.containsKey(first) ? commandLine(first) : commandLine(), args));
     }
 
     /** Runs a command; what has no command to blame is told here. */
@@ -126,12 +135,20 @@ public final class Main {
 
     /** Returns the parser of all commands. */
     static CommandLine commandLine() {
+        return commandLine(COMMANDS.keySet().toArray(String[]::new));
+    }
+
+    private static CommandLine commandLine(String... names) {
         CommandLine main = new CommandLine(new Main());
         String version = "djl-spectral " + Versions.own();
         main.getCommandSpec().version(version);
-        main.getSubcommands().values().forEach(c -> c.getCommandSpec().version(version));
-        // A prompt may look like an option.
-        main.getSubcommands().get("generate").setAllowOptionsAsOptionParameters(true);
+        for (String name : names) {
+            CommandLine command = new CommandLine(COMMANDS.get(name).get());
+            command.getCommandSpec().version(version);
+            main.addSubcommand(name, command);
+            // A prompt may look like an option.
+            command.setAllowOptionsAsOptionParameters(name.equals("generate"));
+        }
         return main.setExpandAtFiles(false) // a prompt may begin with @
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setParameterExceptionHandler(Main::badUsage)
