@@ -97,17 +97,7 @@ public final class CompareCommand implements Runnable {
         Plot losses = Metrics.losses(title);
         groups.forEach(
                 (name, runs) ->
-                        runs.stream()
-                                .map(CompareCommand::evaluated)
-                                .forEach(
-                                        rows ->
-                                                losses.add(
-                                                        name,
-                                                        Plot.Style.LINE,
-                                                        Metrics.steps(rows),
-                                                        Metrics.values(
-                                                                rows,
-                                                                Metrics.Row::validationLoss))));
+                        runs.forEach(run -> Metrics.addValidation(losses, name, evaluated(run))));
         losses.save(path);
     }
 

@@ -150,17 +150,19 @@ final class Metrics implements AutoCloseable {
     /** Draws training and validation loss over steps into a PNG file, if there is any. */
     static void plot(String title, List<Row> rows, Path path) {
         List<Row> trained = rows.stream().filter(r -> Float.isFinite(r.trainLoss())).toList();
-        losses(title)
-                .addSmoothed("training", steps(trained), values(trained, Row::trainLoss))
-                .add("validation", Plot.Style.LINE, steps(rows), values(rows, Row::validationLoss))
-                .save(path);
+        Plot losses = losses(title);
+        losses.addSmoothed("training", values(trained, Row::step), values(trained, Row::trainLoss));
+        addValidation(losses, "validation", rows);
+        losses.save(path);
     }
 
-    static double[] steps(List<Row> rows) {
-        return values(rows, Row::step);
+    /** Adds a curve of validation losses. */
+    static void addValidation(Plot losses, String name, List<Row> rows) {
+        losses.add(
+                name, Plot.Style.LINE, values(rows, Row::step), values(rows, Row::validationLoss));
     }
 
-    static double[] values(List<Row> rows, ToDoubleFunction<Row> value) {
+    private static double[] values(List<Row> rows, ToDoubleFunction<Row> value) {
         return rows.stream().mapToDouble(value).toArray();
     }
 

@@ -54,13 +54,11 @@ public enum OptimizerChoice {
             case MUON -> spectral(Muon.builder(), options, block, observer).build();
             case FREON -> spectral(freon(options), options, block, observer).build();
             case KAON -> spectral(kaon(options), options, block, observer).build();
-            case TRUNCATED_SGD ->
-                    spectral(
-                                    TruncatedSgd.builder().optFraction(options.fraction),
-                                    options,
-                                    block,
-                                    observer)
-                            .build();
+            case TRUNCATED_SGD -> {
+                TruncatedSgd.Builder truncated = TruncatedSgd.builder();
+                truncated.optFraction(options.fraction);
+                yield spectral(truncated, options, block, observer).build();
+            }
             case NORMUON -> spectral(NorMuon.builder(), options, block, observer).build();
             case SPHERE_MUON -> spectral(SphereMuon.builder(), options, block, observer).build();
             case SOAP -> spectral(Soap.builder(), options, block, observer).optMomentum(0).build();

@@ -14,11 +14,8 @@ public final class Versions {
     private Versions() {}
 
     /**
-     * Returns the versions of this program's parts.
-     *
-     * @param engine the engine, which is the largest part
-     * @return versions of {@code djl-spectral}, {@code djl}, {@code pytorch}, {@code java}, {@code
-     *     os}, and {@code commit} if this was built from a checkout
+     * Returns the versions of this program's parts by name: {@code djl-spectral}, {@code djl},
+     * {@code pytorch}, {@code java}, {@code os}, and {@code commit} if built from a checkout.
      */
     public static Map<String, String> of(Engine engine) {
         Map<String, String> versions = new TreeMap<>();
@@ -34,11 +31,7 @@ public final class Versions {
         return versions;
     }
 
-    /**
-     * Returns the version of this program.
-     *
-     * @return that of the jar; "development" outside of one
-     */
+    /** Returns the version of this program's jar; "development" outside of one. */
     public static String own() {
         String own = Versions.class.getPackage().getImplementationVersion();
         return own == null ? "development" : own;
