@@ -132,7 +132,7 @@ final class DoctorCommand implements Callable<Integer> {
             return new Check(map.toString(), limit, work);
         }
 
-        /** Of two steps; not for Soap, which by its first divides rounding by its own size. */
+        /** Of two steps; not of Soap, for whose bases rounding decides among equal eigenvalues. */
         static Check steps(String name, double limit, Supplier<StatefulOptimizer> optimizer) {
             long[] shape = {288, 128};
             Work work =

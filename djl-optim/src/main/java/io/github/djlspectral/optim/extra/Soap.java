@@ -14,9 +14,9 @@ import java.util.TreeMap;
  * {@code R = b R + (1 - b) G^T G}, b = 0.95, and their eigenvectors P and Q, Adam's variance is
  * that of {@code P^T G Q}, its mean that of G turned so, and the step is turned back. Vyas et al.,
  * "SOAP: Improving and Stabilizing Shampoo using Adam", arXiv:2409.11321; the bases follow by one
- * power iteration every 10 steps, the paper's choice, and the first step, which the authors' code
- * skips, is made. State beside G, m x n: two arrays m x n, two m x m, two n x n. Use it where a
- * step may cost more than Muon's and memory is plenty.
+ * power iteration every 10 steps, the paper's choice, and the first step only finds them, as in the
+ * authors' code. State beside G, m x n: two arrays m x n, two m x m, two n x n. Use it where a step
+ * may cost more than Muon's and memory is plenty.
  */
 public final class Soap extends SpectralOptimizer {
 
