@@ -164,6 +164,16 @@ class TrainingOptionsTest {
     }
 
     @Test
+    void aRateThatEarlierVersionsIgnoredIsNoDifference() {
+        TrainingOptions before = TrainingOptions.of("--optimizer=adamw");
+        before.adamwLr = 0.003;
+        TrainingOptions.of("--optimizer=adamw").requireSameRun(before);
+        TrainingOptions muon = TrainingOptions.of("--adamw-lr=0.004");
+        assertThatThrownBy(() -> muon.requireSameRun(TrainingOptions.of()))
+                .hasMessageStartingWith("--adamw-lr is 0.004");
+    }
+
+    @Test
     void placesHoldInEveryWorkingDirectory() {
         TrainingOptions options = TrainingOptions.of("--data=some/text.txt", "--out=run");
         options.makePathsAbsolute();

@@ -81,6 +81,9 @@ class TrainingTest {
                 .containsExactly(0, 5, 10, 12);
         assertThat(rows.get(12).tokens()).isEqualTo(12 * 4 * 2 * 16);
         assertThat(rows.get(12).gradientNorm()).isPositive();
+        TrainingOptions options = TrainingOptions.of(TestText.options(text, out));
+        assertThat(rows.get(12).learningRate()).isEqualTo(options.rate().getNewValue(12));
+        assertThat(rows.get(11).learningRate()).isEqualTo(options.rate().getNewValue(11));
         assertThat(output.toString(StandardCharsets.UTF_8))
                 .contains("parameters", "step 12/12", "ms/step", "tokens/s", "  lr ", "  gradient ")
                 .doesNotContain("\033", "\r")
