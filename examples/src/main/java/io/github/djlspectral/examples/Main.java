@@ -6,6 +6,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import ai.djl.TrainingDivergedException;
 import ai.djl.engine.EngineException;
 import io.github.djlspectral.examples.bench.BenchCommand;
+import io.github.djlspectral.examples.classify.ClassifyCommand;
 import io.github.djlspectral.examples.flow.FlowCommand;
 import io.github.djlspectral.examples.gpt.CompareCommand;
 import io.github.djlspectral.examples.gpt.Evaluation;

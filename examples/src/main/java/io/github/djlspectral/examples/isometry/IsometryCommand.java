@@ -90,7 +90,7 @@ public final class IsometryCommand implements Runnable {
                 "weight: |W W^T - I|^2; jacobian: (|J^T u| / |u| - 1)^2; gram: |J^T J v - v|^2;"
                         + " difference: (|F(x + s) - F(x)| / |s| - 1)^2."
             })
-    private Regularizer regularizer;
+    private IsometrySettings.Regularizer regularizer;
 
     @Option(
             names = "--strength",
@@ -103,7 +103,7 @@ public final class IsometryCommand implements Runnable {
             names = "--optimizer",
             defaultValue = "adam",
             description = "One of ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
-    private DeepOptimizer optimizer;
+    private IsometrySettings.Optimizer optimizer;
 
     @Option(
             names = "--lr",
@@ -165,14 +165,13 @@ public final class IsometryCommand implements Runnable {
             return;
         }
         IsometryExperiment experiment =
-                new IsometryExperiment(families, depths, rates, seeds, settings);
-        OutcomeFiles files = new OutcomeFiles(out);
+                new IsometryExperiment(families, depths, rates, seeds, settings, out);
         if (!reportOnly) {
             ImageData images = images();
             System.out.println("isometry " + settings + " --seeds " + seeds);
-            experiment.run(images, files, System.out);
+            experiment.run(images, System.out);
         }
-        report(files.all());
+        report();
     }
 
     private void setDefaults() {
@@ -183,7 +182,7 @@ public final class IsometryCommand implements Runnable {
             depths = List.of(quick ? QUICK_DEPTH : DEPTH);
         }
         if (rates == null) {
-            rates = quick ? List.of(optimizer.usualRate()) : optimizer.rates();
+            rates = quick ? List.of(optimizer.rates.get(1)) : optimizer.rates;
         }
         if (seeds == null) {
             seeds = quick ? 1 : SEEDS;
@@ -216,11 +215,11 @@ public final class IsometryCommand implements Runnable {
         return images;
     }
 
-    private void report(List<DeepOutcome> outcomes) {
-        List<OutcomeGroup> groups = OutcomeGroup.of(outcomes);
-        List<String> table = new IsometryReport(groups).table();
+    private void report() {
+        IsometryReport report = IsometryReport.of(IsometryExperiment.outcomes(out));
+        List<String> table = report.table().markdown();
         Table.write(out.resolve("table.md"), table);
-        new IsometryFigures(groups).write(out);
+        report.draw(out);
         table.forEach(System.out::println);
         System.out.println("Results are in " + out);
     }

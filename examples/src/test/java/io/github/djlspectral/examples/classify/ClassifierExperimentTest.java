@@ -4,13 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.djlspectral.examples.classify.ClassifierExperiment.Optimizer;
+import io.github.djlspectral.examples.classify.TokenClassifier.Mixer;
 import io.github.djlspectral.examples.data.IdxWriter;
+import io.github.djlspectral.examples.data.ImageSet;
 import io.github.djlspectral.examples.data.Mnist;
 import io.github.djlspectral.examples.experiment.Eta;
 import io.github.djlspectral.text.BadInputException;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -29,8 +33,8 @@ class ClassifierExperimentTest {
 
     @TempDir private Path directory;
 
-    private static ClassifierSettings settings(ClassifierOptimizer optimizer, int epochs) {
-        return new ClassifierSettings(14, 8, 2, 1, optimizer, 0.01, epochs, 20);
+    private static ClassifierExperiment.Settings settings(Optimizer optimizer, int epochs) {
+        return new ClassifierExperiment.Settings(14, 8, 2, 1, optimizer, 0.01, epochs, 20);
     }
 
     private Mnist data() throws IOException {
@@ -38,8 +42,7 @@ class ClassifierExperimentTest {
         return Mnist.read(directory);
     }
 
-    private String run(String name, ClassifierOptimizer optimizer, int epochs, int seeds)
-            throws IOException {
+    private String run(String name, Optimizer optimizer, int epochs, int seeds) throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         new ClassifierExperiment(
                         settings(optimizer, epochs),
@@ -52,7 +55,7 @@ class ClassifierExperimentTest {
 
     @ParameterizedTest
     @EnumSource
-    void twoRunsGiveTheSameNumbers(ClassifierOptimizer optimizer) throws IOException {
+    void twoRunsGiveTheSameNumbers(Optimizer optimizer) throws IOException {
         run("a", optimizer, 1, 1);
         run("b", optimizer, 1, 1);
         for (String table : TABLES) {
@@ -63,7 +66,7 @@ class ClassifierExperimentTest {
 
     @Test
     void writesTablesAndPictures() throws IOException {
-        String output = run("r", ClassifierOptimizer.MUON, 2, 2);
+        String output = run("r", Optimizer.MUON, 2, 2);
         assertThat(output)
                 .contains(
                         "first 100 to train on, last 25 to test with",
@@ -92,29 +95,24 @@ class ClassifierExperimentTest {
     void bothModelsLearn(Mixer mixer) throws IOException {
         IdxWriter.writeTest(directory, 500);
         Mnist data = Mnist.read(directory);
-        try (ClassifierRun run =
-                new ClassifierRun(
-                        settings(ClassifierOptimizer.MUON, 5),
-                        mixer,
-                        0.02,
-                        1,
-                        data.train(),
-                        data.test())) {
-            double first = run.trainEpoch();
-            for (int epoch = 2; epoch <= 5; epoch++) {
-                run.trainEpoch();
+        try (ClassifierExperiment.Run run =
+                new ClassifierExperiment.Run(
+                        settings(Optimizer.MUON, 5), mixer, 0.02, 1, data.train(), data.test())) {
+            double first = run.epoch().trainLoss();
+            for (int epoch = 2; epoch < 5; epoch++) {
+                run.epoch();
             }
             assertThat(first).isBetween(1.0, 4.0); // ln 10 = 2.3 without knowledge
-            assertThat(run.test().accuracy()).isGreaterThan(0.9);
+            assertThat(run.epoch().testAccuracy()).isGreaterThan(0.9);
         }
     }
 
     @Test
     void energyIsMeasuredAlongTheDepth() throws IOException {
         Mnist data = data();
-        try (ClassifierRun run =
-                new ClassifierRun(
-                        settings(ClassifierOptimizer.MUON, 1),
+        try (ClassifierExperiment.Run run =
+                new ClassifierExperiment.Run(
+                        settings(Optimizer.MUON, 1),
                         Mixer.FLOW,
                         0.02,
                         1,
@@ -136,16 +134,16 @@ class ClassifierExperimentTest {
     void theBetterLearningRateIsChosen(Mixer mixer) throws IOException {
         IdxWriter.writeTest(directory, 500);
         Mnist data = Mnist.read(directory);
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        Trials trials =
-                new Trials(
-                        settings(ClassifierOptimizer.ADAMW, 2),
-                        new Eta(6),
-                        new PrintStream(bytes, true, StandardCharsets.UTF_8));
-        // The first two leave the model as it was.
-        assertThat(trials.bestRate(mixer, List.of(1e-9, 1e-10, 0.02), data.train()))
-                .isEqualTo(0.02);
-        assertThatThrownBy(() -> trials.bestRate(mixer, List.of(0.1), data.train().part(0, 9)))
+        PrintStream out = new PrintStream(OutputStream.nullOutputStream());
+        ClassifierExperiment experiment =
+                new ClassifierExperiment(
+                        settings(Optimizer.ADAMW, 2),
+                        List.of(1e-9, 1e-10, 0.02), // the first two leave the model as it was
+                        1,
+                        directory);
+        assertThat(experiment.bestRate(mixer, data.train(), new Eta(6), out)).isEqualTo(0.02);
+        ImageSet few = data.train().part(0, 9);
+        assertThatThrownBy(() -> experiment.bestRate(mixer, few, new Eta(6), out))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("only 9 training images");
     }
@@ -154,20 +152,13 @@ class ClassifierExperimentTest {
     @EnumSource
     void nothingIsKeptFromEpochToEpoch(Mixer mixer) throws IOException {
         Mnist data = data();
-        try (ClassifierRun run =
-                new ClassifierRun(
-                        settings(ClassifierOptimizer.MUON, 3),
-                        mixer,
-                        0.02,
-                        1,
-                        data.train(),
-                        data.test())) {
-            run.trainEpoch();
-            run.test();
-            int arrays = run.arrays();
-            run.trainEpoch();
-            run.test();
-            assertThat(run.arrays()).isEqualTo(arrays);
+        try (ClassifierExperiment.Run run =
+                new ClassifierExperiment.Run(
+                        settings(Optimizer.MUON, 3), mixer, 0.02, 1, data.train(), data.test())) {
+            run.epoch();
+            int arrays = run.training.arrays();
+            run.epoch();
+            assertThat(run.training.arrays()).isEqualTo(arrays);
         }
     }
 
@@ -176,7 +167,7 @@ class ClassifierExperimentTest {
         assertThatThrownBy(
                         () ->
                                 new ClassifierExperiment(
-                                        settings(ClassifierOptimizer.MUON, 1),
+                                        settings(Optimizer.MUON, 1),
                                         List.of(0.1, -1.0),
                                         1,
                                         directory))

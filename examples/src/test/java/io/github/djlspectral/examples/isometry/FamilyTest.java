@@ -33,7 +33,7 @@ class FamilyTest {
     private static DeepNetwork network(Family family, NDManager manager) {
         Engine.getEngine("PyTorch").setRandomSeed(1);
         DeepNetwork network =
-                family.network(new LayerPlan(16, 16, DEPTH, Parametrization.RETRACTION), 3);
+                family.network(new Family.Plan(16, 16, DEPTH, Parametrization.RETRACTION), 3);
         network.initialize(manager, DataType.FLOAT32, new Shape(1, 1, 28, 28));
         return network;
     }
@@ -61,7 +61,7 @@ class FamilyTest {
             DeepNetwork network = network(family, manager);
             NDArray images = manager.randomUniform(0, 1, new Shape(2, 1, 28, 28));
             NDArray states = network.embed(new ParameterStore(manager, false), images, false);
-            Measurement measurement = Measurement.of(network.layers(), states);
+            DeepRun.Measurement measurement = DeepRun.Measurement.of(network.layers(), states);
             double distance = Math.max(1 - measurement.least(), measurement.largest() - 1);
             if (!NOT_ISOMETRIC.contains(family)) {
                 assertThat(distance).isLessThan(1e-5); // some roundings of float32 for each layer
@@ -89,7 +89,7 @@ class FamilyTest {
     void matricesOfLayersAreSpectral(Family family) {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             DeepNetwork network = network(family, manager);
-            ParameterRouting routing = DeepOptimizer.routing(network);
+            ParameterRouting routing = IsometrySettings.Optimizer.routing(network);
             assertThat(network.getParameters())
                     .filteredOn(pair -> routing.isSpectral(pair.getValue().getId()))
                     .hasSizeGreaterThanOrEqualTo(DEPTH)

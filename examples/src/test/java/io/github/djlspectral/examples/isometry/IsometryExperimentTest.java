@@ -6,6 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.djlspectral.examples.data.IdxWriter;
 import io.github.djlspectral.examples.data.ImageData;
 import io.github.djlspectral.examples.data.ImageSet;
+import io.github.djlspectral.examples.isometry.DeepRun.Measurement;
+import io.github.djlspectral.examples.isometry.DeepRun.Outcome;
+import io.github.djlspectral.examples.isometry.IsometrySettings.Optimizer;
+import io.github.djlspectral.examples.isometry.IsometrySettings.Regularizer;
 import io.github.djlspectral.layers.isometry.Parametrization;
 import io.github.djlspectral.text.BadInputException;
 import java.awt.image.BufferedImage;
@@ -32,11 +36,11 @@ class IsometryExperimentTest {
 
     @TempDir private Path directory;
 
-    private static IsometrySettings settings(DeepOptimizer optimizer) {
+    private static IsometrySettings settings(Optimizer optimizer) {
         return settings(optimizer, EPOCHS);
     }
 
-    private static IsometrySettings settings(DeepOptimizer optimizer, int epochs) {
+    private static IsometrySettings settings(Optimizer optimizer, int epochs) {
         return new IsometrySettings(
                 16,
                 16,
@@ -54,36 +58,44 @@ class IsometryExperimentTest {
         return ImageData.read(directory, 28);
     }
 
-    private OutcomeFiles files(String name) {
-        return new OutcomeFiles(directory.resolve(name));
+    private List<Outcome> outcomes(String name) {
+        return IsometryExperiment.outcomes(directory.resolve(name));
     }
 
-    private static String run(IsometryExperiment experiment, ImageData data, OutcomeFiles files) {
+    private String run(IsometryExperiment experiment, ImageData data, String name) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        experiment.run(data, files, new PrintStream(bytes, true, StandardCharsets.UTF_8));
+        new IsometryExperiment(
+                        experiment.families(),
+                        experiment.depths(),
+                        experiment.rates(),
+                        experiment.seeds(),
+                        experiment.settings(),
+                        directory.resolve(name))
+                .run(data, new PrintStream(bytes, true, StandardCharsets.UTF_8));
         return bytes.toString(StandardCharsets.UTF_8);
     }
 
     private static IsometryExperiment experiment(
-            DeepOptimizer optimizer, List<Family> families, int depth, double... rates) {
+            Optimizer optimizer, List<Family> families, int depth, double... rates) {
         return new IsometryExperiment(
                 families,
                 List.of(depth),
                 Arrays.stream(rates).boxed().toList(),
                 2,
-                settings(optimizer));
+                settings(optimizer),
+                Path.of("unused"));
     }
 
     @ParameterizedTest
     @EnumSource
-    void twoRunsGiveTheSameNumbers(DeepOptimizer optimizer) throws IOException {
+    void twoRunsGiveTheSameNumbers(Optimizer optimizer) throws IOException {
         ImageData data = data(125);
         IsometryExperiment experiment =
                 experiment(optimizer, List.of(Family.RESIDUAL_FOLD), 3, 0.01);
-        run(experiment, data, files("a"));
-        run(experiment, data, files("b"));
-        List<DeepOutcome> first = files("a").all();
-        List<DeepOutcome> second = files("b").all();
+        run(experiment, data, "a");
+        run(experiment, data, "b");
+        List<Outcome> first = outcomes("a");
+        List<Outcome> second = outcomes("b");
         assertThat(second)
                 .hasSize(2)
                 .usingRecursiveComparison()
@@ -98,8 +110,8 @@ class IsometryExperimentTest {
     void finishedRunsAreSkipped() throws IOException {
         ImageData data = data(125);
         List<Family> families = List.of(Family.ABS_FOLD, Family.HE_RELU);
-        IsometryExperiment first = experiment(DeepOptimizer.ADAM, families, 2, 0.01, 1e-9);
-        String output = run(first, data, files("r"));
+        IsometryExperiment first = experiment(Optimizer.ADAM, families, 2, 0.01, 1e-9);
+        String output = run(first, data, "r");
         assertThat(output)
                 .contains(
                         "abs-fold, depth 2, rate 0.01, seed 0: ",
@@ -109,7 +121,7 @@ class IsometryExperimentTest {
         Path file = runs.resolve("abs-fold-depth-2-adam-retraction-lr-0.01-seed-1.json");
         FileTime written = Files.getLastModifiedTime(file);
         Files.delete(runs.resolve("he-relu-depth-2-adam-retraction-lr-0.01-seed-2.json"));
-        assertThat(run(first, data, files("r")))
+        assertThat(run(first, data, "r"))
                 .contains("he-relu, depth 2, rate 0.01, seed 2, epoch 2/2: ", "[2/2]")
                 .doesNotContain("abs-fold, depth 2, rate 0.01, seed 1, epoch");
         assertThat(Files.getLastModifiedTime(file)).isEqualTo(written);
@@ -118,10 +130,10 @@ class IsometryExperimentTest {
     @Test
     void filesOfOtherRunsAreNotTakenForThese() throws IOException {
         IsometryExperiment experiment =
-                experiment(DeepOptimizer.ADAM, List.of(Family.ABS_FOLD), 1, 0.01);
-        run(experiment, data(125), files("r"));
+                experiment(Optimizer.ADAM, List.of(Family.ABS_FOLD), 1, 0.01);
+        run(experiment, data(125), "r");
         ImageData more = data(150);
-        assertThatThrownBy(() -> run(experiment, more, files("r")))
+        assertThatThrownBy(() -> run(experiment, more, "r"))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("train=100")
                 .hasMessageContaining("train=120")
@@ -129,9 +141,9 @@ class IsometryExperimentTest {
         ImageSet images = data(125).train();
         ImageData swapped = new ImageData(images.part(25, 50), images.part(0, 25), 10, "swapped");
         ImageData same = new ImageData(images.part(0, 25), images.part(25, 50), 10, "same");
-        run(experiment, same, files("s"));
-        assertThat(run(experiment, same, files("s"))).doesNotContain("epoch");
-        assertThatThrownBy(() -> run(experiment, swapped, files("s")))
+        run(experiment, same, "s");
+        assertThat(run(experiment, same, "s")).doesNotContain("epoch");
+        assertThatThrownBy(() -> run(experiment, swapped, "s"))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("checksum=");
         IsometryExperiment other =
@@ -140,17 +152,18 @@ class IsometryExperimentTest {
                         List.of(1),
                         List.of(0.01),
                         1,
-                        settings(DeepOptimizer.ADAM, 7));
-        assertThatThrownBy(() -> run(other, same, files("s")))
+                        settings(Optimizer.ADAM, 7),
+                        directory);
+        assertThatThrownBy(() -> run(other, same, "s"))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("--epochs 7");
         Path file =
                 directory.resolve("r/runs/abs-fold-depth-1-adam-retraction-lr-0.01-seed-1.json");
         Files.writeString(file, "{");
-        assertThatThrownBy(() -> files("r").all())
+        assertThatThrownBy(() -> outcomes("r"))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("is damaged");
-        assertThatThrownBy(() -> files("none").all())
+        assertThatThrownBy(() -> outcomes("none"))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("There is no finished run in");
     }
@@ -158,16 +171,12 @@ class IsometryExperimentTest {
     @Test
     void divergedRunsAreReported() throws IOException {
         IsometryExperiment experiment =
-                experiment(
-                        DeepOptimizer.ADAM,
-                        List.of(Family.RESIDUAL_FOLD, Family.RESIDUAL),
-                        3,
-                        1e20);
-        assertThat(run(experiment, data(125), files("r"))).contains("lower --lr", "[8/8]");
-        List<DeepOutcome> outcomes = files("r").all();
-        assertThat(outcomes).hasSize(4).allMatch(DeepOutcome::diverged);
+                experiment(Optimizer.ADAM, List.of(Family.RESIDUAL_FOLD, Family.RESIDUAL), 3, 1e20);
+        assertThat(run(experiment, data(125), "r")).contains("lower --lr", "[8/8]");
+        List<Outcome> outcomes = outcomes("r");
+        assertThat(outcomes).hasSize(4).allMatch(Outcome::diverged);
         assertThat(outcomes).allMatch(outcome -> outcome.accuracy() == 0.1);
-        assertThat(new IsometryReport(OutcomeGroup.of(outcomes)).table().get(2))
+        assertThat(IsometryReport.of(outcomes).table().markdown().get(2))
                 .startsWith("| residual fold, b = -1 | 3 | adam | retraction | 1.0E20 |")
                 .contains("| 2, 2 diverged | 10.00 [10.00, 10.00] |");
     }
@@ -176,16 +185,16 @@ class IsometryExperimentTest {
     void theBetterLearningRateIsChosenAndReported() throws IOException {
         IsometryExperiment experiment =
                 experiment(
-                        DeepOptimizer.ADAM,
+                        Optimizer.ADAM,
                         List.of(Family.RESIDUAL, Family.RESIDUAL_FOLD),
                         2,
                         1e-9,
                         0.01);
-        run(experiment, data(500), files("r"));
-        List<DeepOutcome> outcomes = files("r").all();
+        run(experiment, data(500), "r");
+        List<Outcome> outcomes = outcomes("r");
         assertThat(outcomes).hasSize(4).allMatch(outcome -> outcome.run().rate() == 0.01);
         assertThat(outcomes).allMatch(outcome -> outcome.accuracy() > 0.5); // chance: 0.1
-        List<String> table = new IsometryReport(OutcomeGroup.of(outcomes)).table();
+        List<String> table = IsometryReport.of(outcomes).table().markdown();
         assertThat(table).hasSize(4);
         assertThat(table.get(2))
                 .startsWith("| residual fold, b = -1 | 2 | adam | retraction | 0.01 | 2 | ")
@@ -199,11 +208,12 @@ class IsometryExperimentTest {
         ImageData data = data(125);
         List<Family> families = List.of(Family.SHIFTED_ABS_2, Family.CONV_FOLD, Family.RESIDUAL);
         for (int depth = 1; depth <= 2; depth++) {
-            run(experiment(DeepOptimizer.ADAM, families, depth, 0.01), data, files("r"));
+            run(experiment(Optimizer.ADAM, families, depth, 0.01), data, "r");
         }
-        List<OutcomeGroup> groups = OutcomeGroup.of(files("r").all());
+        IsometryReport report = IsometryReport.of(outcomes("r"));
+        List<IsometryReport.Group> groups = report.groups();
         assertThat(groups).hasSize(6).allMatch(group -> group.outcomes().size() == 2);
-        new IsometryFigures(groups).write(directory);
+        report.draw(directory);
         for (String name : List.of("accuracy", "cosine", "gradients", "loss")) {
             BufferedImage image = ImageIO.read(directory.resolve(name + ".png").toFile());
             int width = image.getWidth();
@@ -212,7 +222,7 @@ class IsometryExperimentTest {
             // white, black, a grey and a colour for each family
             assertThat(Arrays.stream(pixels).distinct().count()).as(name).isGreaterThan(5);
         }
-        DeepOutcome convolution = groups.get(5).outcomes().get(0);
+        Outcome convolution = groups.get(5).outcomes().get(0);
         assertThat(convolution.run().family()).isEqualTo(Family.CONV_FOLD);
         assertThat(convolution.before().gradients()).hasSize(2);
         assertThat(convolution.deviation()).isBetween(0.0, 1e-5);
@@ -232,16 +242,21 @@ class IsometryExperimentTest {
                             Parametrization.INITIAL,
                             each,
                             100 * each.strength(),
-                            DeepOptimizer.ADAM,
+                            Optimizer.ADAM,
                             0.001,
                             3,
                             20);
             IsometryExperiment experiment =
                     new IsometryExperiment(
-                            List.of(Family.RESIDUAL_FOLD), List.of(4), List.of(0.01), 1, settings);
-            run(experiment, data, files("r"));
+                            List.of(Family.RESIDUAL_FOLD),
+                            List.of(4),
+                            List.of(0.01),
+                            1,
+                            settings,
+                            directory);
+            run(experiment, data, "r");
         }
-        for (DeepOutcome outcome : files("r").all()) {
+        for (Outcome outcome : outcomes("r")) {
             Measurement after = outcome.after();
             double spread = after.largest() / after.least() - 1;
             spreads.put(outcome.run().settings().regularizer(), spread);
@@ -253,24 +268,23 @@ class IsometryExperimentTest {
     @Test
     void tooFewImagesAreNamed() throws IOException {
         ImageData data = data(125);
-        IsometryExperiment two =
-                experiment(DeepOptimizer.ADAM, List.of(Family.HE_RELU), 1, 0.1, 0.2);
+        IsometryExperiment two = experiment(Optimizer.ADAM, List.of(Family.HE_RELU), 1, 0.1, 0.2);
         ImageData one = new ImageData(data.train(), data.test().part(0, 1), data.classes(), "one");
-        assertThatThrownBy(() -> run(two, one, files("r")))
+        assertThatThrownBy(() -> run(two, one, "r"))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("only one image to test with");
         ImageData few = new ImageData(data.train().part(0, 19), data.test(), data.classes(), "few");
-        assertThatThrownBy(() -> run(two, few, files("r")))
+        assertThatThrownBy(() -> run(two, few, "r"))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("only 19 training images");
     }
 
     @Test
     void badNumbersAreNamed() {
-        assertThatThrownBy(() -> experiment(DeepOptimizer.ADAM, List.of(Family.HE_RELU), 0, 0.1))
+        assertThatThrownBy(() -> experiment(Optimizer.ADAM, List.of(Family.HE_RELU), 0, 0.1))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("--depth is 0, but must be in [1, 1000]");
-        assertThatThrownBy(() -> experiment(DeepOptimizer.ADAM, List.of(Family.HE_RELU), 1))
+        assertThatThrownBy(() -> experiment(Optimizer.ADAM, List.of(Family.HE_RELU), 1))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("--lr is empty");
     }

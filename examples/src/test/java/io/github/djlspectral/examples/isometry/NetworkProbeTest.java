@@ -26,9 +26,9 @@ class NetworkProbeTest {
                 32,
                 16,
                 Parametrization.RETRACTION,
-                Regularizer.NONE,
+                IsometrySettings.Regularizer.NONE,
                 0,
-                DeepOptimizer.ADAM,
+                IsometrySettings.Optimizer.ADAM,
                 0.001,
                 1,
                 1);
@@ -70,8 +70,8 @@ class NetworkProbeTest {
 
     @Test
     void networksAreSummedUp() {
-        ProbeResult result =
-                new ProbeResult(
+        NetworkProbe.Result result =
+                new NetworkProbe.Result(
                         Family.RESIDUAL,
                         10,
                         List.of(
@@ -81,13 +81,13 @@ class NetworkProbeTest {
         assertThat(result.leastGradient()).isEqualTo(0.5);
         assertThat(result.medianGradient()).isEqualTo(3);
         assertThat(result.largestGradient()).isEqualTo(9);
-        assertThat(result.cosine(0)).isCloseTo(0.5, within(1e-15));
+        assertThat(result.cosines()[0]).isCloseTo(0.5, within(1e-15));
         assertThat(result.distance()).isCloseTo(2, within(1e-15));
     }
 
-    private static ProbeResult.OfNetwork network(
+    private static NetworkProbe.Result.OfNetwork network(
             double least, double median, double largest, double cosine, double distance) {
-        return new ProbeResult.OfNetwork(
+        return new NetworkProbe.Result.OfNetwork(
                 new Spread(least, median, median, largest), new double[] {cosine}, distance);
     }
 }

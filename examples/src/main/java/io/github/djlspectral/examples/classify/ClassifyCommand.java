@@ -1,8 +1,5 @@
-package io.github.djlspectral.examples;
+package io.github.djlspectral.examples.classify;
 
-import io.github.djlspectral.examples.classify.ClassifierExperiment;
-import io.github.djlspectral.examples.classify.ClassifierOptimizer;
-import io.github.djlspectral.examples.classify.ClassifierSettings;
 import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.data.Mnist;
 import java.nio.file.Path;
@@ -10,6 +7,7 @@ import java.util.List;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
+/** The command that classifies digits. */
 @Command(
         name = "classify",
         mixinStandardHelpOptions = true,
@@ -19,7 +17,7 @@ import picocli.CommandLine.Option;
             "Classifies MNIST's digits with attention as a gradient flow and with ordinary attention",
             "of as many parameters: accuracy, and the energy along the depth of the flow."
         })
-final class ClassifyCommand implements Runnable {
+public final class ClassifyCommand implements Runnable {
 
     @Option(
             names = "--data",
@@ -34,14 +32,14 @@ final class ClassifyCommand implements Runnable {
             names = "--optimizer",
             defaultValue = "muon",
             description = "One of ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
-    private ClassifierOptimizer optimizer;
+    private ClassifierExperiment.Optimizer optimizer;
 
     @Option(
             names = "--lr",
             split = ",",
             description = {
                 "Learning rates to try on held-out training images, the same for both models.",
-                "Default: 0.02,0.05,0.1; adamw: 0.001,0.003,0.01."
+                "Default: 0.01,0.02,0.05,0.1,0.2; adamw: 0.001,0.003,0.01."
             })
     private List<Double> rates;
 
@@ -96,12 +94,12 @@ final class ClassifyCommand implements Runnable {
 
     @Override
     public void run() {
-        ClassifierSettings settings =
-                new ClassifierSettings(
+        ClassifierExperiment.Settings settings =
+                new ClassifierExperiment.Settings(
                         patch, width, depth, stepSize, optimizer, adamwRate, epochs, batch);
         ClassifierExperiment experiment =
                 new ClassifierExperiment(
-                        settings, rates == null ? optimizer.rates() : rates, seeds, out);
+                        settings, rates == null ? optimizer.rates : rates, seeds, out);
         Mnist images =
                 data == null
                         ? Mnist.download(CorpusLoader.defaultCacheDirectory(), System.err)

@@ -1,4 +1,4 @@
-package io.github.djlspectral.examples.classify;
+package io.github.djlspectral.examples.experiment;
 
 import ai.djl.Device;
 import ai.djl.Model;
@@ -19,14 +19,18 @@ import io.github.djlspectral.optim.GradientClipping;
 import io.github.djlspectral.optim.SpectralOptimizer;
 import io.github.djlspectral.optim.StatefulOptimizer;
 import io.github.djlspectral.torch.Host;
-import java.util.Locale;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 
-/** A block from images to logits in training, with an optimizer that it owns. */
-public final class ClassifierTraining implements AutoCloseable {
+/**
+ * A block from images to logits in training, with an optimizer that it owns. What it becomes is a
+ * pure function of the seed and the number of epochs.
+ */
+public final class ImageTraining implements AutoCloseable {
 
     private static final String ENGINE = "PyTorch";
     private static final int TEST_BATCH = 500;
+    private static final double NANO = 1e-9;
 
     private final ImageSet.Batches batches;
     private final Block block;
@@ -37,6 +41,7 @@ public final class ClassifierTraining implements AutoCloseable {
     private final Trainer trainer;
     private UnaryOperator<NDArray> penalty;
     private int epoch;
+    private double seconds;
 
     /**
      * Initialises the block at random.
@@ -48,7 +53,7 @@ public final class ClassifierTraining implements AutoCloseable {
      * @param maxNorm the gradient is scaled to this norm if it is longer; infinite: never
      * @param seed decides the initial weights
      */
-    public ClassifierTraining(
+    public ImageTraining(
             Block block,
             int side,
             ImageSet.Batches batches,
@@ -75,14 +80,20 @@ public final class ClassifierTraining implements AutoCloseable {
     /** Sees each step before it changes the weights. */
     @FunctionalInterface
     public interface StepObserver {
-        /**
-         * Looks at a step.
-         *
-         * @param index its number in the epoch, from 0 on
-         * @param loss the batch's loss in nats
-         */
+
+        /** Looks at a step of an epoch, from 0 on, and the loss of its batch in nats. */
         void observe(int index, double loss);
     }
+
+    /**
+     * What is known after an epoch.
+     *
+     * @param number from 1 on
+     * @param trainLoss mean over the epoch, before each update, in nats
+     * @param testLoss mean cross-entropy in nats
+     * @param testAccuracy the share of images whose class has the largest logit
+     */
+    public record Epoch(int number, double trainLoss, double testLoss, double testAccuracy) {}
 
     /**
      * Adds something to the loss that is trained on, from now on. It is not in the losses that are
@@ -94,44 +105,36 @@ public final class ClassifierTraining implements AutoCloseable {
         this.penalty = penalty;
     }
 
-    /**
-     * Returns the number of parameters.
-     *
-     * @return their elements
-     */
+    /** Returns the number of parameters. */
     public long size() {
         return block.getParameters().values().stream()
                 .mapToLong(parameter -> parameter.getShape().size())
                 .sum();
     }
 
-    /**
-     * Returns the number of arrays held by the model and its trainer.
-     *
-     * @return does not grow from epoch to epoch
-     */
+    /** Returns the number of arrays held, which does not grow from epoch to epoch. */
     public int arrays() {
         return model.getNDManager().getManagedArrays().size()
                 + trainer.getManager().getManagedArrays().size();
     }
 
-    /**
-     * Returns the manager of the model's arrays on the device.
-     *
-     * @return closed with this
-     */
+    /** Returns the manager of the arrays, closed with this. */
     public NDManager manager() {
         return trainer.getManager();
     }
 
+    /** Returns the time spent on training, without tests, in seconds. */
+    public double seconds() {
+        return seconds;
+    }
+
     /**
-     * Trains on every image once.
+     * Trains on every image once, then tests.
      *
-     * @param observer sees each step
-     * @return the mean loss, in nats, before each update
      * @throws TrainingDivergedException if the loss, a gradient or a weight is not usable any more
      */
-    public double trainEpoch(StepObserver observer) {
+    public Epoch epoch(ImageSet test, StepObserver observer) {
+        long begin = System.nanoTime();
         double sum = 0;
         for (int i = 0; i < batches.perEpoch(); i++) {
             try {
@@ -150,7 +153,8 @@ public final class ClassifierTraining implements AutoCloseable {
             trainer.step();
         }
         epoch++;
-        return sum / batches.perEpoch();
+        seconds += (System.nanoTime() - begin) * NANO;
+        return tested(sum / batches.perEpoch(), test);
     }
 
     private double backward(ImageSet.Batch batch) {
@@ -166,16 +170,10 @@ public final class ClassifierTraining implements AutoCloseable {
 
     private TrainingDivergedException diverged(String what, Exception cause) {
         return new TrainingDivergedException(
-                String.format(Locale.ROOT, "epoch %d: %s; lower --lr", epoch + 1, what), cause);
+                Table.text("epoch %d: %s; lower --lr", epoch + 1, what), cause);
     }
 
-    /**
-     * Measures loss and accuracy.
-     *
-     * @param images the images
-     * @return the result
-     */
-    public TestResult test(ImageSet images) {
+    private Epoch tested(double trainLoss, ImageSet images) {
         double sum = 0;
         int right = 0;
         for (int from = 0; from < images.size(); from += TEST_BATCH) {
@@ -193,17 +191,11 @@ public final class ClassifierTraining implements AutoCloseable {
                 right += right(answers, batch.labels());
             }
         }
-        return new TestResult(sum / images.size(), (double) right / images.size());
+        return new Epoch(epoch, trainLoss, sum / images.size(), (double) right / images.size());
     }
 
     private static int right(long[] answers, int[] labels) {
-        int right = 0;
-        for (int i = 0; i < labels.length; i++) {
-            if (answers[i] == labels[i]) {
-                right++;
-            }
-        }
-        return right;
+        return (int) IntStream.range(0, labels.length).filter(i -> answers[i] == labels[i]).count();
     }
 
     /** Frees the model and the optimizer's state. */
@@ -217,12 +209,4 @@ public final class ClassifierTraining implements AutoCloseable {
         }
         model.close();
     }
-
-    /**
-     * What a test found.
-     *
-     * @param loss mean cross-entropy in nats
-     * @param accuracy the share of images whose class has the largest logit
-     */
-    public record TestResult(double loss, double accuracy) {}
 }
