@@ -7,6 +7,7 @@ import ai.djl.TrainingDivergedException;
 import ai.djl.engine.EngineException;
 import io.github.djlspectral.examples.bench.BenchCommand;
 import io.github.djlspectral.examples.classify.ClassifyCommand;
+import io.github.djlspectral.examples.features.RandomFeaturesCommand;
 import io.github.djlspectral.examples.flow.FlowCommand;
 import io.github.djlspectral.examples.gpt.CompareCommand;
 import io.github.djlspectral.examples.gpt.Evaluation;

@@ -23,23 +23,21 @@ record FeatureProblem(int rows, int columns, int batch, double condition, int st
     private static final int LARGEST = 1 << 15; // so that no product overflows
 
     FeatureProblem {
-        require(rows >= 2 && rows <= LARGEST, "--rows", rows, "in [2, " + LARGEST + "]");
-        require(
-                columns >= 2 && columns <= LARGEST,
-                "--columns",
-                columns,
-                "in [2, " + LARGEST + "]");
-        require(batch >= 0 && batch <= LARGEST, "--batch", batch, "in [0, " + LARGEST + "]");
-        require(
+        require("--rows", rows, 2);
+        require("--columns", columns, 2);
+        require("--batch", batch, 0);
+        BadInputException.unless(
                 condition >= 1 && Double.isFinite(condition),
-                "--condition",
-                condition,
-                "a number of at least 1");
-        require(steps >= 3, "--steps", steps, "at least 3");
+                "--condition is %s, but must be a number of at least 1",
+                condition);
+        String rule = "--steps is %s, but must be at least 3";
+        BadInputException.unless(steps >= 3, rule, steps);
     }
 
-    private static void require(boolean legal, String option, Object value, String range) {
-        BadInputException.unless(legal, "%s is %s, but must be %s", option, value, range);
+    private static void require(String option, int value, int least) {
+        String rule = "%s is %s, but must be in [%s, %s]";
+        boolean legal = value >= least && value <= LARGEST;
+        BadInputException.unless(legal, rule, option, value, least, LARGEST);
     }
 
     /** Returns the model with true weights drawn from a seed. */

@@ -1,20 +1,11 @@
 package io.github.djlspectral.examples.features;
 
+import io.github.djlspectral.examples.experiment.Plot;
 import io.github.djlspectral.examples.experiment.Stats;
-import io.github.djlspectral.examples.report.Picture;
-import java.awt.BasicStroke;
-import java.awt.Color;
-import java.awt.Font;
-import java.nio.file.Path;
-import java.util.ArrayList;
+import io.github.djlspectral.examples.experiment.Table;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.IntStream;
-import org.knowm.xchart.XYChart;
-import org.knowm.xchart.XYChartBuilder;
-import org.knowm.xchart.style.Styler.LegendPosition;
-import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /**
  * The results of the experiment for people.
@@ -24,11 +15,6 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
  */
 record FeatureReport(FeatureProblem problem, Map<String, List<Descent>> descents) {
 
-    private static final int WIDTH = 760;
-    private static final int HEIGHT = 460;
-    private static final Font TICKS = new Font(Font.SANS_SERIF, Font.PLAIN, 10);
-    private static final BasicStroke LINE = new BasicStroke(1.2f);
-
     /**
      * Returns a Markdown table: means over the seeds with the least and largest. The last three
      * columns are coefficients of variation over steps. A best step size t depends on the length of
@@ -36,99 +22,93 @@ record FeatureReport(FeatureProblem problem, Map<String, List<Descent>> descents
      * directions of steepest descent it does not.
      */
     List<String> table() {
-        List<String> lines = new ArrayList<>();
-        lines.add(
-                "| | loss left | variation of the best step of steepest descent | the same about its"
-                        + " trend | variation of the best step of D |");
-        lines.add("|---|---|---|---|---|");
+        Table table =
+                new Table(
+                        "optimizer",
+                        "loss left",
+                        "variation of the best step of steepest descent",
+                        "the same about its trend",
+                        "variation of the best step of D");
         descents.forEach(
                 (name, all) ->
-                        lines.add(
-                                String.join(
-                                        " | ",
-                                        "| " + name,
-                                        Stats.cell("%.2e", all, Descent::remainingLoss),
-                                        Stats.cell("%.2f", all, d -> varied(d.steepestStepSizes())),
-                                        Stats.cell(
-                                                "%.3f",
-                                                all,
-                                                d -> Variation.aboutTrend(d.steepestStepSizes())),
-                                        Stats.cell("%.2f", all, d -> varied(d.stepSizes()))
-                                                + " |")));
-        return lines;
-    }
-
-    private static double varied(double[] values) {
-        return Variation.coefficient(values);
+                        table.add(
+                                name,
+                                Stats.cell("%.2e", all, Descent::remainingLoss),
+                                Stats.cell("%.2f", all, d -> variation(d.steepestStepSizes())),
+                                Stats.cell("%.3f", all, d -> aboutTrend(d.steepestStepSizes())),
+                                Stats.cell("%.2f", all, d -> variation(d.stepSizes()))));
+        return table.markdown();
     }
 
     /** Draws what is left of the loss over steps, every seed. */
-    void plotLoss(Path path) {
-        XYChart chart = chart("loss / first loss", "Loss under exact line search");
-        int index = 0;
-        for (Map.Entry<String, List<Descent>> entry : descents.entrySet()) {
-            Color color = color(index++);
-            for (int seed = 0; seed < entry.getValue().size(); seed++) {
-                List<Descent.Point> points = entry.getValue().get(seed).points();
-                double first = points.get(0).loss();
-                double[] losses = points.stream().mapToDouble(p -> p.loss() / first).toArray();
-                add(chart, entry.getKey(), seed, color, 0, losses);
-            }
-        }
-        Picture.save(chart, path);
+    Plot loss() {
+        Plot plot = plot("loss / first loss", "Loss under exact line search");
+        descents.forEach(
+                (name, all) ->
+                        all.forEach(
+                                descent -> {
+                                    double[] losses =
+                                            descent.points().stream()
+                                                    .mapToDouble(Descent.Point::loss)
+                                                    .toArray();
+                                    plot.add(name, Plot.Style.LINE, 0, divided(losses, losses[0]));
+                                }));
+        return plot;
     }
 
     /**
      * Draws the best step sizes of steepest descent over steps as multiples of their median, the
      * first seed's.
      */
-    void plotStepSizes(Path path) {
-        XYChart chart = chart("best step size / its median", "Best step size");
-        int index = 0;
-        for (Map.Entry<String, List<Descent>> entry : descents.entrySet()) {
-            double[] sizes = entry.getValue().get(0).steepestStepSizes();
-            double median =
-                    Arrays.stream(sizes).sorted().skip(sizes.length / 2).findFirst().orElse(1);
-            double[] relative = Arrays.stream(sizes).map(size -> size / median).toArray();
-            add(chart, entry.getKey(), 0, color(index++), 1, relative);
+    Plot stepSizes() {
+        Plot plot = plot("best step size / its median", "Best step size");
+        descents.forEach(
+                (name, all) -> {
+                    double[] sizes = all.get(0).steepestStepSizes();
+                    double median = sizes.length == 0 ? 1 : Stats.median(sizes);
+                    plot.add(name, Plot.Style.LINE, 1, divided(sizes, median));
+                });
+        return plot;
+    }
+
+    private Plot plot(String yAxis, String title) {
+        return new Plot(title + ", " + problem.description(), "step", yAxis).logY();
+    }
+
+    private static double[] divided(double[] values, double by) {
+        return Arrays.stream(values).map(value -> value / by).toArray();
+    }
+
+    /** Returns the coefficient of variation, standard deviation / mean; NaN of no values. */
+    static double variation(double... values) {
+        double mean = Arrays.stream(values).average().orElse(Double.NaN);
+        double variance =
+                Arrays.stream(values)
+                        .map(v -> (v - mean) * (v - mean))
+                        .average()
+                        .orElse(Double.NaN);
+        return Math.sqrt(variance) / Math.abs(mean);
+    }
+
+    /**
+     * Returns the coefficient of variation about the trend: a value's logarithm is compared with
+     * the mean of its neighbours', which an exponential trend does not change. The root mean square
+     * of these differences is divided by sqrt(3/2), so that independent values of standard
+     * deviation sigma about a smooth trend give sigma.
+     *
+     * @param values none zero; signs do not count
+     * @return NaN for less than 3 values
+     */
+    static double aboutTrend(double... values) {
+        if (values.length < 3) {
+            return Double.NaN;
         }
-        Picture.save(chart, path);
-    }
-
-    private Color color(int index) {
-        return Color.getHSBColor((float) index / descents.size(), 0.85f, 0.75f);
-    }
-
-    private XYChart chart(String yAxis, String title) {
-        XYChart chart =
-                new XYChartBuilder()
-                        .width(WIDTH)
-                        .height(HEIGHT)
-                        .title(title + ", " + problem.description())
-                        .xAxisTitle("step")
-                        .yAxisTitle(yAxis)
-                        .build();
-        chart.getStyler().setYAxisLogarithmic(true);
-        chart.getStyler().setLegendPosition(LegendPosition.OutsideE);
-        chart.getStyler().setAxisTickLabelsFont(TICKS);
-        chart.getStyler().setChartBackgroundColor(Color.WHITE);
-        return chart;
-    }
-
-    /** Adds a curve of positive numbers, the only ones that a logarithmic axis has. */
-    private static void add(
-            XYChart chart, String name, int seed, Color color, int firstStep, double[] values) {
-        int[] shown = IntStream.range(0, values.length).filter(i -> values[i] > 0).toArray();
-        if (shown.length == 0) {
-            return;
+        double[] logs = Arrays.stream(values).map(v -> Math.log(Math.abs(v))).toArray();
+        double sum = 0;
+        for (int i = 1; i < logs.length - 1; i++) {
+            double difference = logs[i] - (logs[i - 1] + logs[i + 1]) / 2;
+            sum += difference * difference;
         }
-        chart.addSeries(
-                        seed == 0 ? name : name + " " + seed,
-                        Arrays.stream(shown).mapToDouble(i -> i + firstStep).toArray(),
-                        Arrays.stream(shown).mapToDouble(i -> values[i]).toArray())
-                .setMarker(SeriesMarkers.NONE)
-                .setLineColor(color)
-                .setLineStyle(LINE)
-                .setShowInLegend(seed == 0);
+        return Math.sqrt(sum / (logs.length - 2) / 1.5);
     }
 }

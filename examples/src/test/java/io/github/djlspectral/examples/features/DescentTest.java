@@ -6,10 +6,9 @@ import static org.assertj.core.api.Assertions.within;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
 import ai.djl.ndarray.NDManager;
+import io.github.djlspectral.examples.experiment.Finished;
 import io.github.djlspectral.optim.SpectralMap;
 import io.github.djlspectral.text.BadInputException;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -22,8 +21,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class DescentTest {
 
-    private static final Descender GD = new Descender("GD", null);
-    private static final Descender MUON = new Descender("Muon", SpectralMap.polar());
+    private static final Descent.Descender GD = new Descent.Descender("GD", null);
+    private static final Descent.Descender MUON =
+            new Descent.Descender("Muon", SpectralMap.polar());
 
     @TempDir private Path directory;
     private NDManager manager;
@@ -70,7 +70,7 @@ class DescentTest {
     @Test
     void everyStepGoesAsFarAsTheLossFalls() {
         FeatureProblem problem = new FeatureProblem(6, 20, 8, 100, 25);
-        for (Descender descender : Descender.all()) {
+        for (Descent.Descender descender : Descent.Descender.all()) {
             List<Descent.Point> points = Descent.run(problem, descender, 3, manager).points();
             for (int i = 1; i < points.size(); i++) {
                 Descent.Point point = points.get(i);
@@ -97,26 +97,16 @@ class DescentTest {
     }
 
     @Test
-    void aFileKeepsEveryBitAndItsProblem() throws IOException {
+    void aFileKeepsEveryBitAndItsProblem() {
         FeatureProblem problem = new FeatureProblem(4, 8, 5, 10, 4);
         Descent descent = Descent.run(problem, MUON, 1, manager);
-        Path path = directory.resolve("new").resolve("muon.csv");
-        DescentFile.write(path, problem, descent);
-        assertThat(DescentFile.read(path, problem)).isEqualTo(descent);
-        assertThat(Files.readAllLines(path))
-                .startsWith(
-                        "# --rows 4 --columns 8 --batch 5 --condition 10.0 --steps 4",
-                        "step,loss,step_size,length,alignment,potential")
-                .hasSize(7);
+        Finished<Descent> finished = new Finished<>(directory, Descent.class);
+        finished.write("muon", problem, descent);
+        assertThat(finished.find("muon", problem)).contains(descent);
         FeatureProblem longer = new FeatureProblem(4, 8, 5, 10, 5);
-        assertThatThrownBy(() -> DescentFile.read(path, longer))
+        assertThatThrownBy(() -> finished.find("muon", longer))
                 .isInstanceOf(BadInputException.class)
-                .hasMessageContaining("--steps 5 but of --rows 4")
-                .hasMessageContaining("another --out");
-        Files.writeString(path, Files.readString(path).replace("\n2,", "\nx,"));
-        assertThatThrownBy(() -> DescentFile.read(path, problem))
-                .isInstanceOf(BadInputException.class)
-                .hasMessageContaining("damaged");
+                .hasMessageContainingAll("is of --rows 4", "--steps 4, not of", "another --out");
     }
 
     @ParameterizedTest
@@ -138,13 +128,13 @@ class DescentTest {
 
     @Test
     void variationIsMeasuredAsDefined() {
-        assertThat(Variation.coefficient(1, 3)).isCloseTo(0.5, within(1e-15));
-        assertThat(Variation.coefficient(-1, -3)).isCloseTo(0.5, within(1e-15));
-        assertThat(Variation.coefficient()).isNaN();
+        assertThat(FeatureReport.variation(1, 3)).isCloseTo(0.5, within(1e-15));
+        assertThat(FeatureReport.variation(-1, -3)).isCloseTo(0.5, within(1e-15));
+        assertThat(FeatureReport.variation()).isNaN();
         // a trend does not count, alternation by a factor of e does: 1 / sqrt(1.5)
-        assertThat(Variation.aboutTrend(8, 4, 2, 1)).isCloseTo(0, within(1e-15));
-        assertThat(Variation.aboutTrend(1, Math.E, 1, Math.E))
+        assertThat(FeatureReport.aboutTrend(8, 4, 2, 1)).isCloseTo(0, within(1e-15));
+        assertThat(FeatureReport.aboutTrend(1, Math.E, 1, Math.E))
                 .isCloseTo(Math.sqrt(1 / 1.5), withinPercentage(1e-10));
-        assertThat(Variation.aboutTrend(1, 2)).isNaN();
+        assertThat(FeatureReport.aboutTrend(1, 2)).isNaN();
     }
 }

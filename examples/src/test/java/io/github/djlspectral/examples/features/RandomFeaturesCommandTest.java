@@ -14,21 +14,21 @@ import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class FeatureExperimentTest {
+class RandomFeaturesCommandTest {
 
     @TempDir private Path directory;
 
     private String run() {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        new FeatureExperiment(4, 8, 5, 10, 12, 2, directory)
-                .run(new PrintStream(bytes, true, StandardCharsets.UTF_8));
+        PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
+        RandomFeaturesCommand.run(new FeatureProblem(4, 8, 5, 10, 12), 2, directory, out);
         return bytes.toString(StandardCharsets.UTF_8);
     }
 
     @Test
     void writesItsFilesAndKeepsWhatIsFinished() throws IOException {
         String output = run();
-        int optimizers = Descender.all().size();
+        int optimizers = Descent.Descender.all().size();
         assertThat(output).contains("Muon, seed 2: done");
         Path table = directory.resolve("table.md");
         assertThat(Files.readAllLines(table)).hasSize(2 + optimizers);
@@ -39,8 +39,8 @@ class FeatureExperimentTest {
         }
 
         String before = Files.readString(table);
-        Path kept = directory.resolve("gd-seed1.csv");
-        Path lost = directory.resolve("muon-seed2.csv");
+        Path kept = directory.resolve("runs/gd-seed1.json");
+        Path lost = directory.resolve("runs/muon-seed2.json");
         byte[] muon = Files.readAllBytes(lost);
         var time = Files.getLastModifiedTime(kept);
         Files.delete(lost);
