@@ -1,21 +1,16 @@
 package io.github.djlspectral.examples.flow;
 
 import ai.djl.ndarray.NDManager;
+import io.github.djlspectral.examples.experiment.Plot;
 import io.github.djlspectral.examples.experiment.Table;
-import io.github.djlspectral.examples.report.Picture;
 import io.github.djlspectral.layers.flow.FlowRecord;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.Locale;
+import java.util.function.DoubleConsumer;
 import java.util.function.ToDoubleFunction;
-import org.knowm.xchart.XYChart;
-import org.knowm.xchart.XYSeries;
-import org.knowm.xchart.style.Styler.LegendLayout;
-import org.knowm.xchart.style.Styler.LegendPosition;
-import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /**
  * How the residual of the energy-dissipation identity depends on the step size, with the exact
@@ -27,7 +22,6 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
  */
 record IdentityStudy(FlowSettings base, List<Integer> heads, List<Double> steps) {
 
-    private static final double SECONDS_BETWEEN_LINES = 5;
     private static final double PERCENT = 100;
 
     /** Checks every setting. */
@@ -78,7 +72,7 @@ record IdentityStudy(FlowSettings base, List<Integer> heads, List<Double> steps)
                 work += base.withHeads(h).withStep(step).work();
             }
         }
-        FlowProgress progress = new FlowProgress(out, work, SECONDS_BETWEEN_LINES);
+        DoubleConsumer progress = FlowPaths.telling(out, work);
         List<Point> points = new ArrayList<>();
         for (int h : heads) {
             for (double step : steps) {
@@ -113,7 +107,7 @@ record IdentityStudy(FlowSettings base, List<Integer> heads, List<Double> steps)
                                 p.slopeResidual));
         Table.write(directory.resolve("residuals.csv"), table.csv());
         Table.write(directory.resolve("residuals.md"), markdown(points));
-        Picture.save(chart(points), directory.resolve("residuals.png"));
+        plot(points).save(directory.resolve("residuals.png"));
     }
 
     /**
@@ -121,40 +115,35 @@ record IdentityStudy(FlowSettings base, List<Integer> heads, List<Double> steps)
      * that of the step size before.
      */
     static List<String> markdown(List<Point> points) {
-        List<String> lines = new ArrayList<>();
-        lines.add("| heads | dt | exact dissipation | ratio | published slope | ratio |");
-        lines.add("|---|---|---|---|---|---|");
+        Table table =
+                new Table("heads", "dt", "exact dissipation", "ratio", "published slope", "ratio");
         Point before = null;
         for (Point p : points) {
             boolean first = before == null || before.heads != p.heads;
-            lines.add(
-                    String.format(
-                            Locale.ROOT,
-                            "| %d | %s | %.4f%% | %s | %.4f%% | %s |",
-                            p.heads,
-                            p.step,
-                            PERCENT * p.residual / p.change,
-                            first ? "" : ratio(before.residual, p.residual),
-                            PERCENT * p.slopeResidual / p.change,
-                            first ? "" : ratio(before.slopeResidual, p.slopeResidual)));
+            table.add(
+                    p.heads,
+                    p.step,
+                    Table.text("%.4f%%", PERCENT * p.residual / p.change),
+                    first ? "" : ratio(before.residual, p.residual),
+                    Table.text("%.4f%%", PERCENT * p.slopeResidual / p.change),
+                    first ? "" : ratio(before.slopeResidual, p.slopeResidual));
             before = p;
         }
-        return lines;
+        return table.markdown();
     }
 
     private static String ratio(double before, double now) {
-        return String.format(Locale.ROOT, "%.2f", before / now);
+        return Table.text("%.2f", before / now);
     }
 
-    private XYChart chart(List<Point> points) {
-        XYChart chart =
-                FlowCharts.logarithmic(
-                        "Residual of the identity (" + base.description() + ")",
-                        "step size dt",
-                        steps.stream().mapToDouble(step -> step).toArray(),
-                        "share of the energy's change, %");
-        chart.getStyler().setLegendPosition(LegendPosition.OutsideE);
-        chart.getStyler().setLegendLayout(LegendLayout.Vertical);
+    private Plot plot(List<Point> points) {
+        Plot plot =
+                new Plot(
+                                "Residual of the identity (" + base.description() + ")",
+                                "step size dt",
+                                "share of the energy's change, %")
+                        .logX()
+                        .logY();
         for (int h : heads) {
             List<Point> some = points.stream().filter(p -> p.heads == h).toList();
             double[] x = some.stream().mapToDouble(Point::step).toArray();
@@ -162,20 +151,9 @@ record IdentityStudy(FlowSettings base, List<Integer> heads, List<Double> steps)
                     some.stream().mapToDouble(p -> PERCENT * p.residual / p.change).toArray();
             double[] slope =
                     some.stream().mapToDouble(p -> PERCENT * p.slopeResidual / p.change).toArray();
-            mark(FlowCharts.line(chart, "exact, H = " + h, x, exact, FlowCharts.EXACT), h);
-            mark(FlowCharts.dashed(chart, "slope, H = " + h, x, slope, FlowCharts.PUBLISHED), h);
+            plot.add("exact, H = " + h, Plot.Style.MARKED, x, exact);
+            plot.add("slope, H = " + h, Plot.Style.DASHED, x, slope);
         }
-        return chart;
-    }
-
-    private void mark(XYSeries series, int h) {
-        var markers =
-                List.of(
-                        SeriesMarkers.CIRCLE,
-                        SeriesMarkers.SQUARE,
-                        SeriesMarkers.DIAMOND,
-                        SeriesMarkers.TRIANGLE_UP);
-        series.setMarker(markers.get(heads.indexOf(h) % markers.size()));
-        series.setMarkerColor(series.getLineColor());
+        return plot;
     }
 }

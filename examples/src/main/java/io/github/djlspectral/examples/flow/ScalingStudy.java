@@ -1,23 +1,18 @@
 package io.github.djlspectral.examples.flow;
 
 import ai.djl.ndarray.NDManager;
+import io.github.djlspectral.examples.experiment.Plot;
+import io.github.djlspectral.examples.experiment.Stats;
 import io.github.djlspectral.examples.experiment.Stats.PowerLaw;
 import io.github.djlspectral.examples.experiment.Table;
-import io.github.djlspectral.examples.report.Picture;
 import io.github.djlspectral.layers.flow.FlowRecord;
-import java.awt.Color;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
+import java.util.function.DoubleConsumer;
 import java.util.stream.IntStream;
-import org.knowm.xchart.XYChart;
-import org.knowm.xchart.XYSeries;
-import org.knowm.xchart.style.Styler.LegendLayout;
-import org.knowm.xchart.style.lines.SeriesLines;
-import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /**
  * How the slope's average over time depends on the number of heads: with the exponent of a power
@@ -30,9 +25,6 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
 record ScalingStudy(List<FlowSettings> bases, List<Integer> heads, int seeds) {
 
     private static final int FIRST_FITTED = 4;
-    private static final double SECONDS_BETWEEN_LINES = 5;
-    private static final List<Color> COLORS =
-            List.of(FlowCharts.EXACT, FlowCharts.PUBLISHED, FlowCharts.OTHER);
 
     /** Checks every setting. */
     ScalingStudy {
@@ -74,7 +66,7 @@ record ScalingStudy(List<FlowSettings> bases, List<Integer> heads, int seeds) {
                 work += seeds * base.withHeads(h).work();
             }
         }
-        FlowProgress progress = new FlowProgress(out, work, SECONDS_BETWEEN_LINES);
+        DoubleConsumer progress = FlowPaths.telling(out, work);
         List<Row> rows = new ArrayList<>();
         for (FlowSettings base : bases) {
             for (int s = 0; s < seeds; s++) {
@@ -84,12 +76,12 @@ record ScalingStudy(List<FlowSettings> bases, List<Integer> heads, int seeds) {
         Table.write(directory.resolve("scaling.csv"), table(rows, heads).csv());
         List<String> markdown = markdown(rows);
         Table.write(directory.resolve("scaling.md"), markdown);
-        Picture.save(chart(rows), directory.resolve("scaling.png"));
+        plot(rows).save(directory.resolve("scaling.png"));
         markdown.forEach(out::println);
         out.println("Results are in " + directory);
     }
 
-    private Row measure(FlowSettings base, FlowProgress progress) {
+    private Row measure(FlowSettings base, DoubleConsumer progress) {
         List<double[]> slopes = new ArrayList<>();
         for (int h : heads) {
             try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
@@ -123,23 +115,19 @@ record ScalingStudy(List<FlowSettings> bases, List<Integer> heads, int seeds) {
 
     /** Returns the mean slopes and the exponents of each seed. */
     List<String> markdown(List<Row> rows) {
-        List<String> lines = new ArrayList<>();
-        StringBuilder header = new StringBuilder("| weights | d | seed |");
-        heads.forEach(h -> header.append(" H = ").append(h).append(" |"));
-        lines.add(header + " exponent, H >= " + FIRST_FITTED + " |");
-        lines.add("|---".repeat(heads.size() + 4) + "|");
+        List<String> header = new ArrayList<>(List.of("weights", "d", "seed"));
+        heads.forEach(h -> header.add("H = " + h));
+        header.add("exponent, H >= " + FIRST_FITTED);
+        Table table = new Table(header.toArray(String[]::new));
         for (Row row : rows) {
             FlowSettings base = row.base;
-            StringBuilder line = new StringBuilder();
-            line.append("| ").append(base.drift().label());
-            line.append(" | ").append(base.dimension()).append(" | ").append(base.seed());
-            for (double mean : row.means()) {
-                line.append(String.format(Locale.ROOT, " | %.4g", mean));
-            }
-            double exponent = fit(row.means()).exponent();
-            lines.add(line + String.format(Locale.ROOT, " | %+.2f |", exponent));
+            List<Object> cells =
+                    new ArrayList<>(List.of(base.drift().label(), base.dimension(), base.seed()));
+            Arrays.stream(row.means()).forEach(mean -> cells.add(Table.text("%.4g", mean)));
+            cells.add(Table.text("%+.2f", fit(row.means()).exponent()));
+            table.add(cells.toArray());
         }
-        return lines;
+        return table.markdown();
     }
 
     /** Fits the power law to means, one for each number of heads. */
@@ -153,47 +141,29 @@ record ScalingStudy(List<FlowSettings> bases, List<Integer> heads, int seeds) {
                 Arrays.stream(fitted).mapToDouble(i -> means[i]).toArray());
     }
 
-    private XYChart chart(List<Row> rows) {
+    private Plot plot(List<Row> rows) {
         FlowSettings first = bases.get(0);
         double[] x = heads.stream().mapToDouble(h -> h).toArray();
-        XYChart chart =
-                FlowCharts.logarithmic(
-                        String.format(
-                                Locale.ROOT,
-                                "Slope against heads, d = %d, n = %d, T = %s, %d x %d paths",
-                                first.dimension(),
-                                first.tokens(),
-                                first.time(),
-                                seeds,
-                                first.paths()),
-                        "heads H",
-                        x,
-                        "slope G\u00b2, mean over time");
-        chart.getStyler().setLegendLayout(LegendLayout.Vertical);
         double[] fitted = Arrays.stream(x).filter(h -> h >= FIRST_FITTED).toArray();
-        for (int b = 0; b < bases.size(); b++) {
-            Color color = COLORS.get(b % COLORS.size());
-            FlowDrift drift = bases.get(b).drift();
+        String title = "Slope against heads, d = %d, n = %d, T = %s, %d x %d paths";
+        Object[] numbers = {first.dimension(), first.tokens(), first.time(), seeds, first.paths()};
+        Plot plot =
+                new Plot(Table.text(title, numbers), "heads H", "slope G\u00b2, mean over time")
+                        .logX()
+                        .logY();
+        for (FlowSettings base : bases) {
             List<double[]> means =
-                    rows.stream().filter(r -> r.base.drift() == drift).map(Row::means).toList();
-            for (int s = 0; s < means.size(); s++) {
-                XYSeries points = chart.addSeries(drift.label() + " " + s, x, means.get(s));
-                points.setLineStyle(SeriesLines.NONE);
-                points.setMarker(SeriesMarkers.CIRCLE);
-                points.setMarkerColor(color);
-                points.setShowInLegend(false);
-            }
-            PowerLaw law = fit(FlowCharts.mean(means));
-            String name =
-                    String.format(
-                            Locale.ROOT,
-                            "%s: exponent %+.2f for H >= %d",
-                            drift.label(),
-                            law.exponent(),
-                            FIRST_FITTED);
-            double[] y = Arrays.stream(fitted).map(law::at).toArray();
-            FlowCharts.line(chart, name, fitted, y, color);
+                    rows.stream()
+                            .filter(row -> row.base.drift() == base.drift())
+                            .map(Row::means)
+                            .toList();
+            PowerLaw law = fit(Stats.mean(means));
+            String label = base.drift().label();
+            String rule = "%s: exponent %+.2f for H >= %d";
+            String name = Table.text(rule, label, law.exponent(), FIRST_FITTED);
+            plot.add(name, Plot.Style.LINE, fitted, Arrays.stream(fitted).map(law::at).toArray());
+            means.forEach(some -> plot.add(name, Plot.Style.POINTS, x, some));
         }
-        return chart;
+        return plot;
     }
 }

@@ -1,10 +1,10 @@
 package io.github.djlspectral.examples.flow;
 
-import io.github.djlspectral.examples.report.Picture;
+import io.github.djlspectral.examples.experiment.Plot;
 import java.awt.Graphics2D;
 import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import javax.imageio.IIOImage;
 import javax.imageio.ImageIO;
@@ -27,10 +27,10 @@ final class TokenImages {
 
     /** Writes a PNG file of a few records, evenly spaced. */
     static void writeSnapshots(TokenTrack track, Path path) {
-        Picture.draw(path, () -> drawSnapshots(track, path));
+        Plot.draw(path, () -> snapshots(track));
     }
 
-    private static void drawSnapshots(TokenTrack track, Path path) throws IOException {
+    private static byte[] snapshots(TokenTrack track) throws IOException {
         int[] records = track.evenly(SNAPSHOTS);
         BufferedImage image =
                 new BufferedImage(
@@ -41,38 +41,36 @@ final class TokenImages {
             picture.draw(g, i * SNAPSHOT_SIZE, 0, records[i]);
         }
         g.dispose();
-        ImageIO.write(image, "png", path.toFile());
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        ImageIO.write(image, "png", bytes);
+        return bytes.toByteArray();
     }
 
     /** Writes an endless GIF file of all records, or of evenly spaced ones if they are many. */
     static void writeAnimation(TokenTrack track, Path path) {
-        Picture.draw(path, () -> drawAnimation(track, path));
+        Plot.draw(path, () -> animation(track));
     }
 
-    private static void drawAnimation(TokenTrack track, Path path) throws IOException {
+    private static byte[] animation(TokenTrack track) throws IOException {
         BufferedImage image =
                 new BufferedImage(FRAME_SIZE, FRAME_SIZE, BufferedImage.TYPE_BYTE_INDEXED);
         Graphics2D g = image.createGraphics();
         TokenPicture picture = new TokenPicture(track, FRAME_SIZE);
         ImageWriter writer = ImageIO.getImageWritersByFormatName("gif").next();
-        try {
-            Files.deleteIfExists(path); // an image stream overwrites, but keeps a longer file's end
-            try (ImageOutputStream stream = ImageIO.createImageOutputStream(path.toFile())) {
-                if (stream == null) {
-                    throw new IOException("not a file that can be written");
-                }
-                writer.setOutput(stream);
-                writer.prepareWriteSequence(null);
-                for (int record : track.evenly(FRAMES)) {
-                    picture.draw(g, 0, 0, record);
-                    writer.writeToSequence(new IIOImage(image, null, frame(writer, image)), null);
-                }
-                writer.endWriteSequence();
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (ImageOutputStream stream = ImageIO.createImageOutputStream(bytes)) {
+            writer.setOutput(stream);
+            writer.prepareWriteSequence(null);
+            for (int record : track.evenly(FRAMES)) {
+                picture.draw(g, 0, 0, record);
+                writer.writeToSequence(new IIOImage(image, null, frame(writer, image)), null);
             }
+            writer.endWriteSequence();
         } finally {
             writer.dispose();
             g.dispose();
         }
+        return bytes.toByteArray();
     }
 
     /** How a frame is shown: for how long, and that the first follows the last. */

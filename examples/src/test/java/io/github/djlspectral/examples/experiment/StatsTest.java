@@ -54,4 +54,16 @@ class StatsTest {
     private static double[] law(double exponent, double factor) {
         return Arrays.stream(WIDTHS).map(x -> factor * Math.pow(x, exponent)).toArray();
     }
+
+    @Test
+    void timeLeftIsInProportionToWhatIsLeft() {
+        Eta eta = new Eta(4);
+        assertThat(eta.left()).isEqualTo("0:00 min");
+        assertThat(eta.tick()).matches("\\[1/4\\] ETA 0:0\\d min");
+        eta.add(3);
+        assertThat(eta.percent()).isEqualTo(100);
+        assertThat(eta.left()).isEqualTo("0:00 min");
+        assertThat(eta.due(0)).isTrue();
+        assertThat(eta.due(1000)).isFalse();
+    }
 }

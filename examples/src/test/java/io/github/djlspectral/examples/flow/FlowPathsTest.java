@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.DoubleConsumer;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -41,7 +42,7 @@ class FlowPathsTest {
     @Test
     void pathsDependOnTheSeedAloneAndShareTheirTokensBetweenNumbersOfHeads() {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            FlowProgress none = new FlowProgress(out, 1, 100);
+            DoubleConsumer none = work -> {};
             FlowSettings two = settings(FlowDrift.OU, WeightStart.DRIFT, 2, 2);
             List<FlowRecord> paths = FlowPaths.run(two, manager, none);
             List<FlowRecord> more =
@@ -115,17 +116,6 @@ class FlowPathsTest {
     }
 
     @Test
-    void progressTellsShareAndTime() {
-        FlowProgress progress = new FlowProgress(out, 4, 0);
-        progress.add(1);
-        progress.add(3);
-        assertThat(bytes.toString(StandardCharsets.UTF_8).lines())
-                .satisfiesExactly(
-                        line -> assertThat(line).matches("25% done, ETA \\d+:\\d\\d:\\d\\d"),
-                        line -> assertThat(line).isEqualTo("100% done, ETA 0:00:00"));
-    }
-
-    @Test
     void projectsOrthographically() {
         assertThat(SphereView.of(0.6, -0.8)).isEqualTo(new SphereView(0.6, -0.8, 0));
         double[][] points = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {0.48, 0.6, 0.64}};
@@ -169,7 +159,7 @@ class FlowPathsTest {
             double[] slopes = new double[heads.length];
             for (int i = 0; i < heads.length; i++) {
                 try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-                    FlowProgress none = new FlowProgress(out, 1, 1000);
+                    DoubleConsumer none = work -> {};
                     slopes[i] =
                             FlowPaths.run(base.withHeads((int) heads[i]), manager, none).stream()
                                     .mapToDouble(FlowRecord::meanSlope)
