@@ -64,6 +64,10 @@ record IsometryExperiment(
     static List<Outcome> outcomes(Path directory) {
         List<Outcome> outcomes = finished(directory, false).all(null);
         BadInputException.unless(!outcomes.isEmpty(), "There is no finished run in %s", directory);
+        BadInputException.unless(
+                outcomes.stream().allMatch(o -> o.run() != null && o.epochs() != null),
+                "A file in %s is damaged, as it lacks its run or epochs; delete it to run it again",
+                directory.resolve("runs"));
         return outcomes;
     }
 

@@ -159,10 +159,12 @@ class IsometryExperimentTest {
                 .hasMessageContaining("--epochs 7");
         Path file =
                 directory.resolve("r/runs/abs-fold-depth-1-adam-retraction-lr-0.01-seed-1.json");
-        Files.writeString(file, "{");
-        assertThatThrownBy(() -> outcomes("r"))
-                .isInstanceOf(BadInputException.class)
-                .hasMessageContaining("is damaged");
+        for (String text : new String[] {"{", "{\"of\": \"x\", \"result\": {}}"}) {
+            Files.writeString(file, text);
+            assertThatThrownBy(() -> outcomes("r"))
+                    .isInstanceOf(BadInputException.class)
+                    .hasMessageContaining("is damaged");
+        }
         assertThatThrownBy(() -> outcomes("none"))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("There is no finished run in");
