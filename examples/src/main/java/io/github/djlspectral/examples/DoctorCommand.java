@@ -13,6 +13,7 @@ import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.Platform;
+import ai.djl.util.Utils;
 import io.github.djlspectral.examples.experiment.Stats;
 import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.examples.gpt.Devices;
@@ -82,12 +83,14 @@ final class DoctorCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (side < 1) {
-            throw new BadInputException("--side is " + side + ", but must be at least 1");
-        }
+        return exitCode(checks());
+    }
+
+    int exitCode(List<Check> checks) {
+        BadInputException.unless(side >= 1, "--side is %s, but must be at least 1", side);
         describe(System.out);
         Device chosen = Devices.of(device);
-        boolean right = compare(checks(), chosen, System.out);
+        boolean right = compare(checks, chosen, System.out);
         String fastest = time(chosen, System.out);
         System.out.println(
                 Table.text(
@@ -102,7 +105,7 @@ final class DoctorCommand implements Callable<Integer> {
     private static void describe(PrintStream out) {
         Engine engine = Engine.getEngine("PyTorch");
         Map<String, Object> facts = new LinkedHashMap<>(Versions.of(engine));
-        String folder = System.getenv("PYTORCH_LIBRARY_PATH");
+        String folder = Utils.getEnvOrSystemProperty("PYTORCH_LIBRARY_PATH");
         Platform platform = Platform.detectPlatform("pytorch");
         String found = platform.getVersion() + " " + platform.getFlavor() + ", as DJL finds it";
         facts.put("libtorch", folder == null ? found : folder + ", by PYTORCH_LIBRARY_PATH");
@@ -238,8 +241,7 @@ final class DoctorCommand implements Callable<Integer> {
             NDList unit = new NDList(x.div(x.norm(new int[] {-1}, true))); // as a flow needs it
             NDArray y = block.forward(new ParameterStore(manager, false), unit, true).head();
             if (!trained.isEmpty()) {
-                long[] shape = y.getShape().getShape();
-                collector.backward(y.mul(normal(manager, type, 2, shape)).sum());
+                collector.backward(y.mul(normal(manager, type, 2, y.getShape().getShape())).sum());
             }
             results.add(y.duplicate());
         }

@@ -4,14 +4,18 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.djlspectral.examples.DoctorCommand.Check;
+import io.github.djlspectral.examples.DoctorCommand.Work;
+import io.github.djlspectral.optim.SpectralMap;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import picocli.CommandLine;
 
 class DoctorCommandTest {
 
@@ -53,5 +57,22 @@ class DoctorCommandTest {
             assertThat(right).isEqualTo(off == 0);
             assertThat(bytes.toString(UTF_8)).contains(off == 0 ? "| right |" : "| WRONG |");
         }
+    }
+
+    @Test
+    void aKernelThatIsWrongIsTheExitCode() {
+        DoctorCommand doctor = new DoctorCommand();
+        new CommandLine(doctor).parseArgs("--side", "8");
+        assertThat(doctor.exitCode(List.of(check(0)))).isZero();
+        assertThat(doctor.exitCode(List.of(check(0), check(2e-3), check(0)))).isOne();
+        SpectralMap right = SpectralMap.polar(false);
+        SpectralMap wrong = SpectralMap.power(0.9);
+        Work swapped =
+                (manager, type) -> {
+                    NDArray x = manager.arange(12f).reshape(3, 4).add(1);
+                    SpectralMap map = type == DataType.FLOAT32 ? wrong : right;
+                    return new NDList(map.apply(x.toType(type, false)));
+                };
+        assertThat(doctor.exitCode(List.of(new Check("swapped", 0.02, swapped)))).isOne();
     }
 }

@@ -2,7 +2,10 @@ package io.github.djlspectral.examples.gpt;
 
 import ai.djl.Device;
 import ai.djl.engine.Engine;
+import ai.djl.util.Utils;
+import ai.djl.util.cuda.CudaUtils;
 import io.github.djlspectral.text.BadInputException;
+import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -48,28 +51,54 @@ public final class Devices {
         return device;
     }
 
-    /** Returns what to do if DJL sees no GPU though CUDA is there; empty otherwise. */
+    /** Returns why DJL sees no GPU, and what to do; empty if it sees one. */
     public static String hint() {
-        String libraries = System.getenv("PYTORCH_LIBRARY_PATH");
-        if (libraries == null || Engine.getEngine("PyTorch").getGpuCount() > 0) {
-            return "";
+        return Engine.getEngine("PyTorch").getGpuCount() > 0
+                ? ""
+                : hint(counted(), Utils.getEnvOrSystemProperty("PYTORCH_LIBRARY_PATH"));
+    }
+
+    /**
+     * Returns why PyTorch sees no GPU.
+     *
+     * @param counted the GPUs that CUDA's runtime counts; -1 if DJL does not find the runtime
+     * @param libraries where libtorch was said to be; null if it was not
+     */
+    static String hint(int counted, String libraries) {
+        if (counted >= 0) {
+            return counted == 0
+                    ? ", as CUDA's runtime finds no GPU or no driver for it"
+                    : ", as this libtorch is one for CPUs";
         }
-        return cudaRuntime(Path.of(libraries))
+        return Stream.ofNullable(libraries)
+                .flatMap(paths -> Stream.of(paths.split(File.pathSeparator)))
+                .flatMap(path -> cudaRuntime(Path.of(path)).stream())
+                .findFirst()
                 .map(
                         folder ->
                                 ", as DJL does not find CUDA's runtime: start Java with"
                                         + " -Djna.library.path="
                                         + folder)
-                .orElse(", and CUDA's runtime, libcudart.so, does not lie beside " + libraries);
+                .orElse(", as DJL does not find CUDA's runtime, on Linux libcudart.so");
+    }
+
+    private static int counted() {
+        try {
+            CudaUtils.getCudaVersion();
+            return CudaUtils.getGpuCount();
+        } catch (IllegalStateException e) {
+            return -1; // how DJL says that it has no runtime
+        }
     }
 
     /**
      * Finds the folder with CUDA's runtime that pip installs with PyTorch, where DJL, which asks it
      * for the number of GPUs, does not look by itself.
      *
-     * @param libraries the folder with libtorch, such as {@code site-packages/torch/lib}
+     * @param torch the folder with libtorch, such as {@code site-packages/torch/lib}, or libtorch
      */
-    static Optional<Path> cudaRuntime(Path libraries) {
+    static Optional<Path> cudaRuntime(Path torch) {
+        Path libraries = Files.isRegularFile(torch) ? torch.resolveSibling("") : torch;
         for (Path folder : List.of(libraries.resolve("../../nvidia"), libraries)) {
             try (Stream<Path> found =
                     Files.find(folder, 3, (path, attributes) -> isRuntime(path))) {
@@ -86,7 +115,8 @@ public final class Devices {
         return Optional.empty();
     }
 
+    /** By the names that JNA tries: none with a hash, such as libcudart-9335f6a2.so.12. */
     private static boolean isRuntime(Path path) {
-        return path.getFileName().toString().matches("libcudart[-\\w]*\\.so.*");
+        return path.getFileName().toString().matches("libcudart\\.so(\\.\\d+)*");
     }
 }

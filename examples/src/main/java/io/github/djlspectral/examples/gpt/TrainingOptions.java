@@ -55,7 +55,7 @@ public final class TrainingOptions {
             description = "Start from the model of a run, or of a Hugging Face checkpoint.")
     String init;
 
-    @Option(names = "--resume", description = "Continue the run in --out, bit for bit.")
+    @Option(names = "--resume", description = "Continue the run in --out, bit for bit on CPUs.")
     transient boolean resume;
 
     @Option(
