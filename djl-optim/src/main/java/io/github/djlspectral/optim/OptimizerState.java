@@ -26,7 +26,7 @@ import java.util.Set;
 
 /**
  * Saves and loads what an optimizer has learned: for each parameter the number of steps made and
- * the momenta. Together with the model's parameters this resumes a run bit for bit.
+ * the momenta. Together with the model's parameters this resumes a run, bit for bit on CPUs.
  *
  * <p>States are kept by the parameter's name path, because ids are new in every process. The file
  * is one of the safetensors format, with a checksum, see {@link Safetensors}. It has an array named

@@ -9,7 +9,6 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.djlspectral.examples.DoctorCommand.Check;
-import io.github.djlspectral.examples.DoctorCommand.Work;
 import io.github.djlspectral.optim.SpectralMap;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
@@ -67,12 +66,15 @@ class DoctorCommandTest {
         assertThat(doctor.exitCode(List.of(check(0), check(2e-3), check(0)))).isOne();
         SpectralMap right = SpectralMap.polar(false);
         SpectralMap wrong = SpectralMap.power(0.9);
-        Work swapped =
-                (manager, type) -> {
-                    NDArray x = manager.arange(12f).reshape(3, 4).add(1);
-                    SpectralMap map = type == DataType.FLOAT32 ? wrong : right;
-                    return new NDList(map.apply(x.toType(type, false)));
-                };
-        assertThat(doctor.exitCode(List.of(new Check("swapped", 0.02, swapped)))).isOne();
+        Check swapped =
+                new Check(
+                        "swapped",
+                        0.02,
+                        (manager, type) -> {
+                            NDArray x = manager.arange(12f).reshape(3, 4).add(1);
+                            SpectralMap map = type == DataType.FLOAT32 ? wrong : right;
+                            return new NDList(map.apply(x.toType(type, false)));
+                        });
+        assertThat(doctor.exitCode(List.of(swapped))).isOne();
     }
 }
