@@ -1,6 +1,7 @@
 package io.github.djlspectral.layers.isometry;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.index.NDIndex;
@@ -15,6 +16,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Conventions that any other choice would serve as well, were there no saved models. */
 class DocumentedValuesTest extends ManagedTest {
@@ -93,6 +95,18 @@ class DocumentedValuesTest extends ManagedTest {
         NDArray expected = rows <= columns ? base.matMul(sum) : sum.transpose().matMul(base);
         NDArray error = layer.effectiveWeight(manager).sub(expected);
         assertThat(error.abs().max().getDouble()).isLessThan(1e-12);
+    }
+
+    /** A plane turned by an angle: libtorch's exponential is off by 1e-11 for some of them. */
+    @ParameterizedTest
+    @ValueSource(doubles = {0, 1e-9, 1e-4, 1e-3, 0.0283, 0.049, 0.1, 1, 10})
+    void exponentialTurnsByTheAngle(double angle) {
+        NDArray p = manager.create(new double[] {0, -angle, 0, 0});
+        NDArray base = manager.eye(2).toType(DataType.FLOAT64, false);
+        NDArray w = OrthogonalWeight.KERNELS.call(manager, "exponential", p, base).head();
+        double c = Math.cos(angle);
+        double s = Math.sin(angle);
+        assertThat(w.toDoubleArray()).containsExactly(new double[] {c, -s, s, c}, within(3e-15));
     }
 
     /** What is done to the columns of a wide matrix is done to the rows of a tall one. */
