@@ -1,6 +1,10 @@
 package io.github.djlspectral.examples.flow;
 
-import io.github.djlspectral.text.BadInputException;
+import static java.util.Objects.requireNonNullElse;
+
+import io.github.djlspectral.examples.flow.FlowSettings.FlowDrift;
+import io.github.djlspectral.examples.flow.FlowSettings.TokenStart;
+import io.github.djlspectral.examples.flow.FlowSettings.WeightStart;
 import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine.Command;
@@ -20,9 +24,6 @@ import picocli.CommandLine.Option;
         })
 public final class FlowCommand implements Runnable {
 
-    private static final List<Integer> SCALING_HEADS = List.of(1, 4, 16, 64);
-    private static final List<Integer> IDENTITY_HEADS = List.of(1, 4, 16);
-    private static final List<Double> IDENTITY_STEPS = List.of(1e-2, 5e-3, 2.5e-3, 1.25e-3);
     private static final int RECORDS = 200;
 
     @Option(names = "--scaling", description = "Instead: slope against heads, with its exponent.")
@@ -31,9 +32,7 @@ public final class FlowCommand implements Runnable {
     @Option(names = "--identity", description = "Instead: the identity's residual against steps.")
     private boolean identity;
 
-    @Option(
-            names = "--dimension",
-            description = "d of the sphere S^(d-1); 2 and 3 are drawn. Default: 3.")
+    @Option(names = "--dimension", description = "d of S^(d-1); 2 and 3 are drawn. Default: 3.")
     private int dimension = 3;
 
     @Option(
@@ -101,10 +100,7 @@ public final class FlowCommand implements Runnable {
             description = "Steps between rows and pictures. Default: for some 200 of them.")
     private Integer recordEvery;
 
-    @Option(
-            names = "--out",
-            paramLabel = "<dir>",
-            description = "Where results are written. Default: runs/flow.")
+    @Option(names = "--out", paramLabel = "<dir>", description = "Folder. Default: runs/flow.")
     private Path out = Path.of("runs", "flow");
 
     /** Creates the command; picocli sets the options. */
@@ -113,75 +109,58 @@ public final class FlowCommand implements Runnable {
     @Override
     public void run() {
         FlowSettings.require(!(scaling && identity), "--scaling", true, "without --identity");
-        FlowSettings.require(
-                scaling || seeds == null, "--seeds", seeds, "left out without --scaling");
-        FlowSettings.require(
-                !scaling && !identity || recordEvery == null,
-                "--record-every",
-                recordEvery,
-                "left out with --scaling and --identity");
-        if (scaling) {
-            scalingStudy().run(out, System.out);
-        } else if (identity) {
-            identityStudy().run(out, System.out);
-        } else {
-            simulation().run(out, System.out);
+        String range = "left out without --scaling";
+        FlowSettings.require(scaling || seeds == null, "--seeds", seeds, range);
+        boolean recorded = !scaling && !identity || recordEvery == null;
+        range = "left out with --scaling and --identity";
+        FlowSettings.require(recorded, "--record-every", recordEvery, range);
+        if (identity) {
+            List<Double> sizes = requireNonNullElse(steps, List.of(1e-2, 5e-3, 2.5e-3, 1.25e-3));
+            FlowDrift drift = one("--drift", drifts, FlowDrift.OSCILLATING);
+            FlowSettings base = settings(drift, 1, 24, 2, sizes.get(0), 1);
+            List<Integer> numbers = requireNonNullElse(heads, List.of(1, 4, 16));
+            FlowStudies.identity(base, numbers, sizes, out, System.out);
+            return;
         }
-    }
-
-    private ScalingStudy scalingStudy() {
         double step = one("--step", steps, 5e-3);
-        List<FlowDrift> all =
-                drifts == null ? List.of(FlowDrift.OU, FlowDrift.OSCILLATING) : drifts;
-        List<FlowSettings> bases =
-                all.stream().distinct().map(d -> settings(d, 1, 48, 6, step, 4)).toList();
-        List<Integer> numbers = heads == null ? SCALING_HEADS : heads;
-        return new ScalingStudy(bases, numbers, seeds == null ? 2 : seeds);
-    }
-
-    private IdentityStudy identityStudy() {
-        List<Double> sizes = steps == null ? IDENTITY_STEPS : steps;
-        FlowDrift drift = one("--drift", drifts, FlowDrift.OSCILLATING);
-        FlowSettings base = settings(drift, 1, 24, 2, sizes.get(0), 1);
-        return new IdentityStudy(base, heads == null ? IDENTITY_HEADS : heads, sizes);
-    }
-
-    private FlowSimulation simulation() {
-        double step = one("--step", steps, 5e-3);
-        FlowDrift drift = one("--drift", drifts, FlowDrift.OSCILLATING);
-        return new FlowSimulation(settings(drift, one("--heads", heads, 4), 64, 10, step, 1));
+        if (scaling) {
+            List<FlowDrift> all =
+                    requireNonNullElse(drifts, List.of(FlowDrift.OU, FlowDrift.OSCILLATING));
+            List<FlowSettings> bases =
+                    all.stream().distinct().map(d -> settings(d, 1, 48, 6, step, 4)).toList();
+            List<Integer> numbers = requireNonNullElse(heads, List.of(1, 4, 16, 64));
+            FlowStudies.scaling(bases, numbers, requireNonNullElse(seeds, 2), out, System.out);
+        } else {
+            FlowDrift drift = one("--drift", drifts, FlowDrift.OSCILLATING);
+            FlowSettings settings = settings(drift, one("--heads", heads, 4), 64, 10, step, 1);
+            new FlowSimulation(settings).run(out, System.out);
+        }
     }
 
     /** The options that are given, or else the values that the mode gives them. */
     private FlowSettings settings(
-            FlowDrift drift, int h, int defaultTokens, double defaultTime, double step, int many) {
-        double end = time == null ? defaultTime : time;
+            FlowDrift drift, int h, int usualTokens, double usualTime, double step, int many) {
+        double end = requireNonNullElse(time, usualTime);
         boolean ou = drift == FlowDrift.OU;
-        TokenStart usualTokens = ou ? TokenStart.AXES : TokenStart.UNIFORM;
-        WeightStart usualWeights = ou || identity ? WeightStart.NORMAL : WeightStart.DRIFT;
         int fewRecords = (int) Math.max(1, end / step / RECORDS);
         return new FlowSettings(
                 dimension,
                 h,
-                tokens == null ? defaultTokens : tokens,
+                requireNonNullElse(tokens, usualTokens),
                 end,
                 step,
                 drift,
-                tokenStart == null ? usualTokens : tokenStart,
-                weightStart == null ? usualWeights : weightStart,
-                noise == null ? drift.noise() : noise,
-                paths == null ? many : paths,
+                requireNonNullElse(tokenStart, ou ? TokenStart.AXES : TokenStart.UNIFORM),
+                requireNonNullElse(
+                        weightStart, ou || identity ? WeightStart.NORMAL : WeightStart.DRIFT),
+                requireNonNullElse(noise, drift.noise),
+                requireNonNullElse(paths, many),
                 seed,
-                recordEvery == null ? fewRecords : recordEvery);
+                requireNonNullElse(recordEvery, fewRecords));
     }
 
     private static <T> T one(String option, List<T> given, T otherwise) {
-        if (given == null) {
-            return otherwise;
-        }
-        if (given.size() != 1) {
-            throw new BadInputException(option + " is " + given + ", but must be one value here");
-        }
-        return given.get(0);
+        FlowSettings.require(given == null || given.size() == 1, option, given, "one value here");
+        return given == null ? otherwise : given.get(0);
     }
 }

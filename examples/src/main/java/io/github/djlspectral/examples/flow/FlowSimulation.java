@@ -7,15 +7,11 @@ import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.layers.flow.FlowRecord;
 import java.io.PrintStream;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.function.DoubleConsumer;
 import java.util.function.Function;
 
-/**
- * Simulates one setting and shows it over time.
- *
- * @param settings what to simulate
- */
+/** Simulates one setting and shows it over time. */
 record FlowSimulation(FlowSettings settings) {
 
     private static final int LARGEST_DRAWN = 3;
@@ -25,27 +21,21 @@ record FlowSimulation(FlowSettings settings) {
      * tokens.csv}, and on the circle and the sphere {@code tokens.png} and {@code tokens.gif}.
      */
     void run(Path directory, PrintStream out) {
-        out.println(
-                Table.text(
-                        "%s, H = %d, %d steps of %s",
-                        settings.description(),
-                        settings.heads(),
-                        settings.steps(),
-                        settings.step()));
+        Object[] what = {settings.description(), settings.heads(), settings.steps()};
+        out.println(Table.text("%s, H = %d, %d steps of ", what) + settings.step());
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            DoubleConsumer progress = FlowPaths.telling(out, settings.work());
             long begin = System.nanoTime();
-            List<FlowRecord> records = FlowPaths.run(settings, manager, progress);
+            List<FlowRecord> records =
+                    settings.run(manager, FlowStudies.telling(out, settings.work()));
             out.println(Table.text("simulated in %.1f s", (System.nanoTime() - begin) * 1e-9));
-            summary(records).forEach(out::println);
+            tell(records, out);
             Table.write(directory.resolve("flow.csv"), table(records).csv());
-            Plot.save(directory.resolve("energy.png"), 2, List.of(energy(records), slope(records)));
-            identity(records).save(directory.resolve("identity.png"));
-            TokenTrack track = new TokenTrack(records.get(0));
-            Table.write(directory.resolve("tokens.csv"), track.table().csv());
+            draw(records, directory);
+            TokenPicture picture = new TokenPicture(records.get(0));
+            Table.write(directory.resolve("tokens.csv"), picture.table().csv());
             if (settings.dimension() <= LARGEST_DRAWN) {
-                TokenImages.writeSnapshots(track, directory.resolve("tokens.png"));
-                TokenImages.writeAnimation(track, directory.resolve("tokens.gif"));
+                Plot.draw(directory.resolve("tokens.png"), picture::snapshots);
+                Plot.draw(directory.resolve("tokens.gif"), picture::animation);
             } else {
                 out.println("Tokens are drawn for --dimension 2 and 3 only");
             }
@@ -54,75 +44,52 @@ record FlowSimulation(FlowSettings settings) {
     }
 
     private static Table table(List<FlowRecord> records) {
-        Table table =
-                new Table(
-                        "path",
-                        "time",
-                        "energy",
-                        "slope",
-                        "dissipation",
-                        "energy_drift",
-                        "slope_integral",
-                        "dissipation_integral",
-                        "martingale",
-                        "residual",
-                        "slope_residual");
+        String columns =
+                "path,time,energy,slope,dissipation,energy_drift,slope_integral,"
+                        + "dissipation_integral,martingale,residual,slope_residual";
+        Table table = new Table(columns.split(","));
         for (int p = 0; p < records.size(); p++) {
             FlowRecord r = records.get(p);
-            double[] residual = r.residual();
-            double[] slopeResidual = r.slopeResidual();
+            List<double[]> all = new ArrayList<>();
+            all.addAll(List.of(r.time(), r.energy(), r.slope(), r.dissipation(), r.energyDrift()));
+            all.addAll(List.of(r.slopeIntegral(), r.dissipationIntegral(), r.martingale()));
+            all.addAll(List.of(r.residual(), r.slopeResidual()));
             for (int i = 0; i < r.time().length; i++) {
-                table.add(
-                        p + 1,
-                        r.time()[i],
-                        r.energy()[i],
-                        r.slope()[i],
-                        r.dissipation()[i],
-                        r.energyDrift()[i],
-                        r.slopeIntegral()[i],
-                        r.dissipationIntegral()[i],
-                        r.martingale()[i],
-                        residual[i],
-                        slopeResidual[i]);
+                List<Object> cells = new ArrayList<>(List.of(p + 1));
+                for (double[] values : all) {
+                    cells.add(values[i]);
+                }
+                table.add(cells.toArray());
             }
         }
         return table;
     }
 
-    private static List<String> summary(List<FlowRecord> records) {
+    private static void tell(List<FlowRecord> records, PrintStream out) {
         FlowRecord first = records.get(0);
         int last = first.time().length - 1;
         double meanSlope = records.stream().mapToDouble(FlowRecord::meanSlope).average().orElse(0);
-        return List.of(
-                Table.text(
-                        "mean slope over time %.4g; first path: energy %.4g to %.4g",
-                        meanSlope, first.energy()[0], first.energy()[last]),
-                Table.text(
-                        "residual of the identity at the end: %.2e with the exact dissipation,"
-                                + " %.2e with the published slope",
-                        first.residual()[last], first.slopeResidual()[last]));
+        String rule = "mean slope over time %.4g; first path: energy %.4g to %.4g";
+        out.println(Table.text(rule, meanSlope, first.energy()[0], first.energy()[last]));
+        rule =
+                "residual of the identity at the end: %.2e with the exact dissipation, %.2e with the";
+        Object[] ends = {first.residual()[last], first.slopeResidual()[last]};
+        out.println(Table.text(rule + " published slope", ends));
     }
 
-    private Plot energy(List<FlowRecord> records) {
-        Plot plot = plot("Energy", "E");
-        add(plot, "energy", records, FlowRecord::energy);
-        return plot;
-    }
-
-    /** On a logarithmic axis: several heads can make the dissipation negative, which is a gap. */
-    private Plot slope(List<FlowRecord> records) {
-        Plot plot = plot("Dissipation and slope", "per unit of time").logY();
+    private void draw(List<FlowRecord> records, Path directory) {
+        Plot energy = plot("Energy", "E");
+        add(energy, "energy", records, FlowRecord::energy);
+        // on a logarithmic axis: several heads can make the dissipation negative, which is a gap
+        Plot slope = plot("Dissipation and slope", "per unit of time").logY();
         String exact = "exact dissipation (gap: tokens gain energy)";
-        add(plot, exact, records, FlowRecord::dissipation);
-        add(plot, "published slope G\u00b2", records, FlowRecord::slope);
-        return plot;
-    }
-
-    private Plot identity(List<FlowRecord> records) {
-        Plot plot = plot("Residual of the identity, dt = " + settings.step(), "residual");
-        add(plot, "exact dissipation", records, FlowRecord::residual);
-        add(plot, "published slope G\u00b2", records, FlowRecord::slopeResidual);
-        return plot;
+        add(slope, exact, records, FlowRecord::dissipation);
+        add(slope, "published slope G\u00b2", records, FlowRecord::slope);
+        Plot.save(directory.resolve("energy.png"), 2, List.of(energy, slope));
+        Plot identity = plot("Residual of the identity, dt = " + settings.step(), "residual");
+        add(identity, "exact dissipation", records, FlowRecord::residual);
+        add(identity, "published slope G\u00b2", records, FlowRecord::slopeResidual);
+        identity.save(directory.resolve("identity.png"));
     }
 
     private Plot plot(String title, String yAxis) {
