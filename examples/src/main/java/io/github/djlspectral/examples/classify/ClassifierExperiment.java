@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.training.ParameterStore;
 import io.github.djlspectral.examples.classify.TokenClassifier.Mixer;
+import io.github.djlspectral.examples.data.ImageData;
 import io.github.djlspectral.examples.data.ImageSet;
 import io.github.djlspectral.examples.data.Mnist;
 import io.github.djlspectral.examples.data.OptionCheck;
@@ -152,7 +153,7 @@ record ClassifierExperiment(Settings settings, List<Double> rates, int seeds, Pa
      * @throws BadInputException if there are too few images
      * @throws TrainingDivergedException if a loss is not a number with the only or best rate
      */
-    void run(Mnist data, PrintStream out) {
+    void run(ImageData data, PrintStream out) {
         out.println(data.description());
         out.println("classify " + settings + " --seeds " + seeds);
         int tried = rates.size() > 1 ? rates.size() : 0;

@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.classify;
 
 import io.github.djlspectral.examples.data.CorpusLoader;
+import io.github.djlspectral.examples.data.ImageData;
 import io.github.djlspectral.examples.data.Mnist;
 import java.nio.file.Path;
 import java.util.List;
@@ -100,7 +101,7 @@ public final class ClassifyCommand implements Runnable {
         ClassifierExperiment experiment =
                 new ClassifierExperiment(
                         settings, rates == null ? optimizer.rates : rates, seeds, out);
-        Mnist images =
+        ImageData images =
                 data == null
                         ? Mnist.download(CorpusLoader.defaultCacheDirectory(), System.err)
                         : Mnist.read(data);

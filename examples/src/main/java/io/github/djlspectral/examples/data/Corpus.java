@@ -1,14 +1,21 @@
 package io.github.djlspectral.examples.data;
 
-import io.github.djlspectral.text.BadInputException;
+import static io.github.djlspectral.text.BadInputException.unless;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.github.djlspectral.text.TokenShard;
+import io.github.djlspectral.text.Tokenization;
 import io.github.djlspectral.text.Tokenizer;
-import java.nio.charset.StandardCharsets;
+import java.io.PrintStream;
 import java.nio.file.Path;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
+import org.apache.commons.codec.binary.Hex;
+import org.apache.commons.codec.digest.DigestUtils;
 
 /**
  * A data set ready to train on.
@@ -27,84 +34,6 @@ public record Corpus(
         List<TokenShard> validation,
         double bytesPerToken)
         implements AutoCloseable {
-
-    private static final int SAMPLE_TOKENS = 1 << 18;
-
-    /** Where a corpus comes from, found and complete on this machine. */
-    sealed interface Source {
-
-        /** Names the source to people. */
-        String name();
-    }
-
-    /** Texts still to be tokenized; neither is empty. */
-    record Texts(String name, String train, String validation) implements Source {
-
-        /** Holds out the last tenth of the characters, as nanoGPT does, for validation. */
-        static Texts split(String name, String text) {
-            int cut = (int) (text.length() * 9L / 10);
-            if (cut > 0 && Character.isHighSurrogate(text.charAt(cut - 1))) {
-                cut--;
-            }
-            BadInputException.unless(
-                    cut > 0, "%s is too short to train and validate on: give a longer text", name);
-            return new Texts(name, text.substring(0, cut), text.substring(cut));
-        }
-    }
-
-    /** Files of tokens; where none is for validation, the last tenth of the tokens is held out. */
-    record Shards(String name, List<Path> train, List<Path> validation) implements Source {
-
-        Corpus open(Tokenizer tokenizer) {
-            List<TokenShard> forTraining = open(train, tokenizer);
-            List<TokenShard> unseen = open(validation, tokenizer);
-            if (unseen.isEmpty()) {
-                long total = length(forTraining);
-                long cut = total - total / 10;
-                BadInputException.unless(
-                        cut < total, "%s has only %s tokens: give more", name, total);
-                unseen = range(forTraining, cut, total);
-                forTraining = range(forTraining, 0, cut);
-            }
-            sample(forTraining.get(0)); // tokens of another vocabulary fail here, not in training
-            double bytes = bytesPerToken(unseen.get(0), tokenizer);
-            return new Corpus(name, tokenizer, forTraining, unseen, bytes);
-        }
-
-        private static List<TokenShard> open(List<Path> files, Tokenizer tokenizer) {
-            return files.stream().map(f -> TokenShard.open(f, tokenizer.vocabSize())).toList();
-        }
-
-        /** Returns the tokens from one position to another, counted over all shards. */
-        private static List<TokenShard> range(List<TokenShard> shards, long from, long to) {
-            List<TokenShard> parts = new ArrayList<>();
-            long begin = 0;
-            for (TokenShard shard : shards) {
-                long first = Math.max(0, from - begin);
-                long end = Math.min(shard.length(), to - begin);
-                if (first < end) {
-                    parts.add(shard.slice(first, end));
-                }
-                begin += shard.length();
-            }
-            return parts;
-        }
-
-        private static int[] sample(TokenShard shard) {
-            int[] tokens = new int[(int) Math.min(SAMPLE_TOKENS, shard.length())];
-            shard.read(0, tokens);
-            return tokens;
-        }
-
-        /** Measured on the beginning of a shard; the mark between documents has no bytes. */
-        private static double bytesPerToken(TokenShard shard, Tokenizer tokenizer) {
-            int[] tokens = sample(shard);
-            int[] text =
-                    Arrays.stream(tokens).filter(t -> !tokenizer.endOfText().contains(t)).toArray();
-            int bytes = tokenizer.decode(text).getBytes(StandardCharsets.UTF_8).length;
-            return (double) bytes / tokens.length;
-        }
-    }
 
     /** Describes the corpus in one line: name, numbers of tokens, tokenizer and vocabulary. */
     public String description() {
@@ -137,5 +66,108 @@ public record Corpus(
     public void close() {
         train.forEach(TokenShard::close);
         validation.forEach(TokenShard::close);
+    }
+
+    /** Where a corpus comes from, found and complete on this machine. */
+    sealed interface Source {}
+
+    /** Texts still to be tokenized; neither is empty. */
+    record Texts(String name, String train, String validation) implements Source {
+
+        private static final int KEY_LENGTH = 16;
+        private static final int LABEL_LENGTH = 24;
+
+        /** Holds out the last tenth of the characters, as nanoGPT does, for validation. */
+        static Texts split(String name, String text) {
+            int cut = (int) (text.length() * 9L / 10);
+            if (cut > 0 && Character.isHighSurrogate(text.charAt(cut - 1))) {
+                cut--;
+            }
+            unless(cut > 0, "%s is too short to train and validate on: give a longer text", name);
+            return new Texts(name, text.substring(0, cut), text.substring(cut));
+        }
+
+        /** Opens the tokens, which have a folder in the cache; makes them where need be. */
+        Corpus open(Tokenizer tokenizer, Path cache, PrintStream messages) {
+            String file = name.replaceFirst("(?s).*[/\\\\](?=.)", "");
+            String label = file.replaceAll("[^A-Za-z0-9._]+", "-"); // for people: the key is unique
+            String begin = label.substring(0, Math.min(LABEL_LENGTH, label.length()));
+            Path folder = cache.resolve(begin + "-" + key(tokenizer));
+            Path first = folder.resolve("train.bin");
+            Path last = folder.resolve("validation.bin");
+            if (Stream.of(first, last).anyMatch(f -> Downloader.noShard(f).isPresent())) {
+                String message = "Tokenizing %s (%,d characters, %s) into %s%n";
+                long characters = (long) train.length() + validation.length();
+                messages.printf(Locale.ROOT, message, name, characters, tokenizer.name(), folder);
+                TokenShard.write(first, tokenizer.encode(train));
+                TokenShard.write(last, tokenizer.encode(validation));
+            }
+            List<TokenShard> forTraining = Shards.open(List.of(first), tokenizer);
+            List<TokenShard> unseen = Shards.open(List.of(last), tokenizer);
+            boolean marked = tokenizer.tokenization() == Tokenization.GPT2_EOT;
+            String mark = marked ? Tokenizer.END_OF_TEXT_MARK : ""; // has no bytes
+            double bytes = validation.replace(mark, "").getBytes(UTF_8).length;
+            bytes /= length(unseen);
+            return new Corpus(name, tokenizer, forTraining, unseen, bytes);
+        }
+
+        private String key(Tokenizer tokenizer) {
+            MessageDigest digest = DigestUtils.getSha256Digest();
+            for (String part : List.of(tokenizer.toJson(), train, validation)) {
+                byte[] bytes = part.getBytes(UTF_8);
+                digest.update((bytes.length + ":").getBytes(UTF_8)); // so that borders count
+                digest.update(bytes);
+            }
+            return Hex.encodeHexString(digest.digest()).substring(0, KEY_LENGTH);
+        }
+    }
+
+    /** Files of tokens; where none is for validation, the last tenth of the tokens is held out. */
+    record Shards(String name, List<Path> train, List<Path> validation) implements Source {
+
+        private static final int SAMPLE_TOKENS = 1 << 18;
+
+        Corpus open(Tokenizer tokenizer) {
+            List<TokenShard> forTraining = open(train, tokenizer);
+            List<TokenShard> unseen = open(validation, tokenizer);
+            if (unseen.isEmpty()) {
+                long total = length(forTraining);
+                long cut = total - total / 10;
+                unless(cut < total, "%s has only %s tokens: give more", name, total);
+                unseen = range(forTraining, cut, total);
+                forTraining = range(forTraining, 0, cut);
+            }
+            sample(forTraining.get(0)); // tokens of another vocabulary fail here, not in training
+            int[] tokens = sample(unseen.get(0));
+            List<Integer> marks = tokenizer.endOfText(); // between documents; they have no bytes
+            int[] text = Arrays.stream(tokens).filter(t -> !marks.contains(t)).toArray();
+            double bytes = tokenizer.decode(text).getBytes(UTF_8).length;
+            return new Corpus(name, tokenizer, forTraining, unseen, bytes / tokens.length);
+        }
+
+        private static List<TokenShard> open(List<Path> files, Tokenizer tokenizer) {
+            return files.stream().map(f -> TokenShard.open(f, tokenizer.vocabSize())).toList();
+        }
+
+        /** Returns the tokens from one position to another, counted over all shards. */
+        private static List<TokenShard> range(List<TokenShard> shards, long from, long to) {
+            List<TokenShard> parts = new ArrayList<>();
+            long begin = 0;
+            for (TokenShard shard : shards) {
+                long first = Math.max(0, from - begin);
+                long end = Math.min(shard.length(), to - begin);
+                if (first < end) {
+                    parts.add(shard.slice(first, end));
+                }
+                begin += shard.length();
+            }
+            return parts;
+        }
+
+        private static int[] sample(TokenShard shard) {
+            int[] tokens = new int[(int) Math.min(SAMPLE_TOKENS, shard.length())];
+            shard.read(0, tokens);
+            return tokens;
+        }
     }
 }

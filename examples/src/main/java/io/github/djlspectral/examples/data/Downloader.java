@@ -1,5 +1,8 @@
 package io.github.djlspectral.examples.data;
 
+import static io.github.djlspectral.text.BadInputException.unless;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.TokenShard;
@@ -11,44 +14,30 @@ import java.net.URI;
 import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.Locale;
 import java.util.Optional;
+import org.apache.commons.codec.binary.Hex;
+import org.apache.commons.codec.digest.DigestUtils;
 
 /**
  * Downloads files once and checks them. What has arrived is kept in a file ending in {@code .part}
  * until it is complete and right, and the next attempt asks only for the rest.
+ *
+ * @param folder where files are put
+ * @param messages receives progress, for people
+ * @param alternative ends the error where nothing arrives: what works without a network
  */
-final class Downloader {
+record Downloader(Path folder, PrintStream messages, String alternative) {
 
     private static final int MAX_ATTEMPTS = 5;
     private static final int BUFFER = 1 << 16;
     private static final double MEBIBYTE = 1 << 20;
     private static final double SECONDS_BETWEEN_LINES = 5;
     private static final double NANO = 1e-9;
-
-    private final Path folder;
-    private final PrintStream messages;
-    private final String alternative;
-
-    /**
-     * Creates the downloader.
-     *
-     * @param folder where files are put
-     * @param messages receives progress, for people
-     * @param alternative ends the error where nothing arrives: what works without a network
-     */
-    Downloader(Path folder, PrintStream messages, String alternative) {
-        this.folder = folder;
-        this.messages = messages;
-        this.alternative = alternative;
-    }
 
     /** Decides whether a downloaded file is the expected one. */
     @FunctionalInterface
@@ -58,63 +47,40 @@ final class Downloader {
         Check ANY = file -> Optional.empty();
 
         /** Accepts token shards with llm.c's header, whose length is as it says. */
-        Check TOKEN_SHARD =
-                file -> {
-                    try (TokenShard shard = TokenShard.open(file, TokenShard.MAX_VOCAB_SIZE)) {
-                        return shard.length() * Short.BYTES == Files.size(file)
-                                ? Optional.of("it does not begin with the magic number of a shard")
-                                : Optional.empty();
-                    } catch (BadInputException e) {
-                        return Optional.of(e.getMessage());
-                    }
-                };
+        Check TOKEN_SHARD = Downloader::noShard;
 
         /** Says what is wrong with the file; empty if nothing is. */
         Optional<String> problem(Path file) throws IOException;
 
-        static Check sha256(String expected) {
-            return file -> compare("SHA-256", expected, digest("SHA-256", "", file));
-        }
-
-        /** For files that were published with this checksum: against damage, not malice. */
-        static Check md5(String expected) {
-            return file -> compare("MD5", expected, digest("MD5", "", file));
+        /** By SHA-256, or MD5 where a file was published with that: against damage, not malice. */
+        static Check sum(String algorithm, String expected) {
+            return file -> compare(algorithm, expected, DigestUtils.getDigest(algorithm), file);
         }
 
         /** The name git gives to a file's content. */
         static Check gitBlob(String expected) {
             return file -> {
-                String header = "blob " + Files.size(file) + "\0";
-                return compare("git blob id", expected, digest("SHA-1", header, file));
+                MessageDigest digest = DigestUtils.getSha1Digest();
+                digest.update(("blob " + Files.size(file) + "\0").getBytes(UTF_8));
+                return compare("git blob id", expected, digest, file);
             };
         }
 
-        private static Optional<String> compare(String what, String expected, String actual) {
-            return actual.equals(expected)
-                    ? Optional.empty()
-                    : Optional.of("its " + what + " is " + actual + " instead of " + expected);
+        private static Optional<String> compare(
+                String what, String expected, MessageDigest digest, Path file) throws IOException {
+            String actual = Hex.encodeHexString(DigestUtils.updateDigest(digest, file).digest());
+            String problem = "its " + what + " is " + actual + " instead of " + expected;
+            return Optional.of(problem).filter(p -> !actual.equals(expected));
         }
+    }
 
-        private static String digest(String algorithm, String prefix, Path file)
-                throws IOException {
-            MessageDigest digest = newDigest(algorithm);
-            digest.update(prefix.getBytes(StandardCharsets.UTF_8));
-            try (InputStream in = Files.newInputStream(file)) {
-                byte[] buffer = new byte[BUFFER];
-                for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
-                    digest.update(buffer, 0, read);
-                }
-            }
-            return HexFormat.of().formatHex(digest.digest());
-        }
-
-        /** Every Java platform has MD5, SHA-1 and SHA-256. */
-        static MessageDigest newDigest(String algorithm) {
-            try {
-                return MessageDigest.getInstance(algorithm);
-            } catch (NoSuchAlgorithmException e) {
-                throw new IllegalStateException(e);
-            }
+    static Optional<String> noShard(Path file) {
+        try (TokenShard shard = TokenShard.open(file, TokenShard.MAX_VOCAB_SIZE)) {
+            boolean headless = shard.length() * Short.BYTES == file.toFile().length();
+            String problem = "it does not begin with the magic number of a shard";
+            return headless ? Optional.of(problem) : Optional.empty();
+        } catch (BadInputException e) {
+            return Optional.of(e.getMessage());
         }
     }
 
@@ -139,13 +105,10 @@ final class Downloader {
             if (problem.isPresent() && resumed) {
                 problem = download(uri, partial, check);
             }
-            BadInputException.unless(
-                    problem.isEmpty(),
+            String wrong =
                     "The download of %s is not the expected file: %s; it was deleted, so try again,"
-                            + " or get the file elsewhere and put it at %s",
-                    uri,
-                    problem.orElse(""),
-                    target);
+                            + " or get the file elsewhere and put it at %s";
+            unless(problem.isEmpty(), wrong, uri, problem.orElse(""), target);
             AtomicFiles.move(partial, target);
             return target;
         } catch (IOException e) {
@@ -161,16 +124,14 @@ final class Downloader {
     private Optional<String> download(URI uri, Path partial, Check check) throws IOException {
         try (FileChannel channel =
                 FileChannel.open(partial, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+            String busy = "%s is being downloaded by another process: wait until it is done";
             // Keeps other processes away until the channel is closed.
-            BadInputException.unless(
-                    channel.tryLock() != null,
-                    "%s is being downloaded by another process: wait until it is done",
-                    partial);
+            unless(channel.tryLock() != null, busy, partial);
             if (check == Check.ANY) {
                 channel.truncate(0);
             }
             messages.println("Downloading " + uri);
-            transferWithRetries(uri, channel, check != Check.ANY);
+            transfer(uri, channel, check == Check.ANY ? 1 : MAX_ATTEMPTS);
         }
         Optional<String> problem = check.problem(partial);
         if (problem.isPresent()) {
@@ -179,24 +140,7 @@ final class Downloader {
         return problem;
     }
 
-    /** A connection that broke after it brought something is worth another attempt at once. */
-    private void transferWithRetries(URI uri, FileChannel channel, boolean resumable)
-            throws IOException {
-        for (int attempt = 1; true; attempt++) {
-            long before = channel.size();
-            try {
-                transfer(uri, channel);
-                return;
-            } catch (IOException e) {
-                if (attempt == MAX_ATTEMPTS || channel.size() == before || !resumable) {
-                    throw e;
-                }
-                messages.println("The connection broke (" + e + "); continuing");
-            }
-        }
-    }
-
-    private void transfer(URI uri, FileChannel channel) throws IOException {
+    private void transfer(URI uri, FileChannel channel, int attempts) throws IOException {
         long have = channel.size();
         String[] range = have > 0 ? new String[] {"Range", "bytes=" + have + "-"} : new String[0];
         HttpResponse<InputStream> response = Http.get(uri, range);
@@ -205,24 +149,20 @@ final class Downloader {
             if (status == 416) {
                 return; // nothing is after what we have: the check says whether it is right
             }
-            BadInputException.unless(
-                    status == 200 || status == 206,
-                    "The server answered %s to %s: check the address, or try again later",
-                    status,
-                    uri);
-            String sent = response.headers().firstValue("Content-Range").orElse("none");
-            BadInputException.unless(
-                    status == 200 || sent.startsWith("bytes " + have + "-"),
-                    "The server of %s was asked for the bytes from %s on and answered with the"
-                            + " range %s: get the file by other means",
-                    uri,
-                    have,
-                    sent);
+            String refused = "The server answered %s to %s: check the address, or try again later";
+            unless(status == 200 || status == 206, refused, status, uri);
             if (status == 200) {
                 channel.truncate(0);
             }
             long rest = response.headers().firstValueAsLong("Content-Length").orElse(-1);
             copy(body, channel, rest < 0 ? "" : mebibytes(" of %.1f", channel.size() + rest));
+        } catch (IOException e) {
+            if (attempts == 1 || channel.size() == have) {
+                throw e;
+            }
+            // It brought something before it broke, so it is worth another attempt at once.
+            messages.println("The connection broke (" + e + "); continuing");
+            transfer(uri, channel, attempts - 1);
         }
     }
 

@@ -1,11 +1,14 @@
 package io.github.djlspectral.examples.data;
 
+import static io.github.djlspectral.text.BadInputException.unless;
+import static java.awt.RenderingHints.KEY_INTERPOLATION;
+import static java.awt.RenderingHints.VALUE_INTERPOLATION_BILINEAR;
+
 import io.github.djlspectral.text.BadInputException;
 import java.awt.Graphics2D;
-import java.awt.RenderingHints;
 import java.awt.image.BufferedImage;
+import java.awt.image.DataBufferByte;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,8 +16,6 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
-import java.util.function.Predicate;
-import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 
 /**
@@ -33,93 +34,60 @@ public record ImageData(ImageSet train, ImageSet test, int classes, String descr
     private static final int SHUFFLE_SEED = 1;
     private static final int FIFTHS = 5;
 
-    /** Takes MNIST as it is. */
-    public static ImageData of(Mnist mnist) {
-        return new ImageData(mnist.train(), mnist.test(), Mnist.CLASSES, mnist.description());
-    }
-
-    /**
-     * Reads a folder: {@linkplain Mnist#read MNIST} if its files are there, or else one with a
-     * subfolder of pictures for each class}.
-     *
-     * @param folder the folder
-     * @param side the height and width that pictures are brought to; MNIST keeps its own
-     * @return the images
-     * @throws BadInputException if there is neither, or a file cannot be used
-     */
-    public static ImageData read(Path folder, int side) {
-        if (Files.exists(folder.resolve(Mnist.TEST_IMAGES)) || !hasFolders(folder)) {
-            return of(Mnist.read(folder));
-        }
-        return pictures(folder, side);
-    }
-
-    private static boolean hasFolders(Path folder) {
-        return Files.isDirectory(folder) && !entries(folder, Files::isDirectory).isEmpty();
-    }
+    /** A picture of a class. */
+    private record Picture(Path path, int label) {}
 
     /** Returns the height and width of every image in pixels. */
     public int side() {
         return train.side();
     }
 
-    /** A picture of a class. */
-    private record Picture(Path path, int label) {}
-
     /**
-     * Reads pictures in a folder with a subfolder for each class, whose name is the name of the
-     * class. PNG, JPEG, GIF and BMP files become grey squares; other files, and what begins with a
-     * dot, are left out. Classes are numbered in the order of their names. The order is shuffled,
-     * the same for the same files, and the last fifth is to test with.
+     * Reads a folder: {@linkplain Mnist#read MNIST} if its files are there, or else one with a
+     * subfolder for each class, whose name is the name of the class. PNG, JPEG, GIF and BMP files
+     * become grey squares; other files, and what begins with a dot, are left out. Classes are
+     * numbered in the order of their names. The order is shuffled, the same for the same files, and
+     * the last fifth is to test with.
+     *
+     * @param side the height and width that pictures are brought to; MNIST keeps its own
+     * @throws BadInputException if there is neither, or a file cannot be used
      */
-    private static ImageData pictures(Path folder, int side) {
-        BadInputException.unless(
-                side >= 1, "The side of an image is %s, but must be at least 1", side);
-        List<Path> classes = entries(folder, Files::isDirectory);
-        BadInputException.unless(
-                classes.size() >= 2 && classes.size() <= MAX_CLASSES,
+    public static ImageData read(Path folder, int side) {
+        List<Path> classes =
+                Files.isDirectory(folder) ? TextFiles.list(folder, Files::isDirectory) : List.of();
+        if (Files.exists(folder.resolve(Mnist.TEST_IMAGES)) || classes.isEmpty()) {
+            return Mnist.read(folder);
+        }
+        unless(side >= 1, "The side of an image is %s, but must be at least 1", side);
+        int count = classes.size();
+        String number =
                 "The folder %s has %s folders, but needs one of pictures for each of 2 to %s"
-                        + " classes",
-                folder,
-                classes.size(),
-                MAX_CLASSES);
-        List<Picture> pictures = pictures(classes);
-        BadInputException.unless(
-                pictures.size() >= FIFTHS,
-                "The folder %s has only %s pictures: too few to train and test",
-                folder,
-                pictures.size());
-        Collections.shuffle(pictures, new Random(SHUFFLE_SEED));
-        ImageSet all = load(folder, pictures, side);
-        int cut = all.size() - all.size() / FIFTHS;
-        String description =
-                String.format(
-                        Locale.ROOT,
-                        "Pictures of %d classes in %s, %d x %d: %,d to train on, %,d to test with",
-                        classes.size(),
-                        folder,
-                        side,
-                        side,
-                        cut,
-                        all.size() - cut);
-        return new ImageData(
-                all.part(0, cut), all.part(cut, all.size()), classes.size(), description);
-    }
-
-    private static List<Picture> pictures(List<Path> classes) {
+                        + " classes";
+        unless(count >= 2 && count <= MAX_CLASSES, number, folder, count, MAX_CLASSES);
         List<Picture> pictures = new ArrayList<>();
-        for (int label = 0; label < classes.size(); label++) {
-            List<Path> files = entries(classes.get(label), ImageData::isPicture);
-            BadInputException.unless(
-                    !files.isEmpty(),
-                    "The folder %s has no picture: put some there, *%s, or remove it",
-                    classes.get(label),
-                    String.join(", *", ENDINGS));
+        String none = "The folder %s has no picture: put some there, *%s, or remove it";
+        for (int label = 0; label < count; label++) {
+            List<Path> files = TextFiles.list(classes.get(label), ImageData::isPicture);
+            unless(!files.isEmpty(), none, classes.get(label), String.join(", *", ENDINGS));
             for (Path file : files) {
                 pictures.add(new Picture(file, label));
             }
         }
-        return pictures;
+        int all = pictures.size();
+        String few = "The folder %s has only %s pictures: too few to train and test";
+        unless(all >= FIFTHS, few, folder, all);
+        String many =
+                "The folder %s has %s pictures, too many for memory at %s x %s pixels: take a"
+                        + " smaller side";
+        unless((long) all * side * side <= MAX_PIXELS, many, folder, all, side, side);
+        Collections.shuffle(pictures, new Random(SHUFFLE_SEED));
+        int cut = all - all / FIFTHS;
+        String form = "Pictures of %d classes in %s, %d x %d: %,d to train on, %,d to test with";
+        return new ImageData(
+                load(pictures.subList(0, cut), side),
+                load(pictures.subList(cut, all), side),
+                count,
+                String.format(Locale.ROOT, form, count, folder, side, side, cut, all - cut));
     }
 
     private static boolean isPicture(Path path) {
@@ -127,64 +95,32 @@ public record ImageData(ImageSet train, ImageSet test, int classes, String descr
         return Files.isRegularFile(path) && ENDINGS.stream().anyMatch(name::endsWith);
     }
 
-    private static List<Path> entries(Path folder, Predicate<Path> wanted) {
-        try (Stream<Path> entries = Files.list(folder)) {
-            return entries.filter(path -> !path.getFileName().toString().startsWith("."))
-                    .filter(wanted)
-                    .sorted()
-                    .toList();
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot read " + folder + " (" + e + ")", e);
-        }
-    }
-
-    private static ImageSet load(Path folder, List<Picture> pictures, int side) {
-        long length = (long) pictures.size() * side * side;
-        BadInputException.unless(
-                length <= MAX_PIXELS,
-                "The folder %s has %s pictures, too many for memory at %s x %s pixels: take a"
-                        + " smaller side",
-                folder,
-                pictures.size(),
-                side,
-                side);
-        byte[] pixels = new byte[(int) length];
+    private static ImageSet load(List<Picture> pictures, int side) {
+        int length = side * side;
+        byte[] pixels = new byte[pictures.size() * length];
         byte[] labels = new byte[pictures.size()];
-        int[] row = new int[side * side];
         for (int i = 0; i < labels.length; i++) {
-            Picture picture = pictures.get(i);
-            labels[i] = (byte) picture.label();
-            grey(picture.path(), side).getRaster().getSamples(0, 0, side, side, 0, row);
-            for (int p = 0; p < row.length; p++) {
-                pixels[i * row.length + p] = (byte) row[p];
-            }
+            labels[i] = (byte) pictures.get(i).label();
+            System.arraycopy(grey(pictures.get(i).path(), side), 0, pixels, i * length, length);
         }
         return new ImageSet(side, pixels, labels);
     }
 
     /** Reads a picture whole, whatever its proportions, as a grey square. */
-    private static BufferedImage grey(Path path, int side) {
-        BufferedImage picture;
-        try {
-            picture = ImageIO.read(path.toFile());
-        } catch (IOException e) {
-            throw unusable(path, e);
-        }
-        if (picture == null) {
-            throw unusable(path, null);
-        }
+    private static byte[] grey(Path path, int side) {
         BufferedImage grey = new BufferedImage(side, side, BufferedImage.TYPE_BYTE_GRAY);
         Graphics2D graphics = grey.createGraphics();
-        graphics.setRenderingHint(
-                RenderingHints.KEY_INTERPOLATION, RenderingHints.VALUE_INTERPOLATION_BILINEAR);
-        graphics.drawImage(picture, 0, 0, side, side, null);
-        graphics.dispose();
-        return grey;
-    }
-
-    private static BadInputException unusable(Path path, IOException cause) {
-        String why = cause == null ? "" : " (" + cause.getMessage() + ")";
-        return new BadInputException(
-                path + " is no picture that can be read" + why + ": replace or remove it", cause);
+        graphics.setRenderingHint(KEY_INTERPOLATION, VALUE_INTERPOLATION_BILINEAR);
+        try {
+            BufferedImage picture = ImageIO.read(path.toFile());
+            if (picture == null) {
+                throw new IOException("its format is not known");
+            }
+            graphics.drawImage(picture, 0, 0, side, side, null);
+        } catch (IOException e) {
+            String why = " is no picture that can be read (" + e.getMessage() + ")";
+            throw new BadInputException(path + why + ": replace or remove it", e);
+        }
+        return ((DataBufferByte) grey.getRaster().getDataBuffer()).getData();
     }
 }

@@ -4,58 +4,31 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.djlspectral.text.BadInputException;
-import java.util.Arrays;
+import java.util.Objects;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 import java.util.zip.CRC32;
 
-/** Square grey images with labels, one byte per pixel in memory. Immutable. */
-public final class ImageSet {
+/**
+ * Square grey images with labels, one byte per pixel in memory. Nobody changes the arrays.
+ *
+ * @param side the height and width of an image in pixels
+ * @param pixels of all images, row-major
+ * @param labels of all images
+ * @param first where this set begins in the arrays, counted in images
+ * @param size the number of images in this set, N, at least 1
+ */
+public record ImageSet(int side, byte[] pixels, byte[] labels, int first, int size) {
 
     private static final float WHITE = 255;
-    private static final int BYTE_MASK = 0xFF;
 
-    private final int side;
-    private final byte[] pixels;
-    private final byte[] labels;
-    private final int first;
-    private final int size;
-
-    private ImageSet(int side, byte[] pixels, byte[] labels, int first, int size) {
-        this.side = side;
-        this.pixels = pixels;
-        this.labels = labels;
-        this.first = first;
-        this.size = size;
-    }
-
-    /** Holds arrays [N * side * side] and [N], which nobody changes from now on. */
     ImageSet(int side, byte[] pixels, byte[] labels) {
         this(side, pixels, labels, 0, labels.length);
     }
 
-    /** Returns the number of images, N, at least 1. */
-    public int size() {
-        return size;
-    }
-
-    /** Returns the height and width of an image in pixels. */
-    public int side() {
-        return side;
-    }
-
-    /**
-     * Returns some of the images in their order, without a copy.
-     *
-     * @param from the first
-     * @param to the one after the last
-     * @return at least one image
-     * @throws IllegalArgumentException unless {@code 0 <= from < to <= size()}
-     */
+    /** Returns the images from one to another, the latter not included, without a copy. */
     public ImageSet part(int from, int to) {
-        if (from < 0 || from >= to || to > size) {
-            throw new IllegalArgumentException(
-                    "A part must be in [0, " + size + "] and not empty, was " + from + " to " + to);
-        }
+        Objects.checkFromToIndex(from, to, size);
         return new ImageSet(side, pixels, labels, first + from, to - from);
     }
 
@@ -70,13 +43,11 @@ public final class ImageSet {
 
     /** Returns a copy of all images as one batch. */
     public Batch batch() {
-        int[] indices = new int[size];
-        Arrays.setAll(indices, i -> i);
-        return batch(indices, 0, size);
+        return batch(IntStream.range(0, size).toArray(), 0, size);
     }
 
     /** Returns a copy of the images whose numbers stand at from, .. to - 1 in an array. */
-    Batch batch(int[] indices, int from, int to) {
+    private Batch batch(int[] indices, int from, int to) {
         int length = side * side;
         float[] values = new float[Math.multiplyExact(to - from, length)];
         int[] classes = new int[to - from];
@@ -84,7 +55,7 @@ public final class ImageSet {
             int image = first + indices[from + row];
             classes[row] = labels[image];
             for (int p = 0; p < length; p++) {
-                int grey = pixels[image * length + p] & BYTE_MASK;
+                int grey = Byte.toUnsignedInt(pixels[image * length + p]);
                 values[row * length + p] = grey / WHITE;
             }
         }
@@ -106,11 +77,6 @@ public final class ImageSet {
             return manager.create(pixels, new Shape(size, 1, side, side));
         }
 
-        /** Returns the images as a linear layer takes them: float32 [N, side * side]. */
-        public NDArray vectors(NDManager manager) {
-            return manager.create(pixels, new Shape(size, (long) side * side));
-        }
-
         /** Returns the classes: int32 [N]. */
         public NDArray classes(NDManager manager) {
             return manager.create(labels, new Shape(size));
@@ -129,20 +95,12 @@ public final class ImageSet {
         private int orderedEpoch = -1;
         private int[] order;
 
-        /**
-         * Creates the batches.
-         *
-         * @param images the images
-         * @param batchSize images per batch, from 1 to all; an epoch's last batch may be smaller
-         * @param seed selects the orders
-         * @throws BadInputException if the batch size is out of range
-         */
+        /** Takes so many images per batch; an epoch's last may be smaller. */
         public Batches(ImageSet images, int batchSize, long seed) {
-            BadInputException.unless(
-                    batchSize >= 1 && batchSize <= images.size(),
-                    "The batch size is %s, but must be in [1, %s], the number of training images",
-                    batchSize,
-                    images.size());
+            String rule =
+                    "The batch size is %s, but must be in [1, %s], the number of training images";
+            boolean legal = batchSize >= 1 && batchSize <= images.size();
+            BadInputException.unless(legal, rule, batchSize, images.size());
             this.images = images;
             this.batchSize = batchSize;
             this.seed = seed;
@@ -153,34 +111,21 @@ public final class ImageSet {
             return (images.size() + batchSize - 1) / batchSize;
         }
 
-        /**
-         * Returns a batch.
-         *
-         * @param epoch the number of the epoch, at least 0
-         * @param index the number of the batch in its epoch, in [0, perEpoch())
-         * @return the same batch for the same seed and numbers, in every process
-         * @throws IllegalArgumentException if a number is out of range
-         */
+        /** Returns a batch of an epoch, both counted from 0: the same in every process. */
         public Batch batch(int epoch, int index) {
-            if (epoch < 0 || index < 0 || index >= perEpoch()) {
-                String message =
-                        "There is no batch %s of epoch %s: epochs begin at 0, batches end at %s";
-                throw new IllegalArgumentException(message.formatted(index, epoch, perEpoch() - 1));
-            }
             if (epoch != orderedEpoch) {
                 order = shuffled(epoch);
                 orderedEpoch = epoch;
             }
-            int from = index * batchSize;
+            int from = Objects.checkIndex(index, perEpoch()) * batchSize;
             return images.batch(order, from, Math.min(from + batchSize, images.size()));
         }
 
         /** Fisher and Yates. */
         private int[] shuffled(int epoch) {
-            SplittableRandom random =
-                    new SplittableRandom(new SplittableRandom(seed).nextLong() + epoch);
-            int[] numbers = new int[images.size()];
-            Arrays.setAll(numbers, i -> i);
+            long start = new SplittableRandom(seed).nextLong() + epoch;
+            SplittableRandom random = new SplittableRandom(start);
+            int[] numbers = IntStream.range(0, images.size()).toArray();
             for (int i = numbers.length - 1; i > 0; i--) {
                 int j = random.nextInt(i + 1);
                 int swapped = numbers[i];

@@ -1,5 +1,7 @@
 package io.github.djlspectral.examples.data;
 
+import static io.github.djlspectral.text.BadInputException.unless;
+
 import io.github.djlspectral.examples.data.Corpus.Shards;
 import io.github.djlspectral.examples.data.Corpus.Source;
 import io.github.djlspectral.examples.data.Corpus.Texts;
@@ -7,7 +9,6 @@ import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.LfsPointer;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.JarURLConnection;
 import java.net.URL;
 import java.nio.ByteBuffer;
@@ -17,11 +18,10 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
+import java.util.function.Predicate;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -44,8 +44,7 @@ final class TextFiles {
 
     static Source open(String name, Path path) {
         if (Files.isDirectory(path)) {
-            List<Path> shards = shards(path);
-            shards.forEach(TextFiles::requireNoVocabulary);
+            List<Path> shards = list(path, file -> file.toString().endsWith(SHARD_SUFFIX));
             return shards.isEmpty() ? texts(name, path) : split(name, path, shards);
         }
         if (path.toString().endsWith(SHARD_SUFFIX)) {
@@ -55,9 +54,11 @@ final class TextFiles {
         return Texts.split(name, read(path));
     }
 
-    private static List<Path> shards(Path folder) {
-        try (Stream<Path> files = Files.list(folder)) {
-            return files.filter(file -> file.toString().endsWith(SHARD_SUFFIX)).sorted().toList();
+    /** Returns what is wanted in a folder, in the order of names, but nothing that is hidden. */
+    static List<Path> list(Path folder, Predicate<Path> wanted) {
+        try (Stream<Path> all = Files.list(folder)) {
+            Stream<Path> shown = all.filter(path -> !path.getFileName().toString().startsWith("."));
+            return shown.filter(wanted).sorted().toList();
         } catch (IOException e) {
             throw new BadInputException("Cannot list the folder " + folder + " (" + e + ")", e);
         }
@@ -65,28 +66,23 @@ final class TextFiles {
 
     private static void requireNoVocabulary(Path shard) {
         Path vocabulary = shard.resolveSibling("meta.pkl");
-        BadInputException.unless(
-                !Files.exists(vocabulary),
+        String rule =
                 "%s has tokens of the vocabulary in nanoGPT's %s, which is neither gpt2 nor bytes:"
                         + " give the text that they were made of, with --tokenizer chars, or remove"
-                        + " that file if it is not theirs",
-                shard,
-                vocabulary);
+                        + " that file if it is not theirs";
+        unless(!Files.exists(vocabulary), rule, shard, vocabulary);
     }
 
     /** As llm.c and nanoGPT name them: {@code val.bin}, {@code fineweb_val_000000.bin}. */
     private static Source split(String name, Path folder, List<Path> shards) {
-        Map<Boolean, List<Path>> unseen =
-                shards.stream()
-                        .collect(
-                                Collectors.partitioningBy(
-                                        f -> VALIDATION.matcher(f.getFileName() + "").find()));
-        BadInputException.unless(
-                !unseen.get(false).isEmpty(),
+        requireNoVocabulary(shards.get(0));
+        Predicate<Path> unseen = file -> VALIDATION.matcher(file.getFileName() + "").find();
+        List<Path> train = shards.stream().filter(unseen.negate()).toList();
+        String rule =
                 "The folder %s has token shards for validation only: add one to train on, such as"
-                        + " train.bin",
-                folder);
-        return new Shards(name, unseen.get(false), unseen.get(true));
+                        + " train.bin";
+        unless(!train.isEmpty(), rule, folder);
+        return new Shards(name, train, shards.stream().filter(unseen).toList());
     }
 
     private static Source texts(String name, Path folder) {
@@ -98,11 +94,10 @@ final class TextFiles {
                     ? new Texts(name, read(train), read(valid))
                     : Texts.split(name, read(train));
         }
-        BadInputException.unless(
-                Files.exists(valid) && Files.exists(test),
+        String rule =
                 "The folder %s has neither token shards (*.bin) nor train.txt (with or without"
-                        + " valid.txt) nor both valid.txt and test.txt",
-                folder);
+                        + " valid.txt) nor both valid.txt and test.txt";
+        unless(Files.exists(valid) && Files.exists(test), rule, folder);
         String split = name + " (no train.txt: training on test.txt, validating on valid.txt)";
         return new Texts(split, read(test), read(valid));
     }
@@ -110,12 +105,10 @@ final class TextFiles {
     static String read(Path file) {
         try {
             long size = Files.size(file);
-            BadInputException.unless(
-                    size <= MAX_BYTES,
+            String rule =
                     "%s has %s bytes; a text may have at most 1 GiB: prepare token shards and give"
-                            + " their folder",
-                    file,
-                    size);
+                            + " their folder";
+            unless(size <= MAX_BYTES, rule, file, size);
             return decode(Files.readAllBytes(file), file.toString());
         } catch (NoSuchFileException e) {
             throw new BadInputException("There is no file " + file, e);
@@ -125,16 +118,14 @@ final class TextFiles {
     }
 
     private static String decode(byte[] bytes, String origin) {
-        BadInputException.unless(
-                bytes.length > 0, "%s is empty: give a text to learn from", origin);
-        LfsPointer.refuse(Path.of(origin), ByteBuffer.wrap(bytes));
+        unless(bytes.length > 0, "%s is empty: give a text to learn from", origin);
         ByteBuffer in = ByteBuffer.wrap(bytes);
+        LfsPointer.refuse(Path.of(origin), in);
         CharBuffer out = CharBuffer.allocate(bytes.length);
-        BadInputException.unless(
-                !StandardCharsets.UTF_8.newDecoder().decode(in, out, true).isError(),
-                "%s is not UTF-8 text: byte %s starts no character; convert it to UTF-8 first",
-                origin,
-                in.position());
+        boolean right = !StandardCharsets.UTF_8.newDecoder().decode(in, out, true).isError();
+        String rule =
+                "%s is not UTF-8 text: byte %s starts no character; convert it to UTF-8 first";
+        unless(right, rule, origin, in.position());
         return out.flip().toString();
     }
 
@@ -150,22 +141,16 @@ final class TextFiles {
             }
             connection.setUseCaches(false); // or closing would close other users' jar
             try (JarFile jar = connection.getJarFile()) {
-                return concatenated(jar);
+                ByteArrayOutputStream all = new ByteArrayOutputStream();
+                for (String name : jar.stream().map(JarEntry::getName).sorted().toList()) {
+                    if (name.startsWith(LANG) && name.endsWith(".java")) {
+                        jar.getInputStream(jar.getEntry(name)).transferTo(all);
+                    }
+                }
+                return decode(all.toByteArray(), jar.getName());
             }
         } catch (IOException e) {
             throw new BadInputException("Cannot read " + url + " (" + e + ")", e);
         }
-    }
-
-    private static String concatenated(JarFile jar) throws IOException {
-        ByteArrayOutputStream all = new ByteArrayOutputStream();
-        for (String name : jar.stream().map(JarEntry::getName).sorted().toList()) {
-            if (name.startsWith(LANG) && name.endsWith(".java")) {
-                try (InputStream in = jar.getInputStream(jar.getEntry(name))) {
-                    in.transferTo(all);
-                }
-            }
-        }
-        return decode(all.toByteArray(), jar.getName());
     }
 }

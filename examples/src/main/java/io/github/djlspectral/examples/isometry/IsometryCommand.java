@@ -208,8 +208,7 @@ public final class IsometryCommand implements Runnable {
     private ImageData images() {
         ImageData images =
                 data == null
-                        ? ImageData.of(
-                                Mnist.download(CorpusLoader.defaultCacheDirectory(), System.err))
+                        ? Mnist.download(CorpusLoader.defaultCacheDirectory(), System.err)
                         : ImageData.read(data, side);
         System.out.println(images.description());
         return images;

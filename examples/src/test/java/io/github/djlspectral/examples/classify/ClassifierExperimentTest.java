@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import io.github.djlspectral.examples.classify.ClassifierExperiment.Optimizer;
 import io.github.djlspectral.examples.classify.TokenClassifier.Mixer;
 import io.github.djlspectral.examples.data.IdxWriter;
+import io.github.djlspectral.examples.data.ImageData;
 import io.github.djlspectral.examples.data.ImageSet;
 import io.github.djlspectral.examples.data.Mnist;
 import io.github.djlspectral.examples.experiment.Eta;
@@ -37,7 +38,7 @@ class ClassifierExperimentTest {
         return new ClassifierExperiment.Settings(14, 8, 2, 1, optimizer, 0.01, epochs, 20);
     }
 
-    private Mnist data() throws IOException {
+    private ImageData data() throws IOException {
         IdxWriter.writeTest(directory, 125);
         return Mnist.read(directory);
     }
@@ -94,7 +95,7 @@ class ClassifierExperimentTest {
     @EnumSource
     void bothModelsLearn(Mixer mixer) throws IOException {
         IdxWriter.writeTest(directory, 500);
-        Mnist data = Mnist.read(directory);
+        ImageData data = Mnist.read(directory);
         try (ClassifierExperiment.Run run =
                 new ClassifierExperiment.Run(
                         settings(Optimizer.MUON, 5), mixer, 0.02, 1, data.train(), data.test())) {
@@ -109,7 +110,7 @@ class ClassifierExperimentTest {
 
     @Test
     void energyIsMeasuredAlongTheDepth() throws IOException {
-        Mnist data = data();
+        ImageData data = data();
         try (ClassifierExperiment.Run run =
                 new ClassifierExperiment.Run(
                         settings(Optimizer.MUON, 1),
@@ -133,7 +134,7 @@ class ClassifierExperimentTest {
     @EnumSource
     void theBetterLearningRateIsChosen(Mixer mixer) throws IOException {
         IdxWriter.writeTest(directory, 500);
-        Mnist data = Mnist.read(directory);
+        ImageData data = Mnist.read(directory);
         PrintStream out = new PrintStream(OutputStream.nullOutputStream());
         ClassifierExperiment experiment =
                 new ClassifierExperiment(
@@ -151,7 +152,7 @@ class ClassifierExperimentTest {
     @ParameterizedTest
     @EnumSource
     void nothingIsKeptFromEpochToEpoch(Mixer mixer) throws IOException {
-        Mnist data = data();
+        ImageData data = data();
         try (ClassifierExperiment.Run run =
                 new ClassifierExperiment.Run(
                         settings(Optimizer.MUON, 3), mixer, 0.02, 1, data.train(), data.test())) {

@@ -16,10 +16,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.apache.commons.codec.digest.DigestUtils;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -81,7 +81,7 @@ class CorpusLoaderTest {
             String validation = validation(corpus);
             byte[] all = (train + validation).getBytes(StandardCharsets.UTF_8);
             assertThat(all).hasSize(3_815_666);
-            assertThat(HexFormat.of().formatHex(Downloader.Check.newDigest("SHA-256").digest(all)))
+            assertThat(DigestUtils.sha256Hex(all))
                     .isEqualTo("a58b06f4abc4d17676d13ca84c5f5340f614af7a0f9008c63b07717dfabd55ce");
             int bytes = validation.getBytes(StandardCharsets.UTF_8).length;
             assertThat(corpus.bytesPerToken())
@@ -133,7 +133,7 @@ class CorpusLoaderTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"corpus.json", "train.bin", "validation.bin"})
+    @ValueSource(strings = {"train.bin", "validation.bin"})
     void interruptedCacheIsMadeAgain(String damaged) throws IOException {
         String data = file("a.txt", TEXT);
         loader.load(data, Tokenization.BYTES).close();
@@ -315,7 +315,6 @@ class CorpusLoaderTest {
         assertRefused("a\0b", "no valid path");
         assertRefused("http://", "no valid URL");
         assertRefused("http:///x", "no valid URL");
-        assertThat(CorpusLoader.names()).startsWith(CorpusLoader.DEFAULT);
     }
 
     @Test

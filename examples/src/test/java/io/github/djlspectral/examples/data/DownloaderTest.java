@@ -15,8 +15,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.Random;
+import org.apache.commons.codec.digest.DigestUtils;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -50,11 +50,11 @@ class DownloaderTest {
     }
 
     private Path fetch() {
-        return fetch(Check.sha256(sha256(content)));
+        return fetch(Check.sum("SHA-256", sha256(content)));
     }
 
     private static String sha256(byte[] bytes) {
-        return HexFormat.of().formatHex(Check.newDigest("SHA-256").digest(bytes));
+        return DigestUtils.sha256Hex(bytes);
     }
 
     private Path partial() {
@@ -162,7 +162,7 @@ class DownloaderTest {
     @Test
     void wrongContentIsDeletedAndReported() {
         String expected = sha256(new byte[1]);
-        assertThatThrownBy(() -> fetch(Check.sha256(expected)))
+        assertThatThrownBy(() -> fetch(Check.sum("SHA-256", expected)))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("SHA-256 is " + sha256(content) + " instead of " + expected)
                 .hasMessageContaining("deleted");
@@ -188,7 +188,7 @@ class DownloaderTest {
     void followsRedirections() {
         URI moved = server.uri().resolve("/moved");
         Path path = Path.of("moved.txt");
-        assertThat(downloader.fetch(moved, path, Check.sha256(sha256(content))))
+        assertThat(downloader.fetch(moved, path, Check.sum("SHA-256", sha256(content))))
                 .hasBinaryContent(content);
     }
 

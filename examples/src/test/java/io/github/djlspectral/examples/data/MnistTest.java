@@ -1,7 +1,6 @@
 package io.github.djlspectral.examples.data;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDArray;
@@ -17,8 +16,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.List;
+import org.apache.commons.codec.digest.DigestUtils;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -32,7 +31,7 @@ class MnistTest {
     void readsTrainingAndTestImages() throws IOException {
         IdxWriter.writeTrain(folder, 30);
         IdxWriter.writeTest(folder, 12);
-        Mnist mnist = Mnist.read(folder);
+        ImageData mnist = Mnist.read(folder);
         assertThat(mnist.train().size()).isEqualTo(30);
         assertThat(mnist.test().size()).isEqualTo(12);
         assertThat(mnist.description()).contains("30 images to train on, 12 to test with");
@@ -46,7 +45,7 @@ class MnistTest {
     @Test
     void withoutTrainingImagesTheTestImagesAreSplit() throws IOException {
         IdxWriter.writeTest(folder, 25);
-        Mnist mnist = Mnist.read(folder);
+        ImageData mnist = Mnist.read(folder);
         assertThat(mnist.description())
                 .contains("no train-images", "first 20 to train on, last 5 to test with");
         float[] all = new float[25 * PIXELS];
@@ -65,7 +64,6 @@ class MnistTest {
             NDArray images = batch.images(manager);
             assertThat(images.getShape()).isEqualTo(new Shape(4, 1, 28, 28));
             assertThat(images.getDataType()).isEqualTo(DataType.FLOAT32);
-            assertThat(batch.vectors(manager).getShape()).isEqualTo(new Shape(4, PIXELS));
             assertThat(batch.classes(manager)).isEqualTo(manager.create(new int[] {0, 1, 2, 3}));
         }
     }
@@ -123,12 +121,9 @@ class MnistTest {
     void rangesAreChecked() throws IOException {
         IdxWriter.writeTest(folder, 25);
         ImageSet images = Mnist.read(folder).train();
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> images.part(3, 21))
-                .withMessageContaining("[0, 20]");
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> new ImageSet.Batches(images, 6, 1).batch(0, 4))
-                .withMessageContaining("no batch 4");
+        assertThatThrownBy(() -> images.part(3, 21)).hasMessageContaining("21");
+        ImageSet.Batches batches = new ImageSet.Batches(images, 6, 1);
+        assertThatThrownBy(() -> batches.batch(0, 4)).hasMessageContaining("4");
         assertThatThrownBy(() -> new ImageSet.Batches(images, 21, 1))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("is 21, but must be in [1, 20]");
@@ -190,7 +185,7 @@ class MnistTest {
                         Mnist.TEST_LABELS);
         Path empty = Files.createFile(folder.resolve("empty"));
         // The MD5 of nothing, from RFC 1321.
-        assertThat(Check.md5(Mnist.CHECKSUMS.get(Mnist.TEST_LABELS)).problem(empty))
+        assertThat(Check.sum("MD5", Mnist.CHECKSUMS.get(Mnist.TEST_LABELS)).problem(empty))
                 .hasValue(
                         "its MD5 is d41d8cd98f00b204e9800998ecf8427e instead of"
                                 + " ec29112dd5afa0611ce80d1b7f02629c");
@@ -205,14 +200,14 @@ class MnistTest {
                         folder, new PrintStream(new ByteArrayOutputStream()), "use other data");
         for (String name : List.of(Mnist.TEST_IMAGES, Mnist.TEST_LABELS)) {
             byte[] content = Files.readAllBytes(origin.resolve(name));
-            String md5 = HexFormat.of().formatHex(Check.newDigest("MD5").digest(content));
+            String md5 = DigestUtils.md5Hex(content);
             try (FileServer server = new FileServer(content)) {
                 Path path = Path.of("mnist", name);
-                Check other = Check.md5("0");
+                Check other = Check.sum("MD5", "0");
                 assertThatThrownBy(() -> downloader.fetch(server.uri(), path, other))
                         .isInstanceOf(BadInputException.class)
                         .hasMessageContaining("MD5 is " + md5 + " instead of 0");
-                downloader.fetch(server.uri(), path, Check.md5(md5));
+                downloader.fetch(server.uri(), path, Check.sum("MD5", md5));
             }
         }
         assertThat(Mnist.read(folder.resolve("mnist")).train().size()).isEqualTo(8);
