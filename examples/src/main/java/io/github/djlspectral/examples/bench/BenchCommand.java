@@ -1,11 +1,10 @@
 package io.github.djlspectral.examples.bench;
 
-import io.github.djlspectral.examples.bench.Jmh.Contestant;
-import io.github.djlspectral.examples.bench.TorchBenchmark.Listing;
+import io.github.djlspectral.examples.bench.Suite.Key;
+import io.github.djlspectral.examples.bench.TorchTask.Listing;
 import io.github.djlspectral.examples.data.OptionCheck;
 import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.text.BadInputException;
-import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -13,6 +12,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.LocalDateTime;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -123,42 +123,41 @@ public final class BenchCommand implements Callable<Integer> {
             return report(Results.read(Results.file(out)), old);
         }
         // For this process's product, and for all that it starts.
-        System.setProperty(TorchBenchmark.PYTHON, python);
+        System.setProperty(TorchTask.PYTHON, python);
         if (threads != null) {
             System.setProperty(Machine.THREADS, threads.toString());
         }
-        Listing peer =
-                python.equals("none")
-                        ? Listing.skipped("--python none")
-                        : TorchBenchmark.list(python);
-        PrintStream none = new PrintStream(OutputStream.nullOutputStream());
-        try (PrintStream log = list ? none : log()) {
-            Jmh jmh = new Jmh(quick, log);
-            List<Contestant> contestants =
-                    jmh.contestants(suites, Pattern.compile(only), peer.keys());
-            BadInputException.unless(
-                    !contestants.isEmpty(),
-                    "--only is %s, which nothing in --suite %s has in its name; see --list",
-                    only,
-                    suites);
-            if (list) {
-                contestants.forEach(contestant -> System.out.println(contestant.key()));
-                return 0;
-            }
-            Results results = known(peer);
-            results.machine().warnings().forEach(System.out::println);
-            results.notes().forEach(System.out::println);
-            Rounds session = new Rounds(contestants, results, out, System.out);
-            return session.run(rounds, jmh::measure) ? report(results, old) : 1;
+        boolean none = python.equals("none");
+        Listing peer = none ? Listing.skipped("--python none") : TorchTask.list(python);
+        List<Key> keys = Rounds.keys(quick, suites, Pattern.compile(only), peer.keys());
+        BadInputException.unless(
+                !keys.isEmpty(),
+                "--only is %s, which nothing in --suite %s has in its name; see --list",
+                only,
+                suites);
+        if (list) {
+            keys.forEach(System.out::println);
+            return 0;
+        }
+        Results results = known(peer);
+        results.machine().warnings().forEach(System.out::println);
+        results.notes().forEach(System.out::println);
+        // What JMH prints nobody needs unless something fails.
+        try (PrintStream log = log()) {
+            Rounds session = new Rounds(keys, results, out, System.out);
+            boolean done = session.run(rounds, (k, round) -> Rounds.measure(quick, log, k, round));
+            return done ? report(results, old) : 1;
         }
     }
 
-    /** Opens the file that gets what JMH prints, which nobody needs unless something fails. */
     private PrintStream log() {
         try {
             Files.createDirectories(out);
-            OutputStream file = new FileOutputStream(out.resolve("jmh.log").toFile(), true);
-            return new PrintStream(file, true, StandardCharsets.UTF_8);
+            Path file = out.resolve("jmh.log");
+            OutputStream end =
+                    Files.newOutputStream(
+                            file, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+            return new PrintStream(end, true, StandardCharsets.UTF_8);
         } catch (IOException e) {
             throw new UncheckedIOException(
                     "Cannot write to " + out + " (" + e + "); choose another --out", e);

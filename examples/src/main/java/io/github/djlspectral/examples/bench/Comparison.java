@@ -2,11 +2,11 @@ package io.github.djlspectral.examples.bench;
 
 import io.github.djlspectral.examples.bench.Results.Measurement;
 import io.github.djlspectral.examples.bench.Results.Round;
-import io.github.djlspectral.examples.bench.Suite.Key;
 import io.github.djlspectral.examples.experiment.Table;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.ToDoubleFunction;
 import org.apache.commons.math3.distribution.TDistribution;
 import org.apache.commons.math3.stat.StatUtils;
@@ -64,12 +64,8 @@ final class Comparison {
             if (square == 0) {
                 return 0;
             }
-            double freedom =
-                    square
-                            * square
-                            / (squareA * squareA / (a.length - 1)
-                                    + squareB * squareB / (b.length - 1));
-            TDistribution student = new TDistribution(null, freedom);
+            double parts = squareA * squareA / (a.length - 1) + squareB * squareB / (b.length - 1);
+            TDistribution student = new TDistribution(null, square * square / parts);
             return student.inverseCumulativeProbability(1 - SIGNIFICANCE) * Math.sqrt(square);
         }
 
@@ -81,10 +77,8 @@ final class Comparison {
             if (Double.isNaN(low)) {
                 return "not judged";
             }
-            if (isRegression()) {
-                return "REGRESSION";
-            }
-            return ratio <= 1 / FLOOR && high < 1 ? "better" : "";
+            boolean better = ratio <= 1 / FLOOR && high < 1;
+            return isRegression() ? "REGRESSION" : better ? "better" : "";
         }
 
         /** Returns such as "1.21 [1.15, 1.27]". */
@@ -99,18 +93,19 @@ final class Comparison {
         this.old = old;
         this.fresh = fresh;
         for (Measurement now : fresh.measurements()) {
-            boolean known = old.find(now.key()).filter(Measurement::isMeasured).isPresent();
-            now.failure()
-                    .filter(failure -> known) // what could be measured and no longer can
+            // what could be measured and no longer can
+            old.find(now.key())
+                    .filter(Measurement::isMeasured)
+                    .flatMap(before -> now.failure())
                     .ifPresent(why -> regressions.add(now.key() + " fails now: " + why));
         }
         for (Measurement now : fresh.measurements()) {
-            Key key = now.key();
-            old.find(key)
-                    .ifPresent(o -> add(key + ", ms", Report.MILLI, o, now, Round::medianSeconds));
-            old.find(key)
-                    .ifPresent(
-                            o -> add(key + ", peak GiB", Report.GIBI, o, now, Round::peakMemory));
+            Optional<Measurement> before = old.find(now.key());
+            if (before.isPresent()) {
+                String what = now.key().toString();
+                add(what + ", ms", Report.MILLI, before.get(), now, Round::time);
+                add(what + ", peak GiB", Report.GIBI, before.get(), now, Round::peakMemory);
+            }
         }
     }
 
@@ -134,10 +129,7 @@ final class Comparison {
         }
     }
 
-    /**
-     * Tells whether a time or a peak memory grew beyond noise, or what could be measured no longer
-     * can.
-     */
+    /** Tells whether something grew beyond noise, or what could be measured no longer can. */
     boolean hasRegressions() {
         return !regressions.isEmpty();
     }
@@ -145,19 +137,15 @@ final class Comparison {
     /** Returns Markdown, with warnings if the machines or their conditions differ. */
     List<String> lines() {
         List<String> lines = new ArrayList<>();
-        String commit = old.machine().commit();
-        lines.add(
-                "## Against the results of "
-                        + old.date()
-                        + (commit == null ? "" : ", commit " + commit));
-        lines.add("");
+        String commit = old.machine().commit() == null ? "" : ", commit " + old.machine().commit();
+        lines.addAll(List.of("## Against the results of " + old.date() + commit, ""));
         fresh.machine()
                 .differences(old.machine())
                 .forEach(difference -> lines.add("- Warning: not the same machine: " + difference));
         if (old.quick() != fresh.quick()) {
             lines.add("- Warning: one of the two is a quick run, which warms up less");
         }
-        lines.addAll(new ProductRate(fresh).against(new ProductRate(old)));
+        lines.addAll(new MachineSpeed(fresh).against(new MachineSpeed(old)));
         regressions.forEach(message -> lines.add("- REGRESSION: " + message));
         if (table.isEmpty()) {
             lines.add("- Nothing was measured in both.");

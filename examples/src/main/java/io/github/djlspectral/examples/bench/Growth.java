@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.bench;
 
 import io.github.djlspectral.examples.bench.Results.Measurement;
+import io.github.djlspectral.examples.bench.Results.Round;
 import io.github.djlspectral.examples.experiment.Plot;
 import io.github.djlspectral.examples.experiment.Plot.Style;
 import io.github.djlspectral.examples.experiment.Stats.PowerLaw;
@@ -13,65 +14,60 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 
 /**
  * What one contender takes as one size grows.
  *
  * @param axis what grows, such as "width"
- * @param contender who
  * @param points by increasing size, at least one
  */
-record Growth(String axis, String contender, List<Point> points) {
-
-    private static final Pattern SUBJECT = Pattern.compile("(\\w+)=(\\d+(?:\\.\\d+)?)");
-    private static final int WIDTH = 540;
-    private static final int HEIGHT = 380;
-
-    /** A size and what was measured there. */
-    record Point(double size, Measurement measurement) {}
+record Growth(String axis, String contender, List<Measurement> points) {
 
     /** Returns all curves, in the order of the measurements. */
     static List<Growth> of(Results results) {
         Map<List<String>, Growth> curves = new LinkedHashMap<>();
-        for (Measurement measurement : results.of(Suite.GROWTH)) {
-            Matcher matcher = SUBJECT.matcher(measurement.key().subject());
-            if (measurement.isMeasured() && matcher.matches()) {
-                String axis = matcher.group(1);
-                String contender = measurement.key().contender();
-                curves.computeIfAbsent(
-                                List.of(axis, contender),
-                                name -> new Growth(axis, contender, new ArrayList<>()))
+        for (Measurement point : results.of(Suite.GROWTH)) {
+            String axis = point.key().subject().replaceAll("=.*", "");
+            List<String> name = List.of(axis, point.key().contender());
+            if (point.isMeasured()) {
+                curves.computeIfAbsent(name, n -> new Growth(axis, n.get(1), new ArrayList<>()))
                         .points
-                        .add(new Point(Double.parseDouble(matcher.group(2)), measurement));
+                        .add(point);
             }
         }
-        curves.values().forEach(c -> c.points.sort(Comparator.comparingDouble(Point::size)));
+        curves.values().forEach(c -> c.points.sort(Comparator.comparing(Growth::size)));
         return List.copyOf(curves.values());
     }
 
+    private static double size(Measurement point) {
+        return Double.parseDouble(point.key().subject().replaceAll(".*=", ""));
+    }
+
     private double[] sizes() {
-        return points.stream().mapToDouble(Point::size).toArray();
+        return points.stream().mapToDouble(Growth::size).toArray();
     }
 
     /** Returns seconds at each size. */
     private double[] times() {
-        return points.stream().mapToDouble(point -> point.measurement.time().value()).toArray();
+        return points.stream().mapToDouble(point -> point.time().value()).toArray();
     }
 
     /** Returns GiB without the base at each size; NaN where it was not measured. */
     private double[] memories() {
         return points.stream()
-                .map(point -> point.measurement.ownMemory().map(Uncertain::value))
+                .map(point -> point.mean(Round::ownMemory).map(Uncertain::value))
                 .mapToDouble(bytes -> bytes.orElse(Double.NaN) / Report.GIBI)
                 .toArray();
     }
 
-    /** Fits the time; empty if there are less than two sizes. */
-    Optional<PowerLaw> timeFit() {
-        return fit(times());
+    /** Returns the exponent of the time; empty if there are less than two sizes. */
+    Optional<Uncertain> exponent() {
+        return exponent(times());
+    }
+
+    private Optional<Uncertain> exponent(double[] y) {
+        return fit(y).map(law -> new Uncertain(law.exponent(), law.margin()));
     }
 
     private Optional<PowerLaw> fit(double[] y) {
@@ -85,7 +81,7 @@ record Growth(String axis, String contender, List<Point> points) {
     /** Returns the deviation of memory from its prediction that is largest in size. */
     Optional<Uncertain> worstMemoryDeviation() {
         return points.stream()
-                .flatMap(point -> point.measurement.memoryDeviation().stream())
+                .flatMap(point -> point.memoryDeviation().stream())
                 .max(Comparator.comparingDouble(deviation -> Math.abs(deviation.value())));
     }
 
@@ -107,23 +103,21 @@ record Growth(String axis, String contender, List<Point> points) {
                         curve.axis,
                         Table.text("%.0f, %.0f (%d)", sizes[0], sizes[count - 1], count),
                         curve.contender,
-                        exponent(curve.timeFit()),
-                        exponent(curve.fit(curve.memories())),
-                        curve.worstMemoryDeviation().map(Uncertain::percent).orElse(""));
+                        Report.text(curve.exponent()),
+                        Report.text(curve.exponent(curve.memories())),
+                        Report.text(curve.worstMemoryDeviation().map(Uncertain::percent)));
             }
         }
         return Report.section("### Exponents, fitted on logarithmic axes", table);
     }
 
-    private static String exponent(Optional<PowerLaw> fit) {
-        return fit.map(law -> Uncertain.exponent(law).toString()).orElse("");
-    }
-
     /**
      * Draws points and fits on logarithmic axes: a row of panels for time, one for memory, a column
      * for each size that grows. Curves of one size only are left out.
+     *
+     * @return whether there is anything to draw
      */
-    static void draw(List<Growth> curves, Path path) {
+    static boolean draw(List<Growth> curves, Path path) {
         List<Growth> growing = curves.stream().filter(c -> c.points.size() > 1).toList();
         List<String> axes = growing.stream().map(Growth::axis).distinct().toList();
         List<Plot> panels = new ArrayList<>();
@@ -133,22 +127,20 @@ record Growth(String axis, String contender, List<Point> points) {
                 Plot plot = new Plot(title, axis, time ? "seconds" : "GiB").logX().logY();
                 growing.stream()
                         .filter(curve -> curve.axis.equals(axis))
-                        .forEach(
-                                curve -> curve.draw(plot, time ? curve.times() : curve.memories()));
-                panels.add(plot.size(WIDTH, HEIGHT));
+                        .forEach(c -> c.draw(plot, time ? c.times() : c.memories()));
+                panels.add(plot.size(540, 380));
             }
         }
-        Plot.save(path, axes.size(), panels);
+        if (!panels.isEmpty()) {
+            Plot.save(path, axes.size(), panels);
+        }
+        return !panels.isEmpty();
     }
 
     private void draw(Plot plot, double[] y) {
-        plot.add(contender, Style.POINTS, sizes(), y);
-        fit(y).ifPresent(
-                        law ->
-                                plot.add(
-                                        contender,
-                                        Style.LINE,
-                                        sizes(),
-                                        Arrays.stream(sizes()).map(law::at).toArray()));
+        double[] x = sizes();
+        plot.add(contender, Style.POINTS, x, y);
+        fit(y).map(law -> Arrays.stream(x).map(law::at).toArray())
+                .ifPresent(fit -> plot.add(contender, Style.LINE, x, fit));
     }
 }

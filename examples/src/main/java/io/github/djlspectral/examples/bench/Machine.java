@@ -41,21 +41,15 @@ record Machine(
     /** The property that tells DJL's PyTorch engine how many threads an operation uses. */
     static final String THREADS = "ai.djl.pytorch.num_threads";
 
-    private static final double BUSY = 0.5;
-    private static final double GIBI = 1L << 30;
     private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
     private static final String INSTRUCTIONS =
             "avx2 avx512f avx512_vnni avx512_bf16 avx512_fp16 amx_tile amx_bf16 asimd sve bf16";
 
-    /**
-     * Describes this one.
-     *
-     * @param python what Python tells of itself, by name
-     */
+    /** Describes this one, with what Python tells of itself, by name. */
     static Machine here(Map<String, String> python) {
         OperatingSystemMXBean system =
                 ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
-        Map<String, String> versions = new TreeMap<>(Versions.of(Engine.getEngine("PyTorch")));
+        Map<String, String> versions = Versions.of(Engine.getEngine("PyTorch"));
         versions.putAll(python);
         List<String> linux = List.of(); // what it tells about the processors
         try {
@@ -63,21 +57,20 @@ record Machine(
         } catch (IOException e) {
             throw new UncheckedIOException("Cannot read " + CPU_INFO, e);
         }
-        String flags = field(linux, "flags", field(linux, "Features", ""));
+        List<String> flags =
+                List.of(field(linux, "flags", field(linux, "Features", "")).split(" "));
         String windows = System.getenv("PROCESSOR_IDENTIFIER");
-        String other = windows == null ? System.getProperty("os.arch") : windows;
         return new Machine(
-                field(linux, "model name", other),
+                field(
+                        linux,
+                        "model name",
+                        windows == null ? System.getProperty("os.arch") : windows),
                 Runtime.getRuntime().availableProcessors(),
-                words(INSTRUCTIONS).filter(words(flags).toList()::contains).toList(),
+                Stream.of(INSTRUCTIONS.split(" ")).filter(flags::contains).toList(),
                 system.getTotalMemorySize(),
                 system.getSystemLoadAverage(),
                 JniUtils.getNumThreads(), // of the engine, which the versions have loaded
                 versions);
-    }
-
-    private static Stream<String> words(String text) {
-        return Stream.of(text.split(" "));
     }
 
     private static String field(List<String> lines, String name, String otherwise) {
@@ -94,7 +87,7 @@ record Machine(
      */
     List<String> warnings() {
         List<String> warnings = new ArrayList<>();
-        if (load > BUSY) {
+        if (load > 0.5) {
             String busy =
                     "Warning: the machine was busy (load average %.1f); times may be too long";
             warnings.add(Table.text(busy, load));
@@ -111,22 +104,19 @@ record Machine(
 
     /** Returns Markdown lines. */
     List<String> lines() {
-        List<String> parts = new ArrayList<>(List.of(Table.text("%.0f GiB", memory / GIBI)));
-        parts.addAll(instructions);
         String what = "Machine: %s, %d cores, %s; threads used: %d; load average at the start: %s.";
+        List<String> parts = new ArrayList<>(instructions);
+        parts.add(0, gibi());
         String busy = load < 0 ? "unknown" : Table.text("%.2f", load);
         List<String> named = new ArrayList<>();
-        versions.forEach((name, version) -> named.add(name + " " + version));
+        new TreeMap<>(versions).forEach((name, version) -> named.add(name + " " + version));
         return List.of(
                 Table.text(what, cpu, cores, String.join(", ", parts), threads, busy),
                 "Versions: " + String.join(", ", named) + ".");
     }
 
-    /** Returns this machine, with versions of what was not known before. */
-    Machine with(Map<String, String> more) {
-        Map<String, String> all = new TreeMap<>(more);
-        all.putAll(versions);
-        return new Machine(cpu, cores, instructions, memory, load, threads, all);
+    private String gibi() {
+        return Table.text("%.0f GiB", memory / Report.GIBI);
     }
 
     /**
@@ -152,12 +142,11 @@ record Machine(
 
     private Map<String, String> traits() {
         Map<String, String> traits = new TreeMap<>(versions);
-        traits.remove("commit");
-        traits.remove("djl-spectral");
+        traits.keySet().removeAll(List.of("commit", "djl-spectral"));
         traits.put("CPU", cpu);
         traits.put("cores", String.valueOf(cores));
         traits.put("instructions", String.valueOf(instructions));
-        traits.put("memory", Table.text("%.0f GiB", memory / GIBI));
+        traits.put("memory", gibi());
         traits.put("threads", String.valueOf(threads));
         return traits;
     }

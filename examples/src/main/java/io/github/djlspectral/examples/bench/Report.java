@@ -1,24 +1,30 @@
 package io.github.djlspectral.examples.bench;
 
-import io.github.djlspectral.examples.bench.ProductRate.Work;
+import io.github.djlspectral.examples.bench.MachineSpeed.Work;
 import io.github.djlspectral.examples.bench.Results.Measurement;
+import io.github.djlspectral.examples.bench.Results.Round;
 import io.github.djlspectral.examples.bench.Suite.Key;
+import io.github.djlspectral.examples.experiment.Plot;
 import io.github.djlspectral.examples.experiment.Table;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
+import java.util.DoubleSummaryStatistics;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.knowm.xchart.CategoryChart;
+import org.knowm.xchart.CategoryChartBuilder;
+import org.knowm.xchart.CategorySeries.CategorySeriesRenderStyle;
+import org.knowm.xchart.style.Styler.LegendPosition;
 
-/**
- * The tables of what was measured.
- *
- * @param results what to show
- */
+/** The tables and pictures of what was measured. */
 record Report(Results results) {
 
     static final double MILLI = 1e-3;
@@ -35,13 +41,13 @@ record Report(Results results) {
         List<String> lines = new ArrayList<>(List.of("# Benchmarks of " + results.date(), ""));
         Stream.of(
                         results.machine().lines(),
-                        new ProductRate(results).lines(),
+                        new MachineSpeed(results).lines(),
                         List.of("Command: `" + results.options() + "`. " + READING),
                         results.machine().warnings(),
                         results.notes())
                 .flatMap(List::stream)
                 .forEach(line -> lines.add("- " + line));
-        lines.addAll(new Targets(results).lines());
+        lines.addAll(targets());
         for (Suite suite : Suite.values()) {
             Table table =
                     new Table(
@@ -71,18 +77,6 @@ record Report(Results results) {
         return lines;
     }
 
-    /**
-     * Writes {@code bench.md} and the pictures that there is something for, into a directory that
-     * exists.
-     */
-    void write(Path directory) {
-        List<String> lines = lines();
-        for (String picture : new Charts(results).write(directory)) {
-            lines.addAll(List.of("", "![" + picture + "](" + picture + ")"));
-        }
-        Table.write(directory.resolve("bench.md"), lines);
-    }
-
     private void add(Table table, Measurement measurement) {
         Key key = measurement.key();
         if (!measurement.isMeasured()) {
@@ -94,8 +88,7 @@ record Report(Results results) {
         int all = measurement.rounds().size();
         int failed = all - measurement.measured().size();
         String failures = failed == 0 ? "" : " (" + failed + " of " + all + " rounds failed)";
-        boolean isGpt2 = key.suite() == Suite.GPT2;
-        Optional<Work> work = isGpt2 ? Work.of(key.subject()) : Optional.empty();
+        Optional<Work> work = Work.of(key.subject()).filter(w -> key.suite() == Suite.GPT2);
         table.add(
                 key.subject(),
                 key.contender(),
@@ -103,12 +96,12 @@ record Report(Results results) {
                 ratios(key, measurement),
                 text(work.filter(w -> w.tokens() > 0).map(w -> time.under(w.tokens()))),
                 text(work.map(w -> share(w, time))),
-                text(measurement.memory().map(memory -> memory.times(1 / GIBI))),
-                text(measurement.polarError().map(error -> Table.text("%.2g", error.value()))),
+                text(measurement.mean(Round::peakMemory).map(memory -> memory.times(1 / GIBI))),
+                text(measurement.mean(Round::polarError).map(e -> Table.text("%.2g", e.value()))),
                 text(measurement.memoryDeviation().map(Uncertain::percent)));
     }
 
-    private static String text(Optional<?> cell) {
+    static String text(Optional<?> cell) {
         return cell.map(Object::toString).orElse("");
     }
 
@@ -116,140 +109,225 @@ record Report(Results results) {
         return key.rivals().stream()
                 .flatMap(
                         other ->
-                                results.measured(key.task() + ": " + other).stream()
-                                        .flatMap(rival -> measurement.timeBy(rival).stream())
-                                        .map(ratio -> ratio + " of " + other))
+                                results
+                                        .measured(key.task() + ": " + other)
+                                        .flatMap(measurement::timeBy)
+                                        .map(ratio -> ratio + " of " + other)
+                                        .stream())
                 .collect(Collectors.joining("; "));
     }
 
     private String share(Work work, Uncertain time) {
-        OptionalDouble rate = new ProductRate(results).best();
+        OptionalDouble rate = new MachineSpeed(results).best();
         return rate.isEmpty()
                 ? ""
                 : Table.text("%.0f%%", 100 * work.operations() / time.value() / rate.getAsDouble());
     }
 
-    /** The speed that this project aims at, and whether it is reached. */
-    private static final class Targets {
+    /** A speed that this project aims at. */
+    private record Target(String aim, double least, double largest, Optional<Uncertain> value) {
 
-        private static final String TORCH_MUON = "torch.optim.Muon";
-        private static final String HIDDEN = "124M, hidden matrices";
-        private static final String STEP = "gpt2, 124M, B=4, T=256, step: ";
-
-        private final Results results;
-        private final Table table = new Table("aim", "measured", "limit", "");
-        private boolean measured;
-
-        private Targets(Results results) {
-            this.results = results;
-            muon(0.36, HIDDEN, "Muon, DJL arrays");
-            muon(0.36, HIDDEN, "Muon, native Newton-Schulz");
-            muon(1, "768x768", TORCH_MUON);
-            muon(0.8, "768x3072", TORCH_MUON);
-            polarError("768x768");
-            polarError("768x3072");
-            atMost(
-                    0.12,
-                    "Muon's share of a step of GPT-2 124M with 8192 tokens",
-                    ratio(
-                            "optimizers, 124M, all parameters: Muon",
-                            "gpt2, 124M, B=32, T=256, step: ours, float32, Muon"));
-            for (String precision : List.of("float32", "bfloat16")) {
-                within(
-                        1.15,
-                        Double.POSITIVE_INFINITY,
-                        "tokens/s of a step of GPT-2 124M by PyTorch's, " + precision,
-                        ratio(STEP + "PyTorch, " + precision, STEP + "ours, " + precision));
-            }
-            for (String axis : List.of("batch", "context")) {
-                exponent("a step's gradients in tokens, by " + axis, "gradients alone", axis);
-                exponent(
-                        "a whole step in tokens, by "
-                                + axis
-                                + " (the update takes the same time for any number of tokens)",
-                        "ours, AdamW",
-                        axis);
-            }
-            within(
-                    -0.15,
-                    0.15,
-                    "peak memory against the formula, worst relative deviation",
-                    curves(contender -> contender.startsWith("ours"))
-                            .flatMap(curve -> curve.worstMemoryDeviation().stream())
-                            .max(
-                                    Comparator.comparingDouble(
-                                            deviation -> Math.abs(deviation.value()))));
-        }
-
-        /** Returns Markdown lines with a headline; empty if nothing was measured. */
-        private List<String> lines() {
-            return measured ? section("## Targets", table) : List.of();
-        }
-
-        private Optional<Uncertain> ratio(String one, String other) {
-            return results.measured(one).flatMap(m -> results.measured(other).flatMap(m::timeBy));
-        }
-
-        private void muon(double limit, String subject, String other) {
-            String task = "optimizers, " + subject + ": ";
-            String aim = "Muon's step, " + subject + ", by the time of " + other;
-            atMost(limit, aim, ratio(task + "Muon", task + other));
-        }
-
-        private void polarError(String subject) {
-            String task = "optimizers, " + subject + ": ";
-            Optional<Uncertain> its =
-                    results.measured(task + TORCH_MUON).flatMap(Measurement::polarError);
-            atMost(
-                    1,
-                    "largest error of Muon's polar factor, "
-                            + subject
-                            + ", by that of "
-                            + TORCH_MUON,
-                    results.measured(task + "Muon")
-                            .flatMap(Measurement::polarError)
-                            .flatMap(mine -> its.map(other -> mine.times(1 / other.value()))));
-        }
-
-        /** The tokens of a step are the batch by the context. */
-        private void exponent(String what, String contender, String axis) {
-            within(
-                    0.95,
-                    1.05,
-                    "exponent of the time of " + what,
-                    curves(contender::equals)
-                            .filter(curve -> curve.axis().equals(axis))
-                            .flatMap(curve -> curve.timeFit().stream())
-                            .map(Uncertain::exponent)
-                            .findFirst());
-        }
-
-        private Stream<Growth> curves(Predicate<String> contender) {
-            return Growth.of(results).stream().filter(curve -> contender.test(curve.contender()));
-        }
-
-        private void atMost(double largest, String aim, Optional<Uncertain> value) {
-            within(Double.NEGATIVE_INFINITY, largest, aim, value);
-        }
-
-        private void within(double least, double largest, String aim, Optional<Uncertain> value) {
+        void addTo(Table table) {
             String format =
                     Double.isInfinite(least)
                             ? "at most %2$.2f"
                             : Double.isInfinite(largest) ? "at least %.2f" : "%.2f to %.2f";
-            measured |= value.isPresent();
             table.add(
                     aim,
-                    value.map(Uncertain::toString).orElse(""),
+                    text(value),
                     Table.text(format, least, largest),
-                    value.map(found -> verdict(found, least, largest)).orElse("not measured"));
+                    value.map(this::verdict).orElse("not measured"));
         }
 
         /** Returns whether a value is within limits, and whether its margin leaves that open. */
-        private static String verdict(Uncertain found, double least, double largest) {
+        private String verdict(Uncertain found) {
             boolean held = found.value() >= least && found.value() <= largest;
             boolean open = found.includes(least) || found.includes(largest);
             return (held ? "held" : "MISSED") + (open ? " (the limit is within the margin)" : "");
         }
+    }
+
+    /** Returns whether the targets are reached; nothing if none was measured. */
+    private List<String> targets() {
+        String hidden = "124M, hidden matrices";
+        String torch = "torch.optim.Muon";
+        List<Target> all = new ArrayList<>();
+        all.add(muon(0.36, hidden, "Muon, DJL arrays"));
+        all.add(muon(0.36, hidden, "Muon, native Newton-Schulz"));
+        all.add(muon(1, "768x768", torch));
+        all.add(muon(0.8, "768x3072", torch));
+        for (String subject : List.of("768x768", "768x3072")) {
+            Optional<Uncertain> its = polarError(subject, torch);
+            Optional<Uncertain> by =
+                    polarError(subject, "Muon")
+                            .flatMap(mine -> its.map(other -> mine.times(1 / other.value())));
+            String aim = "largest error of Muon's polar factor, " + subject + ", by that of ";
+            all.add(atMost(1, aim + torch, by));
+        }
+        all.add(
+                atMost(
+                        0.12,
+                        "Muon's share of a step of GPT-2 124M with 8192 tokens",
+                        ratio(
+                                "optimizers, 124M, all parameters: Muon",
+                                "gpt2, 124M, B=32, T=256, step: ours, float32, Muon")));
+        for (String precision : List.of("float32", "bfloat16")) {
+            String step = "gpt2, 124M, B=4, T=256, step: ";
+            all.add(
+                    new Target(
+                            "tokens/s of a step of GPT-2 124M by PyTorch's, " + precision,
+                            1.15,
+                            Double.POSITIVE_INFINITY,
+                            ratio(step + "PyTorch, " + precision, step + "ours, " + precision)));
+        }
+        List<Growth> curves = Growth.of(results);
+        for (String axis : List.of("batch", "context")) {
+            String update = " (the update takes the same time for any number of tokens)";
+            String of = "exponent of the time of a ";
+            all.add(
+                    exponent(
+                            curves,
+                            of + "step's gradients in tokens, by " + axis,
+                            axis,
+                            "gradients alone"));
+            all.add(
+                    exponent(
+                            curves,
+                            of + "whole step in tokens, by " + axis + update,
+                            axis,
+                            "ours, AdamW"));
+        }
+        all.add(
+                new Target(
+                        "peak memory against the formula, worst relative deviation",
+                        -0.15,
+                        0.15,
+                        curves.stream()
+                                .filter(curve -> curve.contender().startsWith("ours"))
+                                .flatMap(curve -> curve.worstMemoryDeviation().stream())
+                                .max(Comparator.comparing(worst -> Math.abs(worst.value())))));
+        Table table = new Table("aim", "measured", "limit", "");
+        all.forEach(target -> target.addTo(table));
+        boolean none = all.stream().allMatch(target -> target.value.isEmpty());
+        return none ? List.of() : section("## Targets", table);
+    }
+
+    private Optional<Uncertain> ratio(String one, String other) {
+        return results.measured(one).flatMap(m -> results.measured(other).flatMap(m::timeBy));
+    }
+
+    private static Target atMost(double largest, String aim, Optional<Uncertain> value) {
+        return new Target(aim, Double.NEGATIVE_INFINITY, largest, value);
+    }
+
+    private Target muon(double limit, String subject, String other) {
+        String task = "optimizers, " + subject + ": ";
+        String aim = "Muon's step, " + subject + ", by the time of " + other;
+        return atMost(limit, aim, ratio(task + "Muon", task + other));
+    }
+
+    private Optional<Uncertain> polarError(String subject, String contender) {
+        return results.measured("optimizers, " + subject + ": " + contender)
+                .flatMap(measurement -> measurement.mean(Round::polarError));
+    }
+
+    /** The tokens of a step are the batch by the context. */
+    private static Target exponent(List<Growth> curves, String aim, String axis, String contender) {
+        return new Target(
+                aim,
+                0.95,
+                1.05,
+                curves.stream()
+                        .filter(c -> c.axis().equals(axis) && c.contender().equals(contender))
+                        .flatMap(curve -> curve.exponent().stream())
+                        .findFirst());
+    }
+
+    /**
+     * Writes {@code bench.md} and the pictures that there is something for, into a directory that
+     * exists.
+     */
+    void write(Path directory) {
+        List<String> pictures = new ArrayList<>();
+        if (draw(directory, "optimizers.png", Suite.OPTIMIZERS, s -> s.matches("\\d+x\\d+"))) {
+            pictures.add("optimizers.png");
+        }
+        if (draw(directory, "gpt2.png", Suite.GPT2, s -> s.startsWith("124M"))) {
+            pictures.add("gpt2.png");
+        }
+        if (Growth.draw(Growth.of(results), directory.resolve("growth.png"))) {
+            pictures.add("growth.png");
+        }
+        List<String> lines = lines();
+        pictures.forEach(name -> lines.addAll(List.of("", "![" + name + "](" + name + ")")));
+        Table.write(directory.resolve("bench.md"), lines);
+    }
+
+    private boolean draw(Path directory, String name, Suite suite, Predicate<String> subjects) {
+        List<Measurement> found =
+                results.of(suite).stream()
+                        .filter(m -> m.isMeasured() && subjects.test(m.key().subject()))
+                        .toList();
+        if (!found.isEmpty()) {
+            Plot.save(directory.resolve(name), 1, () -> List.of(chart(found)));
+        }
+        return !found.isEmpty();
+    }
+
+    /** Draws tokens a second of GPT-2 as bars with margins, or times of optimizers as lines. */
+    private static CategoryChart chart(List<Measurement> measurements) {
+        boolean tokens = measurements.get(0).key().suite() == Suite.GPT2;
+        CategoryChart chart =
+                new CategoryChartBuilder()
+                        .width(1200)
+                        .height(560)
+                        .title(tokens ? "GPT-2" : "One step of an optimizer, by shape")
+                        .yAxisTitle(tokens ? "tokens/s" : "ms")
+                        .build();
+        chart.getStyler().setLegendPosition(LegendPosition.OutsideE);
+        chart.getStyler().setAvailableSpaceFill(0.9);
+        chart.getStyler().setXAxisLabelRotation(20);
+        List<String> subjects =
+                measurements.stream().map(m -> m.key().subject()).distinct().toList();
+        DoubleSummaryStatistics range = new DoubleSummaryStatistics();
+        Map<String, List<Measurement>> byContender =
+                measurements.stream()
+                        .collect(
+                                Collectors.groupingBy(
+                                        m -> m.key().contender(),
+                                        LinkedHashMap::new,
+                                        Collectors.toList()));
+        byContender.forEach(
+                (contender, found) -> {
+                    Double[] values = new Double[subjects.size()]; // null: not measured
+                    Double[] margins = new Double[subjects.size()];
+                    Arrays.fill(margins, 0.0);
+                    for (Measurement m : found) {
+                        String subject = m.key().subject();
+                        Uncertain shown =
+                                tokens
+                                        ? m.time().under(Work.of(subject).orElseThrow().tokens())
+                                        : m.time().times(1 / MILLI);
+                        int i = subjects.indexOf(subject);
+                        values[i] = shown.value();
+                        margins[i] = Double.isNaN(shown.margin()) ? 0 : shown.margin();
+                        range.accept(shown.value());
+                    }
+                    List<Double> drawn = Arrays.asList(values);
+                    // XChart can draw margins on a linear axis only, and for no series with gaps.
+                    boolean bars = tokens && !drawn.contains(null);
+                    chart.addSeries(
+                            contender, subjects, drawn, bars ? Arrays.asList(margins) : null);
+                });
+        if (!tokens) {
+            chart.getStyler().setYAxisLogarithmic(true); // which has no zero for bars to stand on
+            CategorySeriesRenderStyle line = CategorySeriesRenderStyle.Line;
+            chart.getSeriesMap().values().forEach(s -> s.setChartCategorySeriesRenderStyle(line));
+            chart.getStyler().setOverlapped(true); // all contenders of a shape above each other
+            // Whole decades: XChart labels nothing else, so that there might be no number at all.
+            chart.getStyler().setYAxisMin(Math.pow(10, Math.floor(Math.log10(range.getMin()))));
+            chart.getStyler().setYAxisMax(Math.pow(10, Math.ceil(Math.log10(range.getMax()))));
+        }
+        return chart;
     }
 }

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -29,7 +30,7 @@ import org.apache.commons.math3.stat.descriptive.rank.Median;
  * @param notes what a reader must know, such as what was left out
  * @param matrixProductRates the best rate of a float32 product in each round, operations a second;
  *     it grows
- * @param measurements what was found, in the order of the tables; it grows
+ * @param measurements what was found, in the order of time; it grows
  */
 record Results(
         Machine machine,
@@ -74,12 +75,12 @@ record Results(
          * Returns the time of an operation, seconds: the median of the iterations, as what else
          * runs on a machine makes a few of them much longer.
          */
-        double medianSeconds() {
+        double time() {
             return new Median().evaluate(seconds.stream().mapToDouble(s -> s).toArray());
         }
 
         /** Returns the memory that the operation brought, bytes; 0 if not known. */
-        private double ownMemory() {
+        double ownMemory() {
             return peakMemory > 0 && baseMemory > 0 ? peakMemory - baseMemory : 0;
         }
 
@@ -90,19 +91,14 @@ record Results(
         /** Returns such as "41.2 ms", or why there is no time. */
         @Override
         public String toString() {
-            double milliseconds = 1000 * medianSeconds();
+            double milliseconds = 1000 * time();
             return isMeasured()
                     ? Uncertain.number(milliseconds, milliseconds) + " ms"
                     : "failed: " + failure;
         }
     }
 
-    /**
-     * What all rounds found of one contender.
-     *
-     * @param key what was measured
-     * @param rounds what was found, in the order of time
-     */
+    /** What all rounds found of one contender, in the order of time. */
     record Measurement(Key key, List<Round> rounds) {
 
         /** Returns the rounds that brought times. */
@@ -127,34 +123,20 @@ record Results(
             return measured().stream().mapToDouble(number).filter(value -> value > 0).toArray();
         }
 
-        private Optional<Uncertain> mean(ToDoubleFunction<Round> number) {
+        /** Returns the mean of a number; empty if no round has it. */
+        Optional<Uncertain> mean(ToDoubleFunction<Round> number) {
             return Optional.of(each(number)).filter(all -> all.length > 0).map(Uncertain::mean);
         }
 
         /** Returns the time of an operation, seconds. */
         Uncertain time() {
-            return Uncertain.mean(each(Round::medianSeconds));
+            return Uncertain.mean(each(Round::time));
         }
 
-        /** Returns the peak memory, bytes. */
-        Optional<Uncertain> memory() {
-            return mean(Round::peakMemory);
-        }
-
-        /** Returns the memory that the operation brought, bytes. */
-        Optional<Uncertain> ownMemory() {
-            return mean(Round::ownMemory);
-        }
-
-        /** Returns by how much that memory differs from its prediction, by the prediction. */
+        /** Returns by how much own memory differs from its prediction, by the prediction. */
         Optional<Uncertain> memoryDeviation() {
             return mean(Round::ownByPredicted)
                     .map(by -> new Uncertain(by.value() - 1, by.margin()));
-        }
-
-        /** Returns by how much singular values of a polar factor differ from 1 at most. */
-        Optional<Uncertain> polarError() {
-            return mean(Round::polarError);
         }
 
         /**
@@ -165,20 +147,19 @@ record Results(
          */
         Optional<Uncertain> timeBy(Measurement other) {
             Map<Integer, Double> its =
-                    other.measured().stream()
-                            .collect(Collectors.toMap(Round::number, Round::medianSeconds));
+                    other.measured().stream().collect(Collectors.toMap(Round::number, Round::time));
             double[] ratios =
                     measured().stream()
                             .filter(mine -> its.containsKey(mine.number))
-                            .mapToDouble(mine -> mine.medianSeconds() / its.get(mine.number))
+                            .mapToDouble(mine -> mine.time() / its.get(mine.number))
                             .toArray();
             return Optional.of(ratios).filter(r -> r.length > 0).map(Uncertain::geometricMean);
         }
 
         private boolean isComplete() {
             return key != null
-                    && Stream.of(key.suite(), key.subject(), key.contender(), rounds)
-                            .allMatch(Objects::nonNull)
+                    && key.isComplete()
+                    && rounds != null
                     && rounds.stream().allMatch(round -> round.seconds != null);
         }
     }
@@ -216,7 +197,8 @@ record Results(
     private boolean isComplete() {
         return Stream.of(machine, notes, matrixProductRates, measurements)
                         .allMatch(Objects::nonNull)
-                && Stream.of(machine.instructions(), machine.versions()).allMatch(Objects::nonNull)
+                && machine.instructions() != null
+                && machine.versions() != null
                 && measurements.stream().allMatch(Measurement::isComplete);
     }
 
@@ -224,7 +206,6 @@ record Results(
      * Prepares these for more that is measured now.
      *
      * @param now what a run that begins now begins with
-     * @return a changed copy
      * @throws BadInputException if these were measured elsewhere, otherwise, or with another build
      */
     Results resume(Results now) {
@@ -241,14 +222,9 @@ record Results(
                 "The results of %s cannot be resumed: %s; choose another --out",
                 date,
                 String.join("; ", differences));
-        return new Results(
-                machine.with(now.machine.versions()),
-                date,
-                quick,
-                options + "; " + now.options,
-                now.notes,
-                matrixProductRates,
-                measurements);
+        now.machine.versions().forEach(machine.versions()::putIfAbsent);
+        String both = options + "; " + now.options;
+        return new Results(machine, date, quick, both, now.notes, matrixProductRates, measurements);
     }
 
     /** Adds what a round found; that it failed before is forgotten. */
@@ -275,8 +251,11 @@ record Results(
 
     /** Returns a suite's measurements, those of one subject together. */
     List<Measurement> of(Suite suite) {
-        return Suite.together(
-                measurements.stream().filter(m -> m.key().suite() == suite), Measurement::key);
+        List<String> order = measurements.stream().map(m -> m.key().task()).toList();
+        return measurements.stream()
+                .filter(m -> m.key().suite() == suite)
+                .sorted(Comparator.comparing(m -> order.indexOf(m.key().task())))
+                .toList();
     }
 
     Optional<Measurement> find(Key key) {

@@ -1,12 +1,8 @@
 package io.github.djlspectral.examples.bench;
 
 import com.google.gson.annotations.SerializedName;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
-import java.util.function.Function;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** What benchmarks are about; each suite is one table of the report. */
@@ -27,42 +23,30 @@ enum Suite {
     @SerializedName("growth")
     GROWTH("Growth with size", "(width|depth|batch|context)=(2|4|256|512): .*");
 
-    /** Names of measurements to those whose time theirs is divided by. */
-    private static final Map<String, List<String>> RIVALS =
-            Map.of(
-                    "optimizers, .*: Muon",
-                    List.of("Muon, DJL arrays", "Muon, native Newton-Schulz", "torch.optim.Muon"),
-                    "optimizers, .*: Muon, native Newton-Schulz",
-                    List.of("torch.optim.Muon"),
-                    "optimizers, .*: (Freon|Kaon|TruncatedSgd)",
-                    List.of("Muon, DJL arrays"),
-                    "optimizers, .*: AdamW",
-                    List.of("AdamW, DJL", "torch.optim.AdamW"),
-                    "optimizers, .*: .*, whole step",
-                    List.of("torch.optim.AdamW"),
-                    "routes, .*",
-                    List.of("eigh"),
-                    "gpt2, 124M.*: (ours|DJL).*",
-                    List.of(
-                            "PyTorch, float32",
-                            "PyTorch, bfloat16",
-                            "DJL blocks",
-                            "DJL blocks, DJL AdamW"),
-                    "generation, .*: with a cache",
-                    List.of("without a cache"),
-                    "layers, .*",
-                    List.of("linear relu"));
+    /** What keys look like, and the contenders for the same subject whose time theirs is by. */
+    private static final String[][] RIVALS = {
+        {
+            "optimizers, .*: Muon",
+            "Muon, DJL arrays",
+            "Muon, native Newton-Schulz",
+            "torch.optim.Muon"
+        },
+        {"optimizers, .*: Muon, native Newton-Schulz", "torch.optim.Muon"},
+        {"optimizers, .*: (Freon|Kaon|TruncatedSgd)", "Muon, DJL arrays"},
+        {"optimizers, .*: AdamW", "AdamW, DJL", "torch.optim.AdamW"},
+        {"optimizers, .*: .*, whole step", "torch.optim.AdamW"},
+        {"routes, .*", "eigh"},
+        {"gpt2, 124M.*: (ours|DJL).*", "PyTorch, float32", "PyTorch, bfloat16"},
+        {"gpt2, 124M.*: (ours|DJL).*", "DJL blocks", "DJL blocks, DJL AdamW"},
+        {"generation, .*: with a cache", "without a cache"},
+        {"layers, .*", "linear relu"}
+    };
 
     /** The headline of the table. */
     final String title;
 
-    private final String quick;
+    private final String quick; // what a quick run measures
 
-    /**
-     * A suite.
-     *
-     * @param quick what a quick run measures: a regular expression for a subject and a contender
-     */
     Suite(String title, String quick) {
         this.title = title;
         this.quick = quick;
@@ -74,17 +58,6 @@ enum Suite {
         return name().toLowerCase(Locale.ROOT);
     }
 
-    /** Returns what has keys in its order, but rivals beside each other. */
-    static <T> List<T> together(Stream<T> all, Function<T, Key> key) {
-        Map<String, List<T>> byTask =
-                all.collect(
-                        Collectors.groupingBy(
-                                one -> key.apply(one).task(),
-                                LinkedHashMap::new,
-                                Collectors.toList()));
-        return byTask.values().stream().flatMap(List::stream).toList();
-    }
-
     /**
      * What was measured.
      *
@@ -93,6 +66,11 @@ enum Suite {
      * @param contender who did it
      */
     record Key(Suite suite, String subject, String contender) {
+
+        /** Tells whether nothing is missing, as it may be where it was read. */
+        boolean isComplete() {
+            return suite != null && subject != null && contender != null;
+        }
 
         /** Returns such as "optimizers, 768x768": what rivals for it have in common. */
         String task() {
@@ -105,15 +83,6 @@ enum Suite {
             return task() + ": " + contender;
         }
 
-        /** Tells whether it is of interest: not what does not change with the size that grows. */
-        boolean isSensible() {
-            return switch (contender) {
-                case GrowthBenchmark.GRADIENTS -> subject.matches("(batch|context)=.*");
-                case GrowthBenchmark.UPDATE -> subject.startsWith("width=");
-                default -> true;
-            };
-        }
-
         /** Tells whether a quick run measures it. */
         boolean isQuick() {
             return (subject + ": " + contender).matches(suite.quick);
@@ -121,9 +90,9 @@ enum Suite {
 
         /** Returns the contenders for the same subject whose time this one's is divided by. */
         List<String> rivals() {
-            return RIVALS.entrySet().stream()
-                    .filter(rule -> toString().matches(rule.getKey()))
-                    .flatMap(rule -> rule.getValue().stream())
+            return Stream.of(RIVALS)
+                    .filter(rule -> toString().matches(rule[0]))
+                    .flatMap(rule -> Stream.of(rule).skip(1))
                     .filter(other -> !other.equals(contender))
                     .toList();
         }

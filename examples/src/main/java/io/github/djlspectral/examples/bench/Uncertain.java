@@ -1,6 +1,5 @@
 package io.github.djlspectral.examples.bench;
 
-import io.github.djlspectral.examples.experiment.Stats.PowerLaw;
 import io.github.djlspectral.examples.experiment.Table;
 import java.util.Arrays;
 import org.apache.commons.math3.distribution.TDistribution;
@@ -14,7 +13,6 @@ import org.apache.commons.math3.stat.StatUtils;
  */
 record Uncertain(double value, double margin) {
 
-    private static final double CONFIDENCE = 0.95;
     private static final int DIGITS = 3;
 
     /** Estimates a mean from independent samples, by Student's t. */
@@ -23,7 +21,8 @@ record Uncertain(double value, double margin) {
         double margin =
                 count < 2
                         ? Double.NaN
-                        : quantile(count - 1) * Math.sqrt(StatUtils.variance(samples) / count);
+                        : new TDistribution(null, count - 1).inverseCumulativeProbability(0.975)
+                                * Math.sqrt(StatUtils.variance(samples) / count);
         return new Uncertain(StatUtils.mean(samples), margin);
     }
 
@@ -32,16 +31,6 @@ record Uncertain(double value, double margin) {
         Uncertain logarithm = mean(Arrays.stream(samples).map(Math::log).toArray());
         double value = Math.exp(logarithm.value);
         return new Uncertain(value, value * logarithm.margin);
-    }
-
-    /** Returns the exponent of a fit. */
-    static Uncertain exponent(PowerLaw law) {
-        return new Uncertain(law.exponent(), law.margin());
-    }
-
-    private static double quantile(double degreesOfFreedom) {
-        return new TDistribution(null, degreesOfFreedom)
-                .inverseCumulativeProbability((1 + CONFIDENCE) / 2);
     }
 
     Uncertain times(double factor) {

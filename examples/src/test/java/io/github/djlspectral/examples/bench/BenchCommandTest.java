@@ -74,7 +74,7 @@ class BenchCommandTest {
         command.add("-Djava.io.tmpdir=" + temporary());
         command.addAll(List.of("-cp", System.getProperty("java.class.path")));
         command.addAll(List.of(Main.class.getName(), "bench", "--quick", "--python=none"));
-        command.addAll(List.of("--only=tiny 20: nap", "--rounds=" + rounds, "--out=" + out));
+        command.addAll(List.of("--only=16x64: eigh", "--rounds=" + rounds, "--out=" + out));
         command.addAll(List.of(more));
         return new ProcessBuilder(command)
                 .redirectErrorStream(true)

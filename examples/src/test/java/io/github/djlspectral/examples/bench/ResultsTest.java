@@ -77,7 +77,7 @@ class ResultsTest {
 
     @Test
     void moreCanBeMeasuredOnTheSameMachineAlsoWithPython() {
-        Machine machine = SomeResults.machine(2).with(Map.of("torch", "2.13"));
+        Machine machine = SomeResults.machine(2, 0.1, Map.of("pytorch", "2.7.1", "torch", "2.13"));
         Results resumed = results.resume(begin(machine, true));
         assertThat(resumed.measurements()).isEqualTo(results.measurements());
         assertThat(resumed.machine().versions()).containsKeys("pytorch", "torch");
@@ -90,7 +90,7 @@ class ResultsTest {
     @Test
     void nothingCanBeAddedElsewhereOrOfAnotherKind() {
         assertNotResumed(SomeResults.machine(1), true, "threads 2, now 1; choose another --out");
-        Machine other = SomeResults.machine(2).with(Map.of("commit", "abc"));
+        Machine other = SomeResults.machine(2, 0.1, Map.of("commit", "abc"));
         assertNotResumed(other, true, "commit null, now abc");
         assertNotResumed(SomeResults.machine(2), false, "quick true, now false");
     }

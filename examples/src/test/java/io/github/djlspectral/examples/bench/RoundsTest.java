@@ -1,8 +1,8 @@
 package io.github.djlspectral.examples.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
-import io.github.djlspectral.examples.bench.Jmh.Contestant;
 import io.github.djlspectral.examples.bench.Results.Round;
 import io.github.djlspectral.examples.bench.Suite.Key;
 import java.io.ByteArrayOutputStream;
@@ -11,11 +11,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class RoundsTest {
+
+    private static final Key PYTHON = new Key(Suite.LAYERS, "width 512, batch 128", "Python");
 
     @TempDir private Path directory;
 
@@ -72,24 +75,24 @@ class RoundsTest {
     /** What failed is tried again, and the failure forgotten. */
     @Test
     void aResumedSessionTriesAgainWhatFailed() {
-        results.add(contestant("a").key(), Round.failed(1, "no room"));
+        results.add(key("a"), Round.failed(1, "no room"));
         run(1, "a");
         assertThat(results.hasFailures()).isFalse();
         assertThat(results.measurements().get(0).rounds()).hasSize(1);
     }
 
     private void run(int rounds, String... names) {
-        List<Contestant> contestants = Stream.of(names).map(RoundsTest::contestant).toList();
+        List<Key> keys = Stream.of(names).map(RoundsTest::key).toList();
         PrintStream stream = new PrintStream(messages, true, StandardCharsets.UTF_8);
-        new Rounds(contestants, results, directory, stream).run(rounds, this::measure);
+        new Rounds(keys, results, directory, stream).run(rounds, this::measure);
     }
 
-    private Round measure(Contestant contestant, int round) {
+    private Round measure(Key key, int round) {
         if (!calls.isEmpty()) {
             assertThat(Results.read(Results.file(directory)).measurements())
                     .isEqualTo(results.measurements());
         }
-        String name = contestant.key().contender();
+        String name = key.contender();
         calls.add(name + round);
         return name.equals("broken")
                 ? Round.failed(round, "no room")
@@ -97,12 +100,103 @@ class RoundsTest {
     }
 
     /** Of such as "a x": contender a for subject x. */
-    private static Contestant contestant(String name) {
+    private static Key key(String name) {
         String[] words = (name + " it").split(" ");
-        return new Contestant("", new Key(Suite.ROUTES, words[1], words[0]));
+        return new Key(Suite.ROUTES, words[1], words[0]);
     }
 
     private List<String> lines() {
         return messages.toString(StandardCharsets.UTF_8).lines().toList();
+    }
+
+    @Test
+    void rivalsAreNeighbours() {
+        assertThat(names("width=256|depth=2", Suite.GROWTH))
+                .containsExactly(
+                        "growth, width=256: ours, AdamW",
+                        "growth, width=256: ours, Muon",
+                        "growth, width=256: Muon alone",
+                        "growth, depth=2: ours, AdamW",
+                        "growth, depth=2: ours, Muon");
+        assertThat(names("width=256", Suite.ROUTES)).isEmpty();
+    }
+
+    @Test
+    void aBenchmarksNameTakesItsRivalsInPythonToo() {
+        assertThat(names("FoldBenchmark", Suite.values()))
+                .hasSize(6)
+                .endsWith("layers, width 512, batch 128: Python");
+        assertThat(names("batch 128: (lin|Pyth)", Suite.values()))
+                .containsExactly(
+                        "layers, width 512, batch 128: linear relu",
+                        "layers, width 512, batch 128: Python");
+    }
+
+    @Test
+    void everyKeyHasItsOwnPlaceAndAQuickRunTakesLess() {
+        List<Key> all = keys(false, "", Suite.values());
+        assertThat(all).doesNotHaveDuplicates().contains(PYTHON);
+        assertThat(all.stream().map(Key::suite).distinct()).containsExactly(Suite.values());
+        List<Key> quick = keys(true, "", Suite.values());
+        assertThat(all).hasSizeGreaterThan(2 * quick.size()).containsAll(quick);
+        assertThat(quick.stream().map(Key::task).distinct())
+                .contains(
+                        "optimizers, 768x768",
+                        "optimizers, 3072x768",
+                        "optimizers, 768x3072",
+                        "optimizers, 124M, hidden matrices",
+                        "optimizers, 124M, all parameters",
+                        "routes, 16x64")
+                .doesNotContain("growth, width=1600", "growth, batch=16");
+        Key adamW = new Key(Suite.OPTIMIZERS, "124M, all parameters", "torch.optim.AdamW");
+        assertThat(adamW.isQuick()).isTrue();
+        assertThat(new Key(Suite.OPTIMIZERS, "1600x1600", "torch.optim.Muon").isQuick()).isFalse();
+    }
+
+    @Test
+    void aStepOfGpt2IsComparedWithPythonAndDjlsBlocks() {
+        assertThat(new Key(Suite.GPT2, "124M, B=4, T=256, step", "DJL blocks").rivals())
+                .containsExactly("PyTorch, float32", "PyTorch, bfloat16", "DJL blocks, DJL AdamW");
+        assertThat(new Key(Suite.OPTIMIZERS, "8x8", "Muon").rivals())
+                .containsExactly(
+                        "Muon, DJL arrays", "Muon, native Newton-Schulz", "torch.optim.Muon");
+        assertThat(new Key(Suite.GPT2, "product 2048", "ours, float32").rivals()).isEmpty();
+    }
+
+    @Test
+    void aForkBringsItsIterationsInSeconds() {
+        ByteArrayOutputStream log = new ByteArrayOutputStream();
+        Round round = fork(log, new Key(Suite.ROUTES, "16x64", "eigh"));
+        assertThat(round.failure()).isNull();
+        assertThat(round.number()).isEqualTo(2);
+        assertThat(round.seconds()).hasSize(2).allMatch(s -> s > 1e-6 && s < 2); // quick
+        if (System.getProperty("os.name").equals("Linux")) {
+            assertThat(round.peakMemory()).isBetween(1e7, 4e9);
+            assertThat(round.ownMemory()).isBetween(1.0, 1e9);
+        }
+        assertThat(round.time())
+                .isCloseTo((round.seconds().get(0) + round.seconds().get(1)) / 2, within(1e-12));
+        assertThat(log.toString(StandardCharsets.UTF_8)).contains("subject = 16x64");
+    }
+
+    @Test
+    void aFailingForkTellsWhy() {
+        Path noPython = Path.of(System.getProperty("java.home"), "bin", "java");
+        System.setProperty(TorchTask.PYTHON, noPython.toString());
+        Round round = fork(new ByteArrayOutputStream(), PYTHON);
+        assertThat(round.isMeasured()).isFalse();
+        assertThat(round.failure()).contains("fatal exception has occurred").hasLineCount(1);
+    }
+
+    private static Round fork(ByteArrayOutputStream log, Key key) {
+        return Rounds.measure(true, new PrintStream(log, true, StandardCharsets.UTF_8), key, 2);
+    }
+
+    private static List<String> names(String only, Suite... suites) {
+        return keys(false, only, suites).stream().map(Key::toString).toList();
+    }
+
+    private static List<Key> keys(boolean quick, String only, Suite... suites) {
+        return Rounds.keys(quick, List.of(suites), Pattern.compile(only), List.of(PYTHON));
     }
 }

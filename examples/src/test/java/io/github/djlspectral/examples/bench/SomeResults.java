@@ -5,6 +5,7 @@ import io.github.djlspectral.examples.bench.Suite.Key;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /** Made-up results of three rounds. */
 final class SomeResults {
@@ -36,7 +37,8 @@ final class SomeResults {
 
     static Machine machine(int threads, double load, Map<String, String> versions) {
         List<String> instructions = List.of("avx2", "avx512f");
-        return new Machine("Some CPU", 2, instructions, 24L << 30, load, threads, versions);
+        return new Machine(
+                "Some CPU", 2, instructions, 24L << 30, load, threads, new TreeMap<>(versions));
     }
 
     /** Adds a contender whose rounds differ by 1 to 2%. */

@@ -1,9 +1,11 @@
 package io.github.djlspectral.examples.bench;
 
+import ai.djl.ndarray.NDManager;
 import ai.djl.util.JsonUtils;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import io.github.djlspectral.examples.bench.Suite.Key;
+import io.github.djlspectral.examples.bench.Trial.MemoryProfiler;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -16,32 +18,12 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
-import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
-import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * Something that Python's PyTorch does, in a process of its own: a line tells {@code peer.py} to do
  * it once, and it answers, which takes a tenth of a millisecond. Its memory is Python's.
  */
-@State(Scope.Benchmark)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MILLISECONDS)
-@Warmup(iterations = 3, time = 1, timeUnit = TimeUnit.MILLISECONDS) // the first two steps are slow
-@Measurement(iterations = 5, time = 500, timeUnit = TimeUnit.MILLISECONDS)
-@Fork(
-        value = 1,
-        jvmArgsAppend = {"-Xms16m", "-Xmx64m"})
-public class TorchBenchmark {
+final class TorchTask extends Task {
 
     /** The property that tells which Python has torch. */
     static final String PYTHON = "djl-spectral.python";
@@ -49,32 +31,27 @@ public class TorchBenchmark {
     private static final String SCRIPT = "/io/github/djlspectral/examples/bench/peer.py";
     private static final int MINUTES = 10;
 
-    // Which there are, the script knows.
-    @Param("")
-    String suite;
-
-    @Param("")
-    String subject;
-
-    @Param("")
-    String contender;
-
     private Peer peer;
 
+    @Override
+    NDManager start() {
+        return null; // all arrays are Python's
+    }
+
     /** Starts Python, which makes what is to be measured. */
-    @Setup
-    public void start() {
-        String python = System.getProperty(PYTHON);
-        String[] task = {"--suite", suite, "--subject", subject, "--contender", contender};
-        peer = new Peer(python, task);
+    @Override
+    void make(Suite suite) {
+        String[] task = {
+            "--suite", suite.toString(), "--subject", subject, "--contender", contender
+        };
+        peer = new Peer(System.getProperty(PYTHON), task);
         double base = peer.answer().get(MemoryProfiler.BASE).getAsDouble();
         MemoryProfiler.tell(MemoryProfiler.BASE, base);
         MemoryProfiler.tell(MemoryProfiler.PEAK, base); // until it says the true one at its end
+        work = this::step;
     }
 
-    /** One repetition. */
-    @Benchmark
-    public void step() {
+    private void step() {
         peer.write("\n");
         String answer = peer.line();
         if (!"done".equals(answer)) {
@@ -82,14 +59,14 @@ public class TorchBenchmark {
         }
     }
 
-    /**
-     * Ends Python, which tells what its memory was.
-     *
-     * @throws IOException if it has ended
-     */
-    @TearDown
-    public void end() throws IOException {
-        peer.input.close();
+    /** Ends Python, which tells what its memory was. */
+    @Override
+    void finish() {
+        try {
+            peer.input.close();
+        } catch (IOException e) {
+            throw new UncheckedIOException("Python has ended", e);
+        }
         peer.answer().asMap().forEach((l, value) -> MemoryProfiler.tell(l, value.getAsDouble()));
     }
 
@@ -117,7 +94,7 @@ public class TorchBenchmark {
             List<Key> keys = new ArrayList<>();
             for (String line = peer.line(); line != null; line = peer.line()) {
                 Key key = JsonUtils.GSON.fromJson(line, Key.class);
-                if (key.suite() == null || key.subject() == null || key.contender() == null) {
+                if (!key.isComplete()) {
                     return Listing.skipped("the script printed " + line);
                 }
                 keys.add(key);
@@ -139,7 +116,7 @@ public class TorchBenchmark {
 
         /** Starts the script, which comes by standard input, so that it leaves no file behind. */
         Peer(String python, String... arguments) {
-            try (InputStream file = TorchBenchmark.class.getResourceAsStream(SCRIPT)) {
+            try (InputStream file = TorchTask.class.getResourceAsStream(SCRIPT)) {
                 String script = new String(file.readAllBytes(), StandardCharsets.US_ASCII);
                 String begin = "import sys; exec(sys.stdin.read(int(sys.argv.pop(1))))";
                 List<String> command = new ArrayList<>(List.of(python, "-c", begin));
@@ -149,23 +126,15 @@ public class TorchBenchmark {
                     command.addAll(List.of("--threads", threads));
                 }
                 command.addAll(List.of(arguments));
-                process = start(command);
+                process = new ProcessBuilder(command).redirectErrorStream(true).start();
                 output = process.inputReader(StandardCharsets.UTF_8);
                 input = process.outputWriter(StandardCharsets.US_ASCII);
                 write(script);
             } catch (IOException e) {
-                throw new UncheckedIOException("Cannot read " + SCRIPT, e);
+                throw new IllegalStateException(
+                        "cannot run " + python + " (" + e.getMessage() + ")", e);
             }
             CompletableFuture.delayedExecutor(MINUTES, TimeUnit.MINUTES).execute(this::stop);
-        }
-
-        private static Process start(List<String> command) {
-            try {
-                return new ProcessBuilder(command).redirectErrorStream(true).start();
-            } catch (IOException e) {
-                throw new IllegalStateException(
-                        "cannot run " + command.get(0) + " (" + e.getMessage() + ")", e);
-            }
         }
 
         private void stop() {

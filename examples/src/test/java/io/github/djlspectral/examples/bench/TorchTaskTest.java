@@ -3,10 +3,9 @@ package io.github.djlspectral.examples.bench;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.djlspectral.examples.bench.Jmh.Contestant;
 import io.github.djlspectral.examples.bench.Results.Round;
 import io.github.djlspectral.examples.bench.Suite.Key;
-import io.github.djlspectral.examples.bench.TorchBenchmark.Listing;
+import io.github.djlspectral.examples.bench.TorchTask.Listing;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -21,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The interpreter is a script of the shell here. */
 @DisabledOnOs(value = OS.WINDOWS, disabledReason = "has no shell to play Python")
-class TorchBenchmarkTest {
+class TorchTaskTest {
 
     private static final Key MUON = new Key(Suite.OPTIMIZERS, "8x8", "torch.optim.Muon");
 
@@ -58,7 +57,7 @@ class TorchBenchmarkTest {
     void withoutTorchItIsSkippedAndSaidWhy() {
         assertThat(note("echo Traceback >&2; echo 'sh has no PyTorch' >&2; exit 3"))
                 .isEqualTo("Python's PyTorch is skipped: sh has no PyTorch");
-        assertThat(TorchBenchmark.list("no-such-python").notes().get(0))
+        assertThat(TorchTask.list("no-such-python").notes().get(0))
                 .startsWith("Python's PyTorch is skipped: cannot run no-such-python");
     }
 
@@ -73,10 +72,9 @@ class TorchBenchmarkTest {
     /** As all benchmarks: in a fork of JMH's, whose memory is not what counts. */
     @Test
     void itsTimeAndMemoryArePythons() throws IOException {
-        System.setProperty(TorchBenchmark.PYTHON, python(SERVE).toString());
-        Jmh jmh = new Jmh(true, new PrintStream(OutputStream.nullOutputStream()));
-        String step = TorchBenchmark.class.getName() + ".step";
-        Round round = jmh.measure(new Contestant(step, MUON), 3);
+        System.setProperty(TorchTask.PYTHON, python(SERVE).toString());
+        PrintStream log = new PrintStream(OutputStream.nullOutputStream());
+        Round round = Rounds.measure(true, log, MUON, 3);
         assertThat(round.failure()).isNull();
         assertThat(round.seconds()).hasSize(2).allMatch(seconds -> seconds > 0);
         assertThat(List.of(round.peakMemory(), round.baseMemory(), round.polarError()))
@@ -101,15 +99,12 @@ class TorchBenchmarkTest {
     }
 
     private void assertFails(String script, String why) {
-        System.setProperty(TorchBenchmark.PYTHON, python(script).toString());
-        TorchBenchmark benchmark = new TorchBenchmark();
-        benchmark.suite = "optimizers";
-        benchmark.subject = "8x8";
-        benchmark.contender = "torch.optim.Muon";
+        System.setProperty(TorchTask.PYTHON, python(script).toString());
+        TorchTask task = new TorchTask();
         assertThatThrownBy(
                         () -> {
-                            benchmark.start();
-                            benchmark.step();
+                            task.create(MUON);
+                            task.work.run();
                         })
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessage(why);
@@ -120,7 +115,7 @@ class TorchBenchmarkTest {
     }
 
     private Listing list(String script) {
-        return TorchBenchmark.list(python(script).toString());
+        return TorchTask.list(python(script).toString());
     }
 
     private Path python(String script) {
