@@ -7,6 +7,8 @@ import io.github.djlspectral.examples.flow.FlowSettings.TokenStart;
 import io.github.djlspectral.examples.flow.FlowSettings.WeightStart;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.IntFunction;
+import java.util.stream.IntStream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -31,6 +33,14 @@ public final class FlowCommand implements Runnable {
 
     @Option(names = "--identity", description = "Instead: the identity's residual against steps.")
     private boolean identity;
+
+    @Option(names = "--convergence", description = "Instead: slope and distance to rest by time.")
+    private boolean convergence;
+
+    @Option(
+            names = "--stability",
+            description = "Instead: what perturbed tokens or weights change.")
+    private boolean stability;
 
     @Option(names = "--dimension", description = "d of S^(d-1); 2 and 3 are drawn. Default: 3.")
     private int dimension = 3;
@@ -108,41 +118,74 @@ public final class FlowCommand implements Runnable {
 
     @Override
     public void run() {
-        FlowSettings.require(!(scaling && identity), "--scaling", true, "without --identity");
+        String[] names = {"--scaling", "--identity", "--convergence", "--stability"};
+        boolean[] set = {scaling, identity, convergence, stability};
+        int[] given = IntStream.range(0, names.length).filter(i -> set[i]).toArray();
+        if (given.length > 1) {
+            FlowSettings.require(false, names[given[0]], true, "without " + names[given[1]]);
+        }
+        String study = given.length == 0 ? "" : names[given[0]];
         String range = "left out without --scaling";
         FlowSettings.require(scaling || seeds == null, "--seeds", seeds, range);
-        boolean recorded = !scaling && !identity || recordEvery == null;
-        range = "left out with --scaling and --identity";
+        range = "left out with " + study;
+        boolean recorded = study.isEmpty() || recordEvery == null;
         FlowSettings.require(recorded, "--record-every", recordEvery, range);
-        if (identity) {
-            List<Double> sizes = requireNonNullElse(steps, List.of(1e-2, 5e-3, 2.5e-3, 1.25e-3));
-            FlowDrift drift = one("--drift", drifts, FlowDrift.OSCILLATING);
-            FlowSettings base = settings(drift, 1, 24, 2, sizes.get(0), 1);
-            List<Integer> numbers = requireNonNullElse(heads, List.of(1, 4, 16));
-            FlowStudies.identity(base, numbers, sizes, out, System.out);
-            return;
+        FlowSettings.require(!convergence || drifts == null, "--drift", drifts, range);
+        FlowSettings.require(!convergence || noise == null, "--noise", noise, range);
+        List<FlowDrift> all =
+                requireNonNullElse(drifts, List.of(FlowDrift.OU, FlowDrift.OSCILLATING));
+        FlowDrift drift = scaling ? null : one("--drift", drifts, FlowDrift.OSCILLATING);
+        List<Double> sizes = requireNonNullElse(steps, List.of(1e-2, 5e-3, 2.5e-3, 1.25e-3));
+        double usualStep = convergence ? 0.02 : stability ? 0.01 : 5e-3;
+        double step = identity ? sizes.get(0) : one("--step", steps, usualStep);
+        switch (study) {
+            case "--identity" -> {
+                List<Integer> numbers = requireNonNullElse(heads, List.of(1, 4, 16));
+                FlowSettings base = settings(drift, 1, 24, 2, step, 1, RECORDS);
+                FlowStudies.identity(base, numbers, sizes, out, System.out);
+            }
+            case "--scaling" -> {
+                List<Integer> numbers = requireNonNullElse(heads, List.of(1, 4, 16, 64));
+                List<FlowSettings> bases =
+                        all.stream()
+                                .distinct()
+                                .map(each -> settings(each, 1, 48, 6, step, 4, RECORDS))
+                                .toList();
+                FlowStudies.scaling(bases, numbers, requireNonNullElse(seeds, 2), out, System.out);
+            }
+            case "--convergence" ->
+                    FlowLimits.convergence(
+                            ofHeads(h -> settings(FlowDrift.FROZEN, h, 6, 100, step, 4, 100)),
+                            out,
+                            System.out);
+            case "--stability" ->
+                    FlowLimits.stability(
+                            ofHeads(h -> settings(drift, h, 24, 16, step, 4, 4)), out, System.out);
+            default -> {
+                int h = one("--heads", heads, 4);
+                FlowSettings settings = settings(drift, h, 64, 10, step, 1, RECORDS);
+                new FlowSimulation(settings).run(out, System.out);
+            }
         }
-        double step = one("--step", steps, 5e-3);
-        if (scaling) {
-            List<FlowDrift> all =
-                    requireNonNullElse(drifts, List.of(FlowDrift.OU, FlowDrift.OSCILLATING));
-            List<FlowSettings> bases =
-                    all.stream().distinct().map(d -> settings(d, 1, 48, 6, step, 4)).toList();
-            List<Integer> numbers = requireNonNullElse(heads, List.of(1, 4, 16, 64));
-            FlowStudies.scaling(bases, numbers, requireNonNullElse(seeds, 2), out, System.out);
-        } else {
-            FlowDrift drift = one("--drift", drifts, FlowDrift.OSCILLATING);
-            FlowSettings settings = settings(drift, one("--heads", heads, 4), 64, 10, step, 1);
-            new FlowSimulation(settings).run(out, System.out);
-        }
+    }
+
+    private List<FlowSettings> ofHeads(IntFunction<FlowSettings> settings) {
+        List<Integer> numbers = requireNonNullElse(heads, List.of(1, 4));
+        return numbers.stream().distinct().map(settings::apply).toList();
     }
 
     /** The options that are given, or else the values that the mode gives them. */
     private FlowSettings settings(
-            FlowDrift drift, int h, int usualTokens, double usualTime, double step, int many) {
+            FlowDrift drift,
+            int h,
+            int usualTokens,
+            double usualTime,
+            double step,
+            int many,
+            int records) {
         double end = requireNonNullElse(time, usualTime);
         boolean ou = drift == FlowDrift.OU;
-        int fewRecords = (int) Math.max(1, end / step / RECORDS);
+        int fewRecords = (int) Math.max(1, end / step / records);
         return new FlowSettings(
                 dimension,
                 h,

@@ -146,16 +146,10 @@ record FlowSettings(
         for (int p = 0; p < paths; p++) {
             SplittableRandom random = new SplittableRandom(seeds.nextLong());
             int[] done = {0};
-            FlowSimulator.Builder builder =
-                    FlowSimulator.builder()
-                            .setTokens(tokens(manager, random))
-                            .setWeights(weights(manager, random))
-                            .setDrift(drift.drift)
-                            .setStepSize(step)
-                            .setSteps(steps())
-                            .optNoiseVariance(noise)
-                            .optRecordEvery(recordEvery)
-                            .optSeed(random.nextLong());
+            NDArray tokens = tokens(manager, random);
+            NDArray weights = weights(manager, random);
+            FlowSimulator.Builder builder = simulator(tokens, weights, drift.drift);
+            builder.optNoiseVariance(noise).optSeed(random.nextLong());
             builder.optProgress(
                     now -> {
                         progress.accept((now - done[0]) * workOfStep);
@@ -164,6 +158,17 @@ record FlowSettings(
             records.add(builder.build().run());
         }
         return records;
+    }
+
+    /** Without noise. */
+    FlowSimulator.Builder simulator(NDArray tokens, NDArray weights, Drift how) {
+        return FlowSimulator.builder()
+                .setTokens(tokens)
+                .setWeights(weights)
+                .setDrift(how)
+                .setStepSize(step)
+                .setSteps(steps())
+                .optRecordEvery(recordEvery);
     }
 
     /** Draws the tokens, [n, d]. */

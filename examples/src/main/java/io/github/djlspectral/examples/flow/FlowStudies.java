@@ -49,12 +49,18 @@ final class FlowStudies {
         return results;
     }
 
-    private static void write(
-            Path directory, String name, Table csv, Table markdown, Plot plot, PrintStream out) {
+    /** Writes the results of a study; its panels stand as they come, at most three in a row. */
+    static void write(
+            Path directory,
+            String name,
+            Table csv,
+            Table table,
+            List<Plot> plots,
+            PrintStream out) {
         Table.write(directory.resolve(name + ".csv"), csv.csv());
-        Table.write(directory.resolve(name + ".md"), markdown.markdown());
-        plot.save(directory.resolve(name + ".png"));
-        markdown.markdown().forEach(out::println);
+        Table.write(directory.resolve(name + ".md"), table.markdown());
+        Plot.save(directory.resolve(name + ".png"), 3, plots);
+        table.markdown().forEach(out::println);
         out.println("Results are in " + directory);
     }
 
@@ -129,7 +135,7 @@ final class FlowStudies {
                 table.add(h, x[i], shares[0], ratios[0], shares[1], ratios[1]);
             }
         }
-        write(directory, "residuals", csv, table, plot, out);
+        write(directory, "residuals", csv, table, List.of(plot), out);
     }
 
     /**
@@ -193,7 +199,7 @@ final class FlowStudies {
             plot.add(name, Plot.Style.LINE, fitted, Arrays.stream(fitted).map(law::at).toArray());
             means.forEach(each -> plot.add(name, Plot.Style.POINTS, x, each));
         }
-        write(directory, "scaling", csv, table, plot, out);
+        write(directory, "scaling", csv, table, List.of(plot), out);
     }
 
     /** Fits the power law to means, one for each number of heads, but for the fewest heads. */
