@@ -1,10 +1,12 @@
 package io.github.djlspectral.examples.bench;
 
+import io.github.djlspectral.examples.bench.Results.Measurement;
 import io.github.djlspectral.examples.bench.Suite.Key;
 import io.github.djlspectral.examples.bench.TorchTask.Listing;
 import io.github.djlspectral.examples.data.OptionCheck;
 import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.text.BadInputException;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -12,7 +14,6 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.LocalDateTime;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -58,9 +59,8 @@ public final class BenchCommand implements Callable<Integer> {
 
     @Option(
             names = "--rounds",
-            defaultValue = "3",
             description = "How often to measure everything. Default: ${DEFAULT-VALUE}.")
-    private int rounds;
+    private int rounds = 3;
 
     @Option(
             names = "--quick",
@@ -75,16 +75,14 @@ public final class BenchCommand implements Callable<Integer> {
     @Option(
             names = "--python",
             paramLabel = "<file>",
-            defaultValue = "python3",
             description = "A Python that has torch, or 'none'. Default: ${DEFAULT-VALUE}.")
-    private String python;
+    private String python = "python3";
 
     @Option(
             names = "--out",
             paramLabel = "<dir>",
-            defaultValue = "runs/bench",
             description = "Where results go. Default: ${DEFAULT-VALUE}.")
-    private Path out;
+    private Path out = Path.of("runs/bench");
 
     @Option(
             names = "--resume",
@@ -142,7 +140,6 @@ public final class BenchCommand implements Callable<Integer> {
         Results results = known(peer);
         results.machine().warnings().forEach(System.out::println);
         results.notes().forEach(System.out::println);
-        // What JMH prints nobody needs unless something fails.
         try (PrintStream log = log()) {
             Rounds session = new Rounds(keys, results, out, System.out);
             boolean done = session.run(rounds, (k, round) -> Rounds.measure(quick, log, k, round));
@@ -150,14 +147,12 @@ public final class BenchCommand implements Callable<Integer> {
         }
     }
 
+    /** Opens the file that gets what JMH prints, which nobody needs unless something fails. */
     private PrintStream log() {
         try {
             Files.createDirectories(out);
-            Path file = out.resolve("jmh.log");
-            OutputStream end =
-                    Files.newOutputStream(
-                            file, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
-            return new PrintStream(end, true, StandardCharsets.UTF_8);
+            OutputStream file = new FileOutputStream(out.resolve("jmh.log").toFile(), true);
+            return new PrintStream(file, true, StandardCharsets.UTF_8);
         } catch (IOException e) {
             throw new UncheckedIOException(
                     "Cannot write to " + out + " (" + e + "); choose another --out", e);
@@ -166,16 +161,12 @@ public final class BenchCommand implements Callable<Integer> {
 
     /** Returns what is known before anything is measured. */
     private Results known(Listing peer) {
-        List<String> arguments = spec.commandLine().getParseResult().originalArgs();
-        Results now =
-                new Results(
-                        Machine.here(peer.versions()),
-                        LocalDateTime.now().truncatedTo(ChronoUnit.MINUTES).toString(),
-                        quick,
-                        String.join(" ", arguments),
-                        peer.notes(),
-                        new ArrayList<>(),
-                        new ArrayList<>());
+        Machine machine = Machine.here(peer.versions());
+        String date = LocalDateTime.now().truncatedTo(ChronoUnit.MINUTES).toString();
+        String options = String.join(" ", spec.commandLine().getParseResult().originalArgs());
+        List<Double> rates = new ArrayList<>();
+        List<Measurement> none = new ArrayList<>();
+        Results now = new Results(machine, date, quick, options, peer.notes(), rates, none);
         Path file = Results.file(out);
         return resume && Files.exists(file) ? Results.read(file).resume(now) : now;
     }
@@ -198,9 +189,7 @@ public final class BenchCommand implements Callable<Integer> {
 
     private void check() {
         OptionCheck.requirePositive("--rounds", rounds);
-        if (threads != null) {
-            OptionCheck.requirePositive("--threads", threads);
-        }
+        OptionCheck.requirePositive("--threads", threads == null ? 1 : threads);
         try {
             Pattern.compile(only);
         } catch (PatternSyntaxException e) {

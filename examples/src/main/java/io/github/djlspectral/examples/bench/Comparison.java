@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.bench;
 
+import io.github.djlspectral.examples.bench.Machine.Speed;
 import io.github.djlspectral.examples.bench.Results.Measurement;
 import io.github.djlspectral.examples.bench.Results.Round;
 import io.github.djlspectral.examples.experiment.Table;
@@ -7,7 +8,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.ToDoubleFunction;
 import org.apache.commons.math3.distribution.TDistribution;
 import org.apache.commons.math3.stat.StatUtils;
 
@@ -21,26 +21,24 @@ final class Comparison {
     private static final double SIGNIFICANCE = 0.01;
 
     private static final String RULE =
-            "A regression is at least 5%% more, and beyond noise: the 98%% Welch interval of the"
-                    + " ratio, from the logarithms of the rounds' times, lies above 1. By"
-                    + " chance alone that holds for 1 in 100, and less with the 5%%: at most"
-                    + " about %.1f of the %d compared here. Less than two rounds are not"
-                    + " judged.";
+            """
+            A regression is at least 5%% more, and beyond noise: the 98%% Welch interval of the \
+            ratio, from the logarithms of the rounds' times, lies above 1. By chance alone that \
+            holds for 1 in 100, and less with the 5%%: at most about %.1f of the %d compared here. \
+            Less than two rounds are not judged.""";
 
     private final Results old;
     private final Results fresh;
     private final List<String> regressions = new ArrayList<>();
     private final Table table = new Table("measured", "old", "new", "new by old", "verdict");
+    private int failures; // the first of the regressions
     private int compared;
 
     /**
      * How much a quantity of which less is better has changed between two runs, from what their
      * rounds found: iterations of one process have its memory layout and its minute in common, so
-     * that they are not independent.
-     *
-     * @param ratio new by old, of geometric means
-     * @param low the lower end of the 98% interval of the ratio; NaN if a run has one round only
-     * @param high its upper end
+     * that they are not independent. The ratio is new by old, of geometric means; its 98% interval
+     * is NaN if a run has one round only.
      */
     record Change(double ratio, double low, double high) {
 
@@ -50,10 +48,8 @@ final class Comparison {
             double[] fresh = Arrays.stream(after).map(Math::log).toArray();
             double difference = StatUtils.mean(fresh) - StatUtils.mean(old);
             double margin = old.length < 2 || fresh.length < 2 ? Double.NaN : welch(old, fresh);
-            return new Change(
-                    Math.exp(difference),
-                    Math.exp(difference - margin),
-                    Math.exp(difference + margin));
+            double ratio = Math.exp(difference);
+            return new Change(ratio, Math.exp(difference - margin), Math.exp(difference + margin));
         }
 
         /** Half the width of the interval of the difference of means, by Welch, Satterthwaite. */
@@ -88,35 +84,23 @@ final class Comparison {
         }
     }
 
-    /** Compares. */
     Comparison(Results old, Results fresh) {
         this.old = old;
         this.fresh = fresh;
         for (Measurement now : fresh.measurements()) {
-            // what could be measured and no longer can
-            old.find(now.key())
-                    .filter(Measurement::isMeasured)
-                    .flatMap(before -> now.failure())
-                    .ifPresent(why -> regressions.add(now.key() + " fails now: " + why));
-        }
-        for (Measurement now : fresh.measurements()) {
-            Optional<Measurement> before = old.find(now.key());
+            Optional<Measurement> before = old.find(now.key()).filter(Measurement::isMeasured);
             if (before.isPresent()) {
-                String what = now.key().toString();
-                add(what + ", ms", Report.MILLI, before.get(), now, Round::time);
-                add(what + ", peak GiB", Report.GIBI, before.get(), now, Round::peakMemory);
+                String fails = now.key() + " fails now: "; // what could be measured once
+                now.failure().ifPresent(why -> regressions.add(failures++, fails + why));
+                double[] times = before.get().each(Round::time);
+                double[] peaks = before.get().each(Round::peakMemory);
+                add(now.key() + ", ms", Report.MILLI, times, now.each(Round::time));
+                add(now.key() + ", peak GiB", Report.GIBI, peaks, now.each(Round::peakMemory));
             }
         }
     }
 
-    private void add(
-            String what,
-            double unit,
-            Measurement old,
-            Measurement fresh,
-            ToDoubleFunction<Round> number) {
-        double[] before = old.each(number);
-        double[] now = fresh.each(number);
+    private void add(String what, double unit, double[] before, double[] now) {
         if (before.length > 0 && now.length > 0) {
             Change change = Change.between(before, now);
             if (change.isRegression()) {
@@ -145,16 +129,13 @@ final class Comparison {
         if (old.quick() != fresh.quick()) {
             lines.add("- Warning: one of the two is a quick run, which warms up less");
         }
-        lines.addAll(new MachineSpeed(fresh).against(new MachineSpeed(old)));
+        lines.addAll(Speed.of(fresh).against(Speed.of(old)));
         regressions.forEach(message -> lines.add("- REGRESSION: " + message));
         if (table.isEmpty()) {
             lines.add("- Nothing was measured in both.");
             return lines;
         }
-        if (!hasRegressions()) {
-            lines.add("- No regression.");
-        }
-        lines.add("");
+        lines.addAll(hasRegressions() ? List.of("") : List.of("- No regression.", ""));
         lines.addAll(table.markdown());
         lines.addAll(List.of("", Table.text(RULE, SIGNIFICANCE * compared, compared)));
         return lines;

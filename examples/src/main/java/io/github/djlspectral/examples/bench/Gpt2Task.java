@@ -16,6 +16,7 @@ import ai.djl.training.Trainer;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
 import io.github.djlspectral.examples.bench.Trial.MemoryProfiler;
+import io.github.djlspectral.examples.bench.Trial.Task;
 import io.github.djlspectral.layers.gpt.ComposedGpt2;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Backpropagation;
@@ -32,11 +33,17 @@ import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Training of a GPT-2 or a part of it. */
+/** Training of a GPT-2 with random weights on one batch of random tokens, or a part of it. */
 final class Gpt2Task extends Task {
 
     int layerWidth = 768;
-    Training training;
+    private Model gpt;
+    private Trainer trainer;
+    private Optimizer optimizer;
+    private NDArray tokens;
+    private NDArray targets;
+    private Gpt2 ours; // null if it is of DJL's blocks
+    private Gpt2Backpropagation backpropagation; // null if the gradient is autograd's
 
     /**
      * On 1024 tokens: the loss alone, with its gradients, which accumulate, and a whole AdamW step,
@@ -56,21 +63,17 @@ final class Gpt2Task extends Task {
             return;
         }
         boolean update = contender.endsWith("whole step");
-        training =
-                new Training(
-                        subject.startsWith("one layer") ? oneLayer(layerWidth) : model,
-                        contender,
-                        update ? 1 : 4,
-                        update ? 16 : 256);
+        Gpt2Config config = subject.startsWith("one layer") ? oneLayer(layerWidth) : model;
+        train(config, contender, update ? 1 : 4, update ? 16 : 256);
         work =
                 switch (subject.substring(subject.lastIndexOf(' ') + 1)) {
-                    case "forward" -> training::loss;
-                    case "backward" -> training::gradients;
-                    case "parameters" -> training::update;
-                    default -> () -> training.step(subject.contains("B=32") ? 8 : 1);
+                    case "forward" -> this::loss;
+                    case "backward" -> this::gradients;
+                    case "parameters" -> this::update;
+                    default -> () -> step(subject.contains("B=32") ? 8 : 1);
                 };
         if (update) {
-            training.gradients(); // weights have them once there was a backward pass
+            gradients(); // weights have them once there was a backward pass
         }
     }
 
@@ -80,46 +83,129 @@ final class Gpt2Task extends Task {
     }
 
     private void grow(Point point) {
-        if (contender.startsWith("ours")) {
+        boolean whole = contender.startsWith("ours");
+        if (whole) {
             // A tiny one takes a step before, so that the base of the memory has the code that a
             // step runs through, and the rest is arrays.
-            try (Training tiny = new Training(new Point(64, 1, 1, 1).config(), contender, 1, 1)) {
-                tiny.step(1);
-            }
+            train(new Point(64, 1, 1, 1).config(), contender, 1, 1);
+            step(1);
+            finish();
             MemoryProfiler.noteBase();
             double bytes = point.memory(contender.endsWith("Muon"));
             MemoryProfiler.tell(MemoryProfiler.PREDICTED, bytes);
         }
-        training = new Training(point.config(), contender, point.batch, point.context);
-        work = contender.startsWith("ours") ? () -> training.step(1) : training::gradients;
+        train(point.config(), contender, point.batch, point.context);
+        work = whole ? () -> step(1) : this::gradients;
+    }
+
+    /**
+     * Creates what trains.
+     *
+     * @param how in words: "DJL blocks" for the same model of DJL's stock blocks, which is trained
+     *     as DJL does it, "bfloat16", "autograd" for ours not as in training; "DJL AdamW", or
+     *     "Muon" with our AdamW for what is no hidden matrix
+     */
+    void train(Gpt2Config config, String how, int batch, int length) {
+        Engine.getEngine("PyTorch").setRandomSeed(0);
+        Precision precision = how.contains("bfloat16") ? Precision.BFLOAT16 : Precision.FLOAT32;
+        Gpt2.Builder builder = Gpt2.builder().setConfig(config).optPrecision(precision);
+        ours = how.startsWith("DJL") ? null : builder.build();
+        Block block = ours == null ? new ComposedGpt2(config, Activation::gelu) : ours;
+        optimizer =
+                how.endsWith("DJL AdamW")
+                        ? Optimizer.adamW().build()
+                        : how.contains("Muon")
+                                ? Muon.builder().optRouting(ParameterRouting.of(block)).build()
+                                : DecoupledAdamW.builder().build();
+        gpt = Model.newInstance("gpt2", "PyTorch");
+        gpt.setBlock(block);
+        Loss loss = Loss.softmaxCrossEntropyLoss();
+        trainer = gpt.newTrainer(new DefaultTrainingConfig(loss).optOptimizer(optimizer));
+        Shape shape = new Shape(batch, length);
+        trainer.initialize(shape);
+        NDManager own = gpt.getNDManager();
+        tokens = own.randomInteger(0, config.vocabSize(), shape, DataType.INT64);
+        targets = own.randomInteger(0, config.vocabSize(), shape, DataType.INT64);
+        boolean written = ours != null && !how.contains("autograd");
+        backpropagation =
+                written && Gpt2Backpropagation.supports(ours, own.getDevice())
+                        ? new Gpt2Backpropagation(ours, own, batch, length)
+                        : null;
+    }
+
+    /** Returns the loss, without gradients. */
+    float loss() {
+        try (NDManager scratch = trainer.getManager().newSubManager()) {
+            return Host.read(loss(scratch, trainer::evaluate), NDArray::getFloat);
+        }
+    }
+
+    void gradients() {
+        if (backpropagation != null) {
+            ParameterStore parameters = new ParameterStore(trainer.getManager(), false);
+            backpropagation.accumulate(parameters, tokens, targets, 1);
+            return;
+        }
+        try (NDManager scratch = trainer.getManager().newSubManager();
+                GradientCollector collector = trainer.newGradientCollector()) {
+            collector.backward(loss(scratch, trainer::forward));
+        }
+    }
+
+    /** The loss of copies of the batch, to whose manager its arrays attach. */
+    private NDArray loss(NDManager scratch, UnaryOperator<NDList> forward) {
+        NDArray inputs = tokens.duplicate();
+        NDArray labels = targets.duplicate();
+        new NDList(inputs, labels).attach(scratch);
+        if (ours != null) {
+            return forward.apply(new NDList(inputs, labels)).singletonOrThrow();
+        }
+        NDArray logits = forward.apply(new NDList(inputs)).singletonOrThrow();
+        NDArray rows = logits.reshape(targets.size(), logits.getShape().get(2));
+        return trainer.getLoss().evaluate(new NDList(labels.flatten()), new NDList(rows));
+    }
+
+    void step(int batches) {
+        for (int i = 0; i < batches; i++) {
+            gradients();
+        }
+        update();
+    }
+
+    /** What follows the gradients: clipping and the optimizer. */
+    private void update() {
+        if (ours != null) {
+            OptimizerStep.apply(trainer, optimizer, 1);
+        } else {
+            GradientClipping.byGlobalNorm(trainer, 1);
+            trainer.step();
+        }
+    }
+
+    @Override
+    int arrays() {
+        return gpt.getNDManager().getManagedArrays().size()
+                + trainer.getManager().getManagedArrays().size();
     }
 
     @Override
     void finish() {
-        training.close();
+        if (backpropagation != null) {
+            backpropagation.close();
+        }
+        trainer.close();
+        gpt.close();
+        OptimizerTask.close(optimizer);
     }
 
-    /**
-     * A GPT-2 and its batch, for growth along one axis at a time.
-     *
-     * @param width C; a head for each 64
-     * @param depth the number of layers
-     * @param batch the number of sequences B
-     * @param context the tokens of each T
-     */
+    /** A GPT-2 without dropout and its batch B x T: width C, with a head for each 64, L layers. */
     record Point(int width, int depth, int batch, int context) {
 
         private static final int VOCABULARY = 8192;
-        private static final long BESIDE = 8_000_000;
         private static final Pattern AXIS =
                 Pattern.compile("(width|depth|batch|context)=([1-9]\\d*)");
 
-        /**
-         * Changes the base, which is width 512, depth 2, batch 4 and context 256, along one axis.
-         *
-         * @param text such as "width=768"
-         * @throws BadInputException if it is nothing of the kind
-         */
+        /** Changes the base along one axis, such as "width=768". */
         static Point parse(String text) {
             Matcher axis = AXIS.matcher(text);
             String message = "A point of growth is %s, such as width=768, not %s";
@@ -133,7 +219,6 @@ final class Gpt2Task extends Task {
             };
         }
 
-        /** Returns the model, without dropout. */
         Gpt2Config config() {
             return new Gpt2Config(VOCABULARY, context, depth, width / 64, width, 0, true);
         }
@@ -143,7 +228,7 @@ final class Gpt2Task extends Task {
          *
          * <p>With P parameters, of which H are in hidden matrices, L layers of width C with h
          * heads, V tokens in the vocabulary, N = B T tokens in the batch and r rows of logits at a
-         * time, these are numbers of 4 bytes:
+         * time, these are numbers of 4 bytes, all there at the same time:
          *
          * <pre>
          * weights     P
@@ -154,33 +239,14 @@ final class Gpt2Task extends Task {
          * beside      8 million
          * </pre>
          *
-         * <p>All of it is there at the same time, so the peak is the sum. Each term is counted from
-         * what the code allocates, but for the last, which was measured: the buffers in which the
-         * library of matrix products packs its operands, and what the virtual machine takes to
-         * compile the program while it runs. What the allocator leaves unused between blocks is not
-         * counted.
-         *
-         * <p>The workspace is what a {@link Gpt2Backpropagation} keeps of the forward pass. At the
-         * beginning of each half layer and at the end, the residual stream, what of it is
-         * normalised, and two numbers for that; of each layer, queries, keys and values (3 C), what
-         * attention gives (C) and a number per head, and the perceptron before and after GELU (8
-         * C); three gradients for one layer at a time (6 C); and r rows of logits.
-         *
-         * <p>Passing is what is made and freed again. In a layer's attention the gradients of
-         * queries, keys and values, and beside them one of the stream; in Muon's update of a C x 4
-         * C matrix what enters the polar map (4 C^2), and six of the size of its Gram matrix: that,
-         * its Cholesky factor, the inverse and the product of two steps. One comes after the other,
-         * but blocks of less than 32 MiB stay with the process, in pieces that the next does not
-         * fit into.
-         *
-         * @param muon whether the optimizer is Muon, with AdamW for what is no hidden matrix
+         * <p>Where each term comes from, {@code results/growth.md} tells.
          */
         long memory(boolean muon) {
             DataType type = DataType.FLOAT32;
             long workspace =
                     Gpt2Backpropagation.bytes(config(), Precision.FLOAT32, type, batch, context);
             long passing = 4L * batch * context * width + (muon ? 10L * width * width : 0);
-            long numbers = 4 * weights() - (muon ? hidden() : 0) + passing + BESIDE;
+            long numbers = 4 * weights() - (muon ? hidden() : 0) + passing + 8_000_000;
             return workspace + type.getNumOfBytes() * numbers;
         }
 
@@ -192,119 +258,6 @@ final class Gpt2Task extends Task {
         /** The hidden matrices: 3 C x C, C x C, 4 C x C and C x 4 C. */
         private long hidden() {
             return 12L * depth * width * width;
-        }
-    }
-
-    /** A GPT-2 with random weights, its trainer and one batch of random tokens. */
-    static final class Training implements AutoCloseable {
-
-        final Model model = Model.newInstance("gpt2", "PyTorch");
-        final Trainer trainer;
-        private final Optimizer optimizer;
-        private final NDArray tokens;
-        private final NDArray targets;
-        private final Gpt2 gpt2; // null if it is of DJL's blocks
-        private final Gpt2Backpropagation backpropagation; // null if the gradient is autograd's
-
-        /**
-         * Creates the model and its optimizer.
-         *
-         * @param contender in words: "DJL blocks" for the same model of DJL's stock blocks, which
-         *     is trained as DJL does it, "bfloat16", "autograd" for ours not as in training; "DJL
-         *     AdamW", or "Muon" with our AdamW for what is no hidden matrix
-         * @param batch B x T
-         */
-        Training(Gpt2Config config, String contender, long... batch) {
-            Engine.getEngine("PyTorch").setRandomSeed(0);
-            boolean half = contender.contains("bfloat16");
-            Precision precision = half ? Precision.BFLOAT16 : Precision.FLOAT32;
-            gpt2 =
-                    contender.startsWith("DJL")
-                            ? null
-                            : Gpt2.builder().setConfig(config).optPrecision(precision).build();
-            Block block = gpt2 == null ? new ComposedGpt2(config, Activation::gelu) : gpt2;
-            optimizer =
-                    contender.endsWith("DJL AdamW")
-                            ? Optimizer.adamW().build()
-                            : contender.contains("Muon")
-                                    ? Muon.builder().optRouting(ParameterRouting.of(block)).build()
-                                    : DecoupledAdamW.builder().build();
-            model.setBlock(block);
-            Loss loss = Loss.softmaxCrossEntropyLoss();
-            trainer = model.newTrainer(new DefaultTrainingConfig(loss).optOptimizer(optimizer));
-            Shape shape = new Shape(batch);
-            trainer.initialize(shape);
-            NDManager manager = model.getNDManager();
-            tokens = manager.randomInteger(0, config.vocabSize(), shape, DataType.INT64);
-            targets = manager.randomInteger(0, config.vocabSize(), shape, DataType.INT64);
-            boolean written = gpt2 != null && !contender.contains("autograd");
-            backpropagation =
-                    written && Gpt2Backpropagation.supports(gpt2, manager.getDevice())
-                            ? new Gpt2Backpropagation(gpt2, manager, (int) batch[0], (int) batch[1])
-                            : null;
-        }
-
-        /** Returns the loss, without gradients. */
-        float loss() {
-            try (NDManager scratch = trainer.getManager().newSubManager()) {
-                return Host.read(loss(scratch, trainer::evaluate), NDArray::getFloat);
-            }
-        }
-
-        /** Forward and backward; gradients accumulate. */
-        void gradients() {
-            if (backpropagation != null) {
-                ParameterStore parameters = new ParameterStore(trainer.getManager(), false);
-                backpropagation.accumulate(parameters, tokens, targets, 1);
-                return;
-            }
-            try (NDManager scratch = trainer.getManager().newSubManager();
-                    GradientCollector collector = trainer.newGradientCollector()) {
-                collector.backward(loss(scratch, trainer::forward));
-            }
-        }
-
-        /** The loss of copies of the batch, to whose manager its arrays attach. */
-        private NDArray loss(NDManager scratch, UnaryOperator<NDList> forward) {
-            NDArray inputs = tokens.duplicate();
-            inputs.attach(scratch);
-            NDArray labels = targets.duplicate();
-            labels.attach(scratch);
-            if (gpt2 != null) {
-                return forward.apply(new NDList(inputs, labels)).singletonOrThrow();
-            }
-            NDArray logits = forward.apply(new NDList(inputs)).singletonOrThrow();
-            Shape rows = new Shape(targets.size(), logits.getShape().get(2));
-            return trainer.getLoss()
-                    .evaluate(new NDList(labels.reshape(-1)), new NDList(logits.reshape(rows)));
-        }
-
-        /** A whole training step. */
-        void step(int batches) {
-            for (int i = 0; i < batches; i++) {
-                gradients();
-            }
-            update();
-        }
-
-        /** What follows the gradients: clipping and the optimizer. */
-        void update() {
-            if (gpt2 != null) {
-                OptimizerStep.apply(trainer, optimizer, 1);
-            } else {
-                GradientClipping.byGlobalNorm(trainer, 1);
-                trainer.step();
-            }
-        }
-
-        @Override
-        public void close() {
-            if (backpropagation != null) {
-                backpropagation.close();
-            }
-            trainer.close();
-            model.close();
-            OptimizerTask.close(optimizer);
         }
     }
 }

@@ -14,26 +14,20 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.IntStream;
+import java.util.function.ToDoubleFunction;
 
-/**
- * What one contender takes as one size grows.
- *
- * @param axis what grows, such as "width"
- * @param points by increasing size, at least one
- */
+/** What one contender takes as one size grows, such as "width": points by increasing size. */
 record Growth(String axis, String contender, List<Measurement> points) {
 
     /** Returns all curves, in the order of the measurements. */
     static List<Growth> of(Results results) {
-        Map<List<String>, Growth> curves = new LinkedHashMap<>();
+        Map<String, Growth> curves = new LinkedHashMap<>();
         for (Measurement point : results.of(Suite.GROWTH)) {
-            String axis = point.key().subject().replaceAll("=.*", "");
-            List<String> name = List.of(axis, point.key().contender());
             if (point.isMeasured()) {
-                curves.computeIfAbsent(name, n -> new Growth(axis, n.get(1), new ArrayList<>()))
-                        .points
-                        .add(point);
+                String axis = point.key().subject().replaceAll("=.*", "");
+                String contender = point.key().contender();
+                Growth empty = new Growth(axis, contender, new ArrayList<>());
+                curves.computeIfAbsent(axis + contender, name -> empty).points.add(point);
             }
         }
         curves.values().forEach(c -> c.points.sort(Comparator.comparing(Growth::size)));
@@ -44,38 +38,30 @@ record Growth(String axis, String contender, List<Measurement> points) {
         return Double.parseDouble(point.key().subject().replaceAll(".*=", ""));
     }
 
-    private double[] sizes() {
-        return points.stream().mapToDouble(Growth::size).toArray();
-    }
-
-    /** Returns seconds at each size. */
-    private double[] times() {
-        return points.stream().mapToDouble(point -> point.time().value()).toArray();
-    }
-
-    /** Returns GiB without the base at each size; NaN where it was not measured. */
-    private double[] memories() {
+    /** Returns the sizes at which a number is known. */
+    private double[] sizes(ToDoubleFunction<Round> number) {
         return points.stream()
-                .map(point -> point.mean(Round::ownMemory).map(Uncertain::value))
-                .mapToDouble(bytes -> bytes.orElse(Double.NaN) / Report.GIBI)
+                .filter(point -> point.mean(number).isPresent())
+                .mapToDouble(Growth::size)
                 .toArray();
     }
 
-    /** Returns the exponent of the time; empty if there are less than two sizes. */
-    Optional<Uncertain> exponent() {
-        return exponent(times());
+    private Optional<PowerLaw> fit(double[] x, double[] y) {
+        return x.length < 2 ? Optional.empty() : Optional.of(PowerLaw.fit(x, y));
     }
 
-    private Optional<Uncertain> exponent(double[] y) {
-        return fit(y).map(law -> new Uncertain(law.exponent(), law.margin()));
+    /** Returns a number there. */
+    private double[] means(ToDoubleFunction<Round> number) {
+        return points.stream()
+                .flatMap(point -> point.mean(number).stream())
+                .mapToDouble(Uncertain::value)
+                .toArray();
     }
 
-    private Optional<PowerLaw> fit(double[] y) {
-        double[] x = sizes();
-        int[] known = IntStream.range(0, y.length).filter(i -> !Double.isNaN(y[i])).toArray();
-        double[] knownX = IntStream.of(known).mapToDouble(i -> x[i]).toArray();
-        double[] knownY = IntStream.of(known).mapToDouble(i -> y[i]).toArray();
-        return Optional.of(knownX).filter(k -> k.length > 1).map(k -> PowerLaw.fit(k, knownY));
+    /** Returns the exponent of a number; empty if there are less than two sizes. */
+    Optional<Uncertain> exponent(ToDoubleFunction<Round> number) {
+        return fit(sizes(number), means(number))
+                .map(law -> new Uncertain(law.exponent(), law.margin()));
     }
 
     /** Returns the deviation of memory from its prediction that is largest in size. */
@@ -87,24 +73,21 @@ record Growth(String axis, String contender, List<Measurement> points) {
 
     /** Returns a table of the exponents of curves, as Markdown; empty without two sizes. */
     static List<String> lines(List<Growth> curves) {
-        Table table =
-                new Table(
-                        "growing",
-                        "from, to",
-                        "contender",
-                        "time grows with exponent",
-                        "its memory with exponent",
-                        "memory against formula, worst");
+        String header =
+                "growing;from, to;contender;time grows with exponent;its memory with exponent;"
+                        + "memory against formula, worst";
+        Table table = new Table(header.split(";"));
         for (Growth curve : curves) {
-            double[] sizes = curve.sizes();
-            int count = sizes.length;
-            if (count > 1) {
+            int last = curve.points.size() - 1;
+            if (last > 0) {
+                double least = size(curve.points.get(0));
+                double most = size(curve.points.get(last));
                 table.add(
                         curve.axis,
-                        Table.text("%.0f, %.0f (%d)", sizes[0], sizes[count - 1], count),
+                        Table.text("%.0f, %.0f (%d)", least, most, last + 1),
                         curve.contender,
-                        Report.text(curve.exponent()),
-                        Report.text(curve.exponent(curve.memories())),
+                        Report.text(curve.exponent(Round::time)),
+                        Report.text(curve.exponent(Round::ownMemory)),
                         Report.text(curve.worstMemoryDeviation().map(Uncertain::percent)));
             }
         }
@@ -112,10 +95,8 @@ record Growth(String axis, String contender, List<Measurement> points) {
     }
 
     /**
-     * Draws points and fits on logarithmic axes: a row of panels for time, one for memory, a column
-     * for each size that grows. Curves of one size only are left out.
-     *
-     * @return whether there is anything to draw
+     * Draws points and fits on logarithmic axes, if there are any: a row of panels for time, one
+     * for memory, a column for each size that grows. Curves of one size only are left out.
      */
     static boolean draw(List<Growth> curves, Path path) {
         List<Growth> growing = curves.stream().filter(c -> c.points.size() > 1).toList();
@@ -127,7 +108,14 @@ record Growth(String axis, String contender, List<Measurement> points) {
                 Plot plot = new Plot(title, axis, time ? "seconds" : "GiB").logX().logY();
                 growing.stream()
                         .filter(curve -> curve.axis.equals(axis))
-                        .forEach(c -> c.draw(plot, time ? c.times() : c.memories()));
+                        .forEach(
+                                c ->
+                                        c.draw(
+                                                plot,
+                                                r ->
+                                                        time
+                                                                ? r.time()
+                                                                : r.ownMemory() / Report.GIBI));
                 panels.add(plot.size(540, 380));
             }
         }
@@ -137,10 +125,12 @@ record Growth(String axis, String contender, List<Measurement> points) {
         return !panels.isEmpty();
     }
 
-    private void draw(Plot plot, double[] y) {
-        double[] x = sizes();
+    private void draw(Plot plot, ToDoubleFunction<Round> number) {
+        double[] x = sizes(number);
+        double[] y = means(number);
         plot.add(contender, Style.POINTS, x, y);
-        fit(y).map(law -> Arrays.stream(x).map(law::at).toArray())
+        fit(x, y)
+                .map(law -> Arrays.stream(x).map(law::at).toArray())
                 .ifPresent(fit -> plot.add(contender, Style.LINE, x, fit));
     }
 }

@@ -14,6 +14,7 @@ import ai.djl.nn.core.Linear;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.NormalInitializer;
+import io.github.djlspectral.examples.bench.Trial.Task;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.KeyValueCache;
 import io.github.djlspectral.layers.isometry.AbsFold;
@@ -60,10 +61,8 @@ final class ModelTasks {
     static class Generation extends Task {
 
         private static final int PROMPT = 16;
-        private static final int NEW = 256;
 
-        private final long[] tokens =
-                LongStream.range(1000, 1000 + PROMPT + NEW).toArray(); // the rest is written over
+        private final long[] tokens = LongStream.range(1000, 1272).toArray(); // of the prompt
         private Gpt2 gpt2;
 
         @Override
@@ -77,54 +76,42 @@ final class ModelTasks {
                 }
             }
             gpt2.initialize(manager, DataType.FLOAT32, new Shape(1, PROMPT));
-            work =
-                    switch (contender) {
-                        case "with a cache" -> () -> cached(1);
-                        case "without a cache" -> this::recomputed;
-                        default -> () -> cached(8);
-                    };
+            boolean eight = contender.startsWith("eight");
+            work = () -> write(contender.startsWith("without") ? 0 : eight ? 8 : 1);
         }
 
-        void cached(int batch) {
+        /** Writes all tokens, as so many sequences with a cache, or one without one. */
+        private void write(int batch) {
             try (NDManager session = manager.newSubManager()) {
-                KeyValueCache cache = gpt2.newCache(session, batch, tokens.length);
+                KeyValueCache cache =
+                        batch == 0 ? null : gpt2.newCache(session, batch, tokens.length);
                 int[] all = IntStream.range(0, batch).toArray();
                 for (int length = PROMPT; length < tokens.length; length++) {
-                    int known = length == PROMPT ? 0 : length - 1;
+                    int known = cache == null || length == PROMPT ? 0 : length - 1;
                     try (NDManager scratch = session.newSubManager()) {
-                        NDArray fresh = scratch.create(Arrays.copyOfRange(tokens, known, length));
-                        NDArray input = fresh.reshape(1, -1).repeat(0, batch);
+                        long[] fresh = Arrays.copyOfRange(tokens, known, length);
+                        NDArray input = scratch.create(fresh).reshape(1, -1);
                         ParameterStore store = new ParameterStore(scratch, false);
-                        NDArray logits = gpt2.next(store, input, cache, all);
-                        tokens[length] = Host.read(logits.get(0).argMax(), NDArray::getLong);
+                        NDArray next =
+                                cache == null
+                                        ? logits(store, input).get(0).get(length - 1)
+                                        : gpt2.next(store, input.repeat(0, batch), cache, all)
+                                                .get(0);
+                        tokens[length] = Host.read(next.argMax(), NDArray::getLong);
                     }
                 }
             }
         }
 
-        void recomputed() {
-            for (int length = PROMPT; length < tokens.length; length++) {
-                try (NDManager scratch = manager.newSubManager()) {
-                    NDArray logits = logits(scratch, Arrays.copyOf(tokens, length));
-                    NDArray next = logits.get(0).get(length - 1).argMax();
-                    tokens[length] = Host.read(next, NDArray::getLong);
-                }
-            }
+        private NDArray logits(ParameterStore store, NDArray input) {
+            return gpt2.forward(store, new NDList(input), false).singletonOrThrow();
         }
 
-        private NDArray logits(NDManager scratch, long[] sequence) {
-            NDArray input = scratch.create(sequence, new Shape(1, sequence.length));
-            return gpt2.forward(new ParameterStore(scratch, false), new NDList(input), false)
-                    .singletonOrThrow();
-        }
-
-        /**
-         * Checks that each token is the most likely one by a single pass over all of them, which
-         * recomputation would have taken too.
-         */
+        /** Checks that each token is the most likely one by a single pass over all of them. */
         @Override
         void finish() {
-            NDArray best = logits(manager, tokens).argMax(2).get(0);
+            NDArray input = manager.create(tokens).reshape(1, -1);
+            NDArray best = logits(new ParameterStore(manager, false), input).argMax(2).get(0);
             NDArray after = best.get((PROMPT - 1) + ":" + (tokens.length - 1));
             long[] expected = Host.read(after, NDArray::toLongArray);
             if (!Arrays.equals(expected, Arrays.copyOfRange(tokens, PROMPT, tokens.length))) {
@@ -149,22 +136,25 @@ final class ModelTasks {
 
         @Override
         void make(Suite suite) {
-            int width = (int) SHAPE.get(1);
-            ResidualFold.Builder fold = ResidualFold.builder().setWidth(width);
-            AbsFold.Builder abs = AbsFold.builder().setWidth(width);
+            Parametrization way =
+                    contender.equals(RETRACTED)
+                            ? Parametrization.RETRACTION
+                            : contender.endsWith("cayley")
+                                    ? Parametrization.CAYLEY
+                                    : Parametrization.INITIAL;
             block =
                     switch (contender) {
                         case "linear relu" ->
                                 new SequentialBlock()
-                                        .add(Linear.builder().setUnits(width).build())
+                                        .add(Linear.builder().setUnits(512).build())
                                         .add(Activation::relu);
-                        case "residual fold" ->
-                                fold.optParametrization(Parametrization.INITIAL).build();
-                        case RETRACTED ->
-                                fold.optParametrization(Parametrization.RETRACTION).build();
-                        case "residual fold cayley" ->
-                                fold.optParametrization(Parametrization.CAYLEY).build();
-                        default -> abs.optParametrization(Parametrization.INITIAL).build();
+                        case "abs fold" ->
+                                AbsFold.builder().setWidth(512).optParametrization(way).build();
+                        default ->
+                                ResidualFold.builder()
+                                        .setWidth(512)
+                                        .optParametrization(way)
+                                        .build();
                     };
             block.initialize(manager, DataType.FLOAT32, SHAPE);
             block.getParameters()

@@ -15,60 +15,34 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.commons.math3.stat.descriptive.rank.Median;
 
-/**
- * Everything that a run of the benchmarks found, as {@code bench.json} has it, with all samples.
- *
- * @param machine where
- * @param date when it began
- * @param quick whether a few short iterations had to do
- * @param options the command line
- * @param notes what a reader must know, such as what was left out
- * @param matrixProductRates the best rate of a float32 product in each round, operations a second;
- *     it grows
- * @param measurements what was found, in the order of time; it grows
- */
+/** Everything that a run of the benchmarks found, as {@code bench.json} has it. */
 record Results(
         Machine machine,
-        String date,
-        boolean quick,
-        String options,
-        List<String> notes,
-        List<Double> matrixProductRates,
-        List<Measurement> measurements) {
+        String date, // when it began
+        boolean quick, // whether a few short iterations had to do
+        String options, // the command line
+        List<String> notes, // what a reader must know, such as what was left out
+        List<Double> matrixProductRates, // of each round, operations a second; it grows
+        List<Measurement> measurements) { // in the order of time; it grows
 
-    /**
-     * What one process measured.
-     *
-     * @param number which round it was part of, from 1; processes of one round ran close together
-     * @param seconds the time of an operation in each iteration; empty if the process failed
-     * @param peakMemory the most memory that was resident, bytes; 0 if not measured
-     * @param baseMemory what was resident before there was anything to measure, bytes; 0 if not
-     *     known
-     * @param predictedMemory the difference of the two by formula, bytes; 0 if there is none
-     * @param polarError by how much singular values of a polar factor differ from 1 at most; 0 if
-     *     this is not measured here
-     * @param failure why there is no time; null if there is
-     */
+    /** What one process measured. */
     record Round(
-            int number,
-            List<Double> seconds,
-            double peakMemory,
-            double baseMemory,
-            double predictedMemory,
-            double polarError,
-            String failure) {
+            int number, // of the round, from 1; its processes ran close together
+            List<Double> seconds, // of an operation in each iteration; empty if it failed
+            double peakMemory, // the most that was resident, bytes; 0 if not measured
+            double baseMemory, // before there was anything to measure, bytes; 0 if not known
+            double predictedMemory, // the difference of the two by formula; 0 if there is none
+            double polarError, // the largest |s - 1| of a polar factor; 0 if not measured here
+            String failure) { // why there is no time; null if there is
 
         static Round failed(int number, String failure) {
             return new Round(number, List.of(), 0, 0, 0, 0, failure);
-        }
-
-        boolean isMeasured() {
-            return failure == null;
         }
 
         /**
@@ -92,9 +66,8 @@ record Results(
         @Override
         public String toString() {
             double milliseconds = 1000 * time();
-            return isMeasured()
-                    ? Uncertain.number(milliseconds, milliseconds) + " ms"
-                    : "failed: " + failure;
+            String found = Uncertain.number(milliseconds, milliseconds) + " ms";
+            return failure == null ? found : "failed: " + failure;
         }
     }
 
@@ -103,7 +76,7 @@ record Results(
 
         /** Returns the rounds that brought times. */
         List<Round> measured() {
-            return rounds.stream().filter(Round::isMeasured).toList();
+            return rounds.stream().filter(round -> round.failure == null).toList();
         }
 
         boolean isMeasured() {
@@ -112,10 +85,8 @@ record Results(
 
         /** Returns the reason of the last failure, if there is no time at all. */
         Optional<String> failure() {
-            return rounds.stream()
-                    .map(Round::failure)
-                    .filter(failure -> !isMeasured())
-                    .reduce((earlier, last) -> last);
+            boolean failed = !rounds.isEmpty() && !isMeasured();
+            return failed ? Optional.of(rounds.get(rounds.size() - 1).failure) : Optional.empty();
         }
 
         /** Returns a number of each round that has it: positive ones. */
@@ -128,7 +99,6 @@ record Results(
             return Optional.of(each(number)).filter(all -> all.length > 0).map(Uncertain::mean);
         }
 
-        /** Returns the time of an operation, seconds. */
         Uncertain time() {
             return Uncertain.mean(each(Round::time));
         }
@@ -140,20 +110,15 @@ record Results(
         }
 
         /**
-         * Returns this one's time by another's, from the rounds that have both: the two are
+         * Returns this one's time by another's, from the rounds that have both, if any: the two are
          * neighbours in a round, so that what slows the machine for minutes cancels.
-         *
-         * @return empty if no round has both
          */
         Optional<Uncertain> timeBy(Measurement other) {
             Map<Integer, Double> its =
                     other.measured().stream().collect(Collectors.toMap(Round::number, Round::time));
-            double[] ratios =
-                    measured().stream()
-                            .filter(mine -> its.containsKey(mine.number))
-                            .mapToDouble(mine -> mine.time() / its.get(mine.number))
-                            .toArray();
-            return Optional.of(ratios).filter(r -> r.length > 0).map(Uncertain::geometricMean);
+            ToDoubleFunction<Round> ratio =
+                    mine -> mine.time() / its.getOrDefault(mine.number, Double.POSITIVE_INFINITY);
+            return Optional.of(each(ratio)).filter(r -> r.length > 0).map(Uncertain::geometricMean);
         }
 
         private boolean isComplete() {
@@ -174,11 +139,7 @@ record Results(
         Table.write(file, List.of(JsonUtils.GSON_PRETTY.toJson(this)));
     }
 
-    /**
-     * Reads results.
-     *
-     * @throws BadInputException if the file is missing, or holds something else
-     */
+    /** Reads results, or refuses a file that is missing or holds something else. */
     static Results read(Path file) {
         String other = file + " holds no results of the bench command";
         try {
@@ -197,22 +158,15 @@ record Results(
     private boolean isComplete() {
         return Stream.of(machine, notes, matrixProductRates, measurements)
                         .allMatch(Objects::nonNull)
-                && machine.instructions() != null
-                && machine.versions() != null
+                && Stream.of(machine.instructions(), machine.versions()).allMatch(Objects::nonNull)
                 && measurements.stream().allMatch(Measurement::isComplete);
     }
 
-    /**
-     * Prepares these for more that is measured now.
-     *
-     * @param now what a run that begins now begins with
-     * @throws BadInputException if these were measured elsewhere, otherwise, or with another build
-     */
+    /** Prepares these for more that a run finds that begins now, if all else is the same. */
     Results resume(Results now) {
-        List<String> differences = new ArrayList<>(now.machine.differences(machine));
-        String commit = machine.commit();
-        if (!Objects.equals(now.machine.commit(), commit)) {
-            differences.add("commit " + commit + ", now " + now.machine.commit());
+        List<String> differences = now.machine.differences(machine);
+        if (!Objects.equals(now.machine.commit(), machine.commit())) {
+            differences.add("commit " + machine.commit() + ", now " + now.machine.commit());
         }
         if (quick != now.quick) {
             differences.add("quick " + quick + ", now " + now.quick);
@@ -237,35 +191,32 @@ record Results(
         rounds.add(round);
     }
 
-    /** Tells whether a round measured something before. */
     boolean has(Key key, int round) {
         return find(key).stream()
                 .flatMap(measurement -> measurement.measured().stream())
                 .anyMatch(found -> found.number == round);
     }
 
-    /** Tells whether a process failed. */
     boolean hasFailures() {
-        return measurements.stream().anyMatch(m -> m.measured().size() < m.rounds().size());
+        return measurements.stream().anyMatch(m -> m.measured().size() < m.rounds.size());
     }
 
     /** Returns a suite's measurements, those of one subject together. */
     List<Measurement> of(Suite suite) {
-        List<String> order = measurements.stream().map(m -> m.key().task()).toList();
+        List<String> order = measurements.stream().map(m -> m.key.task()).toList();
         return measurements.stream()
-                .filter(m -> m.key().suite() == suite)
-                .sorted(Comparator.comparing(m -> order.indexOf(m.key().task())))
+                .filter(m -> m.key.suite() == suite)
+                .sorted(Comparator.comparing(m -> order.indexOf(m.key.task())))
                 .toList();
     }
 
     Optional<Measurement> find(Key key) {
-        return measurements.stream().filter(m -> m.key().equals(key)).findFirst();
+        return measurements.stream().filter(m -> m.key.equals(key)).findFirst();
     }
 
     /** Returns a measurement that has a time, by its key in words. */
     Optional<Measurement> measured(String name) {
-        return measurements.stream()
-                .filter(m -> m.key().toString().equals(name) && m.isMeasured())
-                .findFirst();
+        Predicate<Measurement> wanted = m -> m.key.toString().equals(name) && m.isMeasured();
+        return measurements.stream().filter(wanted).findFirst();
     }
 }

@@ -1,9 +1,8 @@
 package io.github.djlspectral.examples.bench;
 
-import ai.djl.ndarray.NDManager;
 import io.github.djlspectral.examples.bench.Results.Round;
 import io.github.djlspectral.examples.bench.Suite.Key;
-import io.github.djlspectral.examples.bench.Task.Kind;
+import io.github.djlspectral.examples.bench.Suite.Kind;
 import io.github.djlspectral.examples.bench.Trial.MemoryProfiler;
 import io.github.djlspectral.examples.experiment.Eta;
 import io.github.djlspectral.examples.experiment.Table;
@@ -17,11 +16,11 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
-import java.util.concurrent.TimeUnit;
 import java.util.function.BiFunction;
-import java.util.function.Predicate;
+import java.util.function.ToDoubleFunction;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.results.IterationResult;
 import org.openjdk.jmh.results.RunResult;
@@ -29,48 +28,35 @@ import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.format.OutputFormat;
 import org.openjdk.jmh.runner.format.OutputFormatFactory;
-import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
+import org.openjdk.jmh.runner.options.Options;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 import org.openjdk.jmh.runner.options.VerboseMode;
 
 /**
- * Measures in rounds, each all keys one after the other, and keeps what it finds.
- *
- * @param keys in the order of the first round, rivals beside each other
- * @param results what is known already, to which it adds
- * @param directory gets {@code bench.json} after each process, the report after each round
- * @param messages hears of the progress
+ * Measures in rounds, each all keys one after the other, adds what it finds to results, and tells
+ * how far it is. A directory gets {@code bench.json} after each process, the report after each
+ * round.
  */
 record Rounds(List<Key> keys, Results results, Path directory, PrintStream messages) {
 
     /**
      * Returns what is to be measured in a round, rivals beside each other, so that the machine is
-     * the same for them.
-     *
-     * @param quick whether to leave out much
-     * @param only what the names of keys or of benchmarks must have in them
-     * @param python what Python's PyTorch can be measured at
+     * the same for them: what of all that there is, also in Python, has a regular expression in its
+     * name or in that of its benchmark.
      */
     static List<Key> keys(boolean quick, List<Suite> suites, Pattern only, List<Key> python) {
-        Predicate<Key> wanted = key -> suites.contains(key.suite()) && (!quick || key.isQuick());
-        Predicate<Key> taken = key -> only.matcher(key.toString()).find();
+        Set<Key> named = new HashSet<>(); // by their benchmark, which means rivals in Python too
         List<Key> all = new ArrayList<>();
-        Set<String> tasks = new HashSet<>(); // a benchmark's name means its rivals in Python too
         for (Kind kind : Kind.ALL) {
-            boolean named = only.matcher(kind.name()).find();
-            for (Key key : kind.keys()) {
-                if (wanted.test(key) && (named || taken.test(key))) {
-                    all.add(key);
-                }
-                if (named) {
-                    tasks.add(key.task());
-                }
-            }
+            all.addAll(kind.keys());
+            named.addAll(only.matcher(kind.name()).find() ? kind.keys() : List.of());
         }
-        python.stream()
-                .filter(wanted.and(taken.or(key -> tasks.contains(key.task()))))
-                .forEach(all::add);
+        List<String> tasks = named.stream().map(Key::task).toList();
+        named.addAll(python.stream().filter(key -> tasks.contains(key.task())).toList());
+        all.addAll(python);
+        all.removeIf(key -> !named.contains(key) && !only.matcher(key.toString()).find());
+        all.removeIf(key -> !suites.contains(key.suite()) || quick && !key.isQuick());
         List<String> order = all.stream().map(Key::task).toList();
         all.sort(Comparator.comparing(Key::suite).thenComparing(key -> order.indexOf(key.task())));
         return all;
@@ -78,10 +64,7 @@ record Rounds(List<Key> keys, Results results, Path directory, PrintStream messa
 
     /**
      * Measures what is not known yet. If the process is asked to end, the measurement at hand is
-     * lost, and the report is written.
-     *
-     * @param measure measures a key once, for the round of that number
-     * @return false if the process is asked to end
+     * lost, the report is written, and this returns false.
      */
     boolean run(int rounds, BiFunction<Key, Integer, Round> measure) {
         Eta eta = new Eta(IntStream.rangeClosed(1, rounds).map(r -> open(r).size()).sum());
@@ -94,9 +77,7 @@ record Rounds(List<Key> keys, Results results, Path directory, PrintStream messa
                 if (open.isEmpty()) {
                     continue;
                 }
-                try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-                    results.matrixProductRates().add(MachineSpeed.measure(manager));
-                }
+                results.matrixProductRates().add(Machine.productRate());
                 for (Key key : open) {
                     Round found = measure.apply(key, round);
                     if (stop.requested()) {
@@ -134,29 +115,21 @@ record Rounds(List<Key> keys, Results results, Path directory, PrintStream messa
     }
 
     /**
-     * Measures once, in a new process.
-     *
-     * @param quick whether two short iterations after one to warm up must do
-     * @param log gets what JMH and the measured process print
-     * @param number the round's number
-     * @return what was found; a failure of the process is part of it
+     * Measures once, in a new process, whose failure is part of what is found. If it is to be
+     * quick, two short iterations after one to warm up must do.
      */
     static Round measure(boolean quick, PrintStream log, Key key, int number) {
         Kind kind = Kind.of(key);
         TimeValue time = TimeValue.milliseconds(quick ? 500 : Math.round(1000 * kind.seconds()));
-        List<String> arguments = new ArrayList<>();
-        arguments.add("-Dorg.slf4j.simpleLogger.defaultLogLevel=error");
-        for (String property : List.of(Machine.THREADS, TorchTask.PYTHON)) {
-            if (System.getProperty(property) != null) {
-                arguments.add("-D" + property + "=" + System.getProperty(property));
-            }
-        }
-        ChainedOptionsBuilder options =
+        String quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=error";
+        Stream<String> passed =
+                Stream.of(Machine.THREADS, TorchTask.PYTHON)
+                        .filter(property -> System.getProperty(property) != null)
+                        .map(property -> "-D" + property + "=" + System.getProperty(property));
+        Options options =
                 new OptionsBuilder()
                         .include(Trial.class.getName())
-                        .param("suite", key.suite().toString())
-                        .param("subject", key.subject())
-                        .param("contender", key.contender())
+                        .param("key", key.toString())
                         .mode(kind.seconds() == 0 ? Mode.SingleShotTime : Mode.AverageTime)
                         .warmupIterations(quick ? 1 : kind.warmups())
                         .warmupTime(time)
@@ -167,10 +140,12 @@ record Rounds(List<Key> keys, Results results, Path directory, PrintStream messa
                         .warmupForks(0)
                         .shouldFailOnError(true)
                         .addProfiler(MemoryProfiler.class.getName())
-                        .jvmArgsPrepend(arguments.toArray(String[]::new));
+                        .jvmArgsPrepend(
+                                Stream.concat(Stream.of(quiet), passed).toArray(String[]::new))
+                        .build();
         OutputFormat format = OutputFormatFactory.createFormatInstance(log, VerboseMode.NORMAL);
         try {
-            return round(number, new Runner(options.build(), format).runSingle());
+            return round(number, new Runner(options, format).runSingle());
         } catch (RunnerException e) {
             if (e.getMessage().contains("JMH lock")) {
                 throw new BadInputException(
@@ -180,32 +155,28 @@ record Rounds(List<Key> keys, Results results, Path directory, PrintStream messa
         }
     }
 
-    /** Turns what JMH found into a round, each iteration by its score. */
+    /** Turns what JMH found into a round, each iteration by its score, in milliseconds. */
     private static Round round(int number, RunResult found) {
         List<IterationResult> iterations =
                 found.getBenchmarkResults().stream()
                         .flatMap(fork -> fork.getIterationResults().stream())
                         .toList();
-        double perSecond =
-                (double) TimeUnit.SECONDS.toNanos(1) / found.getParams().getTimeUnit().toNanos(1);
+        ToDoubleFunction<String> largest =
+                label ->
+                        iterations.stream()
+                                .map(iteration -> iteration.getSecondaryResults().get(label))
+                                .filter(Objects::nonNull)
+                                .mapToDouble(result -> result.getScore())
+                                .max()
+                                .orElse(0);
         return new Round(
                 number,
-                iterations.stream().map(i -> i.getPrimaryResult().getScore() / perSecond).toList(),
-                largest(iterations, MemoryProfiler.PEAK),
-                largest(iterations, MemoryProfiler.BASE),
-                largest(iterations, MemoryProfiler.PREDICTED),
-                largest(iterations, MemoryProfiler.POLAR_ERROR),
+                iterations.stream().map(i -> i.getPrimaryResult().getScore() * 1e-3).toList(),
+                largest.applyAsDouble(MemoryProfiler.PEAK),
+                largest.applyAsDouble(MemoryProfiler.BASE),
+                largest.applyAsDouble(MemoryProfiler.PREDICTED),
+                largest.applyAsDouble(MemoryProfiler.POLAR_ERROR),
                 null);
-    }
-
-    /** Returns the largest of a secondary result; 0 if there is none. */
-    private static double largest(List<IterationResult> iterations, String label) {
-        return iterations.stream()
-                .map(iteration -> iteration.getSecondaryResults().get(label))
-                .filter(Objects::nonNull)
-                .mapToDouble(result -> result.getScore())
-                .max()
-                .orElse(0);
     }
 
     /** The first line of the cause that is deepest: JMH wraps it. */

@@ -1,6 +1,11 @@
 package io.github.djlspectral.examples.bench;
 
 import com.google.gson.annotations.SerializedName;
+import io.github.djlspectral.examples.bench.Trial.Task;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
@@ -23,28 +28,7 @@ enum Suite {
     @SerializedName("growth")
     GROWTH("Growth with size", "(width|depth|batch|context)=(2|4|256|512): .*");
 
-    /** What keys look like, and the contenders for the same subject whose time theirs is by. */
-    private static final String[][] RIVALS = {
-        {
-            "optimizers, .*: Muon",
-            "Muon, DJL arrays",
-            "Muon, native Newton-Schulz",
-            "torch.optim.Muon"
-        },
-        {"optimizers, .*: Muon, native Newton-Schulz", "torch.optim.Muon"},
-        {"optimizers, .*: (Freon|Kaon|TruncatedSgd)", "Muon, DJL arrays"},
-        {"optimizers, .*: AdamW", "AdamW, DJL", "torch.optim.AdamW"},
-        {"optimizers, .*: .*, whole step", "torch.optim.AdamW"},
-        {"routes, .*", "eigh"},
-        {"gpt2, 124M.*: (ours|DJL).*", "PyTorch, float32", "PyTorch, bfloat16"},
-        {"gpt2, 124M.*: (ours|DJL).*", "DJL blocks", "DJL blocks, DJL AdamW"},
-        {"generation, .*: with a cache", "without a cache"},
-        {"layers, .*", "linear relu"}
-    };
-
-    /** The headline of the table. */
     final String title;
-
     private final String quick; // what a quick run measures
 
     Suite(String title, String quick) {
@@ -52,20 +36,37 @@ enum Suite {
         this.quick = quick;
     }
 
-    /** Returns the name in lower case, as on the command line and in files. */
+    /** Returns the name as on the command line and in files. */
     @Override
     public String toString() {
         return name().toLowerCase(Locale.ROOT);
     }
 
-    /**
-     * What was measured.
-     *
-     * @param suite the table it belongs to
-     * @param subject what was done; times of one subject can be compared
-     * @param contender who did it
-     */
+    /** What was measured: who did what; times of one subject can be compared. */
     record Key(Suite suite, String subject, String contender) {
+
+        /** Keys, and the contenders for the same subject whose time theirs is divided by. */
+        private static final String RIVALS =
+                """
+                optimizers, .*: Muon; Muon, DJL arrays; Muon, native Newton-Schulz; torch.optim.Muon
+                optimizers, .*: Muon, native Newton-Schulz; torch.optim.Muon
+                optimizers, .*: (Freon|Kaon|TruncatedSgd); Muon, DJL arrays
+                optimizers, .*: AdamW; AdamW, DJL; torch.optim.AdamW
+                optimizers, .*: .*, whole step; torch.optim.AdamW
+                routes, .*; eigh
+                gpt2, 124M.*: (ours|DJL).*; PyTorch, float32; PyTorch, bfloat16; DJL blocks; \
+                DJL blocks, DJL AdamW
+                generation, .*: with a cache; without a cache
+                layers, .*; linear relu
+                """;
+
+        /** Reads such as "optimizers, 768x768: Muon". */
+        static Key parse(String text) {
+            String[] parts = text.split(", ", 2);
+            int end = parts[1].lastIndexOf(": ");
+            Suite suite = valueOf(parts[0].toUpperCase(Locale.ROOT));
+            return new Key(suite, parts[1].substring(0, end), parts[1].substring(end + 2));
+        }
 
         /** Tells whether nothing is missing, as it may be where it was read. */
         boolean isComplete() {
@@ -83,18 +84,71 @@ enum Suite {
             return task() + ": " + contender;
         }
 
-        /** Tells whether a quick run measures it. */
         boolean isQuick() {
             return (subject + ": " + contender).matches(suite.quick);
         }
 
-        /** Returns the contenders for the same subject whose time this one's is divided by. */
         List<String> rivals() {
-            return Stream.of(RIVALS)
-                    .filter(rule -> toString().matches(rule[0]))
-                    .flatMap(rule -> Stream.of(rule).skip(1))
+            return RIVALS.lines()
+                    .map(line -> List.of(line.split("; ")))
+                    .filter(rule -> toString().matches(rule.get(0)))
+                    .flatMap(rule -> rule.stream().skip(1))
                     .filter(other -> !other.equals(contender))
                     .toList();
+        }
+    }
+
+    /** Returns a text that comes with this class. */
+    static String resource(String name) {
+        try (InputStream file = Suite.class.getResourceAsStream(name)) {
+            return new String(file.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot read " + name, e);
+        }
+    }
+
+    /** What there is to measure but for Python's, a line of {@code tasks.txt}. */
+    record Kind(
+            String name, // as for --only
+            int warmups,
+            int iterations,
+            double seconds, // an iteration repeats the work for so long; 0: it does it once
+            int operations, // of which the work is several
+            List<Key> keys) { // all combinations of subjects and contenders
+
+        static final List<Kind> ALL = resource("tasks.txt").lines().map(Kind::parse).toList();
+
+        /** What Python does, whose script knows the keys; its first two steps are slow. */
+        private static final Kind TORCH = new Kind("TorchTask", 3, 5, 0.5, 1, List.of());
+
+        private static Kind parse(String line) {
+            String[] cells = line.split(" *\\| *");
+            return new Kind(
+                    cells[1],
+                    Integer.parseInt(cells[2]),
+                    Integer.parseInt(cells[3]),
+                    Double.parseDouble(cells[4]),
+                    Integer.parseInt(cells[5]),
+                    Stream.of(cells[7].split("; "))
+                            .flatMap(c -> Stream.of(cells[6].split("; ")).map(s -> s + ": " + c))
+                            .map(task -> Key.parse(cells[0] + ", " + task))
+                            .toList());
+        }
+
+        /** Returns the line that has a key, Python's if none has. */
+        static Kind of(Key key) {
+            return ALL.stream().filter(k -> k.keys.contains(key)).findFirst().orElse(TORCH);
+        }
+
+        Task task() {
+            return switch (name) {
+                case "OptimizerStep", "FreonMethod" -> new OptimizerTask();
+                case "MatrixProduct" -> new ModelTasks.MatrixProduct();
+                case "Generation" -> new ModelTasks.Generation();
+                case "FoldBenchmark" -> new ModelTasks.Fold();
+                case "TorchTask" -> new TorchTask();
+                default -> new Gpt2Task();
+            };
         }
     }
 }

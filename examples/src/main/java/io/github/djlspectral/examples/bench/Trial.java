@@ -1,17 +1,23 @@
 package io.github.djlspectral.examples.bench;
 
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import io.github.djlspectral.examples.bench.Suite.Key;
-import io.github.djlspectral.examples.bench.Task.Kind;
+import io.github.djlspectral.examples.bench.Suite.Kind;
+import io.github.djlspectral.layers.gpt.Gpt2Config;
+import io.github.djlspectral.torch.Host;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
-import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
@@ -39,25 +45,18 @@ import org.openjdk.jmh.results.ScalarResult;
         jvmArgsAppend = {"-Xms256m", "-Xmx256m", "-XX:+AlwaysPreTouch"})
 public class Trial {
 
-    // Which there are, tasks know, and Python.
+    /** A {@link Suite.Key}, in words; which there are, {@code tasks.txt} knows, and Python. */
     @Param("")
-    String suite;
-
-    @Param("")
-    String subject;
-
-    @Param("")
-    String contender;
+    String key;
 
     private Task task;
 
     /** Makes what is to be measured. */
     @Setup
     public void create() {
-        Suite known = Suite.valueOf(suite.toUpperCase(Locale.ROOT));
-        Key key = new Key(known, subject, contender);
-        task = Kind.of(key).task();
-        task.create(key);
+        Key known = Key.parse(key);
+        task = Kind.of(known).task();
+        task.create(known);
     }
 
     /** Does it once. */
@@ -72,13 +71,59 @@ public class Trial {
         task.close();
     }
 
+    /** Something to measure in a process of its own. */
+    abstract static class Task {
+
+        Gpt2Config model = Gpt2Config.gpt2Small().withDropout(0);
+        String subject;
+        String contender;
+        NDManager manager; // of all arrays but those of a training
+        Runnable work; // what is measured
+
+        final void create(Key key) {
+            subject = key.subject();
+            contender = key.contender();
+            manager = start();
+            make(key.suite());
+        }
+
+        /** Makes {@link #work}. */
+        abstract void make(Suite suite);
+
+        /** Returns how many arrays there are, which must not grow. */
+        int arrays() {
+            return manager.getManagedArrays().size();
+        }
+
+        /** Says what is known at the end, and frees what is not the manager's. */
+        void finish() {}
+
+        final void close() {
+            finish();
+            if (manager != null) {
+                manager.close();
+            }
+        }
+
+        /** Loads the engine, starts its threads, seeds it, and notes the memory that this took. */
+        NDManager start() {
+            Engine engine = Engine.getEngine("PyTorch");
+            engine.setRandomSeed(0);
+            NDManager empty = engine.newBaseManager();
+            try (NDArray matrix = empty.ones(new Shape(256, 256));
+                    NDArray product = matrix.matMul(matrix)) {
+                Host.read(product, host -> host.getFloat(0, 0));
+            }
+            MemoryProfiler.noteBase();
+            return empty;
+        }
+    }
+
     /**
-     * What a benchmark is judged by besides its time, as secondary results. Of the memory of a
-     * forked JVM, native arrays included, in bytes, where the system tells it, as Linux does: the
-     * most that was resident at a time since the process began; what was resident when the engine
-     * had been loaded and nothing made yet, so that the difference is the benchmark's own; and what
-     * that should be, if the benchmark said so. And of Muon {@link OptimizerTask.PolarError} for a
-     * matrix of the same shape.
+     * What a task is judged by besides its time, if it or Linux tells it. Of the memory of its
+     * process, native arrays included, in bytes: the most that was resident at a time; what was
+     * resident when nothing was made yet, so that the difference is the task's own; and what that
+     * should be. And of Muon the error of its polar factor.
      */
     public static final class MemoryProfiler implements InternalProfiler {
 
@@ -131,12 +176,8 @@ public class Trial {
 
         /** Returns an entry of the process's status in bytes, 0 where the system has none. */
         private static double read(String entry) {
-            if (!Files.isReadable(STATUS)) {
-                return 0;
-            }
-            try {
-                return Files.readAllLines(STATUS).stream()
-                        .filter(line -> line.startsWith(entry + ":"))
+            try (Stream<String> all = Files.exists(STATUS) ? Files.lines(STATUS) : Stream.of()) {
+                return all.filter(line -> line.startsWith(entry + ":"))
                         .mapToDouble(line -> 1024 * Double.parseDouble(line.replaceAll("\\D", "")))
                         .findFirst()
                         .orElse(0);

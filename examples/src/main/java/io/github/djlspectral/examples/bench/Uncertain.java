@@ -5,15 +5,8 @@ import java.util.Arrays;
 import org.apache.commons.math3.distribution.TDistribution;
 import org.apache.commons.math3.stat.StatUtils;
 
-/**
- * A number and how well it is known.
- *
- * @param value the number
- * @param margin half the width of its 95% confidence interval; NaN if one sample is all there is
- */
+/** A number and half the width of its 95% confidence interval, NaN if there is one sample only. */
 record Uncertain(double value, double margin) {
-
-    private static final int DIGITS = 3;
 
     /** Estimates a mean from independent samples, by Student's t. */
     static Uncertain mean(double[] samples) {
@@ -42,7 +35,6 @@ record Uncertain(double value, double margin) {
         return new Uncertain(1 / value, margin / (value * value)).times(numerator);
     }
 
-    /** Whether another value is within the margin. */
     boolean includes(double other) {
         return Math.abs(other - value) <= margin;
     }
@@ -62,7 +54,7 @@ record Uncertain(double value, double margin) {
     /** Prints a number with as many decimals as show three digits of another, at most six. */
     static String number(double number, double as) {
         boolean plain = as == 0 || !Double.isFinite(as);
-        int magnitude = plain ? DIGITS : (int) Math.floor(Math.log10(Math.abs(as)));
-        return Table.text("%." + Math.min(6, Math.max(0, DIGITS - 1 - magnitude)) + "f", number);
+        int magnitude = plain ? 3 : (int) Math.floor(Math.log10(Math.abs(as)));
+        return Table.text("%." + Math.min(6, Math.max(0, 2 - magnitude)) + "f", number);
     }
 }

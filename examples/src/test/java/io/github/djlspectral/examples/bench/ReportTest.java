@@ -2,7 +2,7 @@ package io.github.djlspectral.examples.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.djlspectral.examples.bench.MachineSpeed.Work;
+import io.github.djlspectral.examples.bench.Machine.Work;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;

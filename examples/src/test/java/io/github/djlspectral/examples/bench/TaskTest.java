@@ -10,11 +10,10 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.djlspectral.examples.bench.Gpt2Task.Point;
-import io.github.djlspectral.examples.bench.Gpt2Task.Training;
-import io.github.djlspectral.examples.bench.OptimizerTask.PolarError;
 import io.github.djlspectral.examples.bench.Suite.Key;
-import io.github.djlspectral.examples.bench.Task.Kind;
+import io.github.djlspectral.examples.bench.Suite.Kind;
 import io.github.djlspectral.examples.bench.Trial.MemoryProfiler;
+import io.github.djlspectral.examples.bench.Trial.Task;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.optim.Muon;
@@ -53,9 +52,9 @@ class TaskTest {
         task.create(key);
         task.work.run(); // the first two create state, if anything
         task.work.run();
-        int before = arrays(task);
+        int before = task.arrays();
         task.work.run();
-        assertThat(arrays(task)).isEqualTo(before);
+        assertThat(task.arrays()).isEqualTo(before);
         task.close();
     }
 
@@ -80,14 +79,6 @@ class TaskTest {
         return new Key(key.suite(), small, key.contender());
     }
 
-    private static int arrays(Task task) {
-        NDManager own = task.manager;
-        return task instanceof Gpt2Task gpt2
-                ? gpt2.training.model.getNDManager().getManagedArrays().size()
-                        + gpt2.training.trainer.getManager().getManagedArrays().size()
-                : own.getManagedArrays().size();
-    }
-
     /** Both gradients round to float32 in another order, which AdamW makes much of. */
     @Test
     void allTrainAlike() {
@@ -103,16 +94,18 @@ class TaskTest {
 
     /** Returns the loss after four steps, which must lower it; the gradients alone do not. */
     private static float lossAfterSteps(String contender) {
-        try (Training training = new Training(TINY, contender, 2, 8)) {
-            float before = training.loss();
-            training.gradients();
-            assertThat(training.loss()).isEqualTo(before);
-            for (int step = 0; step < 4; step++) {
-                training.step(1);
-            }
-            assertThat(training.loss()).isLessThan(before);
-            return training.loss();
+        Gpt2Task training = new Gpt2Task();
+        training.train(TINY, contender, 2, 8);
+        float before = training.loss();
+        training.gradients();
+        assertThat(training.loss()).isEqualTo(before);
+        for (int step = 0; step < 4; step++) {
+            training.step(1);
         }
+        float after = training.loss();
+        assertThat(after).isLessThan(before);
+        training.finish();
+        return after;
     }
 
     @ParameterizedTest
@@ -141,18 +134,19 @@ class TaskTest {
     @Test
     void polarErrorHasTheNumbersOfTheReferenceGenerator() {
         // SplitMix64 with state 0 begins with e220a8397b1dcdaf, 6e789e6aa1b965f4.
-        assertThat(PolarError.number(0)).isEqualTo(0xe220a8 / (float) (1 << 23) - 1);
-        assertThat(PolarError.number(1)).isEqualTo(0x6e789e / (float) (1 << 23) - 1);
+        assertThat(OptimizerTask.number(0)).isEqualTo(0xe220a8 / (float) (1 << 23) - 1);
+        assertThat(OptimizerTask.number(1)).isEqualTo(0x6e789e / (float) (1 << 23) - 1);
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"16x64", "64x16", "32x32"})
     void polarErrorTellsAnAccurateFactorFromFiveSteps(String shape) {
-        assertThat(PolarError.of(SpectralMap.polar(), shape)).isLessThan(0.03);
+        assertThat(OptimizerTask.polarError(SpectralMap.polar(), shape)).isLessThan(0.03);
         // The quintic maps most singular values into [0.68, 1.13] and no closer to 1.
-        assertThat(PolarError.of(SpectralMap.newtonSchulz(), shape)).isBetween(0.1, 0.35);
+        assertThat(OptimizerTask.polarError(SpectralMap.newtonSchulz(), shape))
+                .isBetween(0.1, 0.35);
         // c = 0 keeps the singular values but for their common factor; the largest stays largest.
-        assertThat(PolarError.of(SpectralMap.power(0), shape)).isGreaterThan(0.4);
+        assertThat(OptimizerTask.polarError(SpectralMap.power(0), shape)).isGreaterThan(0.4);
     }
 
     @ParameterizedTest
@@ -205,7 +199,7 @@ class TaskTest {
 
     @Test
     @EnabledOnOs(OS.LINUX)
-    void profilerSeesABlockThatIsFreedAgainUnlessThePeakWasNoted() throws IOException {
+    void theProfilerSeesABlockThatIsFreedAgainUnlessThePeakWasNoted() throws IOException {
         double bytes = MEBIBYTES * 1024.0 * 1024;
         // The system counts pages in batches, and the virtual machine takes some of its own.
         assertThat(own(false)).isBetween(0.98 * bytes, 1.25 * bytes);
@@ -229,7 +223,7 @@ class TaskTest {
 
     @Test
     @EnabledOnOs(OS.LINUX)
-    void profilerPassesOnWhatATaskSaysUntilTheNextBegins() {
+    void theProfilerPassesOnWhatATaskSaysUntilTheNextBegins() {
         new OptimizerTask().start().close();
         MemoryProfiler.tell(MemoryProfiler.PREDICTED, 1000);
         assertThat(measured()).containsEntry(MemoryProfiler.PREDICTED, 1000.0);
