@@ -7,7 +7,7 @@ public final class Eta {
 
     private static final double NANO = 1e-9;
 
-    private final double total;
+    private double total;
     private final long begin = System.nanoTime();
     private double done;
     private long lastLine = begin;
@@ -24,6 +24,11 @@ public final class Eta {
     /** Notes that so much more is done. */
     public void add(double work) {
         done += work;
+    }
+
+    /** Notes that so much need not be done, as it was before. */
+    public void skip(double work) {
+        total -= work;
     }
 
     /** Notes that one more part is done. Returns such as "[3/8] ETA 1:05 min". */

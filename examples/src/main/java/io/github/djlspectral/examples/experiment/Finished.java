@@ -87,7 +87,8 @@ public final class Finished<R> {
             Entry entry = GSON.fromJson(Files.readString(path), Entry.class);
             R result = entry == null ? null : GSON.fromJson(entry.result(), type);
             if (result == null || entry.of() == null) {
-                throw new BadInputException(path + " is damaged; delete it to run it again");
+                String what = " is of an earlier version or damaged; delete it to run it again";
+                throw new BadInputException(path + what + ", or choose another --out");
             }
             if (of != null && !entry.of().equals(of)) {
                 List<String> before = entry.of().lines().toList();

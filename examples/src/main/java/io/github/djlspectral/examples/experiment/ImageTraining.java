@@ -93,7 +93,15 @@ public final class ImageTraining implements AutoCloseable {
      * @param testLoss mean cross-entropy in nats
      * @param testAccuracy the share of images whose class has the largest logit
      */
-    public record Epoch(int number, double trainLoss, double testLoss, double testAccuracy) {}
+    public record Epoch(int number, double trainLoss, double testLoss, double testAccuracy) {
+
+        /** Tells people: losses in nats, accuracy in percent. */
+        @Override
+        public String toString() {
+            String form = "train %.4f, test %.4f, %.2f%%";
+            return Table.text(form, trainLoss, testLoss, 100 * testAccuracy);
+        }
+    }
 
     /**
      * Adds something to the loss that is trained on, from now on. It is not in the losses that are

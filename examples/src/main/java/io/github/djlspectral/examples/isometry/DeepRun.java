@@ -3,98 +3,82 @@ package io.github.djlspectral.examples.isometry;
 import ai.djl.TrainingDivergedException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
-import ai.djl.training.ParameterStore;
+import io.github.djlspectral.examples.data.ImageData;
 import io.github.djlspectral.examples.data.ImageSet;
 import io.github.djlspectral.examples.data.OptionCheck;
+import io.github.djlspectral.examples.experiment.Eta;
 import io.github.djlspectral.examples.experiment.ImageOptimizer;
 import io.github.djlspectral.examples.experiment.ImageTraining;
 import io.github.djlspectral.examples.experiment.ImageTraining.Epoch;
+import io.github.djlspectral.examples.experiment.ImageTraining.StepObserver;
+import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.examples.experiment.Tuning;
-import io.github.djlspectral.examples.isometry.IsometrySettings.Optimizer;
-import io.github.djlspectral.examples.isometry.IsometrySettings.Regularizer;
-import io.github.djlspectral.layers.isometry.Fold;
-import io.github.djlspectral.layers.isometry.KernelLayer;
-import io.github.djlspectral.layers.isometry.OrthogonalLinear;
-import io.github.djlspectral.layers.isometry.diagnostics.IsometryMeasurement;
-import io.github.djlspectral.layers.isometry.diagnostics.IsometryProbe;
-import io.github.djlspectral.layers.isometry.diagnostics.LayerProfile;
+import io.github.djlspectral.examples.isometry.NetworkProbe.Measurement;
+import io.github.djlspectral.layers.isometry.Parametrization;
+import io.github.djlspectral.layers.isometry.loss.JacobianLoss;
+import io.github.djlspectral.layers.isometry.loss.OrthogonalityLoss;
 import io.github.djlspectral.text.BadInputException;
-import io.github.djlspectral.torch.Host;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.UnaryOperator;
 
 /**
- * One training run, before it is done.
+ * One training run: what it may differ in from others in one table.
  *
- * @param family what the layers are
- * @param depth L, how many there are
- * @param settings the rest
+ * @param depth L, the number of layers
+ * @param strength the regularizer's factor; 0 if there is none
  * @param rate the learning rate
  * @param seed of initial weights and the order of images; {@link Tuning#SEED} for trials of
  *     learning rates on training images alone
  */
-record DeepRun(Family family, int depth, IsometrySettings settings, double rate, int seed) {
+record DeepRun(
+        Family family,
+        int depth,
+        Optimizer optimizer,
+        Parametrization parametrization,
+        Regularizer regularizer,
+        double strength,
+        double rate,
+        int seed) {
 
-    private static final int MAX_DEPTH = 1000;
+    private static final int MEASURED_IMAGES = 8;
+    private static final int STEPS_BETWEEN_LOOKS = 8;
+    private static final double SECONDS_BETWEEN_LINES = 10;
 
-    /** Checks the depth. */
-    DeepRun {
-        BadInputException.unless(
-                depth >= 1 && depth <= MAX_DEPTH,
-                "--depth is %s, but must be in [1, %s]",
-                depth,
-                MAX_DEPTH);
+    /** Refuses what networks cannot have. */
+    void check() {
+        String range = "--depth is %s, but must be in [1, 1000]";
+        BadInputException.unless(depth >= 1 && depth <= 1000, range, depth);
         OptionCheck.requirePositive("--lr", rate);
-    }
-
-    DeepRun withSeed(int other) {
-        return new DeepRun(family, depth, settings, rate, other);
-    }
-
-    DeepRun withRate(double other) {
-        return new DeepRun(family, depth, settings, other, seed);
-    }
-
-    boolean isTuning() {
-        return seed == Tuning.SEED;
-    }
-
-    /**
-     * Makes the network, not yet initialised.
-     *
-     * @param side the height and width of an image
-     */
-    DeepNetwork network(int side, int classes) {
         BadInputException.unless(
-                !family.isConvolutional() || side % Family.ImageLayers.PATCH == 0,
-                "Images are %s pixels high, but must have a multiple of %s for --family %s: choose"
-                        + " another --side",
-                side,
-                Family.ImageLayers.PATCH,
+                regularizer != Regularizer.WEIGHT || family.hasOrthogonalWeights(),
+                "--regularizer is weight, but %s has no orthogonal weights: choose another --family",
                 family);
-        Family.Plan plan =
-                new Family.Plan(
-                        settings.width(), settings.channels(), depth, settings.parametrization());
-        return family.network(plan, classes);
+    }
+
+    DeepRun with(double rate, int seed) {
+        return new DeepRun(
+                family, depth, optimizer, parametrization, regularizer, strength, rate, seed);
+    }
+
+    /** Names what is added to the loss and its factor; empty if nothing is. */
+    String penalty() {
+        return regularizer == Regularizer.NONE ? "" : regularizer + "-" + strength;
+    }
+
+    /** Tells how weights stay orthogonal, for people and names of files. */
+    String constraint() {
+        String way = parametrization.name().toLowerCase(Locale.ROOT);
+        return regularizer == Regularizer.NONE ? way : way + "-" + penalty();
     }
 
     /** Returns the name of the run's result, different for all that an experiment may vary. */
     String fileName() {
-        return String.join(
-                "-",
-                family.toString(),
-                "depth",
-                String.valueOf(depth),
-                settings.optimizer().toString(),
-                settings.constraint(),
-                "lr",
-                String.valueOf(rate),
-                "seed",
-                String.valueOf(seed));
+        String form = "%s-depth-%s-%s-%s-lr-%s-seed-%s";
+        return Table.text(form, family, depth, optimizer, constraint(), rate, seed);
     }
 
     /** Names it in progress. */
@@ -103,15 +87,83 @@ record DeepRun(Family family, int depth, IsometrySettings settings, double rate,
         return family + ", depth " + depth + ", rate " + rate + ", seed " + seed;
     }
 
+    /** What trains the networks, without weight decay. */
+    enum Optimizer {
+        /** Adam for everything. */
+        ADAM(0.0003, 0.001, 0.003),
+        /** Muon for the matrices of the layers, Adam for embedding, head and vectors. */
+        MUON(0.003, 0.01, 0.03),
+        /** Freon, c = 2/3, in the same way. */
+        FREON(0.003, 0.01, 0.03);
+
+        /** The learning rates to try if none are given. */
+        final List<Double> rates;
+
+        Optimizer(Double... rates) {
+            this.rates = List.of(rates);
+        }
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    /** What is added to the loss so that layers stay isometric. */
+    enum Regularizer {
+        /** Nothing. */
+        NONE(0),
+        /** {@code |W W^T - I|^2} of every weight, {@code |K * K - delta|^2} of every kernel. */
+        WEIGHT(0.1),
+        /** {@code E (|J^T u| / |u| - 1)^2}, J of all layers together. */
+        JACOBIAN(1),
+        /** {@code E |J^T J v - v|^2}. */
+        GRAM(0.01),
+        /** {@code E (|F(x + s) - F(x)| / |s| - 1)^2}. */
+        DIFFERENCE(1);
+
+        /** The factor if none is given. */
+        final double strength;
+
+        Regularizer(double strength) {
+            this.strength = strength;
+        }
+
+        /** Makes the penalty of layers, which need not be initialised yet, from what they get. */
+        private UnaryOperator<NDArray> penalty(SequentialBlock layers, float factor, int seed) {
+            return switch (this) {
+                case NONE -> throw new IllegalStateException("There is no penalty");
+                case WEIGHT -> weights(layers, factor);
+                case JACOBIAN -> JacobianLoss.backward(layers, factor, seed)::evaluate;
+                case GRAM -> JacobianLoss.gram(layers, factor, seed)::evaluate;
+                case DIFFERENCE ->
+                        JacobianLoss.finiteDifference(layers, 0.1, factor, seed)::evaluate;
+            };
+        }
+
+        private static UnaryOperator<NDArray> weights(SequentialBlock layers, float factor) {
+            List<Parameter> weights =
+                    layers.getParameters().values().stream()
+                            .filter(parameter -> parameter.getType() == Parameter.Type.WEIGHT)
+                            .toList();
+            OrthogonalityLoss loss =
+                    weights.get(0).getShape().dimension() == 2
+                            ? OrthogonalityLoss.ofMatrices(weights, factor)
+                            : OrthogonalityLoss.ofConvolutions(weights, factor);
+            return states -> loss.evaluate(states.getManager());
+        }
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
     /**
      * What a run found.
      *
-     * @param run what was run
-     * @param classes of the images
-     * @param parameters how many there are
      * @param epochs one entry for each that was finished
-     * @param before the network before training
-     * @param after the network after training; null if it diverged
+     * @param after training; null if it diverged
      * @param deviation the largest entry of |W W^T - I| of any orthogonal weight at any look in
      *     training, as used in a forward pass; NaN if there is no such weight
      * @param seconds of training, without tests
@@ -120,7 +172,6 @@ record DeepRun(Family family, int depth, IsometrySettings settings, double rate,
     record Outcome(
             DeepRun run,
             int classes,
-            long parameters,
             List<Epoch> epochs,
             Measurement before,
             Measurement after,
@@ -129,8 +180,8 @@ record DeepRun(Family family, int depth, IsometrySettings settings, double rate,
             String failure) {
 
         /** The last epoch's accuracy; that of a guess if there was none. */
-        double accuracy() {
-            return diverged() || epochs.isEmpty() ? 1.0 / classes : last().testAccuracy();
+        double percent() {
+            return 100 * (diverged() || epochs.isEmpty() ? 1.0 / classes : last().testAccuracy());
         }
 
         /** The last epoch, of which there must be one. */
@@ -138,220 +189,81 @@ record DeepRun(Family family, int depth, IsometrySettings settings, double rate,
             return epochs.get(epochs.size() - 1);
         }
 
-        /** Training time, of which there must be an epoch. */
-        double secondsPerEpoch() {
-            return seconds / epochs.size();
-        }
-
         boolean diverged() {
             return failure != null;
+        }
+
+        /** Whether it has what results of earlier versions lack. */
+        boolean isWhole() {
+            return run != null && run.optimizer != null && epochs != null;
         }
     }
 
     /**
-     * What the layers of a network do to differences and gradients, at some test images.
+     * Trains a new network, and tells how it goes: a line for each epoch, and some in between where
+     * they are long.
      *
-     * @param least the least singular value of the Jacobian of all layers together at the first
-     *     image
-     * @param largest the largest
-     * @param gradients {@code |J^T g| / |g|} from the input of each layer to the last output, the
-     *     median over images
-     * @param foldRate the share of hyperplanes with a point on the folded side; NaN if not known
-     * @param cosine between the Jacobians at an image and beside it, a tenth of its length away,
-     *     mean
-     * @param distance the ratio of distances between images after and before, mean
+     * @param options what all runs have in common
+     * @param left counts epochs
      */
-    record Measurement(
-            double least,
-            double largest,
-            double[] gradients,
-            double foldRate,
-            double cosine,
-            double distance) {
-
-        /**
-         * Measures.
-         *
-         * @param layers initialised
-         * @param states what they get, [N, ..], N the number of images, two or more
-         */
-        static Measurement of(SequentialBlock layers, NDArray states) {
-            IsometryMeasurement found =
-                    IsometryProbe.builder().setInputs(states).build().measure(layers);
-            List<LayerProfile> profiles = found.layers();
-            int parts = profiles.size() / layers.getChildren().size();
-            double[] gradients = new double[layers.getChildren().size()];
-            for (int i = 0; i < gradients.length; i++) {
-                gradients[i] = profiles.get(i * parts).gradientRatio().median();
-            }
-            return new Measurement(
-                    found.smallest(),
-                    found.largest(),
-                    gradients,
-                    found.foldRate(),
-                    found.jacobianCosine().mean(),
-                    found.distanceRatio().mean());
-        }
-
-        /** {@code |J^T g| / |g|} of all layers together. */
-        double gradient() {
-            return gradients[0];
-        }
-    }
-
-    /** The network of a run in training. */
-    static final class Training implements AutoCloseable {
-
-        private static final int MEASURED_IMAGES = 8;
-        private static final int STEPS_BETWEEN_LOOKS = 8;
-
-        private final DeepRun run;
-        private final int classes;
-        private final ImageSet test;
-        private final DeepNetwork network;
-        private final ImageTraining training;
-        private final int steps;
-        private double deviation = Double.NaN;
-
-        /** Creates the network at random. */
-        Training(DeepRun run, int classes, ImageSet train, ImageSet test) {
-            this.run = run;
-            this.classes = classes;
-            this.test = test;
-            IsometrySettings settings = run.settings();
-            ImageSet.Batches batches = new ImageSet.Batches(train, settings.batch(), run.seed());
-            steps = batches.perEpoch();
-            network = run.network(train.side(), classes);
-            training =
-                    new ImageTraining(
-                            network,
-                            train.side(),
-                            batches,
-                            new ImageOptimizer(
-                                            run.rate(),
-                                            settings.adamRate(),
-                                            0,
-                                            settings.epochs() * steps)
-                                    .named(
-                                            settings.optimizer().toString(),
-                                            Optimizer.routing(network)),
-                            Float.POSITIVE_INFINITY,
-                            run.seed());
-            if (settings.regularizer() != Regularizer.NONE) {
+    Outcome train(IsometryCommand options, ImageData data, Eta left) {
+        ImageSet.Batches batches = new ImageSet.Batches(data.train(), options.batch, seed);
+        int steps = batches.perEpoch();
+        int all = options.epochs;
+        Family.Network network = new Family.Network(family, options, depth, data.classes());
+        ImageOptimizer optimizers = new ImageOptimizer(rate, options.adamRate, 0, all * steps);
+        try (ImageTraining training =
+                new ImageTraining(
+                        network,
+                        data.side(),
+                        batches,
+                        optimizers.named(optimizer.toString(), network.routing()),
+                        Float.POSITIVE_INFINITY,
+                        seed)) {
+            if (regularizer != Regularizer.NONE) {
                 UnaryOperator<NDArray> penalty =
-                        settings.regularizer()
-                                .penalty(network.layers(), settings.strength(), run.seed());
-                training.setPenalty(images -> penalty.apply(embed(images)));
+                        regularizer.penalty(network.layers, (float) strength, seed);
+                training.setPenalty(batch -> penalty.apply(network.embed(batch)));
             }
-        }
-
-        private NDArray embed(NDArray images) {
-            ParameterStore store = new ParameterStore(images.getManager(), false);
-            return network.embed(store, images, false);
-        }
-
-        /** Trains as long as the run is to be. */
-        Outcome run(IsometryExperiment.Progress progress) {
-            Measurement before = measure();
+            NDManager manager = training.manager();
+            int few = Math.min(MEASURED_IMAGES, data.test().size());
+            NDArray images = data.test().part(0, few).batch().images(manager);
+            Measurement before = Measurement.of(network, images);
             List<Epoch> epochs = new ArrayList<>();
+            List<Double> deviations = new ArrayList<>();
+            StepObserver observer =
+                    (step, loss) -> {
+                        if (step % STEPS_BETWEEN_LOOKS == 0) {
+                            deviations.add(NetworkProbe.deviation(network.layers, manager));
+                        }
+                        if (left.due(SECONDS_BETWEEN_LINES)) {
+                            String line = "%s, epoch %d/%d, step %d/%d: train %.4f";
+                            int now = epochs.size() + 1;
+                            options.print(line, this, now, all, step + 1, steps, loss);
+                        }
+                    };
             String failure = null;
-            while (failure == null && epochs.size() < run.settings().epochs()) {
+            while (failure == null && epochs.size() < all) {
                 try {
-                    epochs.add(epoch(epochs.size() + 1, progress));
-                    progress.epoch(run, epochs.get(epochs.size() - 1));
+                    Epoch epoch = training.epoch(data.test(), observer);
+                    epochs.add(epoch);
+                    String line = "%s, epoch %d/%d: %s; %s";
+                    options.print(line, this, epochs.size(), all, epoch, left.tick());
                 } catch (TrainingDivergedException e) {
                     failure = e.getMessage();
-                    progress.diverged(run, failure, epochs.size());
+                    left.add(all - epochs.size() - 1); // they are done with
+                    options.print("%s, %s; %s", this, failure, left.tick());
                 }
             }
             return new Outcome(
-                    run,
-                    classes,
-                    training.size(),
+                    this,
+                    data.classes(),
                     epochs,
                     before,
-                    failure == null ? measure() : null,
-                    deviation,
+                    failure == null ? Measurement.of(network, images) : null,
+                    deviations.stream().mapToDouble(d -> d).max().orElse(Double.NaN),
                     training.seconds(),
                     failure);
-        }
-
-        private Epoch epoch(int number, IsometryExperiment.Progress progress) {
-            return training.epoch(
-                    test,
-                    (index, loss) -> {
-                        if (index % STEPS_BETWEEN_LOOKS == 0) {
-                            look();
-                        }
-                        progress.step(run, number, index, steps, loss);
-                    });
-        }
-
-        /** Notes how far orthogonal weights are from it, as the forward pass has used them. */
-        private void look() {
-            double now = WeightDeviation.of(network.layers(), training.manager());
-            deviation = deviation >= now ? deviation : now;
-        }
-
-        private Measurement measure() {
-            int points = Math.min(MEASURED_IMAGES, test.size());
-            try (NDManager scratch = training.manager().newSubManager()) {
-                NDArray images = test.part(0, points).batch().images(scratch);
-                return Measurement.of(network.layers(), embed(images));
-            }
-        }
-
-        /** Frees the network and the optimizer's state. */
-        @Override
-        public void close() {
-            training.close();
-        }
-    }
-
-    /** How far from orthogonal the weights of a network are. */
-    private static final class WeightDeviation {
-
-        private static final int MATRIX = 2;
-
-        /**
-         * Returns the largest entry of {@code |W W^T - I|} of the folds and orthogonal linear maps
-         * in a block, and of the matrices that kernels of convolutions are made from.
-         *
-         * @return NaN if there is none
-         */
-        static double of(Block block, NDManager manager) {
-            double largest = Double.NaN;
-            try (NDManager scratch = manager.newSubManager()) {
-                for (NDArray weight : weights(block, scratch)) {
-                    NDArray identity = scratch.eye((int) weight.getShape().get(0));
-                    NDArray gram = weight.matMul(weight.transpose());
-                    double now = Host.read(gram.sub(identity).abs().max(), NDArray::getFloat);
-                    largest = largest >= now ? largest : now;
-                }
-            }
-            return largest;
-        }
-
-        private static List<NDArray> weights(Block block, NDManager scratch) {
-            if (block instanceof Fold fold) {
-                return List.of(fold.effectiveWeight(scratch));
-            }
-            if (block instanceof OrthogonalLinear linear) {
-                return List.of(linear.effectiveWeight(scratch));
-            }
-            List<NDArray> weights = new ArrayList<>();
-            if (block instanceof KernelLayer) {
-                for (Parameter parameter : block.getParameters().values()) {
-                    boolean weight = parameter.getType() == Parameter.Type.WEIGHT;
-                    if (weight && parameter.getShape().dimension() == MATRIX) {
-                        NDArray copy = parameter.getArray().duplicate();
-                        copy.attach(scratch);
-                        weights.add(copy);
-                    }
-                }
-            }
-            block.getChildren().values().forEach(child -> weights.addAll(weights(child, scratch)));
-            return weights;
         }
     }
 }

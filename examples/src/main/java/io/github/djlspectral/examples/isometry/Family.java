@@ -1,17 +1,26 @@
 package io.github.djlspectral.examples.isometry;
 
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Activation;
 import ai.djl.nn.Block;
 import ai.djl.nn.Blocks;
+import ai.djl.nn.ParallelBlock;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.convolutional.Conv2d;
 import ai.djl.nn.core.Linear;
+import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
 import ai.djl.training.initializer.XavierInitializer;
+import ai.djl.training.initializer.XavierInitializer.FactorType;
+import ai.djl.training.initializer.XavierInitializer.RandomType;
 import io.github.djlspectral.layers.isometry.AbsFold;
 import io.github.djlspectral.layers.isometry.ConvolutionFold;
 import io.github.djlspectral.layers.isometry.FixedIsometry;
+import io.github.djlspectral.layers.isometry.Fold;
 import io.github.djlspectral.layers.isometry.HouseholderActivation;
+import io.github.djlspectral.layers.isometry.KernelLayer;
 import io.github.djlspectral.layers.isometry.OrthogonalConvolution;
 import io.github.djlspectral.layers.isometry.OrthogonalLinear;
 import io.github.djlspectral.layers.isometry.Parametrization;
@@ -20,88 +29,94 @@ import io.github.djlspectral.layers.isometry.ResidualFold;
 import io.github.djlspectral.layers.isometry.TwoSlopeFold;
 import io.github.djlspectral.layers.isometry.initializer.LooksLinearInitializer;
 import io.github.djlspectral.layers.isometry.initializer.OrthogonalInitializer;
+import io.github.djlspectral.optim.ParameterRouting;
+import io.github.djlspectral.torch.GraphConstants;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.function.Function;
 
-/** The kinds of layers that networks are made of. One entry here is all that a new kind needs. */
+/**
+ * The kinds of layers that networks are made of. One entry here is all that a new kind needs; if it
+ * maps images, its name begins with CONV.
+ */
 enum Family {
-    RESIDUAL_FOLD(Kind.EXACT, "residual fold, b = -1", plan -> VectorLayers.residualFold(plan, -1)),
-    RESIDUAL_FOLD_2(
-            Kind.EXACT, "residual fold, b = -2", plan -> VectorLayers.residualFold(plan, -2)),
-    RESIDUAL_FOLD_0(Kind.EXACT, "residual fold, b = 0", plan -> VectorLayers.residualFold(plan, 0)),
-    FEW_ROWS(Kind.EXACT, "residual fold, n/8 rows, b = 0", VectorLayers::residualFoldFewRows),
-    LEAKY_FOLD(Kind.EXACT, "leaky fold, b = 2", VectorLayers::leakyFold),
-    ABS_FOLD(Kind.EXACT, "feedforward |V x + b|", VectorLayers::absFold),
+    RESIDUAL_FOLD("residual fold, b = -1", net -> net.residualFold(-1)),
+    RESIDUAL_FOLD_2("residual fold, b = -2", net -> net.residualFold(-2)),
+    RESIDUAL_FOLD_0("residual fold, b = 0", net -> net.residualFold(0)),
+    FEW_ROWS(
+            "residual fold, n/8 rows, b = 0",
+            net -> net.fold(ResidualFold.builder()).optInitialBias(0).optRows(net.few()).build()),
+    LEAKY_FOLD(
+            "leaky fold, b = 2", net -> net.fold(TwoSlopeFold.builder()).setSlopes(0.1, 1).build()),
+    ABS_FOLD("feedforward |V x + b|", net -> net.fold(AbsFold.builder()).build()),
     SHIFTED_ABS_2(
-            Kind.EXACT, "feedforward |V x + b + 2| - 2", plan -> VectorLayers.shiftedAbs(plan, 2)),
+            "feedforward |V x + b + 2| - 2", net -> net.feedforward(FixedIsometry.shiftedAbs(2))),
     SHIFTED_ABS_3(
-            Kind.EXACT, "feedforward |V x + b + 3| - 3", plan -> VectorLayers.shiftedAbs(plan, 3)),
-    MAX_MIN(Kind.EXACT, "feedforward MaxMin", VectorLayers::maxMin),
-    HOUSEHOLDER(Kind.EXACT, "feedforward Householder", VectorLayers::householder),
-    LOOKS_LINEAR(Kind.PLAIN, "looks linear", VectorLayers::looksLinear),
-    PERSISTENT(Kind.PLAIN, "persistent n/8 directions", VectorLayers::persistent),
-    HE_RELU(Kind.PLAIN, "He ReLU", VectorLayers::relu),
-    ORTHOGONAL_TANH(Kind.PLAIN, "orthogonal tanh", VectorLayers::tanh),
-    RESIDUAL(Kind.PLAIN, "residual, branches / sqrt(L)", VectorLayers::residual),
-    CONV_FOLD(Kind.EXACT_IMAGE, "convolution fold, b = -1", ImageLayers::fold),
+            "feedforward |V x + b + 3| - 3", net -> net.feedforward(FixedIsometry.shiftedAbs(3))),
+    MAX_MIN("feedforward MaxMin", net -> net.feedforward(FixedIsometry.groupSort(2))),
+    HOUSEHOLDER("feedforward Householder", net -> net.feedforward(new HouseholderActivation())),
+    LOOKS_LINEAR(
+            "looks linear",
+            net ->
+                    chain(
+                            FixedIsometry.concatenatedRelu(),
+                            net.linear(new LooksLinearInitializer()))),
+    PERSISTENT("persistent n/8 directions", Network::persistent),
+    HE_RELU("He ReLU", net -> chain(net.linear(gaussian(2)), Activation.reluBlock())),
+    ORTHOGONAL_TANH(
+            "orthogonal tanh",
+            net -> chain(net.linear(new OrthogonalInitializer()), Activation.tanhBlock())),
+    RESIDUAL(
+            "residual, branches / sqrt(L)",
+            net -> net.residual(net.linear(gaussian(2)), net.linear(gaussian(1)))),
+    CONV_FOLD("convolution fold, b = -1", net -> net.kernel(ConvolutionFold.builder()).build()),
     CONV_SHIFTED_ABS_2(
-            Kind.EXACT_IMAGE,
             "convolution |K x + b + 2| - 2",
-            plan -> ImageLayers.shiftedAbs(plan, 2)),
-    CONV_HE_RELU(Kind.PLAIN_IMAGE, "convolution He ReLU", ImageLayers::relu),
+            net ->
+                    chain(
+                            net.kernel(OrthogonalConvolution.builder())
+                                    .setFilters(net.options.channels)
+                                    .build(),
+                            FixedIsometry.shiftedAbs(2))),
+    CONV_HE_RELU("convolution He ReLU", net -> chain(net.convolution(2), Activation.reluBlock())),
     CONV_RESIDUAL(
-            Kind.PLAIN_IMAGE, "convolution residual, branches / sqrt(L)", ImageLayers::residual);
+            "convolution residual, branches / sqrt(L)",
+            net -> net.residual(net.convolution(2), net.convolution(1)));
 
-    /** What families have in common. */
-    private enum Kind {
-        /** Vectors; orthogonal weights, and an orthogonal Jacobian while they are kept so. */
-        EXACT,
-        /** Vectors; for comparison. */
-        PLAIN,
-        /** Images; as {@link #EXACT}. */
-        EXACT_IMAGE,
-        /** Images; for comparison. */
-        PLAIN_IMAGE
-    }
+    /** Without orthogonal weights, to compare with. */
+    private static final Set<Family> PLAIN =
+            EnumSet.of(
+                    LOOKS_LINEAR, HE_RELU, ORTHOGONAL_TANH, RESIDUAL, CONV_HE_RELU, CONV_RESIDUAL);
 
     /** A fold, its feedforward and its convolutional relative, and what to compare with. */
     static final List<Family> QUICK = List.of(RESIDUAL_FOLD_2, SHIFTED_ABS_3, RESIDUAL, CONV_FOLD);
 
-    private final Kind kind;
-    private final String label;
-    private final Function<Plan, Block> layer;
+    /** The height and width of the patches that become pixels of convolutional families. */
+    static final int PATCH = 4;
 
-    Family(Kind kind, String label, Function<Plan, Block> layer) {
-        this.kind = kind;
+    /** The least number of channels, one for each pixel of a patch. */
+    static final int LEAST_CHANNELS = PATCH * PATCH;
+
+    /** Names it to people. */
+    final String label;
+
+    private final Function<Network, Block> layer;
+
+    Family(String label, Function<Network, Block> layer) {
         this.label = label;
         this.layer = layer;
     }
 
-    /** Makes the network, not yet initialised. */
-    DeepNetwork network(Plan plan, int classes) {
-        SequentialBlock layers = new SequentialBlock();
-        for (int i = 0; i < plan.depth(); i++) {
-            layers.add(layer.apply(plan));
-        }
-        Block embedding =
-                isConvolutional() ? ImageLayers.embedding(plan) : VectorLayers.embedding(plan);
-        return new DeepNetwork(embedding, layers, classes);
-    }
-
-    /** Whether {@link Plan#parametrization} matters. */
+    /** Whether --parametrization matters. */
     boolean hasOrthogonalWeights() {
-        return kind == Kind.EXACT || kind == Kind.EXACT_IMAGE || this == PERSISTENT;
+        return !PLAIN.contains(this);
     }
 
     /** Whether its layers map images. */
     boolean isConvolutional() {
-        return kind == Kind.EXACT_IMAGE || kind == Kind.PLAIN_IMAGE;
-    }
-
-    /** Names it to people. */
-    String label() {
-        return label;
+        return name().startsWith("CONV_");
     }
 
     @Override
@@ -109,196 +124,132 @@ enum Family {
         return name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
+    private static Block chain(Block... blocks) {
+        return new SequentialBlock().addAll(blocks);
+    }
+
+    /** Of a variance that many times 1 / n: 2 before ReLU (He et al.), which halves it. */
+    private static Initializer gaussian(int gain) {
+        return new XavierInitializer(RandomType.GAUSSIAN, FactorType.IN, gain);
+    }
+
     /**
-     * What layers of all families are told.
-     *
-     * @param width n, the length of a vector
-     * @param channels c, of an image
-     * @param depth L, the number of layers
-     * @param parametrization how weights stay orthogonal, where a family has such weights
+     * Images [B, 1, side, side] in, logits [B, classes] out: every image brought to mean 0 and unit
+     * root mean square, an embedding that keeps that scale at first, so that biases of the layers
+     * mean the same for all, the layers, a linear head. Layers map vectors [B, n] to such vectors
+     * or images [B, c, H, W] to such images, n the width and c the channels.
      */
-    record Plan(int width, int channels, int depth, Parametrization parametrization) {}
+    static final class Network extends SequentialBlock {
 
-    /** Layers from vectors [B, n] to vectors [B, n]. */
-    private static final class VectorLayers {
+        private static final double LEAST_VARIANCE = 1e-6; // of an image of one grey
 
-        private static final int FEW = 8;
-        private static final double LEAK = 0.1;
+        final SequentialBlock layers = new SequentialBlock();
+        private final SequentialBlock embedding = new SequentialBlock();
+        private final IsometryCommand options;
+        private final int depth;
 
-        /**
-         * From images to the first layer: at first a co-isometry that keeps the scale on average.
-         */
-        static Block embedding(Plan plan) {
-            return new SequentialBlock()
-                    .add(Blocks.batchFlattenBlock())
-                    .add(linear(plan.width(), new OrthogonalInitializer()));
+        /** Makes the network, not yet initialised. */
+        Network(Family family, IsometryCommand options, int depth, int classes) {
+            this.options = options;
+            this.depth = depth;
+            addChildBlock("embedding", embedding.addSingleton(Network::standardized));
+            if (family.isConvolutional()) { // patches become pixels, then more channels: isometric
+                embedding
+                        .add(FixedIsometry.spaceToDepth(PATCH))
+                        .add(
+                                OrthogonalConvolution.builder()
+                                        .setChannels(LEAST_CHANNELS)
+                                        .setFilters(options.channels)
+                                        .setKernel(1)
+                                        .optParametrization(Parametrization.INITIAL)
+                                        .build());
+            } else { // a co-isometry that keeps the scale on average
+                embedding.add(Blocks.batchFlattenBlock()).add(linear(new OrthogonalInitializer()));
+            }
+            for (int i = 0; i < depth; i++) {
+                layers.add(family.layer.apply(this));
+            }
+            addChildBlock("layers", layers);
+            add(Blocks.batchFlattenBlock());
+            addChildBlock("head", Linear.builder().setUnits(classes).build());
         }
 
-        static Block residualFold(Plan plan, float bias) {
-            return fold(plan).optInitialBias(bias).build();
+        private static NDArray standardized(NDArray images) {
+            NDArray flat = Blocks.batchFlatten(images);
+            int[] pixels = {1};
+            NDArray centred = flat.sub(flat.mean(pixels, true));
+            NDArray variance = centred.square().mean(pixels, true);
+            return centred.div(variance.add(LEAST_VARIANCE).sqrt()).reshape(images.getShape());
         }
 
-        /** An eighth of the rows. */
-        static Block residualFoldFewRows(Plan plan) {
-            return fold(plan).optInitialBias(0).optRows(few(plan)).build();
+        /** Routes the matrices of the layers between embedding and head to spectral steps. */
+        ParameterRouting routing() {
+            return ParameterRouting.of(this).withFallback("^\\d+embedding");
         }
 
-        private static ResidualFold.Builder fold(Plan plan) {
-            return ResidualFold.builder()
-                    .setWidth(plan.width())
-                    .optParametrization(plan.parametrization());
+        /** Returns what the first layer gets. */
+        NDArray embed(NDArray images) {
+            ParameterStore store = new ParameterStore(images.getManager(), false);
+            return embedding.forward(store, new NDList(images), false).singletonOrThrow();
         }
 
-        private static int few(Plan plan) {
-            return Math.max(1, plan.width() / FEW);
+        private <T extends Fold.Builder<T>> T fold(T builder) {
+            return builder.setWidth(options.width).optParametrization(options.parametrization);
         }
 
-        static Block leakyFold(Plan plan) {
-            return TwoSlopeFold.builder()
-                    .setWidth(plan.width())
-                    .setSlopes(LEAK, 1)
-                    .optParametrization(plan.parametrization())
-                    .build();
+        private Block residualFold(float bias) {
+            return fold(ResidualFold.builder()).optInitialBias(bias).build();
         }
 
-        static Block absFold(Plan plan) {
-            return AbsFold.builder()
-                    .setWidth(plan.width())
-                    .optParametrization(plan.parametrization())
-                    .build();
+        /** An eighth of the rows, or of the directions that are protected. */
+        private int few() {
+            return Math.max(1, options.width / 8);
+        }
+
+        private Block persistent() {
+            PersistentFold.Builder builder = PersistentFold.builder().setWidth(options.width);
+            return builder.setDirections(few()).optParametrization(options.parametrization).build();
         }
 
         /** An orthogonal matrix and an activation with an orthogonal Jacobian. */
-        private static Block feedforward(Plan plan, Block activation) {
-            return new SequentialBlock()
-                    .add(
-                            OrthogonalLinear.builder()
-                                    .setUnits(plan.width())
-                                    .optParametrization(plan.parametrization())
-                                    .build())
-                    .add(activation);
+        private Block feedforward(Block activation) {
+            OrthogonalLinear.Builder matrix = OrthogonalLinear.builder().setUnits(options.width);
+            return chain(matrix.optParametrization(options.parametrization).build(), activation);
         }
 
-        static Block shiftedAbs(Plan plan, double shift) {
-            return feedforward(plan, FixedIsometry.shiftedAbs(shift));
+        /** The residual layer of everyday, {@code x + (V relu(W x + b) + c) / sqrt(L)}. */
+        private Block residual(Block first, Block second) {
+            double scale = 1 / Math.sqrt(depth);
+            return new ParallelBlock(
+                            both -> {
+                                NDArray x = both.get(0).singletonOrThrow();
+                                NDArray branch = both.get(1).singletonOrThrow();
+                                return new NDList(x.add(GraphConstants.times(branch, scale)));
+                            })
+                    .add(Blocks.identityBlock())
+                    .add(chain(first, Activation.reluBlock(), second));
         }
 
-        static Block maxMin(Plan plan) {
-            return feedforward(plan, FixedIsometry.groupSort(2));
-        }
-
-        static Block householder(Plan plan) {
-            return feedforward(plan, new HouseholderActivation());
-        }
-
-        static Block looksLinear(Plan plan) {
-            return new SequentialBlock()
-                    .add(FixedIsometry.concatenatedRelu())
-                    .add(linear(plan.width(), new LooksLinearInitializer()));
-        }
-
-        /** An eighth of the directions is protected. */
-        static Block persistent(Plan plan) {
-            return PersistentFold.builder()
-                    .setWidth(plan.width())
-                    .setDirections(few(plan))
-                    .optParametrization(plan.parametrization())
-                    .build();
-        }
-
-        static Block relu(Plan plan) {
-            return DeepNetwork.Plain.relu(linear(plan.width(), gaussian(2)));
-        }
-
-        static Block tanh(Plan plan) {
-            return DeepNetwork.Plain.tanh(linear(plan.width(), new OrthogonalInitializer()));
-        }
-
-        static Block residual(Plan plan) {
-            return new DeepNetwork.Residual(
-                    linear(plan.width(), gaussian(2)),
-                    linear(plan.width(), gaussian(1)),
-                    1 / Math.sqrt(plan.depth()));
-        }
-
-        /** Of a variance that many times 1 / n: 2 before ReLU (He et al.), which halves it. */
-        static Initializer gaussian(int gain) {
-            return new XavierInitializer(
-                    XavierInitializer.RandomType.GAUSSIAN, XavierInitializer.FactorType.IN, gain);
-        }
-
-        private static Block linear(int width, Initializer weights) {
-            Block linear = Linear.builder().setUnits(width).build();
+        private Block linear(Initializer weights) {
+            Block linear = Linear.builder().setUnits(options.width).build();
             linear.setInitializer(weights, "weight");
             return linear;
         }
-    }
 
-    /** Layers from images [B, c, H, W] to such images. */
-    static final class ImageLayers {
-
-        /** The height and width of the patches that become pixels. */
-        static final int PATCH = 4;
-
-        /** The least number of channels, one for each pixel of a patch. */
-        static final int LEAST_CHANNELS = PATCH * PATCH;
-
-        private static final int KERNEL = 3;
-
-        /**
-         * From images to the first layer: patches become pixels, then more channels; isometric at
-         * first.
-         */
-        static Block embedding(Plan plan) {
-            return new SequentialBlock()
-                    .add(FixedIsometry.spaceToDepth(PATCH))
-                    .add(
-                            OrthogonalConvolution.builder()
-                                    .setChannels(LEAST_CHANNELS)
-                                    .setFilters(plan.channels())
-                                    .setKernel(1)
-                                    .optParametrization(Parametrization.INITIAL)
-                                    .build());
-        }
-
-        static Block fold(Plan plan) {
-            return ConvolutionFold.builder()
-                    .setChannels(plan.channels())
-                    .setKernel(KERNEL)
-                    .optParametrization(plan.parametrization())
-                    .build();
-        }
-
-        static Block shiftedAbs(Plan plan, float shift) {
-            return new SequentialBlock()
-                    .add(
-                            OrthogonalConvolution.builder()
-                                    .setChannels(plan.channels())
-                                    .setFilters(plan.channels())
-                                    .setKernel(KERNEL)
-                                    .optParametrization(plan.parametrization())
-                                    .build())
-                    .add(FixedIsometry.shiftedAbs(shift));
-        }
-
-        static Block relu(Plan plan) {
-            return DeepNetwork.Plain.relu(convolution(plan, 2));
-        }
-
-        static Block residual(Plan plan) {
-            return new DeepNetwork.Residual(
-                    convolution(plan, 2), convolution(plan, 1), 1 / Math.sqrt(plan.depth()));
+        private <T extends KernelLayer.Builder<T>> T kernel(T builder) {
+            T sized = builder.setChannels(options.channels).setKernel(3);
+            return sized.optParametrization(options.parametrization);
         }
 
         /** An ordinary convolution, zeros around the image. */
-        private static Block convolution(Plan plan, int gain) {
+        private Block convolution(int gain) {
             Block convolution =
                     Conv2d.builder()
-                            .setKernelShape(new Shape(KERNEL, KERNEL))
-                            .setFilters(plan.channels())
-                            .optPadding(new Shape(KERNEL / 2, KERNEL / 2))
+                            .setKernelShape(new Shape(3, 3))
+                            .setFilters(options.channels)
+                            .optPadding(new Shape(1, 1))
                             .build();
-            convolution.setInitializer(VectorLayers.gaussian(gain), "weight");
+            convolution.setInitializer(gaussian(gain), "weight");
             return convolution;
         }
     }

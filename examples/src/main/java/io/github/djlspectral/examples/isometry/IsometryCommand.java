@@ -2,15 +2,30 @@ package io.github.djlspectral.examples.isometry;
 
 import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.data.ImageData;
+import io.github.djlspectral.examples.data.ImageSet;
 import io.github.djlspectral.examples.data.Mnist;
+import io.github.djlspectral.examples.data.OptionCheck;
+import io.github.djlspectral.examples.experiment.Eta;
+import io.github.djlspectral.examples.experiment.Finished;
 import io.github.djlspectral.examples.experiment.Table;
+import io.github.djlspectral.examples.experiment.Tuning;
+import io.github.djlspectral.examples.isometry.DeepRun.Optimizer;
+import io.github.djlspectral.examples.isometry.DeepRun.Outcome;
+import io.github.djlspectral.examples.isometry.DeepRun.Regularizer;
 import io.github.djlspectral.layers.isometry.Parametrization;
+import io.github.djlspectral.text.BadInputException;
+import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** The command that trains deep isometric networks. */
+/**
+ * The command that trains deep isometric networks: every family at every depth with every seed.
+ * Each first tries the learning rates on the training images alone, unless there is only one.
+ * Finished runs are files, so that several processes may add some.
+ */
 @Command(
         name = "isometry",
         mixinStandardHelpOptions = true,
@@ -22,11 +37,6 @@ import picocli.CommandLine.Option;
             "Runs that --out has already are not run again; several processes may share it."
         })
 public final class IsometryCommand implements Runnable {
-
-    private static final int DEPTH = 200;
-    private static final int QUICK_DEPTH = 20;
-    private static final int SEEDS = 3;
-    private static final int EPOCHS = 15;
 
     @Option(
             names = "--data",
@@ -40,70 +50,55 @@ public final class IsometryCommand implements Runnable {
 
     @Option(
             names = "--side",
-            defaultValue = "28",
-            description =
-                    "Height and width that pictures are brought to. Default: ${DEFAULT-VALUE}.")
-    private int side;
+            description = "Height and width that pictures are brought to. Default: 28.")
+    private int side = 28;
 
     @Option(
             names = "--quick",
-            description = {
-                "Some minutes instead of hours: four families, depth 20, one learning rate, one seed,"
-                        + " two epochs, unless given."
-            })
+            description =
+                    "Some minutes instead of hours: four families, depth 20, one learning rate, one"
+                            + " seed, two epochs, unless given.")
     private boolean quick;
 
     @Option(
             names = "--family",
             split = ",",
             description = "What layers to train: ${COMPLETION-CANDIDATES}. Default: all.")
-    private List<Family> families;
+    List<Family> families;
 
     @Option(names = "--depth", split = ",", description = "Numbers of layers. Default: 200.")
-    private List<Integer> depths;
+    List<Integer> depths;
 
-    @Option(
-            names = "--width",
-            defaultValue = "64",
-            description = "Length of the vectors. Default: ${DEFAULT-VALUE}.")
-    private int width;
+    @Option(names = "--width", description = "Length of the vectors. Default: 64.")
+    int width = 64;
 
     @Option(
             names = "--channels",
-            defaultValue = "16",
-            description = "Channels of the images between convolutions. Default: ${DEFAULT-VALUE}.")
-    private int channels;
+            description = "Channels of the images between convolutions. Default: 16.")
+    int channels = 16;
 
     @Option(
             names = "--parametrization",
-            defaultValue = "retraction",
             description =
-                    "How weights stay orthogonal: ${COMPLETION-CANDIDATES}. Default:"
-                            + " ${DEFAULT-VALUE}.")
-    private Parametrization parametrization;
+                    "How weights stay orthogonal: ${COMPLETION-CANDIDATES}. Default: retraction.")
+    Parametrization parametrization = Parametrization.RETRACTION;
 
     @Option(
             names = "--regularizer",
-            defaultValue = "none",
             description = {
-                "What is added to the loss: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.",
+                "What is added to the loss: ${COMPLETION-CANDIDATES}. Default: none.",
                 "weight: |W W^T - I|^2; jacobian: (|J^T u| / |u| - 1)^2; gram: |J^T J v - v|^2;"
                         + " difference: (|F(x + s) - F(x)| / |s| - 1)^2."
             })
-    private IsometrySettings.Regularizer regularizer;
+    private Regularizer regularizer = Regularizer.NONE;
 
     @Option(
             names = "--strength",
-            description =
-                    "Factor of the regularizer. Default: weight 0.1, jacobian 1, gram 0.01,"
-                            + " difference 1.")
+            description = "Its factor. Default: weight 0.1, jacobian 1, gram 0.01, difference 1.")
     private Double strength;
 
-    @Option(
-            names = "--optimizer",
-            defaultValue = "adam",
-            description = "One of ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
-    private IsometrySettings.Optimizer optimizer;
+    @Option(names = "--optimizer", description = "One of ${COMPLETION-CANDIDATES}. Default: adam.")
+    private Optimizer optimizer = Optimizer.ADAM;
 
     @Option(
             names = "--lr",
@@ -116,20 +111,14 @@ public final class IsometryCommand implements Runnable {
 
     @Option(
             names = "--adam-lr",
-            defaultValue = "0.001",
-            description =
-                    "Learning rate of what Muon and Freon do not train. Default:"
-                            + " ${DEFAULT-VALUE}.")
-    private double adamRate;
+            description = "Learning rate of what Muon and Freon do not train. Default: 0.001.")
+    double adamRate = 0.001;
 
     @Option(names = "--epochs", description = "Default: 15.")
-    private Integer epochs;
+    Integer epochs;
 
-    @Option(
-            names = "--batch",
-            defaultValue = "128",
-            description = "Images per step. Default: ${DEFAULT-VALUE}.")
-    private int batch;
+    @Option(names = "--batch", description = "Images per step. Default: 128.")
+    int batch = 128;
 
     @Option(names = "--seeds", description = "Default: 3.")
     private Integer seeds;
@@ -137,7 +126,7 @@ public final class IsometryCommand implements Runnable {
     @Option(
             names = "--probe",
             description =
-                    "Measures 8 networks of each family at each depth, untrained, and trains none.")
+                    "Measures 8 untrained networks of each family at each depth; trains none.")
     private boolean probe;
 
     @Option(
@@ -148,61 +137,26 @@ public final class IsometryCommand implements Runnable {
     @Option(
             names = "--out",
             paramLabel = "<dir>",
-            defaultValue = "runs/isometry",
-            description = "Where results are written. Default: ${DEFAULT-VALUE}.")
-    private Path out;
+            description = "Where results are written. Default: runs/isometry.")
+    Path out = Path.of("runs", "isometry");
 
-    /** Creates the command; picocli sets the options. */
-    public IsometryCommand() {}
+    /** Where progress and tables go. */
+    PrintStream console = System.out;
 
     @Override
     public void run() {
-        setDefaults();
-        IsometrySettings settings = settings();
+        prepare();
         if (probe) {
-            NetworkProbe networks = new NetworkProbe(families, depths, settings);
-            networks.run(images(), out, System.out);
+            NetworkProbe.run(this, images());
             return;
         }
-        IsometryExperiment experiment =
-                new IsometryExperiment(families, depths, rates, seeds, settings, out);
         if (!reportOnly) {
-            ImageData images = images();
-            System.out.println("isometry " + settings + " --seeds " + seeds);
-            experiment.run(images, System.out);
+            train(images());
         }
-        report();
-    }
-
-    private void setDefaults() {
-        if (families == null) {
-            families = quick ? Family.QUICK : List.of(Family.values());
-        }
-        if (depths == null) {
-            depths = List.of(quick ? QUICK_DEPTH : DEPTH);
-        }
-        if (rates == null) {
-            rates = quick ? List.of(optimizer.rates.get(1)) : optimizer.rates;
-        }
-        if (seeds == null) {
-            seeds = quick ? 1 : SEEDS;
-        }
-        if (epochs == null) {
-            epochs = quick ? 2 : EPOCHS;
-        }
-    }
-
-    private IsometrySettings settings() {
-        return new IsometrySettings(
-                width,
-                channels,
-                parametrization,
-                regularizer,
-                strength == null ? regularizer.strength() : strength,
-                optimizer,
-                adamRate,
-                epochs,
-                batch);
+        List<Outcome> outcomes = outcomes(null);
+        BadInputException.unless(!outcomes.isEmpty(), "There is no finished run in %s", out);
+        IsometryReport.of(outcomes).write(out).forEach(console::println);
+        console.println("Results are in " + out);
     }
 
     private ImageData images() {
@@ -210,16 +164,147 @@ public final class IsometryCommand implements Runnable {
                 data == null
                         ? Mnist.download(CorpusLoader.defaultCacheDirectory(), System.err)
                         : ImageData.read(data, side);
-        System.out.println(images.description());
+        console.println(images.description());
         return images;
     }
 
-    private void report() {
-        IsometryReport report = IsometryReport.of(IsometryExperiment.outcomes(out));
-        List<String> table = report.table().markdown();
-        Table.write(out.resolve("table.md"), table);
-        report.draw(out);
-        table.forEach(System.out::println);
-        System.out.println("Results are in " + out);
+    /** Gives what is not given its value, and refuses what cannot be. */
+    void prepare() {
+        families = or(families, Family.QUICK, List.of(Family.values()));
+        depths = or(depths, List.of(20), List.of(200));
+        rates = or(rates, List.of(optimizer.rates.get(1)), optimizer.rates);
+        seeds = or(seeds, 1, 3);
+        epochs = or(epochs, 2, 15);
+        strength = strength == null ? regularizer.strength : strength;
+        requireEven("--width", width, 8);
+        requireEven("--channels", channels, Family.LEAST_CHANNELS);
+        if (regularizer != Regularizer.NONE) {
+            OptionCheck.requirePositive("--strength", strength);
+        } else {
+            String alone = "--strength is %s, but there is no --regularizer";
+            BadInputException.unless(strength == 0, alone, strength);
+        }
+        BadInputException.unless(
+                regularizer != Regularizer.WEIGHT || parametrization == Parametrization.INITIAL,
+                "--regularizer is weight, but must be with --parametrization initial: any other"
+                        + " keeps weights orthogonal by itself");
+        OptionCheck.requirePositive("--adam-lr", adamRate);
+        OptionCheck.requirePositive("--epochs", epochs);
+        OptionCheck.requirePositive("--batch", batch);
+        OptionCheck.requirePositive("--seeds", seeds);
+        BadInputException.unless(!rates.isEmpty(), "--lr is empty, but must have a learning rate");
+        for (int depth : depths) {
+            for (Family family : families) {
+                rates.forEach(rate -> run(family, depth, rate, 1).check());
+            }
+        }
+    }
+
+    void print(String format, Object... arguments) {
+        console.println(Table.text(format, arguments));
+    }
+
+    private <T> T or(T given, T whenQuick, T otherwise) {
+        return given != null ? given : quick ? whenQuick : otherwise;
+    }
+
+    private static void requireEven(String option, int value, int least) {
+        String even = "%s is %s, but must be even and at least %s";
+        BadInputException.unless(value >= least && value % 2 == 0, even, option, value, least);
+    }
+
+    /** Distances need two images; convolutional families make pixels of patches. */
+    void requireUsable(ImageData images) {
+        BadInputException.unless(
+                images.test().size() >= 2,
+                "There is only one image to test with, but networks are measured with two or more:"
+                        + " give a folder of ten or more pictures with --data");
+        for (Family family : families) {
+            BadInputException.unless(
+                    !family.isConvolutional() || images.side() % Family.PATCH == 0,
+                    "Images are %s pixels high, but must have a multiple of %s for --family %s:"
+                            + " choose another --side",
+                    images.side(),
+                    Family.PATCH,
+                    family);
+        }
+    }
+
+    DeepRun run(Family family, int depth, double rate, int seed) {
+        return new DeepRun(
+                family, depth, optimizer, parametrization, regularizer, strength, rate, seed);
+    }
+
+    /** Runs what is not done yet. */
+    void train(ImageData images) {
+        print(
+                "isometry %s --optimizer %s --parametrization %s --regularizer %s --strength %s"
+                        + " --seeds %s",
+                common(), optimizer, parametrization, regularizer, strength, seeds);
+        requireUsable(images);
+        outcomes(of(images));
+        int trials = rates.size() == 1 ? 0 : rates.size();
+        Eta left = new Eta((double) depths.size() * families.size() * (trials + seeds) * epochs);
+        for (int depth : depths) {
+            for (Family family : families) {
+                double rate =
+                        Tuning.bestRate(
+                                rates,
+                                images.train(),
+                                2,
+                                (tried, train, heldOut) -> {
+                                    int classes = images.classes();
+                                    ImageData trial = new ImageData(train, heldOut, classes, "");
+                                    DeepRun run = run(family, depth, tried, Tuning.SEED);
+                                    return outcome(run, trial, left).percent() / 100;
+                                },
+                                tried -> run(family, depth, tried, Tuning.SEED).toString(),
+                                console);
+                for (int seed = 1; seed <= seeds; seed++) {
+                    outcome(run(family, depth, rate, seed), images, left);
+                }
+            }
+        }
+    }
+
+    /** Runs, or reads what was run. */
+    private Outcome outcome(DeepRun run, ImageData images, Eta left) {
+        String folder = run.seed() == Tuning.SEED ? "tuning" : "runs";
+        Finished<Outcome> files = new Finished<>(out.resolve(folder), Outcome.class);
+        Optional<Outcome> found = files.find(run.fileName(), of(images));
+        if (found.isPresent()) {
+            left.skip(epochs);
+            return found.get();
+        }
+        Outcome outcome = run.train(this, images, left);
+        files.write(run.fileName(), of(images), outcome);
+        return outcome;
+    }
+
+    /** Settings that all runs in one table have, which has columns for the rest. */
+    private String common() {
+        String form = "--width %d --channels %d --adam-lr %s --epochs %d --batch %d";
+        return Table.text(form, width, channels, adamRate, epochs, batch);
+    }
+
+    /** Tells what a result is of: settings, and images by a checksum. */
+    private String of(ImageData data) {
+        ImageSet train = data.train();
+        ImageSet test = data.test();
+        long checksum = train.checksum() << Integer.SIZE | test.checksum();
+        return Table.text(
+                "%s\nside=%s, classes=%s, train=%s, test=%s, checksum=%s",
+                common(), data.side(), data.classes(), train.size(), test.size(), checksum);
+    }
+
+    /** All but those for tuning, in the order of their names; null: of whatever it is. */
+    List<Outcome> outcomes(String of) {
+        Path runs = out.resolve("runs");
+        List<Outcome> outcomes = new Finished<>(runs, Outcome.class).all(of);
+        BadInputException.unless(
+                outcomes.stream().allMatch(Outcome::isWhole),
+                "A file in %s is of an earlier version; delete it, or choose another --out",
+                runs);
+        return outcomes;
     }
 }

@@ -10,7 +10,6 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
-import io.github.djlspectral.layers.isometry.Parametrization;
 import io.github.djlspectral.optim.ParameterRouting;
 import java.util.EnumSet;
 import java.util.Set;
@@ -30,10 +29,11 @@ class FamilyTest {
 
     private static final int DEPTH = 6;
 
-    private static DeepNetwork network(Family family, NDManager manager) {
+    private static Family.Network network(Family family, NDManager manager) {
         Engine.getEngine("PyTorch").setRandomSeed(1);
-        DeepNetwork network =
-                family.network(new Family.Plan(16, 16, DEPTH, Parametrization.RETRACTION), 3);
+        IsometryCommand options = new IsometryCommand();
+        options.width = 16;
+        Family.Network network = new Family.Network(family, options, DEPTH, 3);
         network.initialize(manager, DataType.FLOAT32, new Shape(1, 1, 28, 28));
         return network;
     }
@@ -42,7 +42,7 @@ class FamilyTest {
     @EnumSource
     void networksMapImagesToLogits(Family family) {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            DeepNetwork network = network(family, manager);
+            Family.Network network = network(family, manager);
             NDArray images = manager.randomUniform(0, 1, new Shape(5, 1, 28, 28));
             NDArray logits =
                     network.forward(new ParameterStore(manager, false), new NDList(images), false)
@@ -50,7 +50,7 @@ class FamilyTest {
             assertThat(logits.getShape()).isEqualTo(new Shape(5, 3));
             assertThat(network.getOutputShapes(new Shape[] {images.getShape()}))
                     .containsExactly(logits.getShape());
-            assertThat(network.layers().getChildren()).hasSize(DEPTH);
+            assertThat(network.layers.getChildren()).hasSize(DEPTH);
         }
     }
 
@@ -58,10 +58,9 @@ class FamilyTest {
     @EnumSource
     void familiesAreIsometricAtFirstButForSix(Family family) {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            DeepNetwork network = network(family, manager);
+            Family.Network network = network(family, manager);
             NDArray images = manager.randomUniform(0, 1, new Shape(2, 1, 28, 28));
-            NDArray states = network.embed(new ParameterStore(manager, false), images, false);
-            DeepRun.Measurement measurement = DeepRun.Measurement.of(network.layers(), states);
+            NetworkProbe.Measurement measurement = NetworkProbe.Measurement.of(network, images);
             double distance = Math.max(1 - measurement.least(), measurement.largest() - 1);
             if (!NOT_ISOMETRIC.contains(family)) {
                 assertThat(distance).isLessThan(1e-5); // some roundings of float32 for each layer
@@ -76,10 +75,9 @@ class FamilyTest {
     @EnumSource
     void statesHaveUnitScale(Family family) {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            DeepNetwork network = network(family, manager);
+            Family.Network network = network(family, manager);
             NDArray images = manager.randomUniform(0, 1, new Shape(200, 1, 28, 28));
-            NDArray states = network.embed(new ParameterStore(manager, false), images, false);
-            double square = states.square().mean().getFloat();
+            double square = network.embed(images).square().mean().getFloat();
             assertThat(square).isCloseTo(1, within(0.1)); // 3,200 squares: 3% standard deviation
         }
     }
@@ -88,8 +86,8 @@ class FamilyTest {
     @EnumSource
     void matricesOfLayersAreSpectral(Family family) {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            DeepNetwork network = network(family, manager);
-            ParameterRouting routing = IsometrySettings.Optimizer.routing(network);
+            Family.Network network = network(family, manager);
+            ParameterRouting routing = network.routing();
             assertThat(network.getParameters())
                     .filteredOn(pair -> routing.isSpectral(pair.getValue().getId()))
                     .hasSizeGreaterThanOrEqualTo(DEPTH)
