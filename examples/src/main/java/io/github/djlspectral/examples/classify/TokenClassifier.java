@@ -27,64 +27,63 @@ import java.util.Locale;
  */
 final class TokenClassifier extends AbstractBlock {
 
-    private static final byte VERSION = 1;
+    /** A step of the flow has a matrix per head, a layer Q, K, V and O: with 4 as many. */
+    static final int HEADS = 4;
+
+    final Block mixer;
 
     private final int patch;
     private final int width;
-    private final int tokens;
     private final Block embedding;
     private final Parameter positions;
-    private final Block mixer;
     private final Block head;
 
-    TokenClassifier(Mixer mixer, ClassifierExperiment.Settings settings) {
-        super(VERSION);
-        patch = settings.patch();
-        width = settings.width();
-        tokens = settings.tokens();
+    TokenClassifier(Mixer mixer, ClassifyCommand options) {
+        patch = options.patch;
+        width = options.width;
+        int across = Mnist.SIDE / patch;
         embedding = addChildBlock("embedding", Linear.builder().setUnits(width).build());
-        positions =
-                addParameter(
-                        Parameter.builder()
-                                .setName("position_embedding")
-                                .setType(Parameter.Type.WEIGHT)
-                                .optShape(new Shape(tokens, width))
-                                .optInitializer(
-                                        new NormalInitializer((float) (1 / Math.sqrt(width))))
-                                .build());
-        this.mixer = addChildBlock("mixer", mixer.block(settings));
+        Shape shape = new Shape(across * across, width);
+        positions = addParameter(weight("position_embedding", shape, 1 / Math.sqrt(width)));
+        AttentionFlow.Builder flow = AttentionFlow.builder().setDimension(width).setHeads(HEADS);
+        Block mix =
+                mixer == Mixer.ATTENTION
+                        ? new SelfAttention(width, options.depth)
+                        : flow.setSteps(options.depth).setStepSize(options.stepSize).build();
+        this.mixer = addChildBlock("mixer", mix);
         head = addChildBlock("head", Linear.builder().setUnits(Mnist.CLASSES).build());
+    }
+
+    private static Parameter weight(String name, Shape shape, double deviation) {
+        return Parameter.builder()
+                .setName(name)
+                .setType(Parameter.Type.WEIGHT)
+                .optShape(shape)
+                .optInitializer(new NormalInitializer((float) deviation))
+                .build();
     }
 
     @Override
     protected NDList forwardInternal(
-            ParameterStore parameterStore,
-            NDList inputs,
-            boolean training,
-            PairList<String, Object> params) {
-        NDArray embedded = embed(parameterStore, inputs.singletonOrThrow(), training);
-        NDList mixed = mixer.forward(parameterStore, new NDList(embedded), training);
+            ParameterStore store, NDList inputs, boolean training, PairList<String, Object> more) {
+        NDArray embedded = embed(store, inputs.singletonOrThrow(), training);
+        NDList mixed = mixer.forward(store, new NDList(embedded), training);
         NDArray mean = mixed.singletonOrThrow().mean(new int[] {1});
-        return head.forward(
-                parameterStore, new NDList(GraphConstants.times(mean, Math.sqrt(width))), training);
+        NDArray scaled = GraphConstants.times(mean, Math.sqrt(width));
+        return head.forward(store, new NDList(scaled), training);
     }
 
     /** Returns the tokens before the mixer, unit vectors [B, n, d]. */
-    NDArray embed(ParameterStore parameterStore, NDArray images, boolean training) {
-        NDArray patches = patches(images, patch);
-        NDArray x =
-                embedding.forward(parameterStore, new NDList(patches), training).singletonOrThrow();
-        NDArray places = parameterStore.getValue(positions, images.getDevice(), training);
-        return unit(x.add(places));
-    }
-
-    Block mixer() {
-        return mixer;
+    NDArray embed(ParameterStore store, NDArray images, boolean training) {
+        NDList patches = new NDList(patches(images, patch));
+        NDArray x = embedding.forward(store, patches, training).singletonOrThrow();
+        return unit(x.add(store.getValue(positions, images.getDevice(), training)));
     }
 
     @Override
     protected void initializeChildBlocks(
             NDManager manager, DataType dataType, Shape... inputShapes) {
+        long tokens = positions.getShape().get(0);
         embedding.initialize(manager, dataType, new Shape(1, tokens, (long) patch * patch));
         mixer.initialize(manager, dataType, new Shape(1, tokens, width));
         head.initialize(manager, dataType, new Shape(1, width));
@@ -100,13 +99,7 @@ final class TokenClassifier extends AbstractBlock {
         return x.div(x.square().sum(new int[] {-1}, true).sqrt());
     }
 
-    /**
-     * Cuts images into square patches.
-     *
-     * @param images [B, 1, side, side]
-     * @param patch the height and width of a patch, a divisor of the side
-     * @return [B, (side / patch)^2, patch^2]
-     */
+    /** Cuts images [B, 1, side, side] into squares, [B, (side / patch)^2, patch^2]. */
     static NDArray patches(NDArray images, int patch) {
         long batch = images.getShape().get(0);
         long across = images.getShape().get(2) / patch;
@@ -122,34 +115,10 @@ final class TokenClassifier extends AbstractBlock {
         /** Ordinary attention: as many layers as the flow has steps. */
         ATTENTION("ordinary attention");
 
-        /**
-         * A step of the flow has a matrix per head, a layer Q, K, V and O: with four they are
-         * equal.
-         */
-        static final int HEADS = 4;
-
-        private final String label;
+        final String label;
 
         Mixer(String label) {
             this.label = label;
-        }
-
-        Block block(ClassifierExperiment.Settings settings) {
-            return switch (this) {
-                case FLOW ->
-                        AttentionFlow.builder()
-                                .setDimension(settings.width())
-                                .setHeads(HEADS)
-                                .setSteps(settings.depth())
-                                .setStepSize(settings.stepSize())
-                                .build();
-                case ATTENTION -> new SelfAttention(settings.width(), HEADS, settings.depth());
-            };
-        }
-
-        /** Names it to people. */
-        String label() {
-            return label;
         }
 
         @Override
@@ -159,94 +128,67 @@ final class TokenClassifier extends AbstractBlock {
     }
 
     /**
-     * Layers of ordinary multi-head self-attention: {@code x <- x + O attention(Q h, K h, V h)}, h
-     * the token x divided by its root mean square. Without biases and gains, so that a layer has
-     * exactly the 4 d x d parameters of a flow's step with four heads.
+     * Layers of ordinary multi-head self-attention: {@code x <- x + O attention(Q h, K h, V h)},
+     * where attention is {@code softmax(Q K^T / sqrt(d / heads)) V} and h the token x divided by
+     * its root mean square. Without biases and gains, so that a layer has exactly the 4 d x d
+     * parameters of a flow's step with four heads.
      *
      * <p>Unit vectors [B, n, d] in and out, as in a flow; in between lengths are free.
      */
     static final class SelfAttention extends AbstractBlock {
 
-        private static final String[] MATRICES = {"query", "key", "value", "output"};
+        private static final List<String> MATRICES = List.of("query", "key", "value", "output");
 
-        private final int dimension;
-        private final int heads;
-        private final List<Parameter[]> layers = new ArrayList<>();
+        private final int width;
 
-        SelfAttention(int dimension, int heads, int depth) {
-            super(VERSION);
-            this.dimension = dimension;
-            this.heads = heads;
+        SelfAttention(int width, int depth) {
+            this.width = width;
             for (int layer = 0; layer < depth; layer++) {
-                Parameter[] matrices = new Parameter[MATRICES.length];
-                for (int i = 0; i < MATRICES.length; i++) {
-                    matrices[i] = matrix("layer." + layer + "." + MATRICES[i] + ".weight", depth);
+                for (String matrix : MATRICES) {
+                    String name = "layer." + layer + "." + matrix + ".weight";
+                    // smaller outputs, as in GPT-2: the sum of the layers then keeps its variance
+                    double layers = matrix.equals("output") ? depth : 1;
+                    double deviation = 1 / Math.sqrt(width) / Math.sqrt(layers);
+                    addParameter(weight(name, new Shape(width, width), deviation));
                 }
-                layers.add(matrices);
             }
-        }
-
-        /** The output matrices begin smaller, as in GPT-2: their sum then keeps its variance. */
-        private Parameter matrix(String name, int depth) {
-            double deviation = 1 / Math.sqrt(dimension);
-            if (name.contains("output")) {
-                deviation /= Math.sqrt(depth);
-            }
-            return addParameter(
-                    Parameter.builder()
-                            .setName(name)
-                            .setType(Parameter.Type.WEIGHT)
-                            .optShape(new Shape(dimension, dimension))
-                            .optInitializer(new NormalInitializer((float) deviation))
-                            .build());
         }
 
         @Override
         protected NDList forwardInternal(
-                ParameterStore parameterStore,
+                ParameterStore store,
                 NDList inputs,
                 boolean training,
                 PairList<String, Object> params) {
-            NDArray x = GraphConstants.times(inputs.singletonOrThrow(), Math.sqrt(dimension));
-            for (Parameter[] layer : layers) {
-                NDArray h = GraphConstants.times(unit(x), Math.sqrt(dimension));
-                NDArray[] projected = new NDArray[MATRICES.length - 1];
-                for (int i = 0; i < projected.length; i++) {
-                    projected[i] = split(h.matMul(value(parameterStore, layer[i], h, training)));
-                }
-                NDArray mixed = merge(attention(projected[0], projected[1], projected[2]));
-                NDArray output = value(parameterStore, layer[projected.length], h, training);
-                x = x.add(mixed.matMul(output));
+            double root = Math.sqrt(width);
+            double scale = Math.sqrt((double) HEADS / width);
+            NDArray x = GraphConstants.times(inputs.singletonOrThrow(), root);
+            List<NDArray> weights = new ArrayList<>();
+            for (Parameter matrix : getDirectParameters().values()) {
+                weights.add(store.getValue(matrix, x.getDevice(), training));
+            }
+            for (int i = 0; i < weights.size(); i += MATRICES.size()) {
+                NDArray h = GraphConstants.times(unit(x), root);
+                NDArray query = split(h.matMul(weights.get(i)));
+                NDArray key = split(h.matMul(weights.get(i + 1)));
+                NDArray value = split(h.matMul(weights.get(i + 2)));
+                NDArray scores = query.matMul(key.transpose(0, 1, 3, 2));
+                NDArray shares = GraphConstants.times(scores, scale).softmax(-1);
+                NDArray mixed = shares.matMul(value).transpose(0, 2, 1, 3).reshape(h.getShape());
+                x = x.add(mixed.matMul(weights.get(i + 3)));
             }
             return new NDList(unit(x));
         }
 
-        private static NDArray value(
-                ParameterStore parameterStore, Parameter parameter, NDArray x, boolean training) {
-            return parameterStore.getValue(parameter, x.getDevice(), training);
-        }
-
-        /** softmax(Q K^T / sqrt(d / heads)) V, all [B, heads, n, d / heads]. */
-        private NDArray attention(NDArray query, NDArray key, NDArray value) {
-            double scale = Math.sqrt((double) heads / dimension);
-            NDArray scores = GraphConstants.times(query.matMul(key.transpose(0, 1, 3, 2)), scale);
-            return scores.softmax(-1).matMul(value);
-        }
-
+        /** [B, n, d] to [B, heads, n, d / heads]. */
         private NDArray split(NDArray x) {
-            Shape shape = x.getShape();
-            return x.reshape(shape.get(0), shape.get(1), heads, dimension / heads)
-                    .transpose(0, 2, 1, 3);
-        }
-
-        private NDArray merge(NDArray x) {
-            Shape shape = x.getShape();
-            return x.transpose(0, 2, 1, 3).reshape(shape.get(0), shape.get(2), dimension);
+            long batch = x.getShape().get(0);
+            return x.reshape(batch, -1, HEADS, width / HEADS).transpose(0, 2, 1, 3);
         }
 
         @Override
         public Shape[] getOutputShapes(Shape[] inputShapes) {
-            return new Shape[] {inputShapes[0]};
+            return inputShapes;
         }
     }
 }

@@ -24,16 +24,15 @@ class TokenClassifierTest {
 
     private static final int TOKENS = 5;
     private static final int WIDTH = 8;
-    private static final int HEADS = 2;
-
-    private static ClassifierExperiment.Settings settings(int patch, int width, int depth) {
-        return new ClassifierExperiment.Settings(
-                patch, width, depth, 1, ClassifierExperiment.Optimizer.MUON, 0.003, 1, 1);
-    }
+    private static final int HEADS = 4;
 
     private static TokenClassifier initialized(
-            Mixer mixer, ClassifierExperiment.Settings settings, NDManager manager) {
-        TokenClassifier classifier = new TokenClassifier(mixer, settings);
+            Mixer mixer, int patch, int width, int depth, NDManager manager) {
+        ClassifyCommand options = new ClassifyCommand();
+        options.patch = patch;
+        options.width = width;
+        options.depth = depth;
+        TokenClassifier classifier = new TokenClassifier(mixer, options);
         classifier.initialize(manager, DataType.FLOAT32, new Shape(1, 1, 28, 28));
         return classifier;
     }
@@ -41,7 +40,6 @@ class TokenClassifierTest {
     @ParameterizedTest
     @CsvSource({"4, 32, 4", "7, 64, 6", "14, 8, 1"})
     void bothMixersHaveTheSameNumberOfParameters(int patch, int width, int depth) {
-        ClassifierExperiment.Settings settings = settings(patch, width, depth);
         int tokens = 28 / patch * (28 / patch);
         long expected =
                 (long) patch * patch * width
@@ -52,13 +50,12 @@ class TokenClassifierTest {
                         + 10;
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             for (Mixer mixer : Mixer.values()) {
-                TokenClassifier classifier = initialized(mixer, settings, manager);
-                assertThat(classifier.getParameters().values())
-                        .extracting(parameter -> parameter.getShape().size())
-                        .satisfies(
-                                sizes ->
-                                        assertThat(sizes.stream().mapToLong(n -> n).sum())
-                                                .isEqualTo(expected));
+                TokenClassifier classifier = initialized(mixer, patch, width, depth, manager);
+                assertThat(
+                                classifier.getParameters().values().stream()
+                                        .mapToLong(parameter -> parameter.getShape().size())
+                                        .sum())
+                        .isEqualTo(expected);
             }
         }
     }
@@ -67,7 +64,7 @@ class TokenClassifierTest {
     @EnumSource
     void matricesBetweenTokensAreSpectralAndNothingElse(Mixer mixer) {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            TokenClassifier classifier = initialized(mixer, settings(7, 8, 2), manager);
+            TokenClassifier classifier = initialized(mixer, 7, 8, 2, manager);
             ParameterRouting routing = ParameterRouting.of(classifier);
             List<String> spectral =
                     classifier.getParameters().stream()
@@ -94,7 +91,7 @@ class TokenClassifierTest {
     void isMultiHeadAttentionWithAResidual() {
         Engine.getEngine("PyTorch").setRandomSeed(3);
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            SelfAttention attention = new SelfAttention(WIDTH, HEADS, 2);
+            SelfAttention attention = new SelfAttention(WIDTH, 2);
             attention.initialize(manager, DataType.FLOAT64, new Shape(2, TOKENS, WIDTH));
             NDArray tokens =
                     TokenClassifier.unit(
