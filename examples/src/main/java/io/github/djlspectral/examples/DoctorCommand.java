@@ -14,10 +14,9 @@ import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.Platform;
 import ai.djl.util.Utils;
+import io.github.djlspectral.examples.experiment.Environment;
 import io.github.djlspectral.examples.experiment.Stats;
 import io.github.djlspectral.examples.experiment.Table;
-import io.github.djlspectral.examples.gpt.Devices;
-import io.github.djlspectral.examples.gpt.Versions;
 import io.github.djlspectral.layers.flow.AttentionFlow;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
@@ -90,7 +89,7 @@ final class DoctorCommand implements Callable<Integer> {
     int exitCode(List<Check> checks) {
         BadInputException.unless(side >= 1, "--side is %s, but must be at least 1", side);
         describe(System.out);
-        Device chosen = Devices.of(device);
+        Device chosen = Environment.device(device);
         boolean right = compare(checks, chosen, System.out);
         String fastest = time(chosen, System.out);
         System.out.println(
@@ -105,12 +104,12 @@ final class DoctorCommand implements Callable<Integer> {
 
     private static void describe(PrintStream out) {
         Engine engine = Engine.getEngine("PyTorch");
-        Map<String, Object> facts = new LinkedHashMap<>(Versions.of(engine));
+        Map<String, Object> facts = new LinkedHashMap<>(Environment.versions(engine));
         String folder = Utils.getEnvOrSystemProperty("PYTORCH_LIBRARY_PATH");
         Platform platform = Platform.detectPlatform("pytorch");
         String found = platform.getVersion() + " " + platform.getFlavor() + ", as DJL finds it";
         facts.put("libtorch", folder == null ? found : folder + ", by PYTORCH_LIBRARY_PATH");
-        facts.put("GPUs", engine.getGpuCount() + Devices.hint());
+        facts.put("GPUs", engine.getGpuCount() + Environment.whyNoGpu());
         facts.put("processors", Runtime.getRuntime().availableProcessors());
         facts.put("threads of an operation", JniUtils.getNumThreads());
         facts.put("bfloat16 products fast on the CPU", Bfloat16.isFast(Device.cpu()));

@@ -7,15 +7,15 @@ import ai.djl.TrainingDivergedException;
 import ai.djl.engine.EngineException;
 import io.github.djlspectral.examples.bench.BenchCommand;
 import io.github.djlspectral.examples.classify.ClassifyCommand;
+import io.github.djlspectral.examples.experiment.Environment;
 import io.github.djlspectral.examples.features.RandomFeaturesCommand;
 import io.github.djlspectral.examples.flow.FlowCommand;
 import io.github.djlspectral.examples.gpt.CompareCommand;
-import io.github.djlspectral.examples.gpt.Evaluation;
 import io.github.djlspectral.examples.gpt.Exchange;
 import io.github.djlspectral.examples.gpt.GenerateCommand;
 import io.github.djlspectral.examples.gpt.PublishCommand;
-import io.github.djlspectral.examples.gpt.TrainCommand;
-import io.github.djlspectral.examples.gpt.Versions;
+import io.github.djlspectral.examples.gpt.SavedRun;
+import io.github.djlspectral.examples.gpt.Training;
 import io.github.djlspectral.examples.isometry.IsometryCommand;
 import io.github.djlspectral.examples.sweep.LandscapeCommand;
 import io.github.djlspectral.examples.sweep.SweepCommand;
@@ -48,8 +48,8 @@ public final class Main {
     private static final Map<String, Supplier<Class<?>>> COMMANDS = new LinkedHashMap<>();
 
     static {
-        COMMANDS.put("train", () -> TrainCommand.class);
-        COMMANDS.put("eval", () -> Evaluation.EvalCommand.class);
+        COMMANDS.put("train", () -> Training.TrainCommand.class);
+        COMMANDS.put("eval", () -> SavedRun.EvalCommand.class);
         COMMANDS.put("generate", () -> GenerateCommand.class);
         COMMANDS.put("import", () -> Exchange.ImportCommand.class);
         COMMANDS.put("export", () -> Exchange.ExportCommand.class);
@@ -142,7 +142,7 @@ public final class Main {
 
     private static CommandLine commandLine(String... names) {
         CommandLine main = new CommandLine(new Main());
-        String version = "djl-spectral " + Versions.own();
+        String version = "djl-spectral " + Environment.version();
         main.getCommandSpec().version(version);
         for (String name : names) {
             CommandLine command = new CommandLine(COMMANDS.get(name).get());

@@ -6,8 +6,8 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.jni.JniUtils;
 import com.sun.management.OperatingSystemMXBean;
+import io.github.djlspectral.examples.experiment.Environment;
 import io.github.djlspectral.examples.experiment.Table;
-import io.github.djlspectral.examples.gpt.Versions;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.torch.Host;
 import java.io.IOException;
@@ -49,7 +49,7 @@ record Machine(
     static Machine here(Map<String, String> python) {
         OperatingSystemMXBean system =
                 ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
-        Map<String, String> versions = Versions.of(Engine.getEngine("PyTorch"));
+        Map<String, String> versions = Environment.versions(Engine.getEngine("PyTorch"));
         versions.putAll(python);
         List<String> flags = List.of(cpuInfo("flags|Features", "").split(" "));
         String windows = System.getenv("PROCESSOR_IDENTIFIER");

@@ -1,5 +1,7 @@
 package io.github.djlspectral.examples.gpt;
 
+import static io.github.djlspectral.text.BadInputException.unless;
+
 import io.github.djlspectral.examples.experiment.Plot;
 import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.text.BadInputException;
@@ -37,9 +39,6 @@ public final class CompareCommand implements Runnable {
     @Option(names = "--plot", paramLabel = "<file>", description = "Writes the curves to a PNG.")
     private Path plot;
 
-    /** Creates the command; picocli sets the options. */
-    public CompareCommand() {}
-
     @Override
     public void run() {
         Map<String, List<Path>> runs = new LinkedHashMap<>();
@@ -59,7 +58,7 @@ public final class CompareCommand implements Runnable {
                 var matcher = parent.getFileSystem().getPathMatcher("glob:" + path.getFileName());
                 List<Path> runs =
                         children.filter(child -> matcher.matches(child.getFileName()))
-                                .filter(child -> Files.exists(new RunDirectory(child).metrics()))
+                                .filter(child -> Files.exists(child.resolve(RunDirectory.METRICS)))
                                 .sorted()
                                 .toList();
                 if (!runs.isEmpty()) {
@@ -108,10 +107,10 @@ public final class CompareCommand implements Runnable {
 
     private static List<Metrics.Row> evaluated(Path run) {
         List<Metrics.Row> rows =
-                Metrics.read(new RunDirectory(run).metrics(), Integer.MAX_VALUE).stream()
+                Metrics.read(run.resolve(RunDirectory.METRICS), Integer.MAX_VALUE).stream()
                         .filter(Metrics.Row::evaluated)
                         .toList();
-        BadInputException.unless(!rows.isEmpty(), "%s has no validation loss yet", run);
+        unless(!rows.isEmpty(), "%s has no validation loss yet", run);
         return rows;
     }
 }

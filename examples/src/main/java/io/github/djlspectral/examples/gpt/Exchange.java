@@ -1,17 +1,17 @@
 package io.github.djlspectral.examples.gpt;
 
+import static io.github.djlspectral.text.BadInputException.unless;
+
 import ai.djl.ndarray.types.DataType;
-import ai.djl.nn.Block;
 import io.github.djlspectral.hf.HuggingFaceGpt2;
 import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
-import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Tokenization;
 import io.github.djlspectral.text.Tokenizer;
 import java.io.PrintStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import java.util.function.Function;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -28,38 +28,33 @@ import picocli.CommandLine.Option;
 public record Exchange(
         Path path, Gpt2Config shape, Tokenizer tokenizer, Function<String, float[]> weights) {
 
-    /**
-     * Finds a model; its parameters are read later.
-     *
-     * @param path a run's directory, or the directory or safetensors file of a checkpoint
-     * @throws BadInputException if there is none, or none that can be used
-     */
+    /** Finds a run, or a Hugging Face directory or file; the parameters are read later. */
     static Exchange open(Path path) {
-        RunDirectory run = new RunDirectory(path);
-        if (run.hasCheckpoints()) {
-            return ofRun(run, run.checkpoints().required());
+        Checkpoints checkpoints = new RunDirectory(path).checkpoints();
+        if (Files.isDirectory(checkpoints.directory())) {
+            return ofRun(path, checkpoints.required());
         }
         HuggingFaceGpt2 other = HuggingFaceGpt2.open(path);
         return new Exchange(path, other.config(), other.tokenizer(), other::read);
     }
 
-    private static Exchange ofRun(RunDirectory run, Checkpoints.Checkpoint checkpoint) {
-        Gpt2Config shape = RunConfig.read(run.config()).model();
+    private static Exchange ofRun(Path path, Checkpoints.Checkpoint checkpoint) {
+        RunDirectory run = new RunDirectory(path);
+        Gpt2Config shape = run.config().model();
         checkpoint.requireModel(shape);
-        Tokenizer tokenizer = Tokenizer.load(run.tokenizer());
-        return new Exchange(run.path(), shape, tokenizer, checkpoint.model().source()::read);
+        return new Exchange(path, shape, run.tokenizer(), checkpoint.weights());
     }
 
     /** Returns the options that give a model this shape. */
-    List<String> arguments() {
+    List<String> arguments(Tokenizer chosen) {
         return List.of(
-                "--tokenizer=" + tokenizer.name(),
+                "--tokenizer=" + chosen.name(),
+                "--vocab-size=" + shape.vocabSize(),
                 "--layers=" + shape.layers(),
                 "--heads=" + shape.heads(),
                 "--width=" + shape.width(),
                 "--context=" + shape.contextLength(),
-                "--vocab-size=" + shape.vocabSize(),
-                shape.bias() ? "--bias" : "--no-bias");
+                "--bias=" + shape.bias());
     }
 
     /** Returns the tokenizer for texts to train on: GPT-2's may find documents in them. */
@@ -71,53 +66,29 @@ public record Exchange(
 
     /** Fails if options ask for another model, naming the option. */
     void require(TrainingOptions options) {
-        require("--tokenizer", options.tokenizer.toString(), tokenizer(options).name());
-        require("--vocab-size", options.vocabSize, shape.vocabSize());
-        require("--layers", options.layers, shape.layers());
-        require("--heads", options.heads, shape.heads());
-        require("--width", options.width, shape.width());
-        require("--context", options.context, shape.contextLength());
-        require("--bias", options.bias, shape.bias());
-    }
-
-    private void require(String option, Object given, Object own) {
-        BadInputException.unless(
-                given.equals(own),
-                "%s is %s, but the model of --init %s has %s: leave the option out",
-                option,
-                given,
-                path,
-                own);
-    }
-
-    /** Makes the parameters the initial values of a block that is not yet initialised. */
-    void initialize(Block block) {
-        block.getParameters()
-                .forEach(
-                        named ->
-                                named.getValue()
-                                        .setInitializer(
-                                                (manager, size, type) ->
-                                                        manager.create(
-                                                                weights.apply(named.getKey()),
-                                                                size)));
+        for (String own : arguments(tokenizer(options))) {
+            String[] option = own.split("=");
+            Object given = options.spec().findOption(option[0]).getValue();
+            unless(
+                    given.toString().equals(option[1]),
+                    "%s is %s, but the model of --init %s has %s: leave the option out",
+                    option[0],
+                    given,
+                    path,
+                    option[1]);
+        }
     }
 
     /**
      * Writes a checkpoint of a run as {@code model.safetensors}, {@code config.json} and tokenizer
-     * files.
+     * files into a directory that must not exist, and does not if this fails.
      *
      * @param step of the checkpoint to write; null for the newest
-     * @param out the directory to write, which must not exist
-     * @param type the type of the parameters in the file, a float
-     * @throws BadInputException if there is no run, or its checkpoint is damaged
-     * @throws java.io.UncheckedIOException if the run cannot be read, or the directory cannot be
-     *     written; it does not exist then
      */
     static void exportRun(Path run, Integer step, Path out, DataType type, PrintStream messages) {
         RunDirectory files = new RunDirectory(run);
-        RunConfig.read(files.config()); // says that there is no run
-        Exchange model = ofRun(files, files.checkpoints().exactly(step));
+        files.config(); // says that there is no run
+        Exchange model = ofRun(run, files.checkpoints().exactly(step));
         HuggingFaceGpt2.write(out, model.shape, model.tokenizer, model.weights, type);
         messages.printf(
                 "%s: %s, Hugging Face layout, tokenizer %s%n",
@@ -131,36 +102,20 @@ public record Exchange(
      * Writes a run whose only checkpoint, of step 0, holds the given parameters. It can be
      * evaluated, sampled, exported, and trained from with {@code --init}; as it was not trained
      * here, it cannot be resumed.
-     *
-     * @param from the checkpoint's directory, or its safetensors file
-     * @param out the run's directory, which must not exist
-     * @throws BadInputException if the checkpoint cannot be used
-     * @throws java.io.UncheckedIOException if the run exists or cannot be written
      */
     static void importRun(Path from, Path out, PrintStream messages) {
         HuggingFaceGpt2 other = HuggingFaceGpt2.open(from);
         Gpt2Config shape = other.config();
-        RunConfig config = RunConfig.imported(from, shape);
+        RunDirectory.Config config = RunDirectory.Config.imported(from, shape);
         AtomicFiles.createFolder(
                 out,
                 partial -> {
-                    RunDirectory files = new RunDirectory(partial);
-                    files.create(config, other.tokenizer(), "");
-                    files.checkpoints()
-                            .write(
-                                    0,
-                                    shape,
-                                    1,
-                                    folder ->
-                                            Checkpoints.ModelFile.write(
-                                                    0,
-                                                    shape,
-                                                    other::read,
-                                                    folder.resolve(Checkpoints.MODEL)));
+                    RunDirectory run = new RunDirectory(partial);
+                    run.create(config, other.tokenizer());
+                    run.checkpoints().write(0, shape, 1, other::read, folder -> {});
                 });
         messages.printf(
-                Locale.ROOT,
-                "GPT-2 with %d layers, %d heads, width %d, context %d, tokenizer %s: %s%n",
+                "GPT-2 with %s layers, %s heads, width %s, context %s, tokenizer %s: %s%n",
                 shape.layers(),
                 shape.heads(),
                 shape.width(),
@@ -209,9 +164,6 @@ public record Exchange(
                         "The checkpoint of this step. Default: the newest, which must be whole.")
         private Integer step;
 
-        /** Creates the command; picocli sets the options. */
-        public ExportCommand() {}
-
         @Override
         public void run() {
             exportRun(run, step, out, DataType.fromSafetensors(format.name()), System.out);
@@ -246,9 +198,6 @@ public record Exchange(
                 paramLabel = "<dir>",
                 description = "The run to write; must not exist.")
         private Path out;
-
-        /** Creates the command; picocli sets the options. */
-        public ImportCommand() {}
 
         @Override
         public void run() {

@@ -1,18 +1,19 @@
 package io.github.djlspectral.examples.gpt;
 
+import static io.github.djlspectral.text.BadInputException.unless;
+
 import io.github.djlspectral.generate.GenerationOptions;
-import io.github.djlspectral.generate.TextGenerator;
 import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
 import java.util.stream.LongStream;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The command {@code generate}. */
@@ -24,17 +25,13 @@ import picocli.CommandLine.Option;
         description = "Continues a text with a trained model.")
 public final class GenerateCommand implements Runnable {
 
-    /** Creates the command; picocli sets the options. */
-    public GenerateCommand() {}
-
     /** Says that standard output is lost. */
     public static final String OUTPUT_LOST =
             "Standard output does not take what was written to it: it was closed, or its disk is full";
 
     private static final int LONGEST_PROMPT = 1 << 24;
 
-    @Option(names = "--run", required = true, paramLabel = "<dir>", description = "The run.")
-    private Path directory;
+    @Mixin private SavedRun.Choice choice;
 
     @Option(
             names = "--prompt",
@@ -83,20 +80,9 @@ public final class GenerateCommand implements Runnable {
     @Option(names = "--seed", description = "Equal seeds give equal texts. Default: 1337.")
     private long seed = 1337;
 
-    @Option(names = "--device", description = "cpu, gpu, gpu0, ... Default: cpu.")
-    private String device = "cpu";
-
-    @Option(
-            names = "--step",
-            paramLabel = "<n>",
-            description = "The checkpoint of this step. Default: the newest that is whole.")
-    private Integer step;
-
     @Override
     public void run() {
-        if (count < 1) {
-            throw new BadInputException("--count is " + count + ", but must be at least 1");
-        }
+        unless(count >= 1, "--count is %s, but must be at least 1", count);
         if (prompt.equals("-")) {
             prompt = standardInput();
         }
@@ -109,24 +95,20 @@ public final class GenerateCommand implements Runnable {
                         .withRepetitionPenalty(repetitionPenalty)
                         .withStops(stops)
                         .withSeed(seed);
-        try (SavedRun run = SavedRun.open(directory, device, step)) {
+        try (SavedRun run = choice.open()) {
             if (count == 1) {
                 show(prompt);
                 run.generator().generate(prompt, generation, GenerateCommand::show);
                 show(System.lineSeparator());
-            } else {
-                showAll(run.generator(), generation);
+                return;
             }
-        }
-    }
-
-    private void showAll(TextGenerator generator, GenerationOptions generation) {
-        List<GenerationOptions> each =
-                LongStream.range(seed, seed + count).mapToObj(generation::withSeed).toList();
-        List<String> texts = generator.generate(Collections.nCopies(count, prompt), each);
-        for (int i = 0; i < count; i++) {
-            show("===== seed " + (seed + i) + " =====\n");
-            show(prompt + texts.get(i) + "\n");
+            List<GenerationOptions> each =
+                    LongStream.range(seed, seed + count).mapToObj(generation::withSeed).toList();
+            List<String> prompts = Collections.nCopies(count, prompt);
+            List<String> texts = run.generator().generate(prompts, each);
+            for (int i = 0; i < count; i++) {
+                show("===== seed " + (seed + i) + " =====\n" + prompt + texts.get(i) + "\n");
+            }
         }
     }
 
@@ -134,10 +116,10 @@ public final class GenerateCommand implements Runnable {
     private static String standardInput() {
         try {
             byte[] bytes = System.in.readNBytes(LONGEST_PROMPT + 1);
-            if (bytes.length > LONGEST_PROMPT) {
-                throw new BadInputException(
-                        "Standard input has more than " + LONGEST_PROMPT + " bytes of prompt");
-            }
+            unless(
+                    bytes.length <= LONGEST_PROMPT,
+                    "Standard input has more than %s bytes of prompt",
+                    LONGEST_PROMPT);
             return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
         } catch (CharacterCodingException e) {
             throw new BadInputException("Standard input is not UTF-8", e);

@@ -11,21 +11,18 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 
 /** The file {@code metrics.csv} of a run: one row per step, readable at any time. */
-final class Metrics implements AutoCloseable {
+final class Metrics {
 
-    static final String HEADER =
+    private static final String HEADER =
             "step,train_loss,validation_loss,learning_rate,gradient_norm,tokens,seconds,"
                     + "tokens_per_second,skipped";
 
-    private final CsvLog log;
-
-    private Metrics(CsvLog log) {
-        this.log = log;
-    }
+    private Metrics() {}
 
     /**
      * What is known about a run after a step.
@@ -33,61 +30,59 @@ final class Metrics implements AutoCloseable {
      * @param step the number of steps done
      * @param trainLoss mean loss of the step's tokens before its update, nats per token
      * @param validationLoss nats per token after the update; NaN if not evaluated
-     * @param learningRate the step's learning rate
-     * @param gradientNorm global norm of the gradient before clipping
+     * @param rate the step's learning rate
+     * @param norm global norm of the gradient before clipping
      * @param tokens training tokens so far
      * @param seconds time spent in this run so far, without breaks between its processes
-     * @param tokensPerSecond training speed of this step alone
+     * @param speed tokens per second of training in this step alone
      * @param skipped the steps' batches skipped so far, as loss or gradients were not finite
      */
     record Row(
             int step,
             float trainLoss,
             float validationLoss,
-            float learningRate,
-            float gradientNorm,
+            float rate,
+            float norm,
             long tokens,
             double seconds,
-            double tokensPerSecond,
+            double speed,
             int skipped) {
 
         /** Of an untrained model. */
         static Row first(float validationLoss, double seconds) {
             float none = Float.NaN;
-            return new Row(0, none, validationLoss, none, none, 0, seconds, Double.NaN, 0);
+            return new Row(0, none, validationLoss, none, none, 0, seconds, none, 0);
         }
 
         Row withValidation(float loss) {
-            return new Row(
-                    step,
-                    trainLoss,
-                    loss,
-                    learningRate,
-                    gradientNorm,
-                    tokens,
-                    seconds,
-                    tokensPerSecond,
-                    skipped);
+            return new Row(step, trainLoss, loss, rate, norm, tokens, seconds, speed, skipped);
         }
 
         boolean evaluated() {
             return !Float.isNaN(validationLoss);
         }
 
-        /** Floats are written as Java prints them, so that equal text means equal bits. */
         private String format() {
-            boolean first = step == 0;
-            return String.join(
-                    ",",
-                    Integer.toString(step),
-                    first && Float.isNaN(trainLoss) ? "" : Float.toString(trainLoss),
-                    evaluated() ? Float.toString(validationLoss) : "",
-                    first ? "" : Float.toString(learningRate),
-                    first ? "" : Float.toString(gradientNorm),
-                    Long.toString(tokens),
-                    Table.text("%.3f", seconds),
-                    first ? "" : Table.text("%.1f", tokensPerSecond),
-                    Integer.toString(skipped));
+            return Table.text(
+                    "%s,%s,%s,%s,%s,%s,%.3f,%s,%s",
+                    step,
+                    cell(trainLoss),
+                    cell(validationLoss),
+                    cell(rate),
+                    cell(norm),
+                    tokens,
+                    seconds,
+                    Double.isNaN(speed) ? "" : Table.text("%.1f", speed),
+                    skipped);
+        }
+
+        /** Floats are written as Java prints them, so that equal text means equal bits. */
+        private static String cell(float number) {
+            return Float.isNaN(number) ? "" : Float.toString(number);
+        }
+
+        private static float number(String cell) {
+            return cell.isEmpty() ? Float.NaN : Float.parseFloat(cell);
         }
 
         private static Row parse(Path path, int index, String text) {
@@ -104,42 +99,22 @@ final class Metrics implements AutoCloseable {
                         cells[7].isEmpty() ? Double.NaN : Double.parseDouble(cells[7]),
                         cells.length > 8 ? Integer.parseInt(cells[8]) : 0); // older runs skip none
             } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
-                throw CsvLog.damaged(path, index, text, e);
+                throw Log.damaged(path, index, text, e);
             }
-        }
-
-        private static float number(String cell) {
-            return cell.isEmpty() ? Float.NaN : Float.parseFloat(cell);
         }
     }
 
     /** Begins or continues a log with these rows. Others are cut off: they will be made again. */
-    static Metrics open(Path path, List<Row> rows) {
-        return new Metrics(CsvLog.open(path, HEADER, rows.stream().map(Row::format).toList()));
+    static Log<Row> open(Path path, List<Row> rows) {
+        return new Log<>(path, HEADER, rows, Row::format);
     }
 
-    /**
-     * Reads the rows of a log up to a step.
-     *
-     * @param lastStep rows of later steps are left out, as is a row that a crash cut short
-     * @throws io.github.djlspectral.text.BadInputException if a row is malformed
-     * @throws java.io.UncheckedIOException if the file cannot be read
-     */
+    /** Reads the rows of a log up to a step, without one that a crash cut short. */
     static List<Row> read(Path path, int lastStep) {
-        List<String> rows = CsvLog.read(path, lastStep);
+        List<String> rows = Log.read(path, lastStep);
         return IntStream.range(0, rows.size())
                 .mapToObj(i -> Row.parse(path, i, rows.get(i)))
                 .toList();
-    }
-
-    /** Appends a row and hands it to the operating system, so that a crash loses none. */
-    void append(Row row) {
-        log.append(List.of(row.format()));
-    }
-
-    @Override
-    public void close() {
-        log.close();
     }
 
     /** Returns an empty picture of losses over steps. */
@@ -166,44 +141,28 @@ final class Metrics implements AutoCloseable {
         return rows.stream().mapToDouble(value).toArray();
     }
 
-    /**
-     * A table in a file that grows by rows and is readable at any time. The first column is a step.
-     */
-    static final class CsvLog implements AutoCloseable {
+    /** A table in a file that grows by rows of one line or several, each beginning with a step. */
+    static final class Log<R> implements AutoCloseable {
 
         private final Path path;
+        private final Function<R, String> format;
         private final BufferedWriter out;
 
-        private CsvLog(Path path, BufferedWriter out) {
+        /** Replaces the file, whole or not at all, and leaves it open at its end. */
+        Log(Path path, String header, List<R> rows, Function<R, String> format) {
             this.path = path;
-            this.out = out;
-        }
-
-        /**
-         * Replaces the file, whole or not at all, and leaves it open at its end.
-         *
-         * @param rows the rows to begin with
-         * @throws UncheckedIOException if the file cannot be written
-         */
-        static CsvLog open(Path path, String header, List<String> rows) {
+            this.format = format;
             List<String> lines = new ArrayList<>(List.of(header));
-            lines.addAll(rows);
+            lines.addAll(rows.stream().map(format).toList());
             Table.write(path, lines);
             try {
-                return new CsvLog(path, Files.newBufferedWriter(path, StandardOpenOption.APPEND));
+                out = Files.newBufferedWriter(path, StandardOpenOption.APPEND);
             } catch (IOException e) {
-                throw cannotWrite(path, e, "");
+                throw cannotWrite(e, "");
             }
         }
 
-        /**
-         * Reads the rows up to a step.
-         *
-         * @param lastStep rows from the first later one on are left out, as is one that a crash cut
-         *     short
-         * @throws BadInputException if a row does not begin with a step
-         * @throws UncheckedIOException if the file cannot be read
-         */
+        /** Reads the lines before the first of a later step, without one that a crash cut short. */
         static List<String> read(Path path, int lastStep) {
             try {
                 String text = Files.readString(path);
@@ -233,15 +192,14 @@ final class Metrics implements AutoCloseable {
         }
 
         /** Appends rows and hands them to the operating system, so that a crash loses none. */
-        void append(List<String> rows) {
+        void append(List<R> rows) {
             try {
-                for (String row : rows) {
-                    out.write(row);
-                    out.write('\n');
+                for (R row : rows) {
+                    out.write(format.apply(row) + "\n");
                 }
                 out.flush();
             } catch (IOException e) {
-                throw cannotWrite(path, e, "; make room, then --resume");
+                throw cannotWrite(e, "; make room, then --resume");
             }
         }
 
@@ -250,11 +208,11 @@ final class Metrics implements AutoCloseable {
             try {
                 out.close();
             } catch (IOException e) {
-                throw cannotWrite(path, e, "");
+                throw cannotWrite(e, "");
             }
         }
 
-        private static UncheckedIOException cannotWrite(Path path, IOException e, String remedy) {
+        private UncheckedIOException cannotWrite(IOException e, String remedy) {
             return new UncheckedIOException("Cannot write " + path + " (" + e + ")" + remedy, e);
         }
     }

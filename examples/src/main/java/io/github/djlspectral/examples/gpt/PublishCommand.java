@@ -1,19 +1,18 @@
 package io.github.djlspectral.examples.gpt;
 
+import static io.github.djlspectral.text.BadInputException.unless;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import ai.djl.Application;
+import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
-import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.zoo.Coordinates;
 import io.github.djlspectral.zoo.Gpt2BlockFactory;
 import io.github.djlspectral.zoo.Publication;
 import io.github.djlspectral.zoo.Publisher;
 import io.github.djlspectral.zoo.SpectralZoo;
 import io.github.djlspectral.zoo.TextTranslatorFactory;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -85,17 +84,13 @@ public final class PublishCommand implements Runnable {
             description = "The checkpoint of this step. Default: the newest, which must be whole.")
     private Integer step;
 
-    /** Creates the command; picocli sets the options. */
-    public PublishCommand() {}
-
     @Override
     public void run() {
-        if (repository.toString().matches("(?i)[a-z][a-z0-9+.-]+:/.*")) { // a drive has one letter
-            throw new BadInputException(
-                    "--repo is "
-                            + repository
-                            + ", but must be a folder: publish to one and upload it");
-        }
+        String scheme = "(?i)[a-z][a-z0-9+.-]+:/.*"; // a drive has one letter
+        unless(
+                !repository.toString().matches(scheme),
+                "--repo is %s, but must be a folder: publish to one and upload it",
+                repository);
         Coordinates coordinates =
                 new Coordinates(Application.NLP.TEXT_GENERATION, group, artifact, version);
         Publisher publisher = new Publisher(repository);
@@ -103,12 +98,19 @@ public final class PublishCommand implements Runnable {
             Publication publication = publication(coordinates, saved);
             Publisher.Release release =
                     dryRun ? publisher.preview(publication) : publisher.publish(publication);
-            report(release);
+            String verb = dryRun ? "Would write" : "Wrote";
+            for (Publisher.StoredFile file : release.files()) {
+                String format = "%s %s (%,d bytes, SHA-1 %s)";
+                System.out.println(Table.text(format, verb, file.path(), file.size(), file.sha1()));
+            }
+            System.out.printf("%s %s, with%n%s", verb, release.metadata(), release.entry());
         }
     }
 
     private Publication publication(Coordinates coordinates, SavedRun saved) {
+        Gpt2Config model = saved.config().model();
         Map<String, String> card = saved.card();
+        String tokenizer = RunDirectory.read(saved.files().file(TextTranslatorFactory.TOKENIZER));
         Publication.Builder builder =
                 Publication.builder()
                         .setCoordinates(coordinates)
@@ -116,45 +118,16 @@ public final class PublishCommand implements Runnable {
                         .setBlockFactory(
                                 Gpt2BlockFactory.class,
                                 Gpt2BlockFactory.arguments(
-                                        saved.model().getConfig(), saved.precision()))
+                                        model, saved.config().options().precision))
                         .optTranslatorFactory(TextTranslatorFactory.class)
-                        .optFile(TextTranslatorFactory.TOKENIZER, read(saved.files().tokenizer()))
-                        .optDescription(description(saved.model().getConfig(), card))
+                        .optFile(TextTranslatorFactory.TOKENIZER, tokenizer.getBytes(UTF_8))
+                        .optDescription(
+                                Table.text(
+                                        "GPT-2 with %d layers of width %d, trained on %s",
+                                        model.layers(), model.width(), card.get("data")))
                         .optCard(card)
                         .optName(name)
                         .optReplacing(force);
         return (licence == null ? builder : builder.optLicence(licence)).build();
-    }
-
-    private static String description(Gpt2Config config, Map<String, String> card) {
-        return String.format(
-                Locale.ROOT,
-                "GPT-2 with %d layers of width %d, trained on %s",
-                config.layers(),
-                config.width(),
-                card.get("data"));
-    }
-
-    private static byte[] read(Path file) {
-        try {
-            return Files.readAllBytes(file);
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot read " + file + " (" + e + ")", e);
-        }
-    }
-
-    private void report(Publisher.Release release) {
-        String verb = dryRun ? "Would write" : "Wrote";
-        for (Publisher.StoredFile file : release.files()) {
-            System.out.printf(
-                    Locale.ROOT,
-                    "%s %s (%,d bytes, SHA-1 %s)%n",
-                    verb,
-                    file.path(),
-                    file.size(),
-                    file.sha1());
-        }
-        System.out.printf(
-                Locale.ROOT, "%s %s, with%n%s", verb, release.metadata(), release.entry());
     }
 }

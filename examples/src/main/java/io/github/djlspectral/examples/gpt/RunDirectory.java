@@ -1,12 +1,31 @@
 package io.github.djlspectral.examples.gpt;
 
+import static io.github.djlspectral.text.BadInputException.unless;
+
+import ai.djl.engine.Engine;
+import ai.djl.util.JsonUtils;
+import io.github.djlspectral.examples.data.Corpus;
+import io.github.djlspectral.examples.experiment.Environment;
+import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.io.AtomicFiles;
+import io.github.djlspectral.layers.gpt.Gpt2Config;
+import io.github.djlspectral.layers.gpt.Precision;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Tokenizer;
+import io.github.djlspectral.torch.Bfloat16;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 
 /**
  * The files of a run.
@@ -15,21 +34,47 @@ import java.nio.file.Path;
  */
 record RunDirectory(Path path) {
 
-    /** Fails if there is a run here already. */
-    void requireUnused() {
-        BadInputException.unless(
-                !Files.exists(config()) || isEmpty(config()),
-                "%s already has a run: add --resume to continue it, or choose another --out",
-                path);
+    static final String METRICS = "metrics.csv";
+
+    /** The file that says why the run cannot go on; it exists only then. */
+    static final String DIVERGED = "diverged.txt";
+
+    private static final String FREE_ON_RESUME =
+            "--(data|steps|checkpoint-every|keep|skip-nonfinite|spectrum-every)";
+    private static final String CONFIG = "config.json";
+    private static final String TOKENIZER = "tokenizer.json";
+
+    Path file(String name) {
+        return path.resolve(name);
     }
 
-    /** An empty file is what a full disk left of a run that never began. */
-    private static boolean isEmpty(Path file) {
+    Checkpoints checkpoints() {
+        return new Checkpoints(file("checkpoints"));
+    }
+
+    Tokenizer tokenizer() {
+        return Tokenizer.load(file(TOKENIZER));
+    }
+
+    /** Returns the text of a file; an empty one if there is no file. */
+    static String read(Path file) {
         try {
-            return Files.size(file) == 0;
+            return Files.exists(file) ? Files.readString(file) : "";
         } catch (IOException e) {
             throw new UncheckedIOException("Cannot read " + file + " (" + e + ")", e);
         }
+    }
+
+    boolean hasRun() {
+        return !read(file(CONFIG)).isEmpty(); // a full disk leaves an empty one
+    }
+
+    /** Fails if there is a run here already. */
+    void requireUnused() {
+        unless(
+                !hasRun(),
+                "%s already has a run: add --resume to continue it, or choose another --out",
+                path);
     }
 
     /** Keeps other processes from this run until the lock is closed. */
@@ -44,72 +89,210 @@ record RunDirectory(Path path) {
         return AtomicFiles.lock(path);
     }
 
-    /**
-     * Creates the directory with the files that make it a run.
-     *
-     * @param routing a table for people; may be empty
-     */
-    void create(RunConfig config, Tokenizer tokenizer, String routing) {
-        if (!routing.isEmpty()) {
-            AtomicFiles.write(path.resolve("routing.txt"), routing);
+    /** Writes the files that make it a run. */
+    void create(Config config, Tokenizer tokenizer) {
+        tokenizer.save(file(TOKENIZER));
+        write(config);
+    }
+
+    private void write(Config config) {
+        AtomicFiles.write(file(CONFIG), JsonUtils.GSON_PRETTY.toJson(config) + "\n");
+    }
+
+    Config config() {
+        Path file = file(CONFIG);
+        unless(Files.exists(file), "There is no run in %s: %s does not exist", path, file);
+        String json = read(file);
+        try {
+            Config config = JsonUtils.GSON.fromJson(json, Config.class);
+            unless(
+                    config != null && config.options != null && config.model != null,
+                    "%s is empty, or lacks options or model, and so is not the configuration of a"
+                            + " run: delete it to begin again there",
+                    file);
+            config.options.requireComplete();
+            return config;
+        } catch (BadInputException e) {
+            throw e;
+        } catch (RuntimeException e) { // Gson's own, and what numbers and the model's shape throw
+            Throwable cause = e;
+            while (cause.getCause() != null) {
+                cause = cause.getCause();
+            }
+            throw new BadInputException(
+                    file + " is not the configuration of a run: " + cause.getMessage(), e);
         }
-        tokenizer.save(tokenizer());
-        config.write(config());
     }
 
-    Path config() {
-        return path.resolve("config.json");
+    /** Takes options that differ after a step into the configuration, and says what that does. */
+    void change(Config was, TrainingOptions now, int step, PrintStream out) {
+        List<Difference> differences = Difference.between(was.options, now);
+        if (differences.isEmpty()) {
+            return;
+        }
+        List<String> all = new ArrayList<>(was.changes == null ? List.of() : was.changes);
+        for (Difference difference : differences) {
+            out.println("From step " + (step + 1) + " on: " + difference);
+            all.add("from step " + (step + 1) + " on: " + difference);
+        }
+        if (now.steps != was.options.steps) {
+            out.println(
+                    Table.text(
+                            "The schedule is that of a run of %d steps from now on: the learning"
+                                    + " rate of step %d is %.4g instead of %.4g",
+                            now.steps,
+                            step + 1,
+                            now.rate().getNewValue(step + 1),
+                            was.options.rate().getNewValue(step + 1)));
+        }
+        write(was.with(now, all));
     }
 
-    Path tokenizer() {
-        return path.resolve("tokenizer.json");
+    /**
+     * Fails if an option differs that decides what a run computes. How long it goes on, and when it
+     * is saved, may change.
+     */
+    static void requireSameRun(TrainingOptions before, TrainingOptions now) {
+        for (Difference difference : Difference.between(before, now)) {
+            unless(
+                    difference.option.matches(FREE_ON_RESUME),
+                    "%s is %s, but the run to resume has %s: leave the option out, or start a new"
+                            + " run in another --out",
+                    difference.option,
+                    difference.value,
+                    difference.before);
+        }
     }
 
-    Path metrics() {
-        return path.resolve("metrics.csv");
+    /** An option that has another value than before. */
+    private record Difference(String option, Object value, Object before) {
+
+        /** Returns the options that were changed; where the run lies is no part of it. */
+        static List<Difference> between(TrainingOptions before, TrainingOptions now) {
+            // Earlier versions took a rate that nothing used.
+            String ignored = now.isSpectral() ? "--(out|resume)" : "--(out|resume|adamw-lr)";
+            CommandSpec old = before.spec();
+            return now.spec().options().stream()
+                    .filter(option -> !option.longestName().matches(ignored))
+                    .map(o -> new Difference(o.longestName(), o.getValue(), value(old, o)))
+                    .filter(d -> !Objects.equals(d.value, d.before))
+                    .toList();
+        }
+
+        private static Object value(CommandSpec of, OptionSpec option) {
+            return of.findOption(option.longestName()).getValue();
+        }
+
+        @Override
+        public String toString() {
+            return option + " " + value + " instead of " + before;
+        }
     }
 
-    /** The file that says why the run cannot go on; it exists only then. */
-    Path divergence() {
-        return path.resolve("diverged.txt");
-    }
+    /**
+     * The file {@code config.json}: everything that is needed to understand and repeat a run.
+     *
+     * @param data the corpus, for people
+     * @param dataChecksum of all of the corpus, which tells whether it is still the same
+     * @param versions what the run began with, by name
+     * @param bfloat16 how bfloat16 numbers are multiplied, a value of {@link Bfloat16#PROPERTY};
+     *     null if there are none, and on a GPU
+     * @param changes what was changed when the run was resumed, a line each
+     */
+    record Config(
+            TrainingOptions options,
+            Gpt2Config model,
+            String data,
+            String dataChecksum,
+            Map<String, String> versions,
+            String bfloat16,
+            List<String> changes) {
 
-    /** Keeps the message of a divergence: the same steps would only lead there again. */
-    void recordDivergence(String message) {
-        AtomicFiles.write(divergence(), message + "\n");
-    }
+        /** Describes a run that begins now. */
+        static Config of(TrainingOptions options, Corpus corpus) {
+            boolean cpu = !Environment.device(options.device).isGpu();
+            return new Config(
+                    options,
+                    options.model(corpus.tokenizer().vocabSize()),
+                    corpus.description(),
+                    checksum(corpus),
+                    Environment.versions(Engine.getEngine("PyTorch")),
+                    cpu && options.precision == Precision.BFLOAT16 ? Bfloat16.onCpu() : null,
+                    List.of());
+        }
 
-    /** Forgets a divergence, because the run is tried again. */
-    void clearDivergence() {
-        AtomicFiles.deleteAll(divergence());
-    }
+        /** Describes a run that has a model from elsewhere and no data. */
+        static Config imported(Path from, Gpt2Config model) {
+            TrainingOptions options =
+                    TrainingOptions.of(
+                            "--preset=gpt2",
+                            "--init=" + from,
+                            "--dropout=" + model.dropout(),
+                            "--precision=float32",
+                            "--batch=4",
+                            "--accumulate=1");
+            options.data = null;
+            String data = "other data (imported from " + from + ")";
+            Map<String, String> versions = Environment.versions(Engine.getEngine("PyTorch"));
+            return new Config(options, model, data, "", versions, null, List.of());
+        }
 
-    Path samples() {
-        return path.resolve("samples.txt");
-    }
+        private Config with(TrainingOptions now, List<String> all) {
+            return new Config(now, model, data, dataChecksum, versions, bfloat16, all);
+        }
 
-    Path plot() {
-        return path.resolve("loss.png");
-    }
+        /** Returns the options to continue with, if those given now do not make another run. */
+        TrainingOptions resumed(Map<String, Object> given) {
+            String json = JsonUtils.GSON.toJson(options);
+            TrainingOptions changed = JsonUtils.GSON.fromJson(json, TrainingOptions.class);
+            changed.overlay(given);
+            requireSameRun(options, changed);
+            return changed;
+        }
 
-    Path spectra() {
-        return path.resolve("spectra.csv");
-    }
+        /** Returns the number of tokens and the checksum of each shard. */
+        private static String checksum(Corpus corpus) {
+            return Stream.of(corpus.train(), corpus.validation())
+                    .map(
+                            split ->
+                                    split.stream()
+                                            .map(
+                                                    s ->
+                                                            s.length()
+                                                                    + ":"
+                                                                    + Long.toHexString(
+                                                                            s.checksum()))
+                                            .collect(Collectors.joining(" ")))
+                    .collect(Collectors.joining(" / ", "crc32c ", ""));
+        }
 
-    Path spectraPlot() {
-        return path.resolve("spectra.png");
-    }
+        /** Fails if the run has a model from elsewhere. */
+        void requireTrainedHere() {
+            unless(
+                    options.data != null,
+                    "This model was trained on %s and cannot be resumed; start a run from it with"
+                            + " --init",
+                    data);
+        }
 
-    /** Tells whether there are checkpoints of a run here, or were. */
-    boolean hasCheckpoints() {
-        return Files.isDirectory(checkpointDirectory());
-    }
+        /** Fails unless the corpus is the one that the run began with. */
+        void requireSameData(Config now) {
+            unless(
+                    now.dataChecksum.equals(dataChecksum),
+                    "The data has changed since the run began: then %s, now %s; start a new run in"
+                            + " another --out",
+                    data,
+                    now.data);
+        }
 
-    Checkpoints checkpoints() {
-        return new Checkpoints(checkpointDirectory());
-    }
-
-    private Path checkpointDirectory() {
-        return path.resolve("checkpoints");
+        /**
+         * Has products computed as they were when the run began, unless the user has chosen how.
+         * What this machine is measured to be faster at may differ from one process to the next.
+         */
+        void keepArithmetic() {
+            if (bfloat16 != null && System.getProperty(Bfloat16.PROPERTY) == null) {
+                System.setProperty(Bfloat16.PROPERTY, bfloat16);
+            }
+        }
     }
 }

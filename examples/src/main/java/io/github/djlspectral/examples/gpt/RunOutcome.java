@@ -1,8 +1,8 @@
 package io.github.djlspectral.examples.gpt;
 
+import static io.github.djlspectral.text.BadInputException.unless;
+
 import io.github.djlspectral.text.BadInputException;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -43,68 +43,55 @@ public record RunOutcome(
     /**
      * Reads the outcome of a run.
      *
-     * @param directory the run's directory
      * @param arguments the options of {@code train} that the run should have; {@code --out} and
      *     {@code --resume} do not matter
      * @throws BadInputException if the directory holds a run with other options, or a damaged one
-     * @throws UncheckedIOException if a file cannot be read
      */
     public static RunOutcome read(Path directory, List<String> arguments) {
-        RunDirectory files = new RunDirectory(directory);
-        if (!Files.exists(files.config())) {
-            return new RunOutcome(State.ABSENT, 0, 0, Double.NaN, Collections.emptySortedMap());
+        RunDirectory run = new RunDirectory(directory);
+        if (!run.hasRun()) {
+            return open(State.ABSENT);
         }
-        TrainingOptions options = TrainingOptions.of(arguments);
-        requireSame(options, files);
-        if (Files.exists(files.divergence())) {
-            return of(State.DIVERGED, Metrics.read(files.metrics(), options.steps));
+        TrainingOptions options = TrainingOptions.of(arguments.toArray(String[]::new));
+        requireSame(options, run);
+        boolean diverged = Files.exists(run.file(RunDirectory.DIVERGED));
+        // the last row only: an unfinished log may end in half a row
+        String metrics = RunDirectory.read(run.file(RunDirectory.METRICS)).stripTrailing();
+        String last = metrics.substring(metrics.lastIndexOf('\n') + 1);
+        if (!diverged && !last.startsWith(options.steps + ",")) {
+            return open(State.UNFINISHED);
         }
-        if (!isComplete(files.metrics(), options.steps)) {
-            return new RunOutcome(State.UNFINISHED, 0, 0, Double.NaN, Collections.emptySortedMap());
-        }
-        return of(State.FINISHED, Metrics.read(files.metrics(), options.steps));
-    }
-
-    private static RunOutcome of(State state, List<Metrics.Row> rows) {
+        List<Metrics.Row> rows = Metrics.read(run.file(RunDirectory.METRICS), options.steps);
         SortedMap<Integer, Double> losses = new TreeMap<>();
         rows.stream()
                 .filter(row -> Float.isFinite(row.validationLoss()))
                 .forEach(row -> losses.put(row.step(), (double) row.validationLoss()));
-        Metrics.Row last = rows.get(rows.size() - 1);
-        boolean known = state == State.FINISHED && losses.containsKey(last.step());
+        Metrics.Row end = rows.get(rows.size() - 1);
+        boolean known = !diverged && losses.containsKey(end.step());
         return new RunOutcome(
-                state,
-                last.step(),
-                last.seconds(),
-                known ? last.validationLoss() : Double.POSITIVE_INFINITY,
+                diverged ? State.DIVERGED : State.FINISHED,
+                end.step(),
+                end.seconds(),
+                known ? losses.get(end.step()) : Double.POSITIVE_INFINITY,
                 losses);
     }
 
-    /** Looks at the last row only: an unfinished log may end in half a row. */
-    private static boolean isComplete(Path metrics, int steps) {
-        try {
-            if (!Files.exists(metrics)) {
-                return false;
-            }
-            List<String> lines = Files.readAllLines(metrics);
-            return lines.get(lines.size() - 1).startsWith(steps + ",");
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot read " + metrics + " (" + e + ")", e);
-        }
+    private static RunOutcome open(State state) {
+        return new RunOutcome(state, 0, 0, Double.NaN, Collections.emptySortedMap());
     }
 
-    private static void requireSame(TrainingOptions options, RunDirectory files) {
-        TrainingOptions saved = RunConfig.read(files.config()).options();
-        BadInputException.unless(
+    private static void requireSame(TrainingOptions options, RunDirectory run) {
+        TrainingOptions saved = run.config().options();
+        unless(
                 options.steps == saved.steps, // the schedule depends on it
                 "%s holds a run of %s steps, not of %s: choose another --out",
-                files.path(),
+                run.path(),
                 saved.steps,
                 options.steps);
         try {
-            options.requireSameRun(saved);
+            RunDirectory.requireSameRun(saved, options);
         } catch (BadInputException e) {
-            throw new BadInputException(files.path() + " holds another run: " + e.getMessage(), e);
+            throw new BadInputException(run.path() + " holds another run: " + e.getMessage(), e);
         }
     }
 }

@@ -3,7 +3,8 @@ package io.github.djlspectral.examples.gpt;
 import io.github.djlspectral.examples.experiment.Plot;
 import io.github.djlspectral.examples.experiment.Plot.Style;
 import io.github.djlspectral.examples.experiment.Stats;
-import io.github.djlspectral.examples.gpt.Metrics.CsvLog;
+import io.github.djlspectral.examples.experiment.Table;
+import io.github.djlspectral.examples.gpt.Metrics.Log;
 import io.github.djlspectral.optim.diagnostics.Spectrum;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
 import java.nio.file.Files;
@@ -11,97 +12,62 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 
 /**
- * The file {@code spectra.csv} of a run: two rows for each measured step and hidden matrix, its
+ * The file {@code spectra.csv} of a run: two lines for each measured step and hidden matrix, its
  * momentum's and its update's. The columns of the histogram are named by the least log10(s / s_1)
  * of their bin.
  */
-final class Spectra implements AutoCloseable {
+final class Spectra {
 
-    static final String HEADER =
+    private static final String HEADER =
             "step,parameter,matrix,largest,smallest,stable_rank,effective_rank,rms,"
                     + IntStream.range(0, Spectrum.BINS)
-                            .mapToObj(Spectrum::binStart)
-                            .map(s -> String.format(Locale.ROOT, "%.2f", Math.log10(s)))
+                            .mapToObj(i -> Table.text("%.2f", Math.log10(Spectrum.binStart(i))))
                             .collect(Collectors.joining(","));
-
     private static final String MOMENTUM = "momentum";
     private static final String UPDATE = "update";
-    private static final int FIRST_NUMBER = 3;
     private static final int FIRST_BIN = 8;
 
-    private final CsvLog log;
-
-    private Spectra(CsvLog log) {
-        this.log = log;
-    }
+    private Spectra() {}
 
     /** Begins or continues a log with these rows. */
-    static Spectra open(Path path, List<UpdateSpectra> rows) {
-        return new Spectra(CsvLog.open(path, HEADER, format(rows)));
+    static Log<UpdateSpectra> open(Path path, List<UpdateSpectra> rows) {
+        return new Log<>(path, HEADER, rows, Spectra::format);
     }
 
-    /**
-     * Reads a log up to a step.
-     *
-     * @param lastStep rows of later steps are left out
-     * @return by step; nothing if there is no file
-     * @throws io.github.djlspectral.text.BadInputException if a row is malformed
-     * @throws java.io.UncheckedIOException if the file cannot be read
-     */
-    static List<UpdateSpectra> read(Path path, int lastStep) {
-        List<String> rows = Files.exists(path) ? CsvLog.read(path, lastStep) : List.of();
-        List<UpdateSpectra> spectra = new ArrayList<>();
-        for (int i = 0; i < rows.size(); i += 2) {
-            String[] cells = rows.get(i).split(",", -1);
-            String start = cells[0] + "," + cells[1] + ",";
-            spectra.add(
-                    new UpdateSpectra(
-                            Integer.parseInt(cells[0]),
-                            cells[1],
-                            parse(path, rows, i, start + MOMENTUM),
-                            parse(path, rows, i + 1, start + UPDATE)));
-        }
-        return spectra;
-    }
-
-    void append(List<UpdateSpectra> rows) {
-        log.append(format(rows));
-    }
-
-    @Override
-    public void close() {
-        log.close();
-    }
-
-    private static List<String> format(List<UpdateSpectra> rows) {
-        return rows.stream()
-                .flatMap(
-                        row ->
-                                Stream.of(
-                                        format(row, MOMENTUM, row.momentum()),
-                                        format(row, UPDATE, row.update())))
-                .toList();
+    private static String format(UpdateSpectra row) {
+        String name = row.step() + "," + row.parameter() + ",";
+        return (name + MOMENTUM + format(row.momentum()))
+                + ("\n" + name + UPDATE + format(row.update()));
     }
 
     /** Numbers are written as Java prints them, so that equal text means equal bits. */
-    private static String format(UpdateSpectra row, String matrix, Spectrum s) {
-        Stream<Object> names = Stream.of(row.step(), row.parameter(), matrix);
-        Stream<Object> numbers =
-                Stream.of(s.largest(), s.smallest(), s.stableRank(), s.effectiveRank(), s.rms());
-        return Stream.of(names, numbers, s.histogram().stream())
-                .flatMap(cells -> cells)
-                .map(String::valueOf)
-                .collect(Collectors.joining(","));
+    private static String format(Spectrum s) {
+        List<Object> cells = new ArrayList<>(List.of("", s.largest(), s.smallest()));
+        cells.addAll(List.of(s.stableRank(), s.effectiveRank(), s.rms()));
+        cells.addAll(s.histogram());
+        return cells.stream().map(String::valueOf).collect(Collectors.joining(","));
+    }
+
+    /** Reads a log up to a step; nothing if there is no file. */
+    static List<UpdateSpectra> read(Path path, int lastStep) {
+        List<String> rows = Files.exists(path) ? Log.read(path, lastStep) : List.of();
+        List<UpdateSpectra> spectra = new ArrayList<>();
+        for (int i = 0; i < rows.size(); i += 2) {
+            String[] cells = rows.get(i).split(",", -1);
+            String name = cells[0] + "," + cells[1] + ",";
+            Spectrum momentum = parse(path, rows, i, name + MOMENTUM);
+            Spectrum update = parse(path, rows, i + 1, name + UPDATE);
+            spectra.add(new UpdateSpectra(Integer.parseInt(cells[0]), cells[1], momentum, update));
+        }
+        return spectra;
     }
 
     private static Spectrum parse(Path path, List<String> rows, int index, String start) {
@@ -112,24 +78,21 @@ final class Spectra implements AutoCloseable {
                 throw new IllegalArgumentException("Not " + start);
             }
             return new Spectrum(
-                    Double.parseDouble(cells[FIRST_NUMBER]),
-                    Double.parseDouble(cells[FIRST_NUMBER + 1]),
-                    Double.parseDouble(cells[FIRST_NUMBER + 2]),
-                    Double.parseDouble(cells[FIRST_NUMBER + 3]),
-                    Double.parseDouble(cells[FIRST_NUMBER + 4]),
+                    Double.parseDouble(cells[3]),
+                    Double.parseDouble(cells[4]),
+                    Double.parseDouble(cells[5]),
+                    Double.parseDouble(cells[6]),
+                    Double.parseDouble(cells[7]),
                     Arrays.stream(cells).skip(FIRST_BIN).map(Integer::valueOf).toList());
-        } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
-            throw CsvLog.damaged(path, index, row, e);
+        } catch (IllegalArgumentException e) {
+            throw Log.damaged(path, index, row, e);
         }
     }
 
     /** Draws ranks over steps, and the last step's singular values, if there are any. */
     static void plot(String title, List<UpdateSpectra> spectra, Path path) {
-        SortedMap<Integer, List<UpdateSpectra>> steps =
-                spectra.stream()
-                        .collect(
-                                Collectors.groupingBy(
-                                        UpdateSpectra::step, TreeMap::new, Collectors.toList()));
+        SortedMap<Integer, List<UpdateSpectra>> steps = new TreeMap<>();
+        spectra.forEach(s -> steps.computeIfAbsent(s.step(), i -> new ArrayList<>()).add(s));
         if (steps.isEmpty()) {
             return;
         }
@@ -156,13 +119,11 @@ final class Spectra implements AutoCloseable {
             Style style,
             SortedMap<Integer, List<UpdateSpectra>> steps,
             ToDoubleFunction<UpdateSpectra> rank) {
-        plot.add(
-                name,
-                style,
-                steps.keySet().stream().mapToDouble(step -> step).toArray(),
+        double[] medians =
                 steps.values().stream()
                         .mapToDouble(s -> Stats.median(s.stream().mapToDouble(rank).toArray()))
-                        .toArray());
+                        .toArray();
+        plot.add(name, style, steps.keySet().stream().mapToDouble(i -> i).toArray(), medians);
     }
 
     private static void addHistogram(

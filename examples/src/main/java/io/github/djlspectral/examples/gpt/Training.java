@@ -3,45 +3,153 @@ package io.github.djlspectral.examples.gpt;
 import ai.djl.TrainingDivergedException;
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
+import io.github.djlspectral.examples.experiment.Environment;
+import io.github.djlspectral.examples.experiment.Environment.StopSignal;
+import io.github.djlspectral.examples.experiment.Eta;
+import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.generate.GenerationOptions;
 import io.github.djlspectral.io.AtomicFiles;
+import io.github.djlspectral.optim.ParameterRouting;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
 import io.github.djlspectral.text.TokenShard;
-import io.github.djlspectral.text.Tokenizer;
-import java.io.IOException;
 import java.io.PrintStream;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CancellationException;
-import java.util.regex.Matcher;
+import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
 
 /**
  * The training loop with everything around it: validation, checkpoints, samples, metrics and
  * progress. One object is one process's share of a run.
  */
-final class Training {
+public final class Training {
 
     private static final double NANO = 1e-9;
+    private static final double SECONDS_BETWEEN_LINES = 10;
     private static final int SAMPLE_PROMPT_TOKENS = 16;
-    private static final int SAMPLE_TOKENS = 256;
-    private static final double SAMPLE_TEMPERATURE = 0.8;
+    private static final GenerationOptions SAMPLE =
+            new GenerationOptions().withMaxTokens(256).withTemperature(0.8);
+    private static final Pattern HEADING = Pattern.compile("(?m)^===== step (\\d+) =====$");
 
     private final TrainingOptions options;
     private final RunDirectory directory;
     private final Corpus corpus;
     private final TrainingRun run;
     private final StopSignal stop;
-    private final Progress progress;
-    private final Samples samples;
+    private final PrintStream out;
     private final List<Metrics.Row> rows = new ArrayList<>();
     private final List<UpdateSpectra> spectra = new ArrayList<>();
     private final double secondsBefore;
-    private final long begin = System.nanoTime();
+    private final Eta eta;
+    private double secondsSinceLine;
+    private int stepsSinceLine;
+
+    /** The command {@code train}. */
+    @Command(
+            name = "train",
+            mixinStandardHelpOptions = true,
+            usageHelpAutoWidth = true,
+            sortOptions = false,
+            description = {
+                "Trains a GPT-2, or continues to.",
+                "A preset gives every option a value; options given here win."
+            })
+    public static final class TrainCommand implements Runnable {
+
+        /** Declares the options, whose values are laid on top of the preset's. */
+        @Mixin private final TrainingOptions given = new TrainingOptions();
+
+        @Spec private CommandSpec spec;
+
+        @Override
+        public void run() {
+            train(
+                    TrainingOptions.given(spec.commandLine().getParseResult()),
+                    new CorpusLoader(CorpusLoader.defaultCacheDirectory(), System.err),
+                    System.out);
+        }
+    }
+
+    /**
+     * Trains a model, or continues to. To continue in bfloat16 as the run began, it sets the system
+     * property {@link io.github.djlspectral.torch.Bfloat16#PROPERTY}, unless the user has.
+     *
+     * @param given the options of {@code train} that are given, by name
+     * @throws TrainingDivergedException if the loss or a gradient is not finite, more often than
+     *     {@code --skip-nonfinite}; {@code diverged.txt} in the run's directory then says so too
+     */
+    @SuppressWarnings("try") // locks are held, not used
+    static void train(Map<String, Object> given, CorpusLoader loader, PrintStream out) {
+        TrainingOptions options = TrainingOptions.of(given);
+        Environment.device(options.device); // before anything is loaded for it
+        RunDirectory directory = new RunDirectory(options.directory());
+        RunDirectory.Config saved = options.resume ? directory.config() : null;
+        if (saved != null) {
+            saved.requireTrainedHere();
+            saved.keepArithmetic();
+            options = saved.resumed(given);
+        } else {
+            directory.requireUnused();
+            options.makePathsAbsolute();
+        }
+        try (StopSignal stop = new StopSignal(() -> {});
+                AtomicFiles.Lock resumed = saved == null ? null : directory.lock();
+                Corpus corpus = load(options, directory, loader)) {
+            out.println(corpus.description());
+            RunDirectory.Config config = RunDirectory.Config.of(options, corpus);
+            Checkpoints.Checkpoint checkpoint = null;
+            if (saved != null) {
+                saved.requireSameData(config);
+                checkpoint = directory.checkpoints().newest().orElse(null);
+                if (checkpoint == null) {
+                    out.println("There is no checkpoint yet: beginning at step 0 again");
+                }
+            }
+            try (TrainingRun run = new TrainingRun(options, corpus, checkpoint, null);
+                    AtomicFiles.Lock begun = saved == null ? directory.lock() : null) {
+                out.println(run.description());
+                stop.hold();
+                Path diverged = directory.file(RunDirectory.DIVERGED);
+                if (saved == null) {
+                    directory.requireUnused(); // by a process that was faster
+                    if (options.isSpectral()) {
+                        String routing = ParameterRouting.of(run.block()).toTable();
+                        AtomicFiles.write(directory.file("routing.txt"), routing);
+                    }
+                    directory.create(config, corpus.tokenizer());
+                } else {
+                    AtomicFiles.deleteAll(diverged);
+                    directory.change(saved, options, run.step(), out);
+                }
+                try {
+                    new Training(options, directory, corpus, run, stop, out).loop();
+                } catch (TrainingDivergedException e) {
+                    AtomicFiles.write(diverged, e.getMessage() + "\n"); // again it would do so too
+                    throw e;
+                }
+            }
+        }
+    }
+
+    /** Loads the data with the tokenizer of the model, if there is one already. */
+    private static Corpus load(
+            TrainingOptions options, RunDirectory directory, CorpusLoader loader) {
+        if (options.init == null) {
+            return loader.load(options.data, options.tokenizer);
+        }
+        return loader.load(
+                options.data,
+                options.resume
+                        ? directory.tokenizer()
+                        : Exchange.open(Path.of(options.init)).tokenizer(options));
+    }
 
     private Training(
             TrainingOptions options,
@@ -55,98 +163,31 @@ final class Training {
         this.corpus = corpus;
         this.run = run;
         this.stop = stop;
-        progress = new Progress(out, run.step(), options.steps);
-        samples = new Samples(directory.samples());
+        this.out = out;
         if (run.step() > 0) {
-            rows.addAll(Metrics.read(directory.metrics(), run.step()));
-            spectra.addAll(Spectra.read(directory.spectra(), run.step()));
+            rows.addAll(Metrics.read(directory.file(RunDirectory.METRICS), run.step()));
+            spectra.addAll(Spectra.read(directory.file("spectra.csv"), run.step()));
         }
         secondsBefore = rows.isEmpty() ? 0 : last().seconds();
-        run.continueAfter(rows.isEmpty() ? 0 : last().skipped());
-    }
-
-    /**
-     * Trains a model, or continues to. To continue in bfloat16 as the run began, it sets the system
-     * property {@link io.github.djlspectral.torch.Bfloat16#PROPERTY}, unless the user has.
-     *
-     * @param arguments the options of {@code train}, as on the command line
-     * @param loader finds the data
-     * @param out receives the progress
-     * @throws io.github.djlspectral.text.BadInputException if an option, a file of the run or the
-     *     data is at fault
-     * @throws java.io.UncheckedIOException if a file cannot be read or written
-     * @throws TrainingDivergedException if the loss or a gradient is not finite, more often than
-     *     {@code --skip-nonfinite}; {@code diverged.txt} in the run's directory then says so too
-     */
-    @SuppressWarnings("try") // locks are held, not used
-    static void train(List<String> arguments, CorpusLoader loader, PrintStream out) {
-        TrainingOptions options = TrainingOptions.of(arguments);
-        Devices.of(options.device); // before anything is loaded for it
-        RunDirectory directory = new RunDirectory(options.directory());
-        RunConfig saved = null;
-        if (options.resume) {
-            saved = RunConfig.read(directory.config());
-            saved.requireTrainedHere();
-            saved.keepArithmetic();
-            options = saved.resumed(arguments);
-        } else {
-            directory.requireUnused();
-            options.makePathsAbsolute();
-        }
-        try (StopSignal stop = new StopSignal();
-                AtomicFiles.Lock resumed = saved == null ? null : directory.lock();
-                Corpus corpus = load(options, directory, loader)) {
-            out.println(corpus.description());
-            RunConfig config = RunConfig.of(options, corpus);
-            Checkpoints.Checkpoint checkpoint = null;
-            if (saved != null) {
-                saved.requireSameData(config);
-                checkpoint = directory.checkpoints().newest().orElse(null);
-                if (checkpoint == null) {
-                    out.println("There is no checkpoint yet: beginning at step 0 again");
-                }
-            }
-            try (TrainingRun run = new TrainingRun(options, corpus, checkpoint);
-                    AtomicFiles.Lock begun = saved == null ? directory.lock() : null) {
-                out.println(run.description());
-                stop.hold();
-                if (saved == null) {
-                    directory.requireUnused(); // by a process that was faster
-                    directory.create(config, corpus.tokenizer(), run.routing());
-                } else {
-                    directory.clearDivergence();
-                    saved.change(options, run.step(), directory, out);
-                }
-                try {
-                    new Training(options, directory, corpus, run, stop, out).loop();
-                } catch (TrainingDivergedException e) {
-                    directory.recordDivergence(e.getMessage());
-                    throw e;
-                }
-            }
-        }
-    }
-
-    /** Loads the data with the tokenizer of the model, if there is one already. */
-    private static Corpus load(
-            TrainingOptions options, RunDirectory directory, CorpusLoader loader) {
-        if (options.init == null) {
-            return loader.load(options.data, options.tokenizer);
-        }
-        Tokenizer tokenizer =
-                options.resume
-                        ? Tokenizer.load(directory.tokenizer())
-                        : Exchange.open(Path.of(options.init)).tokenizer(options);
-        return loader.load(options.data, tokenizer);
+        run.skipped = rows.isEmpty() ? 0 : last().skipped();
+        eta = new Eta(options.steps - run.step());
     }
 
     private void loop() {
-        samples.truncateAfter(run.step());
+        truncateSamples();
         makeUp();
-        try (Metrics metrics = Metrics.open(directory.metrics(), rows);
-                Spectra measured = openSpectra()) {
+        try (Metrics.Log<Metrics.Row> metrics =
+                        Metrics.open(directory.file(RunDirectory.METRICS), rows);
+                Metrics.Log<UpdateSpectra> measured =
+                        options.spectrumEvery == 0
+                                ? null
+                                : Spectra.open(directory.file("spectra.csv"), spectra)) {
             if (run.step() == 0) {
-                record(metrics, Metrics.Row.first(run.validate(stop::requested), seconds()), 0);
+                log(
+                        metrics,
+                        Metrics.Row.first(
+                                run.validate(stop::requested), secondsBefore + eta.seconds()),
+                        0);
             }
             while (run.step() < options.steps) {
                 long start = System.nanoTime();
@@ -154,12 +195,16 @@ final class Training {
                 double seconds = (System.nanoTime() - start) * NANO;
                 if (step == null) {
                     save();
-                    progress.line("Stopped; continue with --resume --out " + directory.path());
+                    out.println("Stopped; continue with --resume --out " + directory.path());
                     return;
                 }
                 float loss = due(options.evalEvery) ? run.validate(stop::requested) : Float.NaN;
-                record(metrics, row(step, loss, seconds), seconds);
-                recordSpectra(measured);
+                log(metrics, row(step, loss, seconds), seconds);
+                List<UpdateSpectra> found = run.recorder.take();
+                if (!found.isEmpty()) {
+                    measured.append(found);
+                    spectra.addAll(found);
+                }
                 if (sampleDue()) {
                     sample();
                 }
@@ -168,7 +213,7 @@ final class Training {
                 }
             }
         }
-        progress.line("All " + options.steps + " steps done: " + directory.path());
+        out.println("All " + options.steps + " steps done: " + directory.path());
     }
 
     /** Does what a stop kept an earlier process from doing after its last step. */
@@ -180,7 +225,7 @@ final class Training {
             float loss = run.validate(stop::requested);
             rows.set(rows.size() - 1, last().withValidation(loss));
         }
-        if (sampleDue() && !samples.has(run.step())) {
+        if (sampleDue() && !RunDirectory.read(samples()).contains(heading())) {
             sample();
         }
     }
@@ -195,13 +240,13 @@ final class Training {
             try {
                 return run.step(stop::requested);
             } catch (TrainingDivergedException e) {
-                if (run.skipped() >= options.skipNonfinite) {
+                if (run.skipped >= options.skipNonfinite) {
                     throw e;
                 }
                 run.skip();
-                progress.line(
+                out.println(
                         "Skipped a batch (%s of at most %s): %s"
-                                .formatted(run.skipped(), options.skipNonfinite, e.getMessage()));
+                                .formatted(run.skipped, options.skipNonfinite, e.getMessage()));
             }
         }
     }
@@ -211,31 +256,45 @@ final class Training {
                 run.step(),
                 step.loss(),
                 validationLoss,
-                step.learningRate(),
-                step.gradientNorm(),
+                step.rate(),
+                step.norm(),
                 run.step() * options.tokensPerStep(),
-                seconds(),
+                secondsBefore + eta.seconds(),
                 options.tokensPerStep() / seconds,
-                run.skipped());
+                run.skipped);
     }
 
-    private void record(Metrics metrics, Metrics.Row row, double stepSeconds) {
-        metrics.append(row);
+    /**
+     * Keeps a row, and says how it goes after each validation, and every ten seconds. Speeds are
+     * means over the steps since the line before, without the time for anything else.
+     */
+    private void log(Metrics.Log<Metrics.Row> metrics, Metrics.Row row, double stepSeconds) {
+        metrics.append(List.of(row));
         rows.add(row);
-        progress.report(row, stepSeconds);
-    }
-
-    /** Returns the log of spectra; null if there is nothing to measure. */
-    private Spectra openSpectra() {
-        return options.spectrumEvery == 0 ? null : Spectra.open(directory.spectra(), spectra);
-    }
-
-    private void recordSpectra(Spectra log) {
-        List<UpdateSpectra> measured = run.spectra();
-        if (!measured.isEmpty()) {
-            log.append(measured);
-            spectra.addAll(measured);
+        boolean first = row.step() == 0;
+        if (!first) {
+            eta.add(1);
+            secondsSinceLine += stepSeconds;
+            stepsSinceLine++;
         }
+        if (!(eta.due(SECONDS_BETWEEN_LINES) | row.evaluated())) {
+            return;
+        }
+        String text = "step " + row.step() + "/" + options.steps;
+        text += first ? "" : Table.text("  train %.4f", row.trainLoss());
+        text += row.evaluated() ? Table.text("  validation %.4f", row.validationLoss()) : "";
+        if (!first) {
+            text +=
+                    Table.text(
+                            "  lr %.3g  gradient %.3g  %.1f ms/step  %,.0f tokens/s",
+                            row.rate(),
+                            row.norm(),
+                            secondsSinceLine / stepsSinceLine * 1000,
+                            options.tokensPerStep() * stepsSinceLine / secondsSinceLine);
+        }
+        out.println(first || row.step() == options.steps ? text : text + "  ETA " + eta.left());
+        secondsSinceLine = 0;
+        stepsSinceLine = 0;
     }
 
     /** Whether something is to be done after this step; after the last one everything is. */
@@ -252,18 +311,15 @@ final class Training {
         TokenShard unseen = corpus.validation().get(0);
         int[] prompt = new int[(int) Math.min(SAMPLE_PROMPT_TOKENS, unseen.length())];
         unseen.read(0, prompt);
-        GenerationOptions generation =
-                new GenerationOptions()
-                        .withMaxTokens(SAMPLE_TOKENS)
-                        .withTemperature(SAMPLE_TEMPERATURE)
-                        .withSeed(TrainingRun.mix(options.seed, run.step()));
+        GenerationOptions seeded = SAMPLE.withSeed(TrainingRun.mix(options.seed, run.step()));
         try {
             String text =
                     run.generator(corpus.tokenizer())
-                            .generate(prompt, generation, piece -> requireGoingOn());
-            samples.append(run.step(), corpus.tokenizer().decode(prompt) + text);
+                            .generate(prompt, seeded, piece -> requireGoingOn());
+            String all = heading() + corpus.tokenizer().decode(prompt) + text + "\n\n";
+            AtomicFiles.write(samples(), RunDirectory.read(samples()) + all);
         } catch (CancellationException e) {
-            progress.line("No sample: asked to stop");
+            out.println("No sample: asked to stop");
         }
     }
 
@@ -273,61 +329,31 @@ final class Training {
         }
     }
 
+    private String heading() {
+        return "===== step " + run.step() + " =====\n";
+    }
+
+    private Path samples() {
+        return directory.file("samples.txt");
+    }
+
+    /** Removes the samples of later steps: they will be made again. */
+    private void truncateSamples() {
+        String text = RunDirectory.read(samples());
+        int kept =
+                HEADING.matcher(text)
+                        .results()
+                        .filter(found -> Long.parseLong(found.group(1)) > run.step())
+                        .mapToInt(MatchResult::start)
+                        .findFirst()
+                        .orElse(text.length());
+        AtomicFiles.write(samples(), text.substring(0, kept));
+    }
+
     private void save() {
         run.checkpoint(directory.checkpoints());
         String title = options.preset + ", " + options.optimizer;
-        Metrics.plot(title, rows, directory.plot());
-        Spectra.plot(title, spectra, directory.spectraPlot());
-    }
-
-    private double seconds() {
-        return secondsBefore + (System.nanoTime() - begin) * NANO;
-    }
-
-    /** The file {@code samples.txt} of a run: what the model writes as it learns. */
-    private record Samples(Path path) {
-
-        private static final Pattern HEADING = Pattern.compile("(?m)^===== step (\\d+) =====$");
-
-        /** Appends a sample. */
-        void append(int step, String text) {
-            write("===== step " + step + " =====\n" + text + "\n\n", StandardOpenOption.APPEND);
-        }
-
-        /** Tells whether there is a sample of a step. */
-        boolean has(int step) {
-            try {
-                return Files.exists(path)
-                        && Files.readString(path).contains("===== step " + step + " =====\n");
-            } catch (IOException e) {
-                throw new UncheckedIOException("Cannot read " + path + " (" + e + ")", e);
-            }
-        }
-
-        /** Removes the samples of later steps: they will be made again. */
-        void truncateAfter(int lastStep) {
-            try {
-                String text = Files.exists(path) ? Files.readString(path) : "";
-                Matcher heading = HEADING.matcher(text);
-                while (heading.find()) {
-                    if (Long.parseLong(heading.group(1)) > lastStep) {
-                        text = text.substring(0, heading.start());
-                        break;
-                    }
-                }
-                write(text, StandardOpenOption.TRUNCATE_EXISTING);
-            } catch (IOException e) {
-                throw new UncheckedIOException("Cannot read " + path + " (" + e + ")", e);
-            }
-        }
-
-        private void write(String text, StandardOpenOption mode) {
-            try {
-                Files.writeString(
-                        path, text, StandardOpenOption.CREATE, StandardOpenOption.WRITE, mode);
-            } catch (IOException e) {
-                throw new UncheckedIOException("Cannot write " + path + " (" + e + ")", e);
-            }
-        }
+        Metrics.plot(title, rows, directory.file("loss.png"));
+        Spectra.plot(title, spectra, directory.file("spectra.png"));
     }
 }

@@ -1,17 +1,21 @@
 package io.github.djlspectral.examples.gpt;
 
+import static io.github.djlspectral.text.BadInputException.unless;
+
 import ai.djl.training.tracker.Tracker;
 import io.github.djlspectral.examples.data.CorpusLoader;
+import io.github.djlspectral.examples.experiment.Environment;
+import io.github.djlspectral.examples.gpt.OptimizerChoice.Preset;
+import io.github.djlspectral.examples.gpt.OptimizerChoice.Schedule;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.Precision;
 import io.github.djlspectral.optim.Freon;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Tokenization;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Objects;
-import java.util.Set;
+import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -24,16 +28,7 @@ import picocli.CommandLine.ParseResult;
  */
 public final class TrainingOptions {
 
-    private static final Set<String> FREE_ON_RESUME =
-            Set.of(
-                    "--out",
-                    "--resume",
-                    "--data",
-                    "--steps",
-                    "--checkpoint-every",
-                    "--keep",
-                    "--skip-nonfinite",
-                    "--spectrum-every");
+    private static final int MOST = 1 << 20; // passes, tokens, or numbers in a vector
 
     @Option(
             names = "--preset",
@@ -95,9 +90,7 @@ public final class TrainingOptions {
             description = "Biases in linear layers and norms.")
     boolean bias;
 
-    @Option(
-            names = "--precision",
-            description = "Arithmetic of the layers: ${COMPLETION-CANDIDATES}.")
+    @Option(names = "--precision", description = "Arithmetic of layers: ${COMPLETION-CANDIDATES}.")
     Precision precision;
 
     @Option(names = "--batch", description = "Sequences per backward pass.")
@@ -126,9 +119,7 @@ public final class TrainingOptions {
             description = "Decay of AdamW beside a spectral optimizer. Default: --weight-decay.")
     Double adamwWeightDecay;
 
-    @Option(
-            names = "--adamw-warmup",
-            description = "Warmup of AdamW beside a spectral optimizer. Default: --warmup.")
+    @Option(names = "--adamw-warmup", description = "Warmup of that AdamW. Default: --warmup.")
     Integer adamwWarmup;
 
     @Option(names = "--lr-end", description = "Final learning rate as a share of the peak.")
@@ -138,7 +129,7 @@ public final class TrainingOptions {
     int warmup;
 
     @Option(names = "--schedule", description = "After warmup: ${COMPLETION-CANDIDATES}.")
-    OptimizerChoice.Schedule schedule;
+    Schedule schedule;
 
     @Option(names = "--weight-decay", description = "Decoupled decay of matrices.")
     double weightDecay;
@@ -193,9 +184,7 @@ public final class TrainingOptions {
     @Option(names = "--clip", description = "Largest global gradient norm; 0: no clipping.")
     double clip;
 
-    @Option(
-            names = "--skip-nonfinite",
-            description = "Most non-finite batches to skip. Default: 0.")
+    @Option(names = "--skip-nonfinite", description = "Non-finite batches to skip. Default: 0.")
     int skipNonfinite;
 
     @Option(names = "--seed", description = "Seed of initialisation, data and dropout.")
@@ -231,93 +220,63 @@ public final class TrainingOptions {
      * @throws BadInputException if a value is out of its legal range
      */
     public static TrainingOptions of(String... arguments) {
-        return of(List.of(arguments));
+        return of(given(arguments));
     }
 
-    static TrainingOptions of(List<String> arguments) {
-        TrainingOptions choice = new TrainingOptions();
-        choice.parse(arguments);
+    /** Returns the values of the options that are given on a command line, and of no others. */
+    static Map<String, Object> given(String... arguments) {
+        return given(new TrainingOptions().parse(List.of(arguments)));
+    }
+
+    static Map<String, Object> given(ParseResult parsed) {
+        Map<String, Object> given = new LinkedHashMap<>();
+        parsed.matchedOptions().forEach(o -> given.put(o.longestName(), o.getValue()));
+        return given;
+    }
+
+    /** Returns the preset's values, in their place those of the model to start from, and given. */
+    static TrainingOptions of(Map<String, Object> given) {
         TrainingOptions options = new TrainingOptions();
-        options.parse(choice.preset.arguments(choice.optimizer));
-        if (choice.init == null) {
-            options.overlay(arguments);
-            return options;
+        options.set(given);
+        options.parse(options.preset.arguments(options.optimizer));
+        if (options.init != null) {
+            Exchange initial = Exchange.open(Path.of(options.init));
+            options.parse(initial.arguments(initial.tokenizer()));
+            options.set(given);
+            initial.require(options);
         }
-        Exchange initial = Exchange.open(Path.of(choice.init));
-        options.parse(initial.arguments());
-        options.overlay(arguments);
-        initial.require(options);
+        options.overlay(given);
         return options;
-    }
-
-    /** Replaces the options that are given and checks the result. */
-    void overlay(List<String> arguments) {
-        boolean hasAdamwRate = parse(arguments).hasMatchedOption("--adamw-lr");
-        TrainChecks.requireLegal(this);
-        TrainChecks.spectral("--adamw-lr", hasAdamwRate ? adamwLr : null, this);
     }
 
     private ParseResult parse(List<String> arguments) {
         // The fields' present values are picocli's defaults: what is not given stays.
-        return commandLine(this).parseArgs(arguments.toArray(String[]::new));
+        return new CommandLine(this)
+                .setExpandAtFiles(false)
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .parseArgs(arguments.toArray(String[]::new));
     }
 
-    /**
-     * Fails if an option differs that decides what a run computes. How long it goes on, and when it
-     * is saved, may change.
-     *
-     * @throws BadInputException naming the option
-     */
-    void requireSameRun(TrainingOptions before) {
-        forEachDifference(
-                before,
-                (name, value, old) ->
-                        BadInputException.unless(
-                                FREE_ON_RESUME.contains(name),
-                                "%s is %s, but the run to resume has %s: leave the option out, or"
-                                        + " start a new run in another --out",
-                                name,
-                                value,
-                                old));
+    CommandSpec spec() {
+        return CommandSpec.forAnnotatedObject(this);
     }
 
-    /** Describes what was changed, an option a line; where the run lies is no part of it. */
-    List<String> differences(TrainingOptions before) {
-        List<String> lines = new ArrayList<>();
-        forEachDifference(
-                before, (name, value, old) -> lines.add(name + " " + value + " instead of " + old));
-        lines.removeIf(line -> line.matches("--(out|resume) .*"));
-        return lines;
+    private void set(Map<String, Object> given) {
+        CommandSpec spec = spec();
+        given.forEach((option, value) -> spec.findOption(option).setValue(value));
     }
 
-    private interface Difference {
-        void accept(String option, Object value, Object old);
-    }
-
-    private void forEachDifference(TrainingOptions before, Difference action) {
-        CommandSpec others = commandLine(before).getCommandSpec();
-        for (OptionSpec option : commandLine(this).getCommandSpec().options()) {
-            Object value = option.getValue();
-            Object old = others.findOption(option.longestName()).getValue();
-            // Earlier versions took a rate that nothing used.
-            boolean used = isSpectral() || !option.longestName().equals("--adamw-lr");
-            if (used && !Objects.equals(value, old)) {
-                action.accept(option.longestName(), value, old);
-            }
-        }
+    /** Replaces the options that are given and checks the result. */
+    void overlay(Map<String, Object> given) {
+        set(given);
+        requireLegal();
+        OptimizerChoice.requireSpectral(this, "--adamw-lr", given.get("--adamw-lr"));
     }
 
     /** Makes the places of data and model hold in every working directory. */
     void makePathsAbsolute() {
         data = CorpusLoader.isLocal(data) ? Path.of(data).toAbsolutePath().toString() : data;
         init = init == null ? null : Path.of(init).toAbsolutePath().toString();
-    }
-
-    /** Returns a parser with this program's conventions. */
-    private static CommandLine commandLine(Object command) {
-        return new CommandLine(command)
-                .setExpandAtFiles(false)
-                .setCaseInsensitiveEnumValuesAllowed(true);
     }
 
     /** Returns the number of optimizer steps in all, at least 1. */
@@ -342,16 +301,65 @@ public final class TrainingOptions {
 
     /** Returns the shape of the model for a tokenizer's number of tokens. */
     Gpt2Config model(int tokens) {
-        TrainChecks.require(
-                vocabSize == 0 || vocabSize >= tokens,
-                "--vocab-size",
-                vocabSize,
-                "0 or at least the tokenizer's " + tokens);
+        String range = "0 or at least the tokenizer's " + tokens;
+        require(vocabSize == 0 || vocabSize >= tokens, "--vocab-size", vocabSize, range);
         int vocabulary = Math.max(vocabSize, tokens);
         return new Gpt2Config(vocabulary, context, layers, heads, width, (float) dropout, bias);
     }
 
     long tokensPerStep() {
         return (long) batch * context * accumulate;
+    }
+
+    /** Fails unless options that were read from a file are all there and legal. */
+    void requireComplete() {
+        String needed = "--(preset|optimizer|tokenizer|precision|schedule|normalization|device)";
+        for (OptionSpec option : spec().options()) {
+            boolean there = option.getValue() != null || !option.longestName().matches(needed);
+            require(there, option.longestName(), null, "known to this version");
+        }
+        requireLegal();
+    }
+
+    /** Fails unless every option is in its range, naming the option. */
+    private void requireLegal() {
+        between(1, 10_000, "--layers", layers);
+        atLeast(1, "--heads", heads);
+        between(0, MOST, "--vocab-size", vocabSize);
+        between(1, MOST, "--width", width);
+        between(1, MOST, "--context", context);
+        require(width % heads == 0, "--width", width, "a multiple of --heads " + heads);
+        share("--dropout", dropout);
+        between(1, Integer.MAX_VALUE / context, "--batch", batch);
+        between(1, MOST, "--accumulate", accumulate);
+        atLeast(1, "--steps", steps);
+        atLeast(1, "--eval-every", evalEvery);
+        atLeast(1, "--eval-batches", evalBatches);
+        atLeast(1, "--checkpoint-every", checkpointEvery);
+        atLeast(1, "--keep", keep);
+        atLeast(0, "--skip-nonfinite", skipNonfinite);
+        atLeast(0, "--sample-every", sampleEvery);
+        atLeast(0, "--spectrum-every", spectrumEvery);
+        String none = "0 with --optimizer " + optimizer + ", which maps no spectra";
+        require(spectrumEvery == 0 || isSpectral(), "--spectrum-every", spectrumEvery, none);
+        OptimizerChoice.requireLegal(this);
+        Environment.requireDeviceName(device);
+    }
+
+    static void atLeast(int least, String option, int value) {
+        require(value >= least, option, value, "a whole number of at least " + least);
+    }
+
+    static void between(int least, int most, String option, int value) {
+        String range = "a whole number from " + least + " to " + most;
+        require(value >= least && value <= most, option, value, range);
+    }
+
+    static void share(String option, double value) {
+        require(value >= 0 && (float) value < 1, option, value, "in [0, 1), as a float too");
+    }
+
+    static void require(boolean legal, String option, Object value, String range) {
+        unless(legal, "%s is %s, but must be %s", option, value, range);
     }
 }

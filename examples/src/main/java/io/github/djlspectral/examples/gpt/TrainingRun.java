@@ -4,32 +4,33 @@ import ai.djl.Device;
 import ai.djl.Model;
 import ai.djl.TrainingDivergedException;
 import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.DefaultTrainingConfig;
+import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
 import io.github.djlspectral.examples.data.Corpus;
+import io.github.djlspectral.examples.experiment.Environment;
+import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.generate.TextGenerator;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.LossGradient;
 import io.github.djlspectral.optim.OptimizerState;
 import io.github.djlspectral.optim.OptimizerStep;
-import io.github.djlspectral.optim.ParameterRouting;
 import io.github.djlspectral.optim.SpectralOptimizer;
 import io.github.djlspectral.optim.StatefulOptimizer;
 import io.github.djlspectral.optim.UpdateObserver;
 import io.github.djlspectral.optim.diagnostics.SpectrumRecorder;
-import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
 import io.github.djlspectral.text.TokenBatches;
 import io.github.djlspectral.text.Tokenizer;
+import io.github.djlspectral.torch.Host;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.function.BooleanSupplier;
 
@@ -49,37 +50,29 @@ public final class TrainingRun implements AutoCloseable {
     private final Optimizer optimizer;
     private final LossGradient gradient;
     private final TokenBatches batches;
-    private final Evaluation validation;
-    private final SpectrumRecorder recorder;
+    private final TokenBatches validation;
     private final Tracker rate;
     private int step;
-    private int skipped;
+
+    /** Keeps the spectra measured until they are asked for. */
+    final SpectrumRecorder recorder;
+
+    /** How many steps' batches were skipped, by earlier processes too. */
+    int skipped;
 
     /**
      * Creates a model at random, whose training is watched.
      *
-     * @param options decide the model and its training; the directory is not used
      * @param corpus the data; the caller closes it, after this
      * @param observer sees the updates of hidden matrices, instead of {@code --spectrum-every}
-     * @return the run, before its first step
-     * @throws io.github.djlspectral.text.BadInputException if there is no such device or the data
-     *     is too short
      */
     public static TrainingRun observed(
             TrainingOptions options, Corpus corpus, UpdateObserver observer) {
         return new TrainingRun(options, corpus, null, observer);
     }
 
-    /**
-     * Creates the model, from a checkpoint or at random.
-     *
-     * @param checkpoint what to continue from; null to begin at step 0
-     */
-    TrainingRun(TrainingOptions options, Corpus corpus, Checkpoints.Checkpoint checkpoint) {
-        this(options, corpus, checkpoint, null);
-    }
-
-    private TrainingRun(
+    /** Creates the model, from a checkpoint or, if that is null, from --init or at random. */
+    TrainingRun(
             TrainingOptions options,
             Corpus corpus,
             Checkpoints.Checkpoint checkpoint,
@@ -88,44 +81,36 @@ public final class TrainingRun implements AutoCloseable {
         rate = options.rate();
         recorder = new SpectrumRecorder(options.spectrumEvery);
         batches = TokenBatches.random(corpus.train(), options.batch, options.context, options.seed);
-        validation =
-                new Evaluation(
-                        TokenBatches.inOrder(corpus.validation(), options.batch, options.context),
-                        options.evalBatches);
+        validation = TokenBatches.inOrder(corpus.validation(), options.batch, options.context);
         Gpt2Config shape = options.model(corpus.tokenizer().vocabSize());
         gpt2 = Gpt2.builder().setConfig(shape).optPrecision(options.precision).build();
         if (checkpoint != null) {
             checkpoint.requireModel(shape);
-            checkpoint.initialize(gpt2);
+            Checkpoints.initialize(gpt2, checkpoint.weights());
             step = checkpoint.step();
         } else if (options.init != null) {
             Exchange initial = Exchange.open(Path.of(options.init));
             initial.require(options);
-            initial.initialize(gpt2);
+            Checkpoints.initialize(gpt2, initial.weights());
         }
-        Device device = Devices.of(options.device);
+        Device device = Environment.device(options.device);
         model = Model.newInstance("gpt2", device, ENGINE);
         model.setBlock(gpt2);
         Engine.getEngine(ENGINE).setRandomSeed(options.seed);
-        gpt2.initialize(model.getNDManager(), model.getDataType(), new Shape(1, options.context));
-        optimizer =
-                options.optimizer.optimizer(
-                        options, gpt2, step, observer == null ? recorder : observer);
+        Shape input = new Shape(1, options.context);
+        gpt2.initialize(model.getNDManager(), model.getDataType(), input);
+        UpdateObserver watching = observer == null ? recorder : observer;
+        optimizer = OptimizerChoice.optimizer(options, gpt2, step, watching);
         if (checkpoint != null && optimizer instanceof StatefulOptimizer stateful) {
             checkpoint.restore(stateful, gpt2);
         }
-        trainer = newTrainer(device);
-        gradient = new LossGradient(gpt2, trainer, options.batch, options.context);
-    }
-
-    private Trainer newTrainer(Device device) {
-        Trainer created =
+        trainer =
                 model.newTrainer(
                         new DefaultTrainingConfig(Loss.softmaxCrossEntropyLoss()) // not used
                                 .optDevices(new Device[] {device})
                                 .optOptimizer(optimizer));
-        created.initialize(new Shape(1, options.context));
-        return created;
+        trainer.initialize(input);
+        gradient = new LossGradient(gpt2, trainer, options.batch, options.context);
     }
 
     /** Returns the model in training, whose weights may be changed between steps. */
@@ -145,43 +130,24 @@ public final class TrainingRun implements AutoCloseable {
 
     /** Describes the model and its optimizer in one line. */
     String description() {
-        String size = String.format(Locale.ROOT, "GPT-2 with %,d parameters", parameterCount());
         String from = options.init == null ? "" : "; starting from " + options.init;
-        if (step > 0) {
-            from = "; continuing after step " + step;
-        }
-        return size + "; " + options.optimizer.description(gpt2) + from;
+        return Table.text(
+                "GPT-2 with %,d parameters; %s%s",
+                gpt2.getParameters().values().stream().mapToLong(p -> p.getArray().size()).sum(),
+                options.optimizer.description(gpt2),
+                step > 0 ? "; continuing after step " + step : from);
     }
 
-    /** Returns the table of which parameter goes where; empty if all go to one optimizer. */
-    String routing() {
-        return options.optimizer.isSpectral() ? ParameterRouting.of(gpt2).toTable() : "";
-    }
-
-    private long parameterCount() {
-        return gpt2.getParameters().values().stream()
-                .mapToLong(parameter -> parameter.getArray().size())
-                .sum();
-    }
-
-    /** Returns what continues texts with the model as it is. */
     TextGenerator generator(Tokenizer tokenizer) {
-        return new TextGenerator(gpt2, tokenizer, trainer.getManager());
+        return new TextGenerator(gpt2, tokenizer, manager());
     }
 
-    /** Returns the trainer's manager. */
     NDManager manager() {
         return trainer.getManager();
     }
 
-    /**
-     * What a step found.
-     *
-     * @param loss mean loss of the step's tokens before its update, nats per token
-     * @param learningRate the step's learning rate
-     * @param gradientNorm global norm of the gradient before clipping
-     */
-    public record StepResult(float loss, float learningRate, float gradientNorm) {}
+    /** What a step found: its tokens' mean loss, rate, and gradient's norm before clipping. */
+    public record StepResult(float loss, float rate, float norm) {}
 
     /**
      * Makes a step, unless asked to stop meanwhile.
@@ -205,25 +171,20 @@ public final class TrainingRun implements AutoCloseable {
             throw new TrainingDivergedException(
                     "The loss is " + loss + " at step " + next + ": lower --lr or raise --warmup");
         }
-        float norm = update(next);
-        step = next;
-        return new StepResult((float) loss, rate.getNewValue(next), norm);
+        float limit = options.clip == 0 ? Float.POSITIVE_INFINITY : (float) options.clip;
+        try {
+            float norm = OptimizerStep.apply(trainer, optimizer, limit);
+            step = next;
+            return new StepResult((float) loss, rate.getNewValue(next), norm);
+        } catch (IllegalStateException e) { // here it can only mean NaN or infinity
+            throw new TrainingDivergedException("Step " + next + ": " + e.getMessage(), e);
+        }
     }
 
     /** Lets the next step have the batches after those of the one that failed. */
     void skip() {
         OptimizerStep.discard(trainer);
         skipped++;
-    }
-
-    /** Returns how many steps' batches were skipped, by earlier processes too. */
-    int skipped() {
-        return skipped;
-    }
-
-    /** Takes over how many were skipped by earlier processes. */
-    void continueAfter(int skippedBefore) {
-        skipped = skippedBefore;
     }
 
     /**
@@ -239,26 +200,12 @@ public final class TrainingRun implements AutoCloseable {
         }
     }
 
-    private float update(int next) {
-        float limit = options.clip == 0 ? Float.POSITIVE_INFINITY : (float) options.clip;
-        try {
-            return OptimizerStep.apply(trainer, optimizer, limit);
-        } catch (IllegalStateException e) { // here it can only mean NaN or infinity
-            throw new TrainingDivergedException("Step " + next + ": " + e.getMessage(), e);
-        }
-    }
-
     /** Adds a batch's share to the gradients and returns its share of the loss. */
     private double addGradient(int done, int i) {
-        try (NDManager scratch = trainer.getManager().newSubManager()) {
+        try (NDManager scratch = manager().newSubManager()) {
             NDList batch = batches.batch((long) done * options.accumulate + i, scratch);
             return gradient.add(batch, 1.0 / options.accumulate) / options.accumulate;
         }
-    }
-
-    /** Returns the spectra measured since they were last asked for. */
-    List<UpdateSpectra> spectra() {
-        return recorder.take();
     }
 
     /** Returns the validation loss in nats per token, on the same batches every time. */
@@ -268,8 +215,35 @@ public final class TrainingRun implements AutoCloseable {
 
     /** Measures the model as {@link #validate()} does; NaN if asked to stop meanwhile. */
     float validate(BooleanSupplier stop) {
-        Evaluation.Result result = validation.run(gpt2, trainer.getManager(), stop);
-        return result == null ? Float.NaN : (float) result.loss();
+        return (float) evaluate(gpt2, manager(), validation, options.evalBatches, stop).loss();
+    }
+
+    /** A mean loss in nats per token, and the number of tokens predicted. */
+    record Evaluation(double loss, long tokens) {}
+
+    /**
+     * Measures a model without gradients; the loss is NaN if asked to stop meanwhile.
+     *
+     * @param count how many batches of the split to use, spread evenly; all if there are fewer
+     */
+    static Evaluation evaluate(
+            Gpt2 gpt2, NDManager manager, TokenBatches split, long count, BooleanSupplier stop) {
+        long used = Math.min(count, split.count());
+        double sum = 0;
+        long tokens = 0;
+        for (long i = 0; i < used; i++) {
+            if (stop.getAsBoolean()) {
+                return new Evaluation(Double.NaN, tokens);
+            }
+            try (NDManager scratch = manager.newSubManager()) {
+                NDList batch = split.batch(i * split.count() / used, scratch);
+                ParameterStore store = new ParameterStore(manager, false);
+                NDArray loss = gpt2.loss(store, batch.get(0), batch.get(1), false);
+                sum += (double) Host.read(loss, NDArray::getFloat) * batch.head().size();
+                tokens += batch.head().size();
+            }
+        }
+        return new Evaluation(sum / tokens, tokens);
     }
 
     /** Writes the state after the last step. */
@@ -278,11 +252,11 @@ public final class TrainingRun implements AutoCloseable {
                 step,
                 gpt2.getConfig(),
                 options.keep,
+                name -> gpt2.getParameters().get(name).getArray().toFloatArray(),
                 directory -> {
-                    Checkpoints.ModelFile.write(step, gpt2, directory.resolve(Checkpoints.MODEL));
                     if (optimizer instanceof StatefulOptimizer stateful) {
-                        OptimizerState.save(
-                                stateful, gpt2, directory.resolve(Checkpoints.OPTIMIZER));
+                        Path file = directory.resolve(Checkpoints.OPTIMIZER);
+                        OptimizerState.save(stateful, gpt2, file);
                     }
                 });
     }

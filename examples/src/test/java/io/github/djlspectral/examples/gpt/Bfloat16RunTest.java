@@ -4,11 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.djlspectral.torch.Bfloat16;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -83,17 +80,15 @@ class Bfloat16RunTest {
         assertThat(config().bfloat16()).isNull();
     }
 
-    private RunConfig config() {
-        return RunConfig.read(run.resolve(CONFIG));
+    private RunDirectory.Config config() {
+        return new RunDirectory(run).config();
     }
 
     private void train(Path out, String... more) {
         String[] options = new String[more.length + 1];
         options[0] = "--precision=bfloat16";
         System.arraycopy(more, 0, options, 1, more.length); // where the same one wins
-        PrintStream silent = new PrintStream(OutputStream.nullOutputStream());
-        Training.train(
-                List.of(TestText.options(text, out, options)), Runs.loader(directory), silent);
+        Runs.train(directory, TestText.options(text, out, options));
     }
 
     private static void choose(String products) {

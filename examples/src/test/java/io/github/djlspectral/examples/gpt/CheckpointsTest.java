@@ -3,13 +3,23 @@ package io.github.djlspectral.examples.gpt;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.github.djlspectral.io.AtomicFiles;
+import io.github.djlspectral.io.Safetensors;
+import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -17,85 +27,85 @@ import org.junit.jupiter.api.io.TempDir;
 class CheckpointsTest {
 
     private static final Gpt2Config MODEL = new Gpt2Config(11, 8, 1, 2, 4, 0.1f, true);
-    private static final int KEEP = 2;
+    private static final String FILE = "model.safetensors";
 
     @TempDir private Path directory;
+    private final NDManager manager = NDManager.newBaseManager();
+    private final Gpt2 gpt2 = Gpt2.builder().setConfig(MODEL).build();
     private Checkpoints checkpoints;
 
     @BeforeEach
     void setUp() {
         checkpoints = new Checkpoints(directory.resolve("checkpoints"));
+        gpt2.initialize(manager, DataType.FLOAT32, new Shape(1, 8));
+    }
+
+    @AfterEach
+    void tearDown() {
+        manager.close();
     }
 
     @Test
-    void thereIsNoneAtFirst() {
-        assertThat(checkpoints.newest()).isEmpty();
+    void initializesAnotherModelWithTheSameBits() {
+        write(3);
+        Gpt2 read = Gpt2.builder().setConfig(MODEL).build();
+        Checkpoints.initialize(read, checkpoints.required().weights());
+        read.initialize(manager, DataType.FLOAT32, new Shape(1, 8));
+        for (String name : read.getParameters().keys()) {
+            NDArray copy = read.getParameters().get(name).getArray();
+            assertThat(copy.hasGradient()).isTrue();
+            assertThat(copy.toByteArray()).as(name).isEqualTo(array(name).toByteArray());
+        }
+    }
+
+    @Test
+    void otherSafetensorsReadersReadIt() throws IOException {
+        write(3);
+        Path file = path(3).resolve(FILE);
+        assertThat(Safetensors.open(file).metadata())
+                .containsEntry("step", "3")
+                .hasEntrySatisfying("model", json -> assertThat(json).contains("\"width\":4"));
+        try (InputStream in = Files.newInputStream(file);
+                NDList arrays = NDList.decode(manager, in)) {
+            assertThat(arrays).hasSize(gpt2.getParameters().size());
+            for (NDArray array : arrays) {
+                assertThat(array.getShape()).isEqualTo(array(array.getName()).getShape());
+                assertThat(array.toFloatArray()).isEqualTo(array(array.getName()).toFloatArray());
+            }
+        }
     }
 
     @Test
     void keepsTheNewest() {
+        assertThat(checkpoints.newest()).isEmpty();
         for (int step : new int[] {9, 10, 999_999, 1_000_000}) {
             write(step);
         }
         assertThat(names()).containsExactly("step-1000000", "step-999999");
-        Checkpoints.Checkpoint newest = checkpoints.newest().orElseThrow();
-        assertThat(newest.step()).isEqualTo(1_000_000);
-        assertThat(newest.contents().model()).isEqualTo(MODEL);
+        assertThat(checkpoints.required().step()).isEqualTo(1_000_000);
+        assertThat(checkpoints.required().model()).isEqualTo(MODEL);
     }
 
     @Test
-    void aFailedWriteLeavesTheLastGoodOne() {
+    void aFailedWriteLeavesTheLastGoodOne() throws IOException {
         write(1);
-        assertThatThrownBy(
-                        () ->
-                                checkpoints.write(
-                                        2,
-                                        MODEL,
-                                        KEEP,
-                                        partial -> {
-                                            Files.writeString(partial.resolve("file"), "half");
-                                            throw new IOException("No space left on device");
-                                        }))
+        AtomicFiles.Content<Path> fails =
+                partial -> {
+                    throw new IOException("No space left on device");
+                };
+        assertThatThrownBy(() -> write(2, fails))
                 .isInstanceOf(UncheckedIOException.class)
-                .hasMessageContaining("step-000002")
+                .hasMessageStartingWith("Cannot write the checkpoint " + path(2))
                 .hasMessageContaining("No space left on device");
         assertThat(names()).containsExactly("step-000001");
-        assertThat(checkpoints.newest().orElseThrow().step()).isEqualTo(1);
-    }
-
-    @Test
-    void aDirectoryThatCannotBeMadeIsAClearError() throws IOException {
-        Files.writeString(directory.resolve("checkpoints"), "a file in the way");
-        assertThatThrownBy(() -> write(1))
-                .isInstanceOf(UncheckedIOException.class)
-                .hasMessageContaining("Cannot write the checkpoint");
-    }
-
-    @Test
-    void whatACrashLeftBehindIsNoCheckpointAndIsReplaced() throws IOException {
-        Path partial = directory.resolve("checkpoints/step-000001.tmp");
-        Files.createDirectories(partial);
-        Files.writeString(partial.resolve("stale"), "half");
-        assertThat(checkpoints.newest()).isEmpty();
-        write(1);
-        assertThat(names()).containsExactly("step-000001");
-        assertThat(directory.resolve("checkpoints/step-000001/stale")).doesNotExist();
-    }
-
-    @Test
-    void aDamagedCheckpointIsPassedOver() throws IOException {
-        write(1);
+        Files.createDirectories(path(2).resolveSibling("step-000002.tmp")); // left by a crash
+        assertThat(checkpoints.required().step()).isEqualTo(1);
         write(2);
-        Files.writeString(directory.resolve("checkpoints/step-000002/file"), "other");
-        assertThat(checkpoints.newest().orElseThrow().step()).isEqualTo(1);
-        Files.delete(directory.resolve("checkpoints/step-000001/file"));
-        assertThatThrownBy(checkpoints::newest)
-                .isInstanceOf(BadInputException.class)
-                .hasMessageContaining("damaged");
+        assertThat(names()).containsExactly("step-000001", "step-000002");
     }
 
     @Test
-    void theOneThatIsAskedForIsNotReplacedByAnother() throws IOException {
+    void aDamagedCheckpointIsPassedOverUnlessAskedFor() throws IOException {
         write(1);
         write(3);
         assertThat(checkpoints.exactly(1).step()).isEqualTo(1);
@@ -103,16 +113,22 @@ class CheckpointsTest {
         assertThatThrownBy(() -> checkpoints.exactly(2))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("no checkpoint of --step 2; there are [1, 3]");
-        Files.writeString(directory.resolve("checkpoints/step-000003/file"), "other");
+        Files.writeString(path(3).resolve(FILE), "other");
+        assertThat(checkpoints.required().step()).isEqualTo(1);
         assertThatThrownBy(() -> checkpoints.exactly(null))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("step-000003 is damaged");
+        Files.delete(path(1).resolve(FILE));
+        assertThatThrownBy(checkpoints::newest)
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("Every checkpoint")
+                .hasMessageContaining("damaged");
     }
 
     @Test
     void refusesAnotherArchitecture() {
         write(1);
-        Checkpoints.Checkpoint checkpoint = checkpoints.newest().orElseThrow();
+        Checkpoints.Checkpoint checkpoint = checkpoints.required();
         checkpoint.requireModel(MODEL);
         assertThatThrownBy(() -> checkpoint.requireModel(MODEL.withDropout(0)))
                 .isInstanceOf(BadInputException.class)
@@ -120,11 +136,19 @@ class CheckpointsTest {
     }
 
     private void write(int step) {
-        checkpoints.write(
-                step,
-                MODEL,
-                KEEP,
-                partial -> Files.writeString(partial.resolve("file"), "state " + step));
+        write(step, partial -> {});
+    }
+
+    private void write(int step, AtomicFiles.Content<Path> more) {
+        checkpoints.write(step, MODEL, 2, name -> array(name).toFloatArray(), more);
+    }
+
+    private NDArray array(String name) {
+        return gpt2.getParameters().get(name).getArray();
+    }
+
+    private Path path(int step) {
+        return Runs.checkpoint(directory, step);
     }
 
     private String[] names() {

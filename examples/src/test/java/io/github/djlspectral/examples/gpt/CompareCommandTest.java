@@ -3,6 +3,7 @@ package io.github.djlspectral.examples.gpt;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.djlspectral.examples.gpt.Metrics.Log;
 import io.github.djlspectral.text.BadInputException;
 import java.awt.Color;
 import java.awt.image.BufferedImage;
@@ -23,10 +24,16 @@ class CompareCommandTest {
 
     private void run(String name, float... losses) throws IOException {
         Path path = Files.createDirectory(directory.resolve(name));
-        try (Metrics log = Metrics.open(path.resolve("metrics.csv"), List.of())) {
+        try (Log<Metrics.Row> log = Metrics.open(path.resolve("metrics.csv"), List.of())) {
             for (int i = 0; i < losses.length; i++) {
-                log.append(new Metrics.Row(10 * i, 9, losses[i], 0.1f, 1, 100 * i, i, 100, 0));
-                log.append(new Metrics.Row(10 * i + 1, 9, Float.NaN, 0.1f, 1, 100 * i, i, 100, 0));
+                log.append(
+                        List.of(
+                                new Metrics.Row(
+                                        10 * i, 9, losses[i], 0.1f, 1, 100 * i, i, 100, 0)));
+                log.append(
+                        List.of(
+                                new Metrics.Row(
+                                        10 * i + 1, 9, Float.NaN, 0.1f, 1, 100 * i, i, 100, 0)));
             }
         }
     }

@@ -60,8 +60,8 @@ class ExchangeTest {
         for (String name : before.names()) {
             assertThat(after.read(name)).as(name).isEqualTo(before.read(name));
         }
-        assertThat(RunConfig.read(imported.resolve("config.json")).model())
-                .isEqualTo(RunConfig.read(run.resolve("config.json")).model());
+        assertThat(new RunDirectory(imported).config().model())
+                .isEqualTo(new RunDirectory(run).config().model());
         assertThat(imported.resolve("tokenizer.json"))
                 .hasSameBinaryContentAs(run.resolve("tokenizer.json"));
         assertThat(evaluate(imported)).isEqualTo(evaluate(run));
@@ -235,7 +235,7 @@ class ExchangeTest {
         Exchange.exportRun(run, null, exported, DataType.FLOAT64, stream());
         Path tuned = directory.resolve("tuned");
         tune(exported, tuned);
-        assertThat(RunConfig.read(tuned.resolve("config.json")).model().vocabSize()).isEqualTo(64);
+        assertThat(new RunDirectory(tuned).config().model().vocabSize()).isEqualTo(64);
         assertThatThrownBy(() -> tune(exported, directory.resolve("x"), "--vocab-size=65"))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("--vocab-size is 65, but the model of --init");
@@ -262,17 +262,16 @@ class ExchangeTest {
         List<String> options = new ArrayList<>(List.of(TestText.options(text, out, more)));
         options.removeIf(option -> option.matches(shape) && !given.contains(option));
         options.add("--init=" + from);
-        Training.train(options, Runs.loader(directory), stream());
+        Runs.train(directory, output, options.toArray(String[]::new));
     }
 
     private void train(Path out, String... more) {
-        Training.train(
-                List.of(TestText.options(text, out, more)), Runs.loader(directory), stream());
+        Runs.train(directory, output, TestText.options(text, out, more));
     }
 
     /** Resumes with the run's own options, --init among them. */
     private void resume(Path out) {
-        Training.train(List.of("--out=" + out, "--resume"), Runs.loader(directory), stream());
+        Runs.train(directory, output, "--out=" + out, "--resume");
     }
 
     private void export(Integer step) {

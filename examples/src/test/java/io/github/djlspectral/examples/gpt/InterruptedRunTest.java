@@ -3,6 +3,7 @@ package io.github.djlspectral.examples.gpt;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.djlspectral.examples.Main;
+import io.github.djlspectral.examples.experiment.Environment;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -123,7 +124,7 @@ class InterruptedRunTest {
 
         /** Says that it holds, and then does nothing. */
         public static void main(String[] arguments) throws InterruptedException {
-            StopSignal stop = new StopSignal();
+            Environment.StopSignal stop = new Environment.StopSignal(() -> {});
             stop.hold();
             System.out.println("holding");
             new CountDownLatch(1).await();

@@ -3,6 +3,7 @@ package io.github.djlspectral.examples.gpt;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.djlspectral.examples.gpt.Metrics.Log;
 import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -57,8 +58,8 @@ class MetricsTest {
     @Test
     void continuesAfterTheRowsGiven() {
         Path path = write(ROWS);
-        try (Metrics log = Metrics.open(path, ROWS.subList(0, 1))) {
-            log.append(ROWS.get(1));
+        try (Log<Metrics.Row> log = Metrics.open(path, ROWS.subList(0, 1))) {
+            log.append(List.of(ROWS.get(1)));
         }
         assertThat(Metrics.read(path, Integer.MAX_VALUE)).isEqualTo(ROWS.subList(0, 2));
     }
@@ -74,8 +75,8 @@ class MetricsTest {
 
     private Path write(List<Metrics.Row> rows) {
         Path path = directory.resolve("metrics.csv");
-        try (Metrics log = Metrics.open(path, List.of())) {
-            rows.forEach(log::append);
+        try (Log<Metrics.Row> log = Metrics.open(path, List.of())) {
+            log.append(rows);
         }
         return path;
     }

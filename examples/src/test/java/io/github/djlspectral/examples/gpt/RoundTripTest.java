@@ -11,8 +11,6 @@ import io.github.djlspectral.zoo.ChildJvm;
 import io.github.djlspectral.zoo.FolderServer;
 import io.github.djlspectral.zoo.LoadingProgram;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -71,7 +69,8 @@ class RoundTripTest {
                         "\"tokenizer\": \"chars\"",
                         "\"data\": \"cycle.txt: 18")
                 .containsPattern("\"validationLoss\": \"\\d\\.\\d+\"")
-                .contains("\"learningRate\": \"0.05\"", "\"pytorch\": \"2.", "\"dataSha256\": \"");
+                .contains(
+                        "\"learningRate\": \"0.05\"", "\"pytorch\": \"2.", "\"dataChecksum\": \"");
     }
 
     @Test
@@ -83,10 +82,7 @@ class RoundTripTest {
     private Path train(String name, int steps) throws IOException {
         Path text = TestText.write(directory);
         Path run = directory.resolve(name);
-        Training.train(
-                List.of(TestText.options(text, run, "--steps=" + steps)),
-                Runs.loader(directory),
-                new PrintStream(OutputStream.nullOutputStream()));
+        Runs.train(directory, TestText.options(text, run, "--steps=" + steps));
         return run;
     }
 

@@ -7,8 +7,6 @@ import ai.djl.TrainingDivergedException;
 import io.github.djlspectral.examples.gpt.RunOutcome.State;
 import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -78,7 +76,6 @@ class RunOutcomeTest {
     }
 
     private void train(List<String> options) {
-        PrintStream silent = new PrintStream(OutputStream.nullOutputStream());
-        Training.train(options, Runs.loader(directory), silent);
+        Runs.train(directory, options.toArray(String[]::new));
     }
 }

@@ -6,6 +6,7 @@ import io.github.djlspectral.examples.data.CorpusLoader;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -23,6 +24,16 @@ final class Runs {
     static CorpusLoader loader(Path directory) {
         PrintStream silent = new PrintStream(OutputStream.nullOutputStream());
         return new CorpusLoader(directory.resolve("cache"), silent);
+    }
+
+    /** Does what {@code train} does with these options; its output goes to this stream. */
+    static void train(Path directory, OutputStream output, String... options) {
+        PrintStream stream = new PrintStream(output, true, StandardCharsets.UTF_8);
+        Training.train(TrainingOptions.given(options), loader(directory), stream);
+    }
+
+    static void train(Path directory, String... options) {
+        train(directory, OutputStream.nullOutputStream(), options);
     }
 
     /** Asserts that two runs have the same metrics but for time, and the same last checkpoint. */

@@ -3,6 +3,7 @@ package io.github.djlspectral.examples.gpt;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.djlspectral.examples.gpt.Metrics.Log;
 import io.github.djlspectral.optim.diagnostics.Spectrum;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
 import io.github.djlspectral.text.BadInputException;
@@ -38,7 +39,7 @@ class SpectraTest {
 
     private Path write(List<UpdateSpectra> spectra) {
         Path path = directory.resolve("spectra.csv");
-        try (Spectra log = Spectra.open(path, List.of())) {
+        try (Log<UpdateSpectra> log = Spectra.open(path, List.of())) {
             log.append(spectra);
         }
         return path;

@@ -3,6 +3,8 @@ package io.github.djlspectral.examples.gpt;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.djlspectral.examples.gpt.OptimizerChoice.Preset;
+import io.github.djlspectral.examples.gpt.OptimizerChoice.Schedule;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Tokenization;
@@ -40,7 +42,7 @@ class TrainingOptionsTest {
         assertThat(options.lr).isEqualTo(1e-3);
         assertThat(options.lr * options.lrEnd).isEqualTo(1e-4);
         assertThat(options.warmup).isEqualTo(100);
-        assertThat(options.schedule).isEqualTo(OptimizerChoice.Schedule.COSINE);
+        assertThat(options.schedule).isEqualTo(Schedule.COSINE);
         assertThat(options.beta1).isEqualTo(0.9);
         assertThat(options.beta2).isEqualTo(0.99);
         assertThat(options.weightDecay).isEqualTo(0.1);
@@ -151,7 +153,7 @@ class TrainingOptionsTest {
     @CsvSource({"--width=256", "--optimizer=sgd", "--seed=1", "--eval-every=7", "--clip=2"})
     void aResumedRunKeepsWhatDecidesItsNumbers(String option) {
         TrainingOptions before = TrainingOptions.of();
-        assertThatThrownBy(() -> TrainingOptions.of(option).requireSameRun(before))
+        assertThatThrownBy(() -> RunDirectory.requireSameRun(before, TrainingOptions.of(option)))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageStartingWith(option.split("=")[0] + " is ");
     }
@@ -159,7 +161,7 @@ class TrainingOptionsTest {
     @Test
     void aResumedRunMayGoOnLonger() {
         TrainingOptions options = TrainingOptions.of("--resume", "--steps=9999", "--keep=5");
-        options.requireSameRun(TrainingOptions.of());
+        RunDirectory.requireSameRun(TrainingOptions.of(), options);
         assertThat(options.steps).isEqualTo(9999);
     }
 
@@ -167,9 +169,9 @@ class TrainingOptionsTest {
     void aRateThatEarlierVersionsIgnoredIsNoDifference() {
         TrainingOptions before = TrainingOptions.of("--optimizer=adamw");
         before.adamwLr = 0.003;
-        TrainingOptions.of("--optimizer=adamw").requireSameRun(before);
+        RunDirectory.requireSameRun(before, TrainingOptions.of("--optimizer=adamw"));
         TrainingOptions muon = TrainingOptions.of("--adamw-lr=0.004");
-        assertThatThrownBy(() -> muon.requireSameRun(TrainingOptions.of()))
+        assertThatThrownBy(() -> RunDirectory.requireSameRun(TrainingOptions.of(), muon))
                 .hasMessageStartingWith("--adamw-lr is 0.004");
     }
 

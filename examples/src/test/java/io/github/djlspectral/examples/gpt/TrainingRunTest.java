@@ -26,13 +26,12 @@ class TrainingRunTest {
         TrainingOptions options =
                 TrainingOptions.of(TestText.options(text, directory, "--optimizer=" + optimizer));
         try (Corpus corpus = Runs.loader(directory).load(options.data, options.tokenizer);
-                StopSignal stop = new StopSignal();
-                TrainingRun run = new TrainingRun(options, corpus, null)) {
-            run.step(stop::requested);
+                TrainingRun run = new TrainingRun(options, corpus, null, null)) {
+            run.step(() -> false);
             run.validate();
             int arrays = arrays(run);
             for (int i = 0; i < 10; i++) {
-                run.step(stop::requested);
+                run.step(() -> false);
                 run.validate();
             }
             assertThat(arrays(run)).isEqualTo(arrays);
@@ -44,20 +43,20 @@ class TrainingRunTest {
         Path text = TestText.write(directory);
         TrainingOptions options = TrainingOptions.of(TestText.options(text, directory));
         try (Corpus corpus = Runs.loader(directory).load(options.data, options.tokenizer);
-                TrainingRun run = new TrainingRun(options, corpus, null);
-                TrainingRun other = new TrainingRun(options, corpus, null)) {
+                TrainingRun run = new TrainingRun(options, corpus, null, null);
+                TrainingRun other = new TrainingRun(options, corpus, null, null)) {
             run.step(() -> false);
             assertThatThrownBy(() -> run.step(() -> poison(run)))
                     .isInstanceOf(TrainingDivergedException.class)
                     .hasMessageContaining("Step 2: ");
             run.skip();
-            assertThat(run.skipped()).isEqualTo(1);
+            assertThat(run.skipped).isEqualTo(1);
             assertThat(run.step()).isEqualTo(1);
             TrainingRun.StepResult result = run.step(() -> false);
             assertThat(run.step()).isEqualTo(2);
 
             other.step(() -> false);
-            other.continueAfter(1); // as a resumed process does
+            other.skipped = 1; // as a resumed process does
             assertThat(other.step(() -> false)).isEqualTo(result);
             assertThat(other.validate()).isEqualTo(run.validate());
         }
