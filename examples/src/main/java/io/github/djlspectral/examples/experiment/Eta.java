@@ -12,11 +12,7 @@ public final class Eta {
     private double done;
     private long lastLine = begin;
 
-    /**
-     * Begins to count.
-     *
-     * @param total how much there is to do, in any unit; what is done already does not count
-     */
+    /** Begins to count what is to do, in any unit; what is done already does not count. */
     public Eta(double total) {
         this.total = total;
     }

@@ -20,22 +20,14 @@ import java.util.stream.Stream;
  * is not taken for it.
  *
  * @param <R> a result, such as a record
+ * @param folder where the files are; it need not exist
  */
-public final class Finished<R> {
+public record Finished<R>(Path folder, Class<R> type) {
 
     private static final Gson GSON =
             new GsonBuilder().setPrettyPrinting().serializeSpecialFloatingPointValues().create();
 
     private record Entry(String of, JsonElement result) {}
-
-    private final Path folder;
-    private final Class<R> type;
-
-    /** Of a folder, which need not exist. */
-    public Finished(Path folder, Class<R> type) {
-        this.folder = folder;
-        this.type = type;
-    }
 
     private Path path(String name) {
         return folder.resolve(name + ".json");
@@ -52,65 +44,51 @@ public final class Finished<R> {
         AtomicFiles.write(path(name), GSON.toJson(entry) + "\n");
     }
 
-    /**
-     * Returns a result if there is one of this name.
-     *
-     * @throws BadInputException if its file is damaged, or of something else
-     */
+    /** Returns a result if there is one; one that is damaged or of something else is refused. */
     public Optional<R> find(String name, Object of) {
-        Path path = path(name);
-        return has(name) ? Optional.of(read(path, of.toString())) : Optional.empty();
+        return has(name) ? Optional.of(read(path(name), of)) : Optional.empty();
     }
 
-    /**
-     * Returns all results, in the order of their names.
-     *
-     * @param of what they are to be of; null: whatever it is
-     * @throws BadInputException if a file is damaged, or of something else
-     */
+    /** Returns all results, in the order of their names, refused as above; null: of whatever. */
     public List<R> all(Object of) {
         if (!Files.isDirectory(folder)) {
             return List.of();
         }
         try (Stream<Path> files = Files.list(folder)) {
-            return files.filter(file -> file.toString().endsWith(".json"))
-                    .sorted()
-                    .map(file -> read(file, of == null ? null : of.toString()))
-                    .toList();
+            Stream<Path> results = files.filter(file -> file.toString().endsWith(".json")).sorted();
+            return results.map(file -> read(file, of)).toList();
         } catch (IOException e) {
             throw new UncheckedIOException("Cannot read " + folder + " (" + e + ")", e);
         }
     }
 
-    private R read(Path path, String of) {
+    private R read(Path path, Object of) {
+        String what = " is of an earlier version or damaged; delete it to run it again";
+        String damaged = path + what + ", or choose another --out";
         try {
             Entry entry = GSON.fromJson(Files.readString(path), Entry.class);
             R result = entry == null ? null : GSON.fromJson(entry.result(), type);
             if (result == null || entry.of() == null) {
-                String what = " is of an earlier version or damaged; delete it to run it again";
-                throw new BadInputException(path + what + ", or choose another --out");
+                throw new BadInputException(damaged);
             }
-            if (of != null && !entry.of().equals(of)) {
-                List<String> before = entry.of().lines().toList();
-                List<String> now = of.lines().toList();
-                int same = 0;
-                while (same < Math.min(before.size(), now.size())
-                        && before.get(same).equals(now.get(same))) {
-                    same++;
-                }
-                String rule = "%s is of %s, not of %s; choose another --out";
-                throw new BadInputException(
-                        Table.text(rule, path, line(before, same), line(now, same)));
+            if (of != null) {
+                requireSame(path, entry.of().lines().toList(), of.toString().lines().toList());
             }
             return result;
         } catch (JsonParseException e) {
-            throw new BadInputException(path + " is damaged; delete it to run it again", e);
+            throw new BadInputException(damaged, e);
         } catch (IOException e) {
             throw new UncheckedIOException("Cannot read " + path + " (" + e + ")", e);
         }
     }
 
-    private static String line(List<String> lines, int index) {
-        return index < lines.size() ? lines.get(index) : "nothing";
+    /** Names the first line that differs. */
+    private static void requireSame(Path path, List<String> before, List<String> now) {
+        for (int i = 0; i < Math.max(before.size(), now.size()); i++) {
+            String old = i < before.size() ? before.get(i) : "nothing";
+            String other = i < now.size() ? now.get(i) : "nothing";
+            String rule = "%s is of %s, not of %s; choose another --out";
+            BadInputException.unless(old.equals(other), rule, path, old, other);
+        }
     }
 }

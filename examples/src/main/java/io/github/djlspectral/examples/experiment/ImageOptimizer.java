@@ -32,26 +32,19 @@ public record ImageOptimizer(double rate, double adamRate, float decay, int step
         };
     }
 
-    private <T extends SpectralOptimizer.Builder<T>> T spectral(
-            T builder, ParameterRouting routing) {
-        return builder.optLearningRateTracker(schedule(rate))
-                .optWeightDecays(decay)
-                .optRouting(routing)
-                .optFallback(adam(adamRate));
+    private <T extends SpectralOptimizer.Builder<T>> T spectral(T builder, ParameterRouting way) {
+        builder.optLearningRateTracker(schedule(rate)).optWeightDecays(decay);
+        return builder.optRouting(way).optFallback(adam(adamRate));
     }
 
     private DecoupledAdamW adam(double highest) {
-        return DecoupledAdamW.builder()
-                .optLearningRateTracker(schedule(highest))
-                .optWeightDecays(decay)
-                .build();
+        DecoupledAdamW.Builder adam = DecoupledAdamW.builder().optWeightDecays(decay);
+        return adam.optLearningRateTracker(schedule(highest)).build();
     }
 
     private Tracker schedule(double highest) {
-        return WarmupCosineTracker.builder()
-                .setBaseValue((float) highest)
-                .setWarmupSteps(steps / WARMUP_SHARE)
-                .setTotalSteps(steps)
-                .build();
+        WarmupCosineTracker.Builder rates = WarmupCosineTracker.builder();
+        rates.setWarmupSteps(steps / WARMUP_SHARE).setTotalSteps(steps);
+        return rates.setBaseValue((float) highest).build();
     }
 }

@@ -19,6 +19,7 @@ import io.github.djlspectral.optim.GradientClipping;
 import io.github.djlspectral.optim.SpectralOptimizer;
 import io.github.djlspectral.optim.StatefulOptimizer;
 import io.github.djlspectral.torch.Host;
+import java.util.function.BiConsumer;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 
@@ -44,14 +45,11 @@ public final class ImageTraining implements AutoCloseable {
     private double seconds;
 
     /**
-     * Initialises the block at random.
+     * Initialises the block at random, by the seed.
      *
      * @param block images [B, 1, side, side] to logits [B, classes], not yet initialised
-     * @param side the height and width of an image
-     * @param batches the training images in their order
      * @param optimizer closed with this, as is the fallback it was given
      * @param maxNorm the gradient is scaled to this norm if it is longer; infinite: never
-     * @param seed decides the initial weights
      */
     public ImageTraining(
             Block block,
@@ -69,29 +67,14 @@ public final class ImageTraining implements AutoCloseable {
         model.setBlock(block);
         Engine.getEngine(ENGINE).setRandomSeed(seed);
         block.initialize(model.getNDManager(), model.getDataType(), shape);
-        trainer =
-                model.newTrainer(
-                        new DefaultTrainingConfig(loss)
-                                .optDevices(new Device[] {Device.cpu()})
-                                .optOptimizer(optimizer));
+        DefaultTrainingConfig config = new DefaultTrainingConfig(loss).optOptimizer(optimizer);
+        trainer = model.newTrainer(config.optDevices(new Device[] {Device.cpu()}));
         trainer.initialize(shape);
     }
 
-    /** Sees each step before it changes the weights. */
-    @FunctionalInterface
-    public interface StepObserver {
-
-        /** Looks at a step of an epoch, from 0 on, and the loss of its batch in nats. */
-        void observe(int index, double loss);
-    }
-
     /**
-     * What is known after an epoch.
-     *
-     * @param number from 1 on
-     * @param trainLoss mean over the epoch, before each update, in nats
-     * @param testLoss mean cross-entropy in nats
-     * @param testAccuracy the share of images whose class has the largest logit
+     * What is known after an epoch, from 1 on: the mean loss over it, before each update; the mean
+     * cross-entropy of the test images, both in nats; the share of them that is right.
      */
     public record Epoch(int number, double trainLoss, double testLoss, double testAccuracy) {
 
@@ -103,21 +86,14 @@ public final class ImageTraining implements AutoCloseable {
         }
     }
 
-    /**
-     * Adds something to the loss that is trained on, from now on. It is not in the losses that are
-     * told.
-     *
-     * @param penalty from the images of a batch to a scalar
-     */
+    /** Adds a scalar of a batch's images to the loss that is trained on, not to what is told. */
     public void setPenalty(UnaryOperator<NDArray> penalty) {
         this.penalty = penalty;
     }
 
     /** Returns the number of parameters. */
     public long size() {
-        return block.getParameters().values().stream()
-                .mapToLong(parameter -> parameter.getShape().size())
-                .sum();
+        return block.getParameters().values().stream().mapToLong(p -> p.getShape().size()).sum();
     }
 
     /** Returns the number of arrays held, which does not grow from epoch to epoch. */
@@ -126,7 +102,7 @@ public final class ImageTraining implements AutoCloseable {
                 + trainer.getManager().getManagedArrays().size();
     }
 
-    /** Returns the manager of the arrays, closed with this. */
+    /** Returns the manager of the arrays. */
     public NDManager manager() {
         return trainer.getManager();
     }
@@ -139,9 +115,11 @@ public final class ImageTraining implements AutoCloseable {
     /**
      * Trains on every image once, then tests.
      *
+     * @param observer sees each step, from 0 on, and the loss of its batch in nats, before weights
+     *     change
      * @throws TrainingDivergedException if the loss, a gradient or a weight is not usable any more
      */
-    public Epoch epoch(ImageSet test, StepObserver observer) {
+    public Epoch epoch(ImageSet test, BiConsumer<Integer, Double> observer) {
         long begin = System.nanoTime();
         double sum = 0;
         for (int i = 0; i < batches.perEpoch(); i++) {
@@ -153,7 +131,7 @@ public final class ImageTraining implements AutoCloseable {
                 if (maxNorm < Float.POSITIVE_INFINITY) {
                     GradientClipping.byGlobalNorm(trainer, maxNorm);
                 }
-                observer.observe(i, value);
+                observer.accept(i, value);
                 sum += value;
             } catch (IllegalStateException e) { // NaN, infinity, or a weight moved too far
                 throw diverged(e.getMessage(), e);
@@ -177,33 +155,29 @@ public final class ImageTraining implements AutoCloseable {
     }
 
     private TrainingDivergedException diverged(String what, Exception cause) {
-        return new TrainingDivergedException(
-                Table.text("epoch %d: %s; lower --lr", epoch + 1, what), cause);
+        String message = Table.text("epoch %d: %s; lower --lr", epoch + 1, what);
+        return new TrainingDivergedException(message, cause);
     }
 
     private Epoch tested(double trainLoss, ImageSet images) {
         double sum = 0;
-        int right = 0;
+        double right = 0;
         for (int from = 0; from < images.size(); from += TEST_BATCH) {
             int to = Math.min(from + TEST_BATCH, images.size());
             ImageSet.Batch batch = images.part(from, to).batch();
             try (NDManager scratch = trainer.getManager().newSubManager()) {
                 ParameterStore store = new ParameterStore(scratch, false);
-                NDArray logits =
-                        block.forward(store, new NDList(batch.images(scratch)), false)
-                                .singletonOrThrow();
-                NDArray classes = batch.classes(scratch);
-                NDArray value = loss.evaluate(new NDList(classes), new NDList(logits));
+                NDList logits = block.forward(store, new NDList(batch.images(scratch)), false);
+                NDArray value = loss.evaluate(new NDList(batch.classes(scratch)), logits);
                 sum += Host.read(value, NDArray::getFloat) * (double) batch.size();
-                long[] answers = Host.read(logits.argMax(1), NDArray::toLongArray);
-                right += right(answers, batch.labels());
+                NDArray largest = logits.singletonOrThrow().argMax(1);
+                long[] answers = Host.read(largest, NDArray::toLongArray);
+                int[] labels = batch.labels();
+                IntStream numbers = IntStream.range(0, labels.length);
+                right += numbers.filter(i -> answers[i] == labels[i]).count();
             }
         }
-        return new Epoch(epoch, trainLoss, sum / images.size(), (double) right / images.size());
-    }
-
-    private static int right(long[] answers, int[] labels) {
-        return (int) IntStream.range(0, labels.length).filter(i -> answers[i] == labels[i]).count();
+        return new Epoch(epoch, trainLoss, sum / images.size(), right / images.size());
     }
 
     /** Frees the model and the optimizer's state. */

@@ -1,5 +1,8 @@
 package io.github.djlspectral.examples.experiment;
 
+import static java.awt.BasicStroke.CAP_BUTT;
+import static java.awt.BasicStroke.JOIN_ROUND;
+
 import io.github.djlspectral.io.AtomicFiles;
 import java.awt.BasicStroke;
 import java.awt.Color;
@@ -14,8 +17,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.DoubleSummaryStatistics;
+import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -24,16 +27,15 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
-import org.knowm.xchart.XYChartBuilder;
-import org.knowm.xchart.XYSeries;
 import org.knowm.xchart.XYSeries.XYSeriesRenderStyle;
+import org.knowm.xchart.XYSeries;
 import org.knowm.xchart.internal.chartpart.Chart;
 import org.knowm.xchart.style.AxesChartStyler;
 import org.knowm.xchart.style.Styler.LegendPosition;
+import org.knowm.xchart.style.XYStyler;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /**
@@ -42,20 +44,13 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
  */
 public final class Plot {
 
-    private static final int WIDTH = 800;
-    private static final int HEIGHT = 460;
     private static final float LINE = 1.6f;
     private static final float[] DASHES = {5, 5};
     private static final int PALE = 70;
-    private static final int SMOOTHED = 25;
-    private static final int MARKER_SIZE = 6;
-    private static final int TICKS = 60;
-    private static final Color[] COLORS =
-            Stream.of(
-                            0x2455A4, 0xC0392B, 0x2E8B57, 0xD68910, 0x7D3C98, 0x17A2B8, 0x555555,
-                            0xA0522D, 0xE377C2, 0x9ACD32, 0x000080, 0xFF7F50)
-                    .map(Color::new)
-                    .toArray(Color[]::new);
+    private static final int[] COLORS = {
+        0x2455A4, 0xC0392B, 0x2E8B57, 0xD68910, 0x7D3C98, 0x17A2B8,
+        0x555555, 0xA0522D, 0xE377C2, 0x9ACD32, 0x000080, 0xFF7F50
+    };
     private static final AtomicBoolean WARNED = new AtomicBoolean();
 
     static {
@@ -63,19 +58,13 @@ public final class Plot {
         ImageIO.setUseCache(false);
     }
 
-    /** How a curve is drawn. */
+    /** How a curve is drawn. Each x of steps begins a bin of a histogram, the last ends one. */
     public enum Style {
-        /** A line. */
         LINE,
-        /** A dashed line. */
         DASHED,
-        /** A thin pale line, in front of which a smoothed one may be. */
         PALE,
-        /** Points with a line through them. */
         MARKED,
-        /** Points. */
         POINTS,
-        /** Steps, filled below: a histogram; each x begins a bin, the last ends one. */
         STEPS
     }
 
@@ -85,8 +74,8 @@ public final class Plot {
     private final String xAxis;
     private final String yAxis;
     private final List<Curve> curves = new ArrayList<>();
-    private int width = WIDTH;
-    private int height = HEIGHT;
+    private int width = 800;
+    private int height = 460;
     private boolean logX;
     private boolean logY;
     private Double yMin;
@@ -99,7 +88,7 @@ public final class Plot {
         this.yAxis = yAxis;
     }
 
-    /** Sets the size in pixels. Default: 800 x 460. */
+    /** Sets the size in pixels. */
     public Plot size(int width, int height) {
         this.width = width;
         this.height = height;
@@ -128,50 +117,44 @@ public final class Plot {
     /** Adds a curve; points that its axes cannot show are left out. */
     public Plot add(String name, Style style, double[] x, double[] y) {
         int[] shown = IntStream.range(0, y.length).filter(i -> shows(x[i], y[i])).toArray();
+        double[] shownX = Arrays.stream(shown).mapToDouble(i -> x[i]).toArray();
+        double[] shownY = Arrays.stream(shown).mapToDouble(i -> y[i]).toArray();
         if (shown.length > 0) {
-            curves.add(new Curve(name, style, at(x, shown), at(y, shown)));
+            curves.add(new Curve(name, style, shownX, shownY));
         }
         return this;
     }
 
     /** Adds a curve over 0, 1, .. or any other first number. */
     public Plot add(String name, Style style, int first, double[] y) {
-        return add(
-                name, style, IntStream.range(0, y.length).mapToDouble(i -> i + first).toArray(), y);
+        IntStream numbers = IntStream.range(first, first + y.length);
+        return add(name, style, numbers.asDoubleStream().toArray(), y);
     }
 
-    /** Adds a raw curve, pale, and its running mean. */
+    /** Adds a raw curve, pale, and its mean over a running twenty-fifth. */
     public Plot addSmoothed(String name, double[] x, double[] y) {
-        int half = y.length / SMOOTHED / 2;
+        int half = y.length / 50;
         if (half == 0) {
             return add(name, Style.LINE, x, y);
         }
-        double[] means =
-                IntStream.range(0, y.length)
-                        .mapToDouble(i -> mean(y, Math.max(0, i - half), i + half + 1))
-                        .toArray();
+        double[] means = new double[y.length];
+        for (int i = 0; i < y.length; i++) {
+            int end = Math.min(i + half + 1, y.length);
+            means[i] = Arrays.stream(y, Math.max(0, i - half), end).average().orElseThrow();
+        }
         return add(name, Style.PALE, x, y).add(name, Style.LINE, x, means);
-    }
-
-    private static double mean(double[] y, int from, int to) {
-        return Arrays.stream(y, from, Math.min(to, y.length)).average().orElseThrow();
     }
 
     /** Adds a bar from the least to the largest number at one place, as of several seeds. */
     public Plot addRange(String name, double x, double... y) {
         DoubleSummaryStatistics range = Arrays.stream(y).summaryStatistics();
         double[] ends = {range.getMin(), range.getMax()};
-        return shows(x, ends[0]) && shows(x, ends[1])
-                ? add(name, Style.LINE, new double[] {x, x}, ends)
-                : this;
+        boolean shown = shows(x, ends[0]) && shows(x, ends[1]);
+        return shown ? add(name, Style.LINE, new double[] {x, x}, ends) : this;
     }
 
     private boolean shows(double x, double y) {
         return Double.isFinite(x) && Double.isFinite(y) && (!logX || x > 0) && (!logY || y > 0);
-    }
-
-    private static double[] at(double[] values, int[] indices) {
-        return Arrays.stream(indices).mapToDouble(i -> values[i]).toArray();
     }
 
     /** Tells whether there is nothing to draw. */
@@ -179,12 +162,7 @@ public final class Plot {
         return curves.isEmpty();
     }
 
-    /**
-     * Writes a PNG file. If there is nothing to draw, or the machine cannot draw, there is no file;
-     * in the second case standard error says so.
-     *
-     * @throws UncheckedIOException if it cannot be written
-     */
+    /** Writes a PNG file, as {@link #draw} does. */
     public void save(Path path) {
         save(path, 1, List.of(this));
     }
@@ -192,10 +170,11 @@ public final class Plot {
     /** Writes several pictures as one file, so many in a row. Those without curves are left out. */
     public static void save(Path path, int columns, List<Plot> plots) {
         List<Plot> shown = plots.stream().filter(plot -> !plot.isEmpty()).toList();
-        Map<String, Color> colors = new LinkedHashMap<>();
-        shown.stream()
-                .flatMap(plot -> plot.curves.stream())
-                .forEach(c -> colors.putIfAbsent(c.name(), COLORS[colors.size() % COLORS.length]));
+        Map<String, Color> colors = new HashMap<>();
+        for (Curve curve : shown.stream().flatMap(plot -> plot.curves.stream()).toList()) {
+            int next = COLORS[colors.size() % COLORS.length];
+            colors.putIfAbsent(curve.name(), new Color(next));
+        }
         save(path, columns, () -> shown.stream().map(plot -> plot.chart(colors)).toList());
     }
 
@@ -217,7 +196,10 @@ public final class Plot {
             graphics.setColor(Color.WHITE);
             graphics.fillRect(0, 0, image.getWidth(), image.getHeight());
             for (int i = 0; i < charts.size(); i++) {
-                alikeEverywhere(charts.get(i));
+                charts.get(i).getStyler().setChartBackgroundColor(Color.WHITE);
+                if (charts.get(i).getStyler() instanceof AxesChartStyler axes) {
+                    axes.setLocale(Locale.ROOT); // numbers in every language
+                }
                 BufferedImage panel = BitmapEncoder.getBufferedImage(charts.get(i));
                 graphics.drawImage(panel, i % across * width, i / across * height, null);
             }
@@ -227,11 +209,9 @@ public final class Plot {
         return bytes.toByteArray();
     }
 
-    /** Draws a picture. */
+    /** Returns the content of a picture's file; empty if there is nothing to draw. */
     @FunctionalInterface
     public interface Drawing {
-
-        /** Returns the content of its file; empty if there is nothing to draw. */
         byte[] bytes() throws IOException;
     }
 
@@ -246,8 +226,8 @@ public final class Plot {
         try {
             byte[] bytes = drawing.bytes();
             if (bytes.length > 0) {
-                AtomicFiles.write(
-                        path, file -> AtomicFiles.writeFully(file, ByteBuffer.wrap(bytes)));
+                ByteBuffer content = ByteBuffer.wrap(bytes);
+                AtomicFiles.write(path, file -> AtomicFiles.writeFully(file, content));
             } else {
                 Files.deleteIfExists(path);
             }
@@ -255,59 +235,44 @@ public final class Plot {
             System.err.println("Cannot draw " + path + ": " + e.getMessage());
         } catch (LinkageError | InternalError e) { // as the font system fails
             if (WARNED.compareAndSet(false, true)) {
-                System.err.println(
-                        "Cannot draw "
-                                + path
-                                + ", and goes on without pictures: "
-                                + e
-                                + ". On Linux, install fontconfig and a font");
+                String message =
+                        "Cannot draw %s, and goes on without pictures: %s. On Linux, install"
+                                + " fontconfig and a font";
+                System.err.println(Table.text(message, path, e));
             }
         } catch (IOException e) {
             throw new UncheckedIOException("Cannot write " + path + " (" + e + ")", e);
         }
     }
 
-    private static void alikeEverywhere(Chart<?, ?> chart) {
-        chart.getStyler().setChartBackgroundColor(Color.WHITE);
-        if (chart.getStyler() instanceof AxesChartStyler axes) {
-            axes.setLocale(Locale.ROOT); // numbers in every language
-        }
-    }
-
     private XYChart chart(Map<String, Color> colors) {
-        XYChart chart =
-                new XYChartBuilder()
-                        .width(width)
-                        .height(height)
-                        .title(title)
-                        .xAxisTitle(xAxis)
-                        .yAxisTitle(yAxis)
-                        .build();
-        chart.getStyler().setLegendPosition(LegendPosition.OutsideE); // below, long ones are cut
-        chart.getStyler().setLegendBorderColor(Color.WHITE);
-        chart.getStyler().setMarkerSize(MARKER_SIZE);
+        XYChart chart = new XYChart(width, height);
+        chart.setTitle(title);
+        chart.setXAxisTitle(xAxis);
+        chart.setYAxisTitle(yAxis);
+        XYStyler styler = chart.getStyler();
+        styler.setLegendPosition(LegendPosition.OutsideE); // below, long ones are cut
+        styler.setLegendBorderColor(Color.WHITE);
+        styler.setMarkerSize(6);
+        styler.setXAxisTickMarkSpacingHint(60);
+        DoubleSummaryStatistics x = range(Curve::x);
+        double span = x.getMax() - x.getMin();
         if (logX) {
-            double[] decades = decades(Curve::x);
-            chart.getStyler().setXAxisLogarithmic(true);
-            chart.getStyler().setXAxisMin(decades[0]).setXAxisMax(decades[1]);
-        } else {
+            styler.setXAxisLogarithmic(true);
+            double[] decades = decades(x);
+            styler.setXAxisMin(decades[0]).setXAxisMax(decades[1]);
+        } else if (span > 0) {
             // Ends that are no multiples: of equally spaced numbers XChart labels every nth,
             // be they round or not.
-            DoubleSummaryStatistics range = range(Curve::x);
-            double span = range.getMax() - range.getMin();
-            if (span > 0) {
-                chart.getStyler().setXAxisMin(range.getMin() - span * 0.0137);
-                chart.getStyler().setXAxisMax(range.getMax() + span * 0.0171);
-            }
+            styler.setXAxisMin(x.getMin() - span * 0.0137).setXAxisMax(x.getMax() + span * 0.0171);
         }
         if (logY) {
-            double[] decades = decades(Curve::y);
-            chart.getStyler().setYAxisLogarithmic(true);
-            chart.getStyler().setYAxisMin(decades[0]).setYAxisMax(decades[1]);
+            double[] decades = decades(range(Curve::y));
+            styler.setYAxisLogarithmic(true);
+            styler.setYAxisMin(decades[0]).setYAxisMax(decades[1]);
         }
-        chart.getStyler().setYAxisMin(yMin == null ? chart.getStyler().getYAxisMin() : yMin);
-        chart.getStyler().setYAxisMax(yMax == null ? chart.getStyler().getYAxisMax() : yMax);
-        chart.getStyler().setXAxisTickMarkSpacingHint(TICKS);
+        styler.setYAxisMin(yMin == null ? styler.getYAxisMin() : yMin);
+        styler.setYAxisMax(yMax == null ? styler.getYAxisMax() : yMax);
         Set<String> named = new HashSet<>();
         for (int i = 0; i < curves.size(); i++) {
             Curve curve = curves.get(i);
@@ -321,14 +286,11 @@ public final class Plot {
     }
 
     private DoubleSummaryStatistics range(Function<Curve, double[]> axis) {
-        return curves.stream()
-                .flatMapToDouble(c -> Arrays.stream(axis.apply(c)))
-                .summaryStatistics();
+        return curves.stream().map(axis).flatMapToDouble(Arrays::stream).summaryStatistics();
     }
 
     /** The powers of ten around: XChart labels nothing else, and there should be two. */
-    private double[] decades(Function<Curve, double[]> axis) {
-        DoubleSummaryStatistics range = range(axis);
+    private static double[] decades(DoubleSummaryStatistics range) {
         double low = Math.floor(Math.log10(range.getMin()));
         double high = Math.ceil(Math.log10(range.getMax()));
         return new double[] {Math.pow(10, low), Math.pow(10, Math.max(high, low + 1))};
@@ -343,8 +305,7 @@ public final class Plot {
         series.setFillColor(translucent);
         series.setLineStyle(
                 style == Style.DASHED
-                        ? new BasicStroke(
-                                LINE, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 1, DASHES, 0)
+                        ? new BasicStroke(LINE, CAP_BUTT, JOIN_ROUND, 1, DASHES, 0)
                         : new BasicStroke(style == Style.PALE ? 1 : LINE));
         if (style == Style.POINTS) {
             series.setXYSeriesRenderStyle(XYSeriesRenderStyle.Scatter);

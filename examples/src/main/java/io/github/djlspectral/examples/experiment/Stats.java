@@ -9,28 +9,15 @@ import org.apache.commons.math3.stat.regression.SimpleRegression;
 /** Numbers over seeds. */
 public final class Stats {
 
-    private static final double SIGNIFICANCE = 0.05;
-
     private Stats() {}
 
-    /**
-     * Returns a table's cell: the mean with the least and the largest.
-     *
-     * @param <T> what there is one of for each seed
-     * @param format of each of the three numbers, as for {@link String#format}
-     * @param outcomes one for each seed, at least one
-     * @param number what to take of each
-     * @return such as "2.01 [1.99, 2.02]"
-     */
+    /** Returns the mean of some outcomes' numbers with the least and the largest, 2 [1.9, 2.1]. */
     public static <T> String cell(
             String format, List<T> outcomes, ToDoubleFunction<? super T> number) {
         double[] sorted = outcomes.stream().mapToDouble(number).sorted().toArray();
         double mean = Arrays.stream(sorted).average().orElseThrow();
-        return Table.text(
-                format + " [" + format + ", " + format + "]",
-                mean,
-                sorted[0],
-                sorted[sorted.length - 1]);
+        String three = format + " [" + format + ", " + format + "]";
+        return Table.text(three, mean, sorted[0], sorted[sorted.length - 1]);
     }
 
     /** Returns the larger of the two middle numbers; of one or more. */
@@ -49,26 +36,19 @@ public final class Stats {
      * {@code y = factor x^exponent}.
      *
      * @param exponent the slope on logarithmic axes
-     * @param margin half the width of the exponent's 95% confidence interval; NaN if there are two
-     *     points only
+     * @param margin half the width of the exponent's 95% confidence interval, by Student's t; NaN
+     *     if there are two points only
      * @param factor y at x = 1
      */
     public record PowerLaw(double exponent, double margin, double factor) {
 
-        /**
-         * Fits by least squares of the logarithms.
-         *
-         * @param x positive, at least two different ones
-         * @param y positive, as many
-         * @return the law; its margin tells how far points are from it, by Student's t
-         */
+        /** Fits positive numbers at two or more different ones, by the logarithms' squares. */
         public static PowerLaw fit(double[] x, double[] y) {
             SimpleRegression line = new SimpleRegression();
             for (int i = 0; i < x.length; i++) {
                 line.addData(Math.log(x[i]), Math.log(y[i]));
             }
-            double margin =
-                    x.length < 3 ? Double.NaN : line.getSlopeConfidenceInterval(SIGNIFICANCE);
+            double margin = x.length < 3 ? Double.NaN : line.getSlopeConfidenceInterval(0.05);
             return new PowerLaw(line.getSlope(), margin, Math.exp(line.getIntercept()));
         }
 

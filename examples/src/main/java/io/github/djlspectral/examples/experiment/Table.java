@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /** Rows under a header, for people as Markdown and for programs as CSV. */
 public final class Table {
@@ -24,8 +25,8 @@ public final class Table {
     /** Adds a row, as long as the header; numbers as Java prints them, so that no bit is lost. */
     public Table add(Object... cells) {
         if (cells.length != header.size()) {
-            throw new IllegalArgumentException(
-                    header + " has another length than " + Arrays.toString(cells));
+            String message = header + " has another length than " + Arrays.toString(cells);
+            throw new IllegalArgumentException(message);
         }
         rows.add(Arrays.stream(cells).map(String::valueOf).toList());
         return this;
@@ -43,9 +44,8 @@ public final class Table {
                         .filter(i -> isEmpty() || rows.stream().anyMatch(r -> !r.get(i).isEmpty()))
                         .toArray();
         List<String> lines = new ArrayList<>();
-        lines.add("| " + joined(header, used, " | ", Table::escaped) + " |");
-        lines.add("|" + "---|".repeat(used.length));
-        rows.forEach(row -> lines.add("| " + joined(row, used, " | ", Table::escaped) + " |"));
+        lines(used, " | ", Table::escaped).forEach(line -> lines.add("| " + line + " |"));
+        lines.add(1, "|" + "---|".repeat(used.length));
         return lines;
     }
 
@@ -55,28 +55,20 @@ public final class Table {
 
     /** Returns lines of CSV. */
     public List<String> csv() {
-        int[] all = IntStream.range(0, header.size()).toArray();
-        List<String> lines = new ArrayList<>(List.of(joined(header, all, ",", Table::quoted)));
-        rows.forEach(row -> lines.add(joined(row, all, ",", Table::quoted)));
-        return lines;
+        return lines(IntStream.range(0, header.size()).toArray(), ",", Table::quoted).toList();
     }
 
     private static String quoted(String cell) {
         return cell.matches("[^,\"\r\n]*") ? cell : '"' + cell.replace("\"", "\"\"") + '"';
     }
 
-    private static String joined(
-            List<String> cells, int[] columns, String between, UnaryOperator<String> form) {
-        return Arrays.stream(columns)
-                .mapToObj(i -> form.apply(cells.get(i)))
-                .collect(Collectors.joining(between));
+    private Stream<String> lines(int[] columns, String between, UnaryOperator<String> form) {
+        return Stream.concat(Stream.of(header), rows.stream())
+                .map(row -> Arrays.stream(columns).mapToObj(row::get).map(form))
+                .map(cells -> cells.collect(Collectors.joining(between)));
     }
 
-    /**
-     * Replaces a text file, whole or not at all, or creates it with the folders above it.
-     *
-     * @throws java.io.UncheckedIOException if it cannot be written; the old one is untouched
-     */
+    /** Replaces a text file, whole or not at all, or creates it with the folders above it. */
     public static void write(Path path, List<String> lines) {
         AtomicFiles.write(path, lines.stream().map(l -> l + "\n").collect(Collectors.joining()));
     }

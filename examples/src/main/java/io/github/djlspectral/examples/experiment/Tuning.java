@@ -12,9 +12,6 @@ public final class Tuning {
     /** The seed of trials; those of results begin at 1. */
     public static final int SEED = 0;
 
-    private static final int HELD_OUT_SHARE = 10;
-    private static final double PERCENT = 100;
-
     private Tuning() {}
 
     /** Trains with a learning rate. */
@@ -30,7 +27,6 @@ public final class Tuning {
      *
      * @param leastHeldOut how many images must be held out
      * @param name tells people what is tried
-     * @throws BadInputException if there are too few images to hold some out
      */
     public static double bestRate(
             List<Double> rates,
@@ -44,17 +40,16 @@ public final class Tuning {
             return best;
         }
         int all = images.size();
-        BadInputException.unless(
-                all >= leastHeldOut * HELD_OUT_SHARE,
+        String few =
                 "There are only %s training images, too few to choose a learning rate: give one with"
-                        + " --lr",
-                all);
-        int cut = all - all / HELD_OUT_SHARE;
+                        + " --lr";
+        BadInputException.unless(all >= leastHeldOut * 10, few, all);
+        int cut = all - all / 10;
         double most = -1;
         for (double rate : rates) {
             double accuracy = trial.accuracy(rate, images.part(0, cut), images.part(cut, all));
             String line = "%s: %.2f%% of held-out training images";
-            out.println(Table.text(line, name.apply(rate), PERCENT * accuracy));
+            out.println(Table.text(line, name.apply(rate), 100 * accuracy));
             if (accuracy > most) {
                 most = accuracy;
                 best = rate;

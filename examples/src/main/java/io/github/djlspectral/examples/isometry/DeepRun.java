@@ -12,7 +12,6 @@ import io.github.djlspectral.examples.experiment.Eta;
 import io.github.djlspectral.examples.experiment.ImageOptimizer;
 import io.github.djlspectral.examples.experiment.ImageTraining;
 import io.github.djlspectral.examples.experiment.ImageTraining.Epoch;
-import io.github.djlspectral.examples.experiment.ImageTraining.StepObserver;
 import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.examples.experiment.Tuning;
 import io.github.djlspectral.examples.isometry.NetworkProbe.Measurement;
@@ -23,6 +22,7 @@ import io.github.djlspectral.text.BadInputException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.BiConsumer;
 import java.util.function.UnaryOperator;
 
 /**
@@ -231,7 +231,7 @@ record DeepRun(
             Measurement before = Measurement.of(network, images);
             List<Epoch> epochs = new ArrayList<>();
             List<Double> deviations = new ArrayList<>();
-            StepObserver observer =
+            BiConsumer<Integer, Double> observer =
                     (step, loss) -> {
                         if (step % STEPS_BETWEEN_LOOKS == 0) {
                             deviations.add(NetworkProbe.deviation(network.layers, manager));
