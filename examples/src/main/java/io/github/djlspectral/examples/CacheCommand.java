@@ -1,30 +1,24 @@
 package io.github.djlspectral.examples;
 
 import io.github.djlspectral.examples.data.CorpusLoader;
+import io.github.djlspectral.examples.experiment.Table;
+import io.github.djlspectral.io.AtomicFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
-import java.util.Locale;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 @Command(
         name = "cache",
-        mixinStandardHelpOptions = true,
-        usageHelpAutoWidth = true,
-        sortOptions = false,
         description = {
             "Shows what downloads and tokens take on disk, or deletes them.",
             "They are in the directory that DJL_SPECTRAL_CACHE names, else ~/.cache/djl-spectral."
         })
 final class CacheCommand implements Runnable {
-
-    private static final double MEBIBYTE = 1 << 20;
 
     @Option(names = "--clear", description = "Delete them. What is needed again is made again.")
     private boolean clear;
@@ -36,44 +30,23 @@ final class CacheCommand implements Runnable {
 
     /** Returns a line for each folder. */
     static List<String> run(Path directory, boolean clear) {
-        List<String> lines = new ArrayList<>();
-        for (Path folder : CorpusLoader.folders(directory)) {
-            List<Path> all = deepestFirst(folder);
-            long bytes = all.stream().mapToLong(CacheCommand::size).sum();
-            if (clear) {
-                all.forEach(CacheCommand::delete);
-            }
-            String verb = clear ? "deleted from" : "in";
-            lines.add(
-                    String.format(Locale.ROOT, "%10.1f MiB %s %s", bytes / MEBIBYTE, verb, folder));
-        }
-        return lines;
+        return CorpusLoader.folders(directory).stream().map(folder -> run(clear, folder)).toList();
     }
 
-    private static List<Path> deepestFirst(Path folder) {
-        if (!Files.isDirectory(folder)) {
-            return List.of();
+    private static String run(boolean clear, Path folder) {
+        double bytes = Files.exists(folder) ? size(folder) : 0;
+        if (clear) {
+            AtomicFiles.deleteAll(folder);
         }
+        String verb = clear ? "deleted from" : "in";
+        return Table.text("%10.1f MiB %s %s", bytes / (1 << 20), verb, folder);
+    }
+
+    private static long size(Path folder) {
         try (Stream<Path> all = Files.walk(folder)) {
-            return all.sorted(Comparator.reverseOrder()).toList();
+            return all.filter(Files::isRegularFile).mapToLong(f -> f.toFile().length()).sum();
         } catch (IOException e) {
             throw new UncheckedIOException("Cannot list " + folder + " (" + e + ")", e);
-        }
-    }
-
-    private static long size(Path path) {
-        try {
-            return Files.isRegularFile(path) ? Files.size(path) : 0;
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot read " + path + " (" + e + ")", e);
-        }
-    }
-
-    private static void delete(Path path) {
-        try {
-            Files.delete(path);
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot delete " + path + " (" + e + ")", e);
         }
     }
 }

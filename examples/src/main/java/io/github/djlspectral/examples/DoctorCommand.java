@@ -48,6 +48,7 @@ import io.github.djlspectral.torch.Host;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -62,9 +63,6 @@ import picocli.CommandLine.Option;
 
 @Command(
         name = "doctor",
-        mixinStandardHelpOptions = true,
-        usageHelpAutoWidth = true,
-        sortOptions = false,
         description = {
             "Tells what this machine has and what was found of it, compares every kernel on a device"
                     + " with float64 on the CPU, and times the ways to compute an update.",
@@ -92,13 +90,10 @@ final class DoctorCommand implements Callable<Integer> {
         Device chosen = Environment.device(device);
         boolean right = compare(checks, chosen, System.out);
         String fastest = time(chosen, System.out);
-        System.out.println(
-                Table.text(
-                        "%nOn %s %s; of the maps to the polar factor, which Muon needs, %s is the"
-                                + " fastest.",
-                        device,
-                        right ? "every kernel is right" : "A KERNEL IS WRONG: do not train there",
-                        fastest));
+        String verdict = right ? "every kernel is right" : "A KERNEL IS WRONG: do not train there";
+        String line =
+                "%nOn %s %s; of the maps to the polar factor, which Muon needs, %s is the fastest.";
+        System.out.println(Table.text(line, device, verdict, fastest));
         return right ? 0 : 1;
     }
 
@@ -117,18 +112,15 @@ final class DoctorCommand implements Callable<Integer> {
     }
 
     /**
-     * A kernel.
-     *
-     * @param limit the largest relative difference that is right
-     * @param work what it computes; the same on all devices and in all precisions but for rounding
+     * A kernel, the largest relative difference that is right, and what it computes: the same on
+     * all devices and in all precisions but for rounding.
      */
     record Check(String name, double limit, BiFunction<NDManager, DataType, NDList> work) {}
 
     private static Check map(double limit, SpectralMap map) {
-        return new Check(
-                map.toString(),
-                limit,
-                (manager, type) -> new NDList(map.apply(normal(manager, type, 1, 128, 288))));
+        BiFunction<NDManager, DataType, NDList> work =
+                (manager, type) -> new NDList(map.apply(normal(manager, type, 1, 128, 288)));
+        return new Check(map.toString(), limit, work);
     }
 
     /** Of two steps; not of Soap, for whose bases rounding decides among equal eigenvalues. */
@@ -180,21 +172,20 @@ final class DoctorCommand implements Callable<Integer> {
         checks.add(map(5e-3, SpectralMap.chaotic(5)));
         checks.add(map(1e-3, SpectralMap.randomSpectrum(0.5, 1.5, 1)));
         checks.add(map(1e-3, SpectralMap.truncated(0.1)));
-        checks.add(steps("Muon", 0.02, () -> Muon.builder().build()));
+        checks.add(steps("Muon", 0.02, Muon.builder()::build));
         for (Freon.Method way : Freon.Method.values()) {
-            Supplier<StatefulOptimizer> freon = () -> Freon.builder().optMethod(way).build();
-            checks.add(steps("Freon by " + way, 5e-3, freon));
+            Freon.Builder freon = Freon.builder().optMethod(way);
+            checks.add(steps("Freon by " + way, 5e-3, freon::build));
         }
-        checks.add(steps("Kaon", 5e-3, () -> Kaon.builder().build()));
-        checks.add(steps("TruncatedSgd", 5e-3, () -> TruncatedSgd.builder().build()));
-        checks.add(steps("NorMuon", 0.02, () -> NorMuon.builder().build()));
-        checks.add(steps("CautiousMuon", 0.1, () -> CautiousMuon.builder().build()));
-        checks.add(steps("SphereMuon", 0.02, () -> SphereMuon.builder().build()));
-        checks.add(steps("Scion", 0.02, () -> Scion.builder().build()));
-        checks.add(steps("SinkGd", 1e-3, () -> SinkGd.builder().build()));
-        checks.add(steps("DecoupledAdamW", 1e-3, () -> DecoupledAdamW.builder().build()));
+        checks.add(steps("Kaon", 5e-3, Kaon.builder()::build));
+        checks.add(steps("TruncatedSgd", 5e-3, TruncatedSgd.builder()::build));
+        checks.add(steps("NorMuon", 0.02, NorMuon.builder()::build));
+        checks.add(steps("CautiousMuon", 0.1, CautiousMuon.builder()::build));
+        checks.add(steps("SphereMuon", 0.02, SphereMuon.builder()::build));
+        checks.add(steps("Scion", 0.02, Scion.builder()::build));
+        checks.add(steps("SinkGd", 1e-3, SinkGd.builder()::build));
+        checks.add(steps("DecoupledAdamW", 1e-3, DecoupledAdamW.builder()::build));
         long[] vectors = {5, 12};
-        long[] images = {2, 4, 6, 6};
         for (Parametrization way : Parametrization.values()) {
             ResidualFold.Builder fold = ResidualFold.builder().setWidth(12).optParametrization(way);
             checks.add(layer("ResidualFold, " + way, fold::build, vectors));
@@ -208,14 +199,13 @@ final class DoctorCommand implements Callable<Integer> {
         PersistentFold.Builder persistent = PersistentFold.builder().setWidth(12).setDirections(3);
         checks.add(layer("PersistentFold", persistent::build, vectors));
         checks.add(layer("GroupSort", () -> FixedIsometry.groupSort(4), vectors));
+        long[] images = {2, 4, 6, 6};
         ConvolutionFold.Builder folds = ConvolutionFold.builder().setChannels(4).setKernel(3);
         checks.add(layer("ConvolutionFold", folds::build, images));
         OrthogonalConvolution.Builder torus = OrthogonalConvolution.builder().setChannels(4);
-        torus.setFilters(4).setKernel(3);
-        checks.add(layer("OrthogonalConvolution", torus::build, images));
+        checks.add(layer("OrthogonalConvolution", torus.setFilters(4).setKernel(3)::build, images));
         AttentionFlow.Builder flow = AttentionFlow.builder().setDimension(8).setHeads(2);
-        flow.setSteps(3).setStepSize(0.1);
-        checks.add(layer("AttentionFlow", flow::build, 2, 7, 8));
+        checks.add(layer("AttentionFlow", flow.setSteps(3).setStepSize(0.1)::build, 2, 7, 8));
         checks.add(new Check("Gpt2's loss and gradients", 1e-4, DoctorCommand::gpt2));
         return checks;
     }
@@ -226,11 +216,7 @@ final class DoctorCommand implements Callable<Integer> {
         return manager.create(values, new Shape(shape)).toType(type, true);
     }
 
-    /**
-     * Returns an output and its parameters' gradients.
-     *
-     * @param block gets values that depend on the order of its parameters alone
-     */
+    /** Returns an output and its parameters' gradients, at values by the parameters' order. */
     private static NDList gradients(
             Block block, NDArray like, Function<ParameterStore, NDArray> forward) {
         NDManager manager = like.getManager();
@@ -266,11 +252,9 @@ final class DoctorCommand implements Callable<Integer> {
             double error = error(check, device);
             boolean good = error <= check.limit();
             right &= good;
-            table.add(
-                    check.name(),
-                    Table.text("%.1e", error),
-                    Table.text("%.0e", check.limit()),
-                    good ? "right" : "WRONG");
+            String off = Table.text("%.1e", error);
+            String limit = Table.text("%.0e", check.limit());
+            table.add(check.name(), off, limit, good ? "right" : "WRONG");
         }
         out.println();
         table.markdown().forEach(out::println);
@@ -287,9 +271,9 @@ final class DoctorCommand implements Callable<Integer> {
             double worst = 0;
             for (int i = 0; i < expected.size(); i++) {
                 NDArray e = expected.get(i);
-                NDArray f =
-                        found.get(i).toType(DataType.FLOAT64, true).toDevice(e.getDevice(), true);
-                double off = Host.read(f.sub(e).norm(), NDArray::getDouble);
+                NDArray f = found.get(i).toType(DataType.FLOAT64, true);
+                NDArray difference = f.toDevice(e.getDevice(), true).sub(e);
+                double off = Host.read(difference.norm(), NDArray::getDouble);
                 double all = Host.read(e.norm(), NDArray::getDouble);
                 worst = Math.max(worst, off / Math.max(all, Double.MIN_NORMAL));
             }
@@ -297,10 +281,7 @@ final class DoctorCommand implements Callable<Integer> {
         }
     }
 
-    /**
-     * Prints the times of maps; returns the fastest to the polar factor, to which the first four
-     * go.
-     */
+    /** Prints the times of maps; returns the fastest of the first four, to the polar factor. */
     private String time(Device chosen, PrintStream out) {
         List<SpectralMap> maps =
                 List.of(
@@ -332,9 +313,6 @@ final class DoctorCommand implements Callable<Integer> {
         }
         out.println();
         table.markdown().forEach(out::println);
-        return maps.subList(0, 4).stream()
-                .min(Comparator.comparing(times::get))
-                .orElseThrow()
-                .toString();
+        return Collections.min(maps.subList(0, 4), Comparator.comparing(times::get)).toString();
     }
 }

@@ -8,6 +8,7 @@ import ai.djl.engine.EngineException;
 import io.github.djlspectral.examples.bench.BenchCommand;
 import io.github.djlspectral.examples.classify.ClassifyCommand;
 import io.github.djlspectral.examples.experiment.Environment;
+import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.examples.features.RandomFeaturesCommand;
 import io.github.djlspectral.examples.flow.FlowCommand;
 import io.github.djlspectral.examples.gpt.CompareCommand;
@@ -36,11 +37,15 @@ import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
 
 /** The command line. */
 @Command(
         name = "djl-spectral",
+        scope = ScopeType.INHERIT, // so that all commands have these
         mixinStandardHelpOptions = true,
+        usageHelpAutoWidth = true,
+        sortOptions = false,
         description = "GPT-2, spectral optimizers, isometric networks and attention flows in DJL.")
 public final class Main {
 
@@ -66,19 +71,6 @@ public final class Main {
         COMMANDS.put("cache", () -> CacheCommand.class);
     }
 
-    /** The exit code for everything that the user can put right. */
-    static final int BAD_INPUT = 2;
-
-    /** What is thrown where the input or the disk is at fault, with a message that says so. */
-    private static final Set<Class<? extends Exception>> USER_ERRORS =
-            Set.of(
-                    BadInputException.class,
-                    InvalidPathException.class,
-                    TrainingDivergedException.class,
-                    UncheckedIOException.class);
-
-    private static final int MEBIBYTE = 1 << 20;
-
     /** What Java makes of the bytes of an argument that the locale's encoding has no letter for. */
     private static final String UNDECODED = "\uFFFD";
 
@@ -88,19 +80,17 @@ public final class Main {
      * Runs a command and ends the process: code 0 if all went well, 2 with one line on standard
      * error if the input was at fault, 1 with a stack trace if this program was. Standard output is
      * UTF-8 where the locale has nothing better than ASCII.
-     *
-     * @param args the command and its options
      */
     public static void main(String[] args) {
         System.setProperty("java.awt.headless", "true"); // plots are drawn to files only
-        String encoding =
-                System.getProperty("stdout.encoding", System.getProperty("native.encoding"));
+        String natively = System.getProperty("native.encoding");
+        String encoding = System.getProperty("stdout.encoding", natively);
         if (encoding != null && Charset.forName(encoding).equals(US_ASCII)) {
             System.setOut(new PrintStream(new FileOutputStream(FileDescriptor.out), true, UTF_8));
         }
-        String first = args.length > 0 ? args[0] : "";
-        System.exit(
-                execute(COMMANDS.containsKey(first) ? commandLine(first) : commandLine(), args));
+        boolean known = args.length > 0 && COMMANDS.containsKey(args[0]);
+        Set<String> names = known ? Set.of(args[0]) : COMMANDS.keySet();
+        System.exit(execute(commandLine(names), args));
     }
 
     /** Runs a command; what has no command to blame is told here. */
@@ -110,37 +100,28 @@ public final class Main {
         decoded.add(System.getProperty("user.dir"));
         for (String text : decoded) {
             if (text.contains(UNDECODED) && !encoding.equals(UTF_8.name())) {
-                return tell(
-                        main.getErr(),
-                        "'"
-                                + text
-                                + "' has letters that the locale's encoding, "
-                                + encoding
-                                + ", lacks: set LC_ALL=C.UTF-8");
+                String lacks =
+                        "'%s' has letters that the locale's encoding, %s, lacks: set LC_ALL=C.UTF-8";
+                return tell(main.getErr(), lacks, text, encoding);
             }
         }
         try {
             int code = main.execute(args);
-            return code == 0 && System.out.checkError()
-                    ? tell(main.getErr(), GenerateCommand.OUTPUT_LOST)
-                    : code;
+            boolean lost = code == 0 && System.out.checkError();
+            return lost ? tell(main.getErr(), GenerateCommand.OUTPUT_LOST) : code;
         } catch (OutOfMemoryError e) {
-            return tell(
-                    main.getErr(),
-                    "Java's memory of "
-                            + Runtime.getRuntime().maxMemory() / MEBIBYTE
-                            + " MiB is too small ("
-                            + e.getMessage()
-                            + "): raise it, as in java -Xmx4g");
+            String small = "Java's memory of %s MiB is too small (%s): raise it, as in java -Xmx4g";
+            long mebibytes = Runtime.getRuntime().maxMemory() >> 20;
+            return tell(main.getErr(), small, mebibytes, e.getMessage());
         }
     }
 
     /** Returns the parser of all commands. */
     static CommandLine commandLine() {
-        return commandLine(COMMANDS.keySet().toArray(String[]::new));
+        return commandLine(COMMANDS.keySet());
     }
 
-    private static CommandLine commandLine(String... names) {
+    private static CommandLine commandLine(Set<String> names) {
         CommandLine main = new CommandLine(new Main());
         String version = "djl-spectral " + Environment.version();
         main.getCommandSpec().version(version);
@@ -160,24 +141,27 @@ public final class Main {
     private static int badUsage(ParameterException e, String[] args) {
         CommandLine command = e.getCommandLine();
         String hint = " (see " + command.getCommandSpec().qualifiedName() + " --help)";
-        return tell(command.getErr(), e.getMessage() + hint);
+        return tell(command.getErr(), "%s", e.getMessage() + hint);
     }
 
     private static int failed(Exception e, CommandLine command, CommandLine.ParseResult parsed)
             throws Exception {
         String message = String.valueOf(e.getMessage());
         boolean memory = e instanceof EngineException && message.contains("can't allocate memory");
-        if (!memory && USER_ERRORS.stream().noneMatch(type -> type.isInstance(e))) {
+        // Thrown where the input or the disk is at fault, with a message that says so.
+        boolean input = e instanceof BadInputException || e instanceof InvalidPathException;
+        boolean run = e instanceof TrainingDivergedException || e instanceof UncheckedIOException;
+        if (!memory && !input && !run) {
             throw e;
         }
-        return tell(
-                command.getErr(),
-                memory ? "PyTorch has too little memory for these sizes: " + message : message);
+        String form = memory ? "PyTorch has too little memory for these sizes: %s" : "%s";
+        return tell(command.getErr(), form, message);
     }
 
-    private static int tell(PrintWriter err, String message) {
-        err.println("djl-spectral: " + message.replaceAll("\\s*\\R\\s*", " "));
+    private static int tell(PrintWriter err, String form, Object... arguments) {
+        String message = Table.text(form, arguments).replaceAll("\\s*\\R\\s*", " ");
+        err.println("djl-spectral: " + message);
         err.flush();
-        return BAD_INPUT;
+        return 2; // for everything that the user can put right
     }
 }

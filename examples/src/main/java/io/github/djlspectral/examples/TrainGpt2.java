@@ -19,6 +19,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
+import ai.djl.training.tracker.Tracker;
 import io.github.djlspectral.generate.GenerationOptions;
 import io.github.djlspectral.generate.TextGenerator;
 import io.github.djlspectral.layers.gpt.Gpt2;
@@ -77,11 +78,10 @@ final class TrainGpt2 {
         try (TokenShard tokens = TokenShard.open(file, tokenizer.vocabSize());
                 Model model = Model.newInstance("gpt2")) {
             long cut = tokens.length() * 9 / 10;
-            TokenBatches training =
-                    TokenBatches.random(List.of(tokens.slice(0, cut)), BATCH, CONTEXT, SEED);
-            TokenBatches validation =
-                    TokenBatches.inOrder(
-                            List.of(tokens.slice(cut, tokens.length())), BATCH, CONTEXT);
+            List<TokenShard> first = List.of(tokens.slice(0, cut));
+            List<TokenShard> last = List.of(tokens.slice(cut, tokens.length()));
+            TokenBatches training = TokenBatches.random(first, BATCH, CONTEXT, SEED);
+            TokenBatches validation = TokenBatches.inOrder(last, BATCH, CONTEXT);
 
             // Model: 4 layers of 4 heads and width 128, no dropout, no biases.
             Gpt2Config shape = new Gpt2Config(tokenizer.vocabSize(), CONTEXT, 4, 4, 128, 0, false);
@@ -90,23 +90,31 @@ final class TrainGpt2 {
             Engine.getInstance().setRandomSeed(SEED);
 
             // Optimizer: Muon for hidden matrices, AdamW at 0.3 times its rate for all else.
-            Muon muon =
-                    Muon.builder()
-                            .optLearningRateTracker(
-                                    WarmupCosineTracker.builder()
-                                            .setBaseValue(0.02f)
-                                            .setWarmupSteps(steps / 10)
-                                            .setTotalSteps(steps)
-                                            .build())
-                            .optWeightDecays(0.1f)
-                            .build();
+            WarmupCosineTracker.Builder rates = WarmupCosineTracker.builder().setBaseValue(0.02f);
+            Tracker rate = rates.setWarmupSteps(steps / 10).setTotalSteps(steps).build();
             Device[] devices = {model.getNDManager().getDevice()};
             DefaultTrainingConfig config =
                     new DefaultTrainingConfig(new NextTokenLoss()).optDevices(devices);
-            try (muon;
+            Muon.Builder spectral = Muon.builder().optLearningRateTracker(rate);
+            try (Muon muon = spectral.optWeightDecays(0.1f).build();
                     Trainer trainer = model.newTrainer(muon.attachTo(config))) {
                 trainer.initialize(new Shape(BATCH, CONTEXT));
-                train(gpt2, trainer, muon, training, validation, steps);
+                // snippet: gradient
+                try (LossGradient gradient = new LossGradient(gpt2, trainer, BATCH, CONTEXT)) {
+                    for (int step = 1; step <= steps; step++) {
+                        double loss;
+                        try (NDManager scratch = trainer.getManager().newSubManager()) {
+                            loss = gradient.add(training.batch(step - 1, scratch), 1);
+                        }
+                        OptimizerStep.apply(trainer, muon, 1); // clips to a norm of 1
+                        if (step == 1 || step % 50 == 0 || step == steps) {
+                            String line = "step %d: training loss %.3f, validation loss %.3f%n";
+                            double unseen = validate(gpt2, trainer.getManager(), validation);
+                            System.out.printf(Locale.ROOT, line, step, loss, unseen);
+                        }
+                    }
+                }
+                // end
             }
 
             // Samples: from the first character of the text on.
@@ -117,34 +125,6 @@ final class TrainGpt2 {
 
             new Publisher(folder).publish(publication(gpt2, tokenizer));
         }
-    }
-
-    private static void train(
-            Gpt2 gpt2,
-            Trainer trainer,
-            Muon muon,
-            TokenBatches training,
-            TokenBatches validation,
-            int steps) {
-        // snippet: gradient
-        try (LossGradient gradient = new LossGradient(gpt2, trainer, BATCH, CONTEXT)) {
-            for (int step = 1; step <= steps; step++) {
-                double loss;
-                try (NDManager scratch = trainer.getManager().newSubManager()) {
-                    loss = gradient.add(training.batch(step - 1, scratch), 1);
-                }
-                OptimizerStep.apply(trainer, muon, 1); // clips to a norm of 1
-                if (step == 1 || step % 50 == 0 || step == steps) {
-                    System.out.printf(
-                            Locale.ROOT,
-                            "step %d: training loss %.3f, validation loss %.3f%n",
-                            step,
-                            loss,
-                            validate(gpt2, trainer.getManager(), validation));
-                }
-            }
-        }
-        // end
     }
 
     /** The mean over some batches, always the same. */
@@ -164,21 +144,16 @@ final class TrainGpt2 {
 
     private static Publication publication(Gpt2 gpt2, Tokenizer tokenizer) {
         // snippet: publication
+        Application application = Application.NLP.TEXT_GENERATION;
+        byte[] json = tokenizer.toJson().getBytes(StandardCharsets.UTF_8);
         return Publication.builder()
-                .setCoordinates(
-                        new Coordinates(
-                                Application.NLP.TEXT_GENERATION,
-                                SpectralZoo.GROUP,
-                                "gpt2",
-                                "0.1.0"))
+                .setCoordinates(new Coordinates(application, SpectralZoo.GROUP, "gpt2", "0.1.0"))
                 .setBlock(gpt2)
                 .setBlockFactory(
                         Gpt2BlockFactory.class,
                         Gpt2BlockFactory.arguments(gpt2.getConfig(), Precision.FLOAT32))
                 .optTranslatorFactory(TextTranslatorFactory.class)
-                .optFile(
-                        TextTranslatorFactory.TOKENIZER,
-                        tokenizer.toJson().getBytes(StandardCharsets.UTF_8))
+                .optFile(TextTranslatorFactory.TOKENIZER, json)
                 .optReplacing(true) // another run replaces this one's
                 .build();
         // end
