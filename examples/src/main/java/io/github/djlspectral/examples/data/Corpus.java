@@ -21,9 +21,6 @@ import org.apache.commons.codec.digest.DigestUtils;
  * A data set ready to train on.
  *
  * @param name what was asked for, and how it was split where that is not obvious; for people
- * @param tokenizer the tokenizer that made the tokens
- * @param train the shards to train on, at least one
- * @param validation the shards to validate on, at least one
  * @param bytesPerToken UTF-8 bytes of validation text per validation token; a loss in nats per
  *     token is {@code loss / ln 2 / bytesPerToken} bits per byte
  */
@@ -37,27 +34,14 @@ public record Corpus(
 
     /** Describes the corpus in one line: name, numbers of tokens, tokenizer and vocabulary. */
     public String description() {
-        return String.format(
-                Locale.ROOT,
-                "%s: %,d training and %,d validation tokens (%s, vocabulary %,d, %.2f bytes per"
-                        + " token)",
-                name,
-                trainTokens(),
-                validationTokens(),
-                tokenizer.name(),
-                tokenizer.vocabSize(),
-                bytesPerToken);
+        String counts = "%s: %,d training and %,d validation tokens";
+        String cut = " (%s, vocabulary %,d, %.2f bytes per token)";
+        int vocabulary = tokenizer.vocabSize();
+        return String.format(Locale.ROOT, counts, name, length(train), length(validation))
+                + String.format(Locale.ROOT, cut, tokenizer.name(), vocabulary, bytesPerToken);
     }
 
-    long trainTokens() {
-        return length(train);
-    }
-
-    long validationTokens() {
-        return length(validation);
-    }
-
-    private static long length(List<TokenShard> shards) {
+    static long length(List<TokenShard> shards) {
         return shards.stream().mapToLong(TokenShard::length).sum();
     }
 
@@ -74,9 +58,6 @@ public record Corpus(
     /** Texts still to be tokenized; neither is empty. */
     record Texts(String name, String train, String validation) implements Source {
 
-        private static final int KEY_LENGTH = 16;
-        private static final int LABEL_LENGTH = 24;
-
         /** Holds out the last tenth of the characters, as nanoGPT does, for validation. */
         static Texts split(String name, String text) {
             int cut = (int) (text.length() * 9L / 10);
@@ -90,9 +71,8 @@ public record Corpus(
         /** Opens the tokens, which have a folder in the cache; makes them where need be. */
         Corpus open(Tokenizer tokenizer, Path cache, PrintStream messages) {
             String file = name.replaceFirst("(?s).*[/\\\\](?=.)", "");
-            String label = file.replaceAll("[^A-Za-z0-9._]+", "-"); // for people: the key is unique
-            String begin = label.substring(0, Math.min(LABEL_LENGTH, label.length()));
-            Path folder = cache.resolve(begin + "-" + key(tokenizer));
+            String label = file.replaceAll("[^A-Za-z0-9._]+", "-").replaceFirst("(.{24}).*", "$1");
+            Path folder = cache.resolve(label + "-" + key(tokenizer)); // the key alone is unique
             Path first = folder.resolve("train.bin");
             Path last = folder.resolve("validation.bin");
             if (Stream.of(first, last).anyMatch(f -> Downloader.noShard(f).isPresent())) {
@@ -107,8 +87,7 @@ public record Corpus(
             boolean marked = tokenizer.tokenization() == Tokenization.GPT2_EOT;
             String mark = marked ? Tokenizer.END_OF_TEXT_MARK : ""; // has no bytes
             double bytes = validation.replace(mark, "").getBytes(UTF_8).length;
-            bytes /= length(unseen);
-            return new Corpus(name, tokenizer, forTraining, unseen, bytes);
+            return new Corpus(name, tokenizer, forTraining, unseen, bytes / length(unseen));
         }
 
         private String key(Tokenizer tokenizer) {
@@ -118,14 +97,12 @@ public record Corpus(
                 digest.update((bytes.length + ":").getBytes(UTF_8)); // so that borders count
                 digest.update(bytes);
             }
-            return Hex.encodeHexString(digest.digest()).substring(0, KEY_LENGTH);
+            return Hex.encodeHexString(digest.digest()).substring(0, 16);
         }
     }
 
     /** Files of tokens; where none is for validation, the last tenth of the tokens is held out. */
     record Shards(String name, List<Path> train, List<Path> validation) implements Source {
-
-        private static final int SAMPLE_TOKENS = 1 << 18;
 
         Corpus open(Tokenizer tokenizer) {
             List<TokenShard> forTraining = open(train, tokenizer);
@@ -165,7 +142,7 @@ public record Corpus(
         }
 
         private static int[] sample(TokenShard shard) {
-            int[] tokens = new int[(int) Math.min(SAMPLE_TOKENS, shard.length())];
+            int[] tokens = new int[(int) Math.min(1 << 18, shard.length())];
             shard.read(0, tokens);
             return tokens;
         }

@@ -35,19 +35,19 @@ public final class CorpusLoader {
 
     private static final String TINY_SHAKESPEARE = "tiny-shakespeare";
     private static final String WIKITEXT_2 = "wikitext-2";
-    private static final String FINEWEB_10B = "fineweb-10b";
+    private static final String FINEWEB = "fineweb-10b";
     private static final List<String> NAMES =
-            List.of(DEFAULT, TINY_SHAKESPEARE, WIKITEXT_2, FINEWEB_10B);
+            List.of(DEFAULT, TINY_SHAKESPEARE, WIKITEXT_2, FINEWEB);
     private static final int FINEWEB_SHARDS = 103; // of 100 million tokens, numbered from 1
     private static final String GITHUB = "https://raw.githubusercontent.com/";
 
-    private final Path cacheDirectory;
+    private final Path tokens;
     private final PrintStream messages;
     private final Downloader downloader;
 
     /** Keeps downloads and tokens in a directory, created when needed; tells people of both. */
     public CorpusLoader(Path cacheDirectory, PrintStream messages) {
-        this.cacheDirectory = cacheDirectory;
+        this.tokens = folders(cacheDirectory).get(1);
         this.messages = messages;
         String alternative = "train on " + DEFAULT + ", which needs no network";
         downloader = new Downloader(downloads(cacheDirectory), messages, alternative);
@@ -66,15 +66,11 @@ public final class CorpusLoader {
 
     /** Returns the folders that are written in a cache directory; they need not exist. */
     public static List<Path> folders(Path cacheDirectory) {
-        return List.of(downloads(cacheDirectory), tokens(cacheDirectory));
+        return List.of(downloads(cacheDirectory), cacheDirectory.resolve("tokens"));
     }
 
     static Path downloads(Path cacheDirectory) {
         return cacheDirectory.resolve("downloads");
-    }
-
-    private static Path tokens(Path cacheDirectory) {
-        return cacheDirectory.resolve("tokens");
     }
 
     /**
@@ -83,7 +79,6 @@ public final class CorpusLoader {
      * @param data a known name such as {@code commons-lang}, {@code tiny-shakespeare}, {@code
      *     wikitext-2} or {@code fineweb-10b:4} (four training shards); a text file; a folder with
      *     token shards or with train.txt, valid.txt, test.txt; a token shard; or an http(s) URL
-     * @param tokenization how to cut the text into tokens
      * @return the corpus; the caller closes it
      * @throws BadInputException if it cannot be found, fetched, read or cached
      */
@@ -104,7 +99,7 @@ public final class CorpusLoader {
 
     private Corpus open(Source source, Tokenizer tokenizer) {
         return source instanceof Texts texts
-                ? texts.open(tokenizer, tokens(cacheDirectory), messages)
+                ? texts.open(tokenizer, tokens, messages)
                 : ((Shards) source).open(tokenizer);
     }
 
@@ -132,11 +127,11 @@ public final class CorpusLoader {
         String name = name(data);
         String part = data.substring(name.length());
         String rule = "The data set %s is one piece: write it without '%s'";
-        unless(part.isEmpty() || name.equals(FINEWEB_10B), rule, name, part);
+        unless(part.isEmpty() || name.equals(FINEWEB), rule, name, part);
         return switch (name) {
             case TINY_SHAKESPEARE -> tinyShakespeare();
             case WIKITEXT_2 -> wikitext2();
-            case FINEWEB_10B -> fineweb(data, part.isEmpty() ? "1" : part.substring(1));
+            case FINEWEB -> fineweb(data, part.isEmpty() ? "1" : part.substring(1));
             default -> Texts.split(data, TextFiles.commonsLang());
         };
     }
@@ -195,7 +190,7 @@ public final class CorpusLoader {
     private Source fineweb(String data, String count) {
         boolean legal = count.matches("[1-9]\\d{0,2}") && Integer.parseInt(count) <= FINEWEB_SHARDS;
         String rule = "'%s' asks for '%s' training shards: write a number from 1 to %s, as in %s:4";
-        unless(legal, rule, data, count, FINEWEB_SHARDS, FINEWEB_10B);
+        unless(legal, rule, data, count, FINEWEB_SHARDS, FINEWEB);
         Path validation = finewebShard("val", 0);
         IntStream numbers = IntStream.rangeClosed(1, Integer.parseInt(count));
         List<Path> train = numbers.mapToObj(i -> finewebShard("train", i)).toList();
@@ -205,7 +200,7 @@ public final class CorpusLoader {
     private Path finewebShard(String split, int number) {
         String folder = "https://huggingface.co/datasets/kjj0/fineweb10B-gpt2/resolve/main/";
         String file = "fineweb_" + split + "_" + String.valueOf(1_000_000 + number).substring(1);
-        return fetch(folder, FINEWEB_10B, file + ".bin", Check.TOKEN_SHARD);
+        return fetch(folder, FINEWEB, file + ".bin", Check.TOKEN_SHARD);
     }
 
     private Path fetch(String address, String folder, String file, Check check) {

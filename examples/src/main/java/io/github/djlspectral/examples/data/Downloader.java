@@ -34,10 +34,7 @@ import org.apache.commons.codec.digest.DigestUtils;
 record Downloader(Path folder, PrintStream messages, String alternative) {
 
     private static final int MAX_ATTEMPTS = 5;
-    private static final int BUFFER = 1 << 16;
-    private static final double MEBIBYTE = 1 << 20;
     private static final double SECONDS_BETWEEN_LINES = 5;
-    private static final double NANO = 1e-9;
 
     /** Decides whether a downloaded file is the expected one. */
     @FunctionalInterface
@@ -142,8 +139,8 @@ record Downloader(Path folder, PrintStream messages, String alternative) {
 
     private void transfer(URI uri, FileChannel channel, int attempts) throws IOException {
         long have = channel.size();
-        String[] range = have > 0 ? new String[] {"Range", "bytes=" + have + "-"} : new String[0];
-        HttpResponse<InputStream> response = Http.get(uri, range);
+        String[] rest = have > 0 ? new String[] {"Range", "bytes=" + have + "-"} : new String[0];
+        HttpResponse<InputStream> response = Http.get(uri, rest);
         int status = response.statusCode();
         try (InputStream body = response.body()) {
             if (status == 416) {
@@ -154,8 +151,8 @@ record Downloader(Path folder, PrintStream messages, String alternative) {
             if (status == 200) {
                 channel.truncate(0);
             }
-            long rest = response.headers().firstValueAsLong("Content-Length").orElse(-1);
-            copy(body, channel, rest < 0 ? "" : mebibytes(" of %.1f", channel.size() + rest));
+            long left = response.headers().firstValueAsLong("Content-Length").orElse(-1);
+            copy(body, channel, left < 0 ? "" : mebibytes(" of %.1f", channel.size() + left));
         } catch (IOException e) {
             if (attempts == 1 || channel.size() == have) {
                 throw e;
@@ -168,12 +165,12 @@ record Downloader(Path folder, PrintStream messages, String alternative) {
 
     private void copy(InputStream body, FileChannel channel, String total) throws IOException {
         channel.position(channel.size());
-        byte[] buffer = new byte[BUFFER];
+        byte[] buffer = new byte[1 << 16];
         long lastLine = System.nanoTime();
         long then = channel.size();
         for (int read = body.read(buffer); read >= 0; read = body.read(buffer)) {
             AtomicFiles.writeFully(channel, ByteBuffer.wrap(buffer, 0, read));
-            double seconds = (System.nanoTime() - lastLine) * NANO;
+            double seconds = (System.nanoTime() - lastLine) * 1e-9;
             if (seconds >= SECONDS_BETWEEN_LINES) {
                 long now = channel.size();
                 String speed = mebibytes(", %.1f MiB/s", (now - then) / seconds);
@@ -185,6 +182,6 @@ record Downloader(Path folder, PrintStream messages, String alternative) {
     }
 
     private static String mebibytes(String format, double bytes) {
-        return String.format(Locale.ROOT, format, bytes / MEBIBYTE);
+        return String.format(Locale.ROOT, format, bytes / (1 << 20));
     }
 }

@@ -1,9 +1,10 @@
 package io.github.djlspectral.examples.data;
 
+import static io.github.djlspectral.text.BadInputException.unless;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.github.djlspectral.text.BadInputException;
 import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
@@ -14,13 +15,10 @@ import java.util.zip.CRC32;
  *
  * @param side the height and width of an image in pixels
  * @param pixels of all images, row-major
- * @param labels of all images
  * @param first where this set begins in the arrays, counted in images
- * @param size the number of images in this set, N, at least 1
+ * @param size the number of images in this set, at least 1
  */
 public record ImageSet(int side, byte[] pixels, byte[] labels, int first, int size) {
-
-    private static final float WHITE = 255;
 
     ImageSet(int side, byte[] pixels, byte[] labels) {
         this(side, pixels, labels, 0, labels.length);
@@ -56,20 +54,13 @@ public record ImageSet(int side, byte[] pixels, byte[] labels, int first, int si
             classes[row] = labels[image];
             for (int p = 0; p < length; p++) {
                 int grey = Byte.toUnsignedInt(pixels[image * length + p]);
-                values[row * length + p] = grey / WHITE;
+                values[row * length + p] = grey / 255f;
             }
         }
         return new Batch(to - from, side, values, classes);
     }
 
-    /**
-     * Images with their classes; do not change the arrays.
-     *
-     * @param size the number of images, N
-     * @param side their height and width in pixels
-     * @param pixels in [0, 1], row-major, [N * side * side]
-     * @param labels the class of each, [N]
-     */
+    /** Images with their classes: N pictures of grey values in [0, 1], row-major, and N labels. */
     public record Batch(int size, int side, float[] pixels, int[] labels) {
 
         /** Returns the images as a convolution takes them: float32 [N, 1, side, side]. */
@@ -97,10 +88,10 @@ public record ImageSet(int side, byte[] pixels, byte[] labels, int first, int si
 
         /** Takes so many images per batch; an epoch's last may be smaller. */
         public Batches(ImageSet images, int batchSize, long seed) {
+            boolean legal = batchSize >= 1 && batchSize <= images.size();
             String rule =
                     "The batch size is %s, but must be in [1, %s], the number of training images";
-            boolean legal = batchSize >= 1 && batchSize <= images.size();
-            BadInputException.unless(legal, rule, batchSize, images.size());
+            unless(legal, rule, batchSize, images.size());
             this.images = images;
             this.batchSize = batchSize;
             this.seed = seed;

@@ -13,7 +13,6 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.Locale;
 import java.util.Map;
 import java.util.zip.GZIPInputStream;
@@ -51,11 +50,8 @@ public final class Mnist {
     private Mnist() {}
 
     /**
-     * Reads the data from a folder with the four files of MNIST under their usual names. If there
-     * are only those for tests, {@code t10k-*}, the first four fifths of them become the training
-     * images.
-     *
-     * @throws BadInputException if a file is missing, cannot be read, or is not what it should be
+     * Reads a folder with the four files of MNIST under their usual names. If there are only those
+     * for tests, {@code t10k-*}, the first four fifths of them become the training images.
      */
     public static ImageData read(Path folder) {
         String none = "There is no folder %s: give one with MNIST's files";
@@ -81,85 +77,70 @@ public final class Mnist {
         return new ImageData(train, test, CLASSES, description);
     }
 
-    /**
-     * Downloads the four files (11.6 MB) unless they are here already and right, and reads them.
-     *
-     * @param cacheDirectory where downloads are kept; created when needed
-     * @param messages receives progress, for people
-     * @throws BadInputException if the files cannot be fetched or are not the published ones
-     */
+    /** Downloads the four files (11.6 MB) unless they are in the cache and right; reads them. */
     public static ImageData download(Path cacheDirectory, PrintStream messages) {
         Path folder = CorpusLoader.downloads(cacheDirectory).resolve("mnist");
         String alternative = "give a folder that has MNIST with --data";
         Downloader downloader = new Downloader(folder, messages, alternative);
-        CHECKSUMS.forEach(
-                (file, md5) ->
-                        downloader.fetch(
-                                URI.create(MIRROR + file), Path.of(file), Check.sum("MD5", md5)));
+        for (String file : CHECKSUMS.keySet()) {
+            Check check = Check.sum("MD5", CHECKSUMS.get(file));
+            downloader.fetch(URI.create(MIRROR + file), Path.of(file), check);
+        }
         return read(folder);
     }
 
     private static ImageSet images(Path folder, String imageFile, String labelFile) {
         Path imagePath = folder.resolve(imageFile);
         Path labelPath = folder.resolve(labelFile);
-        Idx images = Idx.read(imagePath, 3);
-        byte[] labels = Idx.read(labelPath, 1).values();
-        int[] sizes = images.sizes();
-        String shape = "%s has images of %s x %s pixels instead of 28 x 28";
-        unless(sizes[1] == SIDE && sizes[2] == SIDE, shape, imagePath, sizes[1], sizes[2]);
-        String count = "%s has %s images, but %s has %s labels: get both from one place";
-        unless(sizes[0] == labels.length, count, imagePath, sizes[0], labelPath, labels.length);
+        byte[] images = bytes(imagePath, SIDE, SIDE);
+        byte[] labels = bytes(labelPath);
+        int count = images.length / SIDE / SIDE;
+        String both = "%s has %s images, but %s has %s labels: get both from one place";
+        unless(count == labels.length, both, imagePath, count, labelPath, labels.length);
         String range = "%s has label %s at image %s, but labels are 0 to 9";
-        for (int i = 0; i < labels.length; i++) {
+        for (int i = 0; i < count; i++) {
             int label = Byte.toUnsignedInt(labels[i]);
             unless(label < CLASSES, range, labelPath, label, i);
         }
-        return new ImageSet(SIDE, images.values(), labels);
+        return new ImageSet(SIDE, images, labels);
     }
 
     /**
-     * Bytes in MNIST's format, read whole: a big-endian magic number (two zero bytes, type, rank),
-     * the sizes of the dimensions, the values; compressed by gzip.
+     * Reads a file in MNIST's format, compressed by gzip: a big-endian magic number (two zero
+     * bytes, type, rank), the sizes of the dimensions, of which the first may be any, the values.
      */
-    private record Idx(int[] sizes, byte[] values) {
-
-        private static final int MAGIC_OF_BYTES = 0x0800;
-        private static final long MAX_VALUES = 1 << 30;
-
-        /** Reads a file that must have so many dimensions. */
-        static Idx read(Path path, int rank) {
-            try (InputStream file = Files.newInputStream(path);
-                    DataInputStream in = new DataInputStream(new GZIPInputStream(file))) {
-                int magic = in.readInt();
-                int right = MAGIC_OF_BYTES + rank;
-                String wrong = "its magic number is 0x%08x instead of 0x%08x";
-                require(magic == right, path, wrong, magic, right);
-                int[] sizes = new int[rank];
-                long length = 1;
-                for (int i = 0; i < rank; i++) {
-                    sizes[i] = in.readInt();
-                    length = sizes[i] < 1 ? 0 : Math.min(length * sizes[i], MAX_VALUES + 1);
-                }
-                String shape = Arrays.toString(sizes);
-                boolean possible = length >= 1 && length <= MAX_VALUES;
-                require(possible, path, "its dimensions are %s", shape);
-                byte[] values = in.readNBytes((int) length);
-                int have = values.length;
-                require(have == length, path, "it promises %s bytes and has only %s", shape, have);
-                require(in.read() < 0, path, "it promises %s bytes and has more", shape);
-                return new Idx(sizes, values);
-            } catch (NoSuchFileException e) {
-                throw new BadInputException("There is no file " + path, e);
-            } catch (EOFException e) {
-                throw new BadInputException(UNUSABLE.formatted(path, "it ends too early"), e);
-            } catch (IOException e) {
-                throw new BadInputException(
-                        "Cannot read " + path + " (" + e + "): it must be compressed by gzip", e);
+    private static byte[] bytes(Path path, int... sizes) {
+        try (InputStream file = Files.newInputStream(path);
+                DataInputStream in = new DataInputStream(new GZIPInputStream(file))) {
+            int magic = in.readInt();
+            int right = 0x0801 + sizes.length; // of bytes
+            String wrong = "its magic number is 0x%08x instead of 0x%08x";
+            require(magic == right, path, wrong, magic, right);
+            int count = in.readInt();
+            long length = count;
+            for (int size : sizes) {
+                int given = in.readInt();
+                String other = "its images are %s pixels high or wide instead of %s";
+                require(given == size, path, other, given, size);
+                length *= size;
             }
+            require(count >= 1 && length <= 1 << 30, path, "its number of images is %s", count);
+            byte[] values = in.readNBytes((int) length);
+            int have = values.length;
+            require(have == length, path, "it promises %s bytes and has only %s", length, have);
+            require(in.read() < 0, path, "it promises %s bytes and has more", length);
+            return values;
+        } catch (NoSuchFileException e) {
+            throw new BadInputException("There is no file " + path, e);
+        } catch (EOFException e) {
+            throw new BadInputException(UNUSABLE.formatted(path, "it ends too early"), e);
+        } catch (IOException e) {
+            throw new BadInputException(
+                    "Cannot read " + path + " (" + e + "): it must be compressed by gzip", e);
         }
+    }
 
-        private static void require(boolean condition, Path path, String what, Object... values) {
-            unless(condition, UNUSABLE, path, String.format(Locale.ROOT, what, values));
-        }
+    private static void require(boolean condition, Path path, String what, Object... values) {
+        unless(condition, UNUSABLE, path, String.format(Locale.ROOT, what, values));
     }
 }

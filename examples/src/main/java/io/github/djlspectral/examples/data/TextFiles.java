@@ -30,9 +30,6 @@ import java.util.stream.Stream;
  */
 final class TextFiles {
 
-    // Text and tokens are held in memory while they are prepared.
-    private static final long MAX_BYTES = 1 << 30;
-
     private static final String SHARD_SUFFIX = ".bin";
     private static final String LANG = "org/apache/commons/lang3/";
 
@@ -105,10 +102,10 @@ final class TextFiles {
     static String read(Path file) {
         try {
             long size = Files.size(file);
-            String rule =
+            String rule = // text and tokens are held in memory while they are prepared
                     "%s has %s bytes; a text may have at most 1 GiB: prepare token shards and give"
                             + " their folder";
-            unless(size <= MAX_BYTES, rule, file, size);
+            unless(size <= 1 << 30, rule, file, size);
             return decode(Files.readAllBytes(file), file.toString());
         } catch (NoSuchFileException e) {
             throw new BadInputException("There is no file " + file, e);
@@ -133,11 +130,11 @@ final class TextFiles {
     static String commonsLang() {
         URL url = TextFiles.class.getClassLoader().getResource(LANG + "StringUtils.java");
         try {
+            String rule =
+                    "The sources of Apache Commons Lang are not on the class path: run with"
+                            + " commons-lang3-sources.jar among the libraries, or choose other data";
             if (url == null || !(url.openConnection() instanceof JarURLConnection connection)) {
-                throw new BadInputException(
-                        "The sources of Apache Commons Lang are not on the class path: run with"
-                                + " commons-lang3-sources.jar among the libraries, or choose other"
-                                + " data");
+                throw new BadInputException(rule);
             }
             connection.setUseCaches(false); // or closing would close other users' jar
             try (JarFile jar = connection.getJarFile()) {

@@ -75,8 +75,8 @@ class CorpusLoaderTest {
     @Test
     void defaultCorpusIsPinned() {
         try (Corpus corpus = loader.load(CorpusLoader.DEFAULT, Tokenization.GPT2)) {
-            assertThat(corpus.trainTokens()).isEqualTo(1_321_172);
-            assertThat(corpus.validationTokens()).isEqualTo(148_831);
+            assertThat(Corpus.length(corpus.train())).isEqualTo(1_321_172);
+            assertThat(Corpus.length(corpus.validation())).isEqualTo(148_831);
             String train = train(corpus);
             String validation = validation(corpus);
             byte[] all = (train + validation).getBytes(StandardCharsets.UTF_8);
@@ -85,22 +85,13 @@ class CorpusLoaderTest {
                     .isEqualTo("a58b06f4abc4d17676d13ca84c5f5340f614af7a0f9008c63b07717dfabd55ce");
             int bytes = validation.getBytes(StandardCharsets.UTF_8).length;
             assertThat(corpus.bytesPerToken())
-                    .isEqualTo((double) bytes / corpus.validationTokens(), within(1e-12));
+                    .isEqualTo((double) bytes / Corpus.length(corpus.validation()), within(1e-12));
             assertThat(corpus.description()).startsWith("commons-lang: ").contains("gpt2");
         }
     }
 
     @Test
-    void lastTenthIsForValidation() throws IOException {
-        try (Corpus corpus = loader.load(file("a.txt", TEXT), Tokenization.CHARS)) {
-            assertThat(train(corpus)).isEqualTo(TEXT.substring(0, 810));
-            assertThat(validation(corpus)).isEqualTo(TEXT.substring(810));
-            assertThat(corpus.bytesPerToken()).isEqualTo(1);
-        }
-    }
-
-    @Test
-    void splitDoesNotCutACharacterInTwo() throws IOException {
+    void lastTenthIsForValidationButNoCharacterIsCutInTwo() throws IOException {
         String text = "a".repeat(8) + "😀b";
         try (Corpus corpus = loader.load(file("a.txt", text), Tokenization.BYTES)) {
             assertThat(train(corpus)).isEqualTo("a".repeat(8));
@@ -153,18 +144,7 @@ class CorpusLoaderTest {
     }
 
     @Test
-    void folderBringsItsOwnValidationText() throws IOException {
-        file("set/train.txt", "train ".repeat(10));
-        file("set/valid.txt", "valid ".repeat(10));
-        file("set/test.txt", "test ".repeat(10));
-        try (Corpus corpus = loader.load(set.toString(), Tokenization.BYTES)) {
-            assertThat(train(corpus)).isEqualTo("train ".repeat(10));
-            assertThat(validation(corpus)).isEqualTo("valid ".repeat(10));
-        }
-    }
-
-    @Test
-    void folderWithoutTrainingTextTrainsOnTheTestAndSaysSo() throws IOException {
+    void textsOfAFolderAreSplitAsFarAsTheyAreNot() throws IOException {
         file("set/valid.txt", "valid ".repeat(10));
         file("set/test.txt", "test ".repeat(10));
         try (Corpus corpus = loader.load(set.toString(), Tokenization.BYTES)) {
@@ -173,13 +153,14 @@ class CorpusLoaderTest {
             assertThat(corpus.description())
                     .contains("training on test.txt, validating on valid.txt");
         }
-    }
-
-    @Test
-    void folderWithTrainingTextOnlyIsSplit() throws IOException {
         file("set/train.txt", TEXT);
         try (Corpus corpus = loader.load(set.toString(), Tokenization.BYTES)) {
-            assertThat(corpus.trainTokens()).isEqualTo(810);
+            assertThat(train(corpus)).isEqualTo(TEXT);
+            assertThat(validation(corpus)).isEqualTo("valid ".repeat(10));
+        }
+        Files.delete(set.resolve("valid.txt"));
+        try (Corpus corpus = loader.load(set.toString(), Tokenization.BYTES)) {
+            assertThat(train(corpus)).isEqualTo(TEXT.substring(0, 810));
         }
     }
 
@@ -218,7 +199,8 @@ class CorpusLoaderTest {
                 Corpus separated = loader.load(data, Tokenization.of("gpt2-eot"))) {
             assertThat(separated.bytesPerToken()).isEqualTo(1);
             assertThat(separated.train().get(0).token(1)).isEqualTo(50256);
-            assertThat(plain.trainTokens()).isGreaterThan(separated.trainTokens());
+            assertThat(Corpus.length(plain.train()))
+                    .isGreaterThan(Corpus.length(separated.train()));
         }
     }
 
@@ -255,16 +237,6 @@ class CorpusLoaderTest {
     }
 
     @Test
-    void singleShardIsSplit() {
-        Path shard = folder.resolve("only.bin");
-        TokenShard.write(shard, IntStream.range(0, 100).toArray());
-        try (Corpus corpus = loader.load(shard.toString(), Tokenization.BYTES.tokenizerFor(""))) {
-            assertThat(corpus.trainTokens()).isEqualTo(90);
-            assertThat(corpus.validationTokens()).isEqualTo(10);
-        }
-    }
-
-    @Test
     void shardsOfAnotherTokenizerAreReported() {
         Path shard = folder.resolve("only.bin");
         TokenShard.write(shard, new int[] {1, 2, 300, 4, 5, 6, 7, 8, 9, 10, 11});
@@ -295,9 +267,9 @@ class CorpusLoaderTest {
         }
         try (Corpus one = loader.load("fineweb-10b", Tokenization.GPT2);
                 Corpus two = loader.load("fineweb-10b:2", Tokenization.GPT2)) {
-            assertThat(one.trainTokens()).isEqualTo(3);
-            assertThat(two.trainTokens()).isEqualTo(6);
-            assertThat(two.validationTokens()).isEqualTo(3);
+            assertThat(Corpus.length(one.train())).isEqualTo(3);
+            assertThat(Corpus.length(two.train())).isEqualTo(6);
+            assertThat(Corpus.length(two.validation())).isEqualTo(3);
         }
     }
 

@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.data;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -11,7 +12,6 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.net.URI;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -50,11 +50,18 @@ class DownloaderTest {
     }
 
     private Path fetch() {
-        return fetch(Check.sum("SHA-256", sha256(content)));
+        return fetch(sha256());
     }
 
-    private static String sha256(byte[] bytes) {
-        return DigestUtils.sha256Hex(bytes);
+    private Check sha256() {
+        return Check.sum("SHA-256", DigestUtils.sha256Hex(content));
+    }
+
+    private void refused(Check check, String... words) {
+        assertThatThrownBy(() -> fetch(check))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContainingAll(words)
+                .hasMessageNotContaining("\n");
     }
 
     private Path partial() {
@@ -68,21 +75,31 @@ class DownloaderTest {
 
     @Test
     void downloadsOnce() {
-        Path path = fetch();
-        assertThat(path).isEqualTo(folder.resolve("set").resolve("data.txt"));
-        assertThat(path).hasBinaryContent(content);
+        assertThat(fetch()).isEqualTo(folder.resolve("set/data.txt")).hasBinaryContent(content);
         assertThat(fetch()).hasBinaryContent(content);
         assertThat(server.ranges()).containsExactly("all");
         assertThat(partial()).doesNotExist();
-        assertThat(messages.toString(StandardCharsets.UTF_8))
-                .contains("Downloading " + server.uri());
+        assertThat(messages.toString(UTF_8)).contains("Downloading " + server.uri());
     }
 
+    /** Whether that is the beginning of the file, of another, the whole or too much. */
     @Test
-    void continuesADownloadOfAnEarlierProcess() throws IOException {
-        havePartial(Arrays.copyOf(content, 100_000));
-        assertThat(fetch()).hasBinaryContent(content);
-        assertThat(server.ranges()).containsExactly("bytes=100000-");
+    void continuesWhatAnEarlierProcessLeft() throws IOException {
+        byte[] beginning = Arrays.copyOf(content, 100_000);
+        byte[][] left = {beginning, new byte[100_000], content, Arrays.copyOf(content, SIZE + 1)};
+        for (byte[] bytes : left) {
+            havePartial(bytes);
+            assertThat(fetch()).hasBinaryContent(content);
+            Files.delete(fetch());
+        }
+        assertThat(server.ranges())
+                .containsExactly(
+                        "bytes=100000-",
+                        "bytes=100000-",
+                        "all",
+                        "bytes=300000-",
+                        "bytes=300001-",
+                        "all");
     }
 
     @Test
@@ -97,15 +114,10 @@ class DownloaderTest {
         server.stallAfter(70_000);
         System.setProperty(Http.TIMEOUT_PROPERTY, "0.3");
         try {
-            assertThatThrownBy(() -> fetch(Check.ANY))
-                    .isInstanceOf(BadInputException.class)
-                    .hasMessageContaining("Cannot download " + server.uri())
-                    .hasMessageContaining("less than 1024 bytes in 0.3 s, 70000 in all");
+            refused(Check.ANY, "Cannot download", "less than 1024 bytes in 0.3 s, 70000 in all");
             assertThat(fetch()).hasBinaryContent(content);
             System.setProperty(Http.TIMEOUT_PROPERTY, "soon");
-            assertThatThrownBy(() -> fetch(Check.gitBlob("0")))
-                    .isInstanceOf(BadInputException.class)
-                    .hasMessageContaining("-Ddjlspectral.timeout is soon");
+            refused(Check.gitBlob("0"), "-Ddjlspectral.timeout is soon");
         } finally {
             System.clearProperty(Http.TIMEOUT_PROPERTY);
         }
@@ -114,10 +126,7 @@ class DownloaderTest {
     @Test
     void keepsWhatArrivedWhenTheConnectionKeepsBreaking() {
         server.breakAfter(1_000, 100);
-        assertThatThrownBy(() -> fetch())
-                .isInstanceOf(BadInputException.class)
-                .hasMessageContaining("Cannot download " + server.uri())
-                .hasMessageContaining("try again");
+        refused(sha256(), "Cannot download " + server.uri(), "try again");
         assertThat(partial()).hasSize(5_000);
         server.breakAfter(0, 0);
         assertThat(fetch()).hasBinaryContent(content);
@@ -132,27 +141,6 @@ class DownloaderTest {
     }
 
     @Test
-    void startsAgainWhenTheBeginningIsOfAnotherFile() throws IOException {
-        havePartial(new byte[100_000]);
-        assertThat(fetch()).hasBinaryContent(content);
-        assertThat(server.ranges()).containsExactly("bytes=100000-", "all");
-    }
-
-    @Test
-    void completePartialFileIsAccepted() throws IOException {
-        havePartial(content);
-        assertThat(fetch()).hasBinaryContent(content);
-        assertThat(server.ranges()).containsExactly("bytes=300000-");
-    }
-
-    @Test
-    void tooLongPartialFileIsDownloadedAgain() throws IOException {
-        havePartial(Arrays.copyOf(content, SIZE + 1));
-        assertThat(fetch()).hasBinaryContent(content);
-        assertThat(server.ranges()).containsExactly("bytes=300001-", "all");
-    }
-
-    @Test
     void damagedFileIsDownloadedAgain() throws IOException {
         Path path = fetch();
         Files.write(path, new byte[SIZE]);
@@ -161,11 +149,9 @@ class DownloaderTest {
 
     @Test
     void wrongContentIsDeletedAndReported() {
-        String expected = sha256(new byte[1]);
-        assertThatThrownBy(() -> fetch(Check.sum("SHA-256", expected)))
-                .isInstanceOf(BadInputException.class)
-                .hasMessageContaining("SHA-256 is " + sha256(content) + " instead of " + expected)
-                .hasMessageContaining("deleted");
+        String is =
+                "SHA-256 is " + DigestUtils.sha256Hex(content) + " instead of 0; it was deleted";
+        refused(Check.sum("SHA-256", "0"), is);
         assertThat(folder.resolve("set")).isEmptyDirectory();
     }
 
@@ -179,37 +165,28 @@ class DownloaderTest {
     @Test
     void errorOfTheServerIsReported() {
         server.answer(404);
-        assertThatThrownBy(() -> fetch())
-                .isInstanceOf(BadInputException.class)
-                .hasMessageContaining("answered 404 to " + server.uri());
+        refused(sha256(), "answered 404 to " + server.uri());
     }
 
     @Test
     void followsRedirections() {
         URI moved = server.uri().resolve("/moved");
-        Path path = Path.of("moved.txt");
-        assertThat(downloader.fetch(moved, path, Check.sum("SHA-256", sha256(content))))
-                .hasBinaryContent(content);
+        assertThat(downloader.fetch(moved, Path.of("x"), sha256())).hasBinaryContent(content);
     }
 
     @Test
     void noNetworkIsReported() {
         server.close();
-        assertThatThrownBy(() -> fetch())
-                .isInstanceOf(BadInputException.class)
-                .hasMessageContaining("check the network")
-                .hasMessageContaining("; or use other data")
-                .hasMessageNotContaining("\n");
+        refused(sha256(), "check the network", "; or use other data");
     }
 
-    /** The name that {@code git hash-object} gives to "hello\n". */
     @Test
-    void gitBlobIsCheckedLikeGitDoes() throws IOException {
+    void gitBlobIsCheckedLikeGitHashObjectDoes() throws IOException {
         Path hello = Files.writeString(folder.resolve("hello"), "hello\n");
-        String id = "ce013625030ba8dba906f756967f9e9ca394464a";
-        assertThat(Check.gitBlob(id).problem(hello)).isEmpty();
+        Check check = Check.gitBlob("ce013625030ba8dba906f756967f9e9ca394464a");
+        assertThat(check.problem(hello)).isEmpty();
         Files.writeString(hello, "hullo\n");
-        assertThat(Check.gitBlob(id).problem(hello)).get().asString().contains("git blob id");
+        assertThat(check.problem(hello)).get().asString().contains("git blob id");
     }
 
     @Test
