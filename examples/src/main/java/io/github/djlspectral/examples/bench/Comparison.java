@@ -70,11 +70,8 @@ final class Comparison {
         }
 
         String verdict() {
-            if (Double.isNaN(low)) {
-                return "not judged";
-            }
-            boolean better = ratio <= 1 / FLOOR && high < 1;
-            return isRegression() ? "REGRESSION" : better ? "better" : "";
+            String better = ratio <= 1 / FLOOR && high < 1 ? "better" : "";
+            return Double.isNaN(low) ? "not judged" : isRegression() ? "REGRESSION" : better;
         }
 
         /** Returns such as "1.21 [1.15, 1.27]". */
@@ -121,7 +118,8 @@ final class Comparison {
     /** Returns Markdown, with warnings if the machines or their conditions differ. */
     List<String> lines() {
         List<String> lines = new ArrayList<>();
-        String commit = old.machine().commit() == null ? "" : ", commit " + old.machine().commit();
+        String known = old.machine().versions().get("commit");
+        String commit = known == null ? "" : ", commit " + known;
         lines.addAll(List.of("## Against the results of " + old.date() + commit, ""));
         fresh.machine()
                 .differences(old.machine())

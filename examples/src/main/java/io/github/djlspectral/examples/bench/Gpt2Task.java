@@ -37,8 +37,8 @@ import java.util.regex.Pattern;
 final class Gpt2Task extends Task {
 
     int layerWidth = 768;
-    private Model gpt;
-    private Trainer trainer;
+    Model gpt;
+    Trainer trainer;
     private Optimizer optimizer;
     private NDArray tokens;
     private NDArray targets;
@@ -46,15 +46,12 @@ final class Gpt2Task extends Task {
     private Gpt2Backpropagation backpropagation; // null if the gradient is autograd's
 
     /**
-     * On 1024 tokens: the loss alone, with its gradients, which accumulate, and a whole AdamW step,
-     * which clips and updates too; or a Muon step on 8192 tokens, eight batches whose gradients
-     * accumulate; or an update as training makes it: all gradients measured, all weights moved, all
-     * zeroed. One layer is 45.1 GFLOP with causal attention counted in full; it sits between an
-     * embedding and a head of 64 tokens, which are included.
-     *
-     * <p>Of {@link Point}, of which one axis grows, a training step with its memory, or its part
-     * that grows with the tokens: clipping and the update, which are the same for any batch, would
-     * bend its curve.
+     * On 1024 tokens: the loss, with its gradients, a whole step, which clips and updates too; a
+     * step on 8192 tokens, eight batches whose gradients accumulate; an update of measured
+     * gradients. One layer is 45.1 GFLOP with causal attention counted in full; it sits between an
+     * embedding and a head of 64 tokens, which are included. Of {@link Point}, a step with its
+     * memory, or its gradients: clipping and the update, which are the same for any batch, would
+     * bend their curve.
      */
     @Override
     void make(Suite suite) {
@@ -180,12 +177,6 @@ final class Gpt2Task extends Task {
             GradientClipping.byGlobalNorm(trainer, 1);
             trainer.step();
         }
-    }
-
-    @Override
-    int arrays() {
-        return gpt.getNDManager().getManagedArrays().size()
-                + trainer.getManager().getManagedArrays().size();
     }
 
     @Override

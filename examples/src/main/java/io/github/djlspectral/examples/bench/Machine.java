@@ -78,9 +78,8 @@ record Machine(
     List<String> warnings() {
         List<String> warnings = new ArrayList<>();
         if (load > 0.5) {
-            String busy =
-                    "Warning: the machine was busy (load average %.1f); times may be too long";
-            warnings.add(Table.text(busy, load));
+            String average = Table.text("%.1f); times may be too long", load);
+            warnings.add("Warning: the machine was busy (load average " + average);
         }
         String its = versions.get("torch-threads");
         if (its != null && !its.equals(String.valueOf(threads))) {
@@ -128,17 +127,9 @@ record Machine(
     private Map<String, String> traits() {
         Map<String, String> traits = new TreeMap<>(versions);
         traits.keySet().removeAll(List.of("commit", "djl-spectral"));
-        traits.put("CPU", cpu);
-        traits.put("cores", String.valueOf(cores));
-        traits.put("instructions", String.valueOf(instructions));
-        traits.put("memory", gibi());
-        traits.put("threads", String.valueOf(threads));
+        traits.putAll(Map.of("CPU", cpu, "cores", "" + cores, "memory", gibi()));
+        traits.putAll(Map.of("instructions", "" + instructions, "threads", "" + threads));
         return traits;
-    }
-
-    /** Returns the commit that was measured; null if it is not known. */
-    String commit() {
-        return versions.get("commit");
     }
 
     /**
@@ -148,23 +139,22 @@ record Machine(
     static double productRate() {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             NDArray a = manager.ones(new Shape(1024, 1024));
-            multiply(a); // the first product sets up the library
             long shortest = Long.MAX_VALUE;
             long end = System.nanoTime() + 300_000_000;
             do {
-                long begin = System.nanoTime();
-                multiply(a);
-                shortest = Math.min(shortest, System.nanoTime() - begin);
+                shortest = Math.min(shortest, nanosToMultiply(a));
             } while (System.nanoTime() < end);
             return 1e9 * Work.of("product 1024").orElseThrow().operations / shortest;
         }
     }
 
-    private static void multiply(NDArray a) {
+    private static long nanosToMultiply(NDArray a) {
+        long begin = System.nanoTime();
         try (NDArray product = a.matMul(a);
                 NDArray corner = product.get(0, 0)) {
             Host.read(corner, NDArray::getFloat); // waits for the device
         }
+        return System.nanoTime() - begin;
     }
 
     /** What one operation on GPT-2 takes, or one product of square matrices. */
@@ -188,8 +178,8 @@ record Machine(
                 return Optional.empty();
             }
             if (matcher.group(1) == null) {
-                return Optional.of(
-                        new Work(0, 2 * Math.pow(Integer.parseInt(matcher.group(5)), 3)));
+                double side = Double.parseDouble(matcher.group(5));
+                return Optional.of(new Work(0, 2 * Math.pow(side, 3)));
             }
             boolean whole = matcher.group(1).equals("124M");
             Gpt2Config config = whole ? Gpt2Config.gpt2Small() : Gpt2Task.oneLayer(768);
@@ -205,10 +195,8 @@ record Machine(
 
     /**
      * How fast the machine multiplied float32 matrices, operations a second: what shares refer to,
-     * and what tells the conditions of two sessions apart.
-     *
-     * @param small of 1024 x 1024, before each round
-     * @param large of 2048 x 2048, at best: a task
+     * and what tells the conditions of two sessions apart. Small ones are of 1024 x 1024, before
+     * each round, large ones of 2048 x 2048, a task.
      */
     record Speed(List<Double> small, OptionalDouble large) {
 

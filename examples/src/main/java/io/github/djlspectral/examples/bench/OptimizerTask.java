@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
+import ai.djl.nn.Parameter;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.optimizer.Optimizer;
 import io.github.djlspectral.examples.bench.Gpt2Task.Point;
@@ -22,6 +23,7 @@ import io.github.djlspectral.optim.SpectralMap;
 import io.github.djlspectral.optim.StatefulOptimizer;
 import io.github.djlspectral.optim.TruncatedSgd;
 import io.github.djlspectral.torch.TorchScript;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -54,23 +56,19 @@ final class OptimizerTask extends Task {
         if (subject.startsWith("3 x")) {
             // As query, key and value of a layer are: Muon takes it apart, the others do not.
             Block fused = Linear.builder().setUnits(3 * 768).optBias(false).build();
-            initialize(fused, 768);
-            ParameterRouting routing = ParameterRouting.of(fused).withSpectral("weight");
-            trained = weights(fused, routing);
-            muon.optRouting(routing.withBlocks("weight", 3));
+            trained = weights(fused, 768);
+            muon.optRouting(
+                    ParameterRouting.of(fused).withSpectral("weight").withBlocks("weight", 3));
         } else if (subject.matches("\\d+x\\d+")) {
             Shape shape = shape(subject);
             NDArray value = manager.randomNormal(shape);
             trained = List.of(new Weight("w", value, manager.randomNormal(shape), true));
         } else {
-            Gpt2 gpt2 = Gpt2.builder().setConfig(config).build();
-            initialize(gpt2, 1);
             boolean all = subject.equals("124M, all parameters");
-            trained =
-                    weights(gpt2, ParameterRouting.of(gpt2)).stream()
-                            .filter(weight -> all || weight.hidden)
-                            .toList();
+            Gpt2 gpt2 = Gpt2.builder().setConfig(config).build();
+            trained = weights(gpt2, 1).stream().filter(w -> all || w.hidden).toList();
         }
+        String method = contender.toUpperCase(Locale.ROOT).replace(' ', '_');
         measured =
                 switch (contender) {
                     case "Muon", "Muon alone" -> muon.build();
@@ -82,7 +80,7 @@ final class OptimizerTask extends Task {
                     case "TruncatedSgd" -> TruncatedSgd.builder().build();
                     case "AdamW" -> DecoupledAdamW.builder().build();
                     case "AdamW, DJL" -> Optimizer.adamW().build();
-                    default -> Freon.builder().optMethod(method()).build();
+                    default -> Freon.builder().optMethod(Freon.Method.valueOf(method)).build();
                 };
         rest = contender.startsWith("AdamW") ? measured : DecoupledAdamW.builder().build();
         work = () -> trained.forEach(w -> step(w.hidden ? measured : rest, w));
@@ -96,25 +94,18 @@ final class OptimizerTask extends Task {
         return new Shape(Stream.of(text.split("x")).mapToLong(Long::parseLong).toArray());
     }
 
-    private void initialize(Block block, int width) {
+    private List<Weight> weights(Block block, int width) {
         block.freezeParameters(true); // array operations cannot change what records a gradient
         block.initialize(manager, DataType.FLOAT32, new Shape(1, width));
-    }
-
-    private List<Weight> weights(Block block, ParameterRouting routing) {
-        return block.getParameters().values().stream()
-                .map(
-                        p ->
-                                new Weight(
-                                        p.getId(),
-                                        p.getArray(),
-                                        manager.randomNormal(p.getArray().getShape()),
-                                        routing.isSpectral(p.getId())))
-                .toList();
-    }
-
-    private Freon.Method method() {
-        return Freon.Method.valueOf(contender.toUpperCase(Locale.ROOT).replace(' ', '_'));
+        ParameterRouting routing = ParameterRouting.of(block);
+        List<Weight> weights = new ArrayList<>();
+        for (Parameter parameter : block.getParameters().values()) {
+            NDArray value = parameter.getArray();
+            NDArray gradient = manager.randomNormal(value.getShape());
+            boolean hidden = block instanceof Linear || routing.isSpectral(parameter.getId());
+            weights.add(new Weight(parameter.getId(), value, gradient, hidden));
+        }
+        return weights;
     }
 
     /** Frees the optimizers, and tells how exact the polar factor of the Muon that ran is. */
@@ -175,7 +166,7 @@ final class OptimizerTask extends Task {
         private final Map<String, NDArray> momenta = new HashMap<>();
 
         ArrayMuon() {
-            super(new Builder());
+            super(Optimizer.sgd()); // of which it takes nothing
         }
 
         @Override
@@ -201,13 +192,6 @@ final class OptimizerTask extends Task {
                 x = x.mul(3.4445f).add(polynomial.matMul(x));
             }
             return tall ? x.transpose() : x;
-        }
-
-        private static final class Builder extends OptimizerBuilder<Builder> {
-            @Override
-            protected Builder self() {
-                return this;
-            }
         }
     }
 }

@@ -26,8 +26,6 @@ record Report(Results results) {
 
     static final double MILLI = 1e-3;
     static final double GIBI = 1L << 30;
-    private static final double LEAST = Double.NEGATIVE_INFINITY;
-    private static final double MOST = Double.POSITIVE_INFINITY;
 
     private static final String HEADER =
             "subject; contender; time, ms; time by another's; tokens/s; of the float32 product rate;"
@@ -113,82 +111,58 @@ record Report(Results results) {
         return best.isEmpty() ? "" : Table.text("%.0f%%", percent / best.getAsDouble());
     }
 
-    /** Returns whether what this project aims at is reached; nothing if none was measured. */
+    /**
+     * Returns whether what {@code targets.txt} aims at is reached; nothing if none was measured.
+     */
     private List<String> targets() {
         Table table = new Table("aim", "measured", "limit", "");
-        String[] shapes = {"124M, hidden matrices", "768x768", "768x3072"};
-        String torch = "torch.optim.Muon";
-        boolean any = muon(table, 0.36, shapes[0], "Muon, DJL arrays");
-        any |= muon(table, 0.36, shapes[0], "Muon, native Newton-Schulz");
-        any |= muon(table, 1, shapes[1], torch) | muon(table, 0.8, shapes[2], torch);
-        for (String shape : List.of(shapes[1], shapes[2])) {
-            Optional<Double> its = polarError(shape, torch).map(Uncertain::value);
-            String aim = "largest error of Muon's polar factor, " + shape + ", by that of " + torch;
-            Optional<Uncertain> mine = polarError(shape, "Muon");
-            any |= aim(table, LEAST, 1, aim, its.flatMap(by -> mine.map(m -> m.times(1 / by))));
+        boolean any = false;
+        for (String line : Suite.resource("targets.txt").lines().toList()) {
+            String[] cells = line.split(" *[|] *", -1); // aim, least, most, what, of whom, by whom
+            Optional<Uncertain> value = value(cells[3], cells[4], cells[5]);
+            String format =
+                    cells[1].isEmpty()
+                            ? "at most %2$.2f"
+                            : cells[2].isEmpty() ? "at least %.2f" : "%.2f to %.2f";
+            double least = limit(cells[1], Double.NEGATIVE_INFINITY);
+            double most = limit(cells[2], Double.POSITIVE_INFINITY);
+            String verdict =
+                    value.map(it -> it.value() >= least && it.value() <= most ? "held" : "MISSED")
+                            .orElse("not measured");
+            boolean open = value.filter(it -> it.includes(least) || it.includes(most)).isPresent();
+            String margin = open ? " (the limit is within the margin)" : "";
+            table.add(cells[0], text(value), Table.text(format, least, most), verdict + margin);
+            any |= value.isPresent();
         }
-        String share = "Muon's share of a step of GPT-2 124M with 8192 tokens";
-        String part = "optimizers, 124M, all parameters: Muon";
-        String whole = "gpt2, 124M, B=32, T=256, step: ours, float32, Muon";
-        any |= aim(table, LEAST, 0.12, share, ratio(part, whole));
-        for (String precision : List.of("float32", "bfloat16")) {
-            String step = "gpt2, 124M, B=4, T=256, step: ";
-            String tokens = "tokens/s of a step of GPT-2 124M by PyTorch's, " + precision;
-            String peer = step + "PyTorch, " + precision;
-            any |= aim(table, 1.15, MOST, tokens, ratio(peer, step + "ours, " + precision));
-        }
-        String exponent = "exponent of the time of a %s in tokens, by %s";
-        String update = " (the update takes the same time for any number of tokens)";
-        for (String axis : List.of("batch", "context")) { // the tokens of a step are their product
-            String gradients = Table.text(exponent, "step's gradients", axis);
-            String step = Table.text(exponent, "whole step", axis) + update;
-            any |= aim(table, 0.95, 1.05, gradients, exponent(axis, "gradients alone"));
-            any |= aim(table, 0.95, 1.05, step, exponent(axis, "ours, AdamW"));
-        }
-        Optional<Uncertain> worst =
-                Growth.of(results).stream()
-                        .filter(curve -> curve.contender().startsWith("ours"))
-                        .flatMap(curve -> curve.worstMemoryDeviation().stream())
-                        .max(Comparator.comparing(deviation -> Math.abs(deviation.value())));
-        String memory = "peak memory against the formula, worst relative deviation";
-        any |= aim(table, -0.15, 0.15, memory, worst);
         return any ? section("## Targets", table) : List.of();
     }
 
-    private boolean muon(Table table, double limit, String subject, String other) {
-        String task = "optimizers, " + subject + ": ";
-        String aim = "Muon's step, " + subject + ", by the time of " + other;
-        return aim(table, LEAST, limit, aim, ratio(task + "Muon", task + other));
+    private static double limit(String cell, double none) {
+        return cell.isEmpty() ? none : Double.parseDouble(cell);
     }
 
-    /** Adds what was found, if anything, and whether that is within limits, or its margin. */
-    private static boolean aim(
-            Table table, double least, double most, String aim, Optional<Uncertain> value) {
-        String atMost = most == MOST ? "at least %.2f" : "%.2f to %.2f";
-        String limit = Table.text(least == LEAST ? "at most %2$.2f" : atMost, least, most);
-        String verdict =
-                value.map(it -> it.value() >= least && it.value() <= most ? "held" : "MISSED")
-                        .orElse("not measured");
-        boolean open = value.filter(it -> it.includes(least) || it.includes(most)).isPresent();
-        String margin = open ? " (the limit is within the margin)" : "";
-        table.add(aim, text(value), limit, verdict + margin);
-        return value.isPresent();
+    /** Returns a time or an error by another's, the exponent of growth, or the worst memory. */
+    private Optional<Uncertain> value(String what, String one, String other) {
+        Stream<Growth> curves = Growth.of(results).stream();
+        return switch (what) {
+            case "time" ->
+                    results.measured(one).flatMap(m -> results.measured(other).flatMap(m::timeBy));
+            case "error" ->
+                    polarError(other)
+                            .flatMap(by -> polarError(one).map(it -> it.times(1 / by.value())));
+            case "exponent" ->
+                    curves.filter(c -> c.axis().equals(one) && c.contender().equals(other))
+                            .flatMap(curve -> curve.exponent(Round::time).stream())
+                            .findFirst();
+            default ->
+                    curves.filter(curve -> curve.contender().startsWith(one))
+                            .flatMap(curve -> curve.worstMemoryDeviation().stream())
+                            .max(Comparator.comparing(worst -> Math.abs(worst.value())));
+        };
     }
 
-    private Optional<Uncertain> ratio(String one, String other) {
-        return results.measured(one).flatMap(m -> results.measured(other).flatMap(m::timeBy));
-    }
-
-    private Optional<Uncertain> polarError(String subject, String contender) {
-        return results.measured("optimizers, " + subject + ": " + contender)
-                .flatMap(measurement -> measurement.mean(Round::polarError));
-    }
-
-    private Optional<Uncertain> exponent(String axis, String contender) {
-        return Growth.of(results).stream()
-                .filter(curve -> curve.axis().equals(axis) && curve.contender().equals(contender))
-                .flatMap(curve -> curve.exponent(Round::time).stream())
-                .findFirst();
+    private Optional<Uncertain> polarError(String name) {
+        return results.measured(name).flatMap(found -> found.mean(Round::polarError));
     }
 
     /** Writes {@code bench.md} and the pictures that there is something for. */

@@ -15,7 +15,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -53,7 +52,7 @@ record Results(
             return new Median().evaluate(seconds.stream().mapToDouble(s -> s).toArray());
         }
 
-        /** Returns the memory that the operation brought, bytes; 0 if not known. */
+        /** Returns the memory that the operation brought; 0 if not known. */
         double ownMemory() {
             return peakMemory > 0 && baseMemory > 0 ? peakMemory - baseMemory : 0;
         }
@@ -165,8 +164,10 @@ record Results(
     /** Prepares these for more that a run finds that begins now, if all else is the same. */
     Results resume(Results now) {
         List<String> differences = now.machine.differences(machine);
-        if (!Objects.equals(now.machine.commit(), machine.commit())) {
-            differences.add("commit " + machine.commit() + ", now " + now.machine.commit());
+        String commit = machine.versions().get("commit");
+        String other = now.machine.versions().get("commit");
+        if (!Objects.equals(commit, other)) {
+            differences.add("commit " + commit + ", now " + other);
         }
         if (quick != now.quick) {
             differences.add("quick " + quick + ", now " + now.quick);
@@ -192,9 +193,8 @@ record Results(
     }
 
     boolean has(Key key, int round) {
-        return find(key).stream()
-                .flatMap(measurement -> measurement.measured().stream())
-                .anyMatch(found -> found.number == round);
+        List<Round> found = find(key).map(Measurement::measured).orElse(List.of());
+        return found.stream().anyMatch(one -> one.number == round);
     }
 
     boolean hasFailures() {
@@ -216,7 +216,6 @@ record Results(
 
     /** Returns a measurement that has a time, by its key in words. */
     Optional<Measurement> measured(String name) {
-        Predicate<Measurement> wanted = m -> m.key.toString().equals(name) && m.isMeasured();
-        return measurements.stream().filter(wanted).findFirst();
+        return find(Key.parse(name)).filter(Measurement::isMeasured);
     }
 }

@@ -14,15 +14,16 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Objects;
+import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BiFunction;
 import java.util.function.ToDoubleFunction;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.results.IterationResult;
+import org.openjdk.jmh.results.Result;
 import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
@@ -136,12 +137,15 @@ record Rounds(List<Key> keys, Results results, Path directory, PrintStream messa
                         .measurementIterations(quick ? 2 : kind.iterations())
                         .measurementTime(time)
                         .operationsPerInvocation(kind.operations())
+                        .timeUnit(TimeUnit.MILLISECONDS)
                         .forks(1)
                         .warmupForks(0)
                         .shouldFailOnError(true)
                         .addProfiler(MemoryProfiler.class.getName())
                         .jvmArgsPrepend(
                                 Stream.concat(Stream.of(quiet), passed).toArray(String[]::new))
+                        // The heap is resident from the start: memory grows by native arrays only.
+                        .jvmArgsAppend("-Xms256m", "-Xmx256m", "-XX:+AlwaysPreTouch")
                         .build();
         OutputFormat format = OutputFormatFactory.createFormatInstance(log, VerboseMode.NORMAL);
         try {
@@ -156,22 +160,17 @@ record Rounds(List<Key> keys, Results results, Path directory, PrintStream messa
     }
 
     /** Turns what JMH found into a round, each iteration by its score, in milliseconds. */
+    @SuppressWarnings("rawtypes") // as JMH has it
     private static Round round(int number, RunResult found) {
-        List<IterationResult> iterations =
-                found.getBenchmarkResults().stream()
-                        .flatMap(fork -> fork.getIterationResults().stream())
-                        .toList();
+        Map<String, Result> others = found.getSecondaryResults();
         ToDoubleFunction<String> largest =
-                label ->
-                        iterations.stream()
-                                .map(iteration -> iteration.getSecondaryResults().get(label))
-                                .filter(Objects::nonNull)
-                                .mapToDouble(result -> result.getScore())
-                                .max()
-                                .orElse(0);
+                label -> others.containsKey(label) ? others.get(label).getScore() : 0;
         return new Round(
                 number,
-                iterations.stream().map(i -> i.getPrimaryResult().getScore() * 1e-3).toList(),
+                found.getBenchmarkResults().stream()
+                        .flatMap(fork -> fork.getIterationResults().stream())
+                        .map(iteration -> iteration.getPrimaryResult().getScore() * 1e-3)
+                        .toList(),
                 largest.applyAsDouble(MemoryProfiler.PEAK),
                 largest.applyAsDouble(MemoryProfiler.BASE),
                 largest.applyAsDouble(MemoryProfiler.PREDICTED),

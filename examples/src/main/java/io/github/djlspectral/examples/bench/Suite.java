@@ -45,21 +45,6 @@ enum Suite {
     /** What was measured: who did what; times of one subject can be compared. */
     record Key(Suite suite, String subject, String contender) {
 
-        /** Keys, and the contenders for the same subject whose time theirs is divided by. */
-        private static final String RIVALS =
-                """
-                optimizers, .*: Muon; Muon, DJL arrays; Muon, native Newton-Schulz; torch.optim.Muon
-                optimizers, .*: Muon, native Newton-Schulz; torch.optim.Muon
-                optimizers, .*: (Freon|Kaon|TruncatedSgd); Muon, DJL arrays
-                optimizers, .*: AdamW; AdamW, DJL; torch.optim.AdamW
-                optimizers, .*: .*, whole step; torch.optim.AdamW
-                routes, .*; eigh
-                gpt2, 124M.*: (ours|DJL).*; PyTorch, float32; PyTorch, bfloat16; DJL blocks; \
-                DJL blocks, DJL AdamW
-                generation, .*: with a cache; without a cache
-                layers, .*; linear relu
-                """;
-
         /** Reads such as "optimizers, 768x768: Muon". */
         static Key parse(String text) {
             String[] parts = text.split(", ", 2);
@@ -88,8 +73,10 @@ enum Suite {
             return (subject + ": " + contender).matches(suite.quick);
         }
 
+        /** Returns the contenders for the same subject whose time this one's is divided by. */
         List<String> rivals() {
-            return RIVALS.lines()
+            return resource("rivals.txt")
+                    .lines()
                     .map(line -> List.of(line.split("; ")))
                     .filter(rule -> toString().matches(rule.get(0)))
                     .flatMap(rule -> rule.stream().skip(1))

@@ -39,10 +39,9 @@ final class TorchTask extends Task {
     /** Starts Python, which makes what is to be measured. */
     @Override
     void make(Suite suite) {
-        String[] task = {
-            "--suite", suite.toString(), "--subject", subject, "--contender", contender
-        };
-        open(System.getProperty(PYTHON), task);
+        String python = System.getProperty(PYTHON);
+        String table = suite.toString();
+        open(python, "--suite", table, "--subject", subject, "--contender", contender);
         double base = answer().get(MemoryProfiler.BASE).getAsDouble();
         MemoryProfiler.tell(MemoryProfiler.BASE, base);
         MemoryProfiler.tell(MemoryProfiler.PEAK, base); // until it says the true one at its end
@@ -142,16 +141,13 @@ final class TorchTask extends Task {
                 }
                 last = line.isBlank() ? last : line.strip(); // tracebacks end in what was wrong
             }
-            int code = process.waitFor();
+            int code = process.onExit().join().exitValue();
             if (code != 0) {
                 throw new IllegalStateException(last.isEmpty() ? "exit code " + code : last);
             }
             return null;
         } catch (IOException e) {
             throw new UncheckedIOException("Cannot read what Python says", e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IllegalStateException("Interrupted while Python ran", e);
         }
     }
 

@@ -16,11 +16,8 @@ import java.util.Collection;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
@@ -34,15 +31,8 @@ import org.openjdk.jmh.results.IterationResult;
 import org.openjdk.jmh.results.Result;
 import org.openjdk.jmh.results.ScalarResult;
 
-/**
- * The benchmark of JMH, in a process of its own: what one contender does with one subject. The heap
- * is resident from the start, so that memory grows by native arrays only.
- */
+/** The benchmark of JMH, in a process of its own: what one contender does with one subject. */
 @State(Scope.Benchmark)
-@OutputTimeUnit(TimeUnit.MILLISECONDS)
-@Fork(
-        value = 1,
-        jvmArgsAppend = {"-Xms256m", "-Xmx256m", "-XX:+AlwaysPreTouch"})
 public class Trial {
 
     /** A {@link Suite.Key}, in words; which there are, {@code tasks.txt} knows, and Python. */
@@ -89,11 +79,6 @@ public class Trial {
 
         /** Makes {@link #work}. */
         abstract void make(Suite suite);
-
-        /** Returns how many arrays there are, which must not grow. */
-        int arrays() {
-            return manager.getManagedArrays().size();
-        }
 
         /** Says what is known at the end, and frees what is not the manager's. */
         void finish() {}
@@ -155,7 +140,7 @@ public class Trial {
 
         @Override
         public String getDescription() {
-            return "Memory of the process, native arrays included (Linux), and errors";
+            return "Memory of the process, and errors";
         }
 
         @Override

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import io.github.djlspectral.examples.bench.Comparison.Change;
 import java.util.List;
 import java.util.Random;
+import org.apache.commons.math3.distribution.TDistribution;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -30,17 +31,13 @@ class ComparisonTest {
     }
 
     @Test
-    void slowerIsARegression() {
-        Comparison comparison = new Comparison(muon(0.04).get(), muon(0.05).get());
-        assertThat(comparison.hasRegressions()).isTrue();
-        assertThat(comparison.lines()).anyMatch(line -> line.endsWith("| REGRESSION |"));
-    }
-
-    @Test
-    void moreMemoryIsARegression() {
-        Comparison comparison = new Comparison(memory(1).get(), memory(1.2).get());
-        assertThat(comparison.hasRegressions()).isTrue();
-        assertThat(comparison.lines())
+    void slowerAndMoreMemoryAreRegressions() {
+        Comparison slower = new Comparison(muon(0.04).get(), muon(0.05).get());
+        assertThat(slower.hasRegressions()).isTrue();
+        assertThat(slower.lines()).anyMatch(line -> line.endsWith("| REGRESSION |"));
+        Comparison larger = new Comparison(memory(1).get(), memory(1.2).get());
+        assertThat(larger.hasRegressions()).isTrue();
+        assertThat(larger.lines())
                 .contains(
                         "| growth, width=256: ours, peak GiB | 1.50 ± 0.00 | 1.70 ± 0.00 | 1.13"
                                 + " [1.13, 1.13] | REGRESSION |");
@@ -110,36 +107,24 @@ class ComparisonTest {
     }
 
     @Test
-    void usualNoiseIsFlaggedLessOftenBecauseOfTheFloor() {
+    void usualNoiseIsFlaggedLessOftenBecauseOfTheFloorButAFifthMoreIs() {
         assertThat(flagged(3, 0.02, 0.02, 1)).isLessThan(0.004);
-    }
-
-    @Test
-    void aFifthMoreIsFlagged() {
         assertThat(flagged(3, 0.02, 0.02, 1.2)).isGreaterThan(0.97);
     }
 
     @Test
-    void lessThanTheFloorIsNotFlaggedHoweverSure() {
-        Change change = Change.between(new double[] {1, 1, 1}, new double[] {1.04, 1.04, 1.04});
-        assertThat(change.low()).isCloseTo(1.04, within(1e-9));
-        assertThat(change.isRegression()).isFalse();
-        assertThat(change.verdict()).isEmpty();
-    }
-
-    @Test
-    void oneRoundIsNotJudged() {
-        Change change = Change.between(new double[] {1}, new double[] {3, 3.1});
-        assertThat(change.isRegression()).isFalse();
-        assertThat(change.verdict()).isEqualTo("not judged");
-        assertThat(change).hasToString("3.05");
-    }
-
-    @Test
-    void aFasterOneIsBetter() {
-        Change change = Change.between(new double[] {2, 2.02}, new double[] {1, 1.01});
-        assertThat(change.verdict()).isEqualTo("better");
-        assertThat(change).hasToString("0.50 [0.48, 0.53]");
+    void changesHaveVerdicts() {
+        Change sure = Change.between(new double[] {1, 1, 1}, new double[] {1.04, 1.04, 1.04});
+        assertThat(sure.low()).isCloseTo(1.04, within(1e-9));
+        assertThat(sure.isRegression()).as("less than the floor, however sure").isFalse();
+        assertThat(sure.verdict()).isEmpty();
+        Change one = Change.between(new double[] {1}, new double[] {3, 3.1});
+        assertThat(one.isRegression()).isFalse();
+        assertThat(one.verdict()).isEqualTo("not judged");
+        assertThat(one).hasToString("3.05");
+        Change faster = Change.between(new double[] {2, 2.02}, new double[] {1, 1.01});
+        assertThat(faster.verdict()).isEqualTo("better");
+        assertThat(faster).hasToString("0.50 [0.48, 0.53]");
     }
 
     /** Welch's interval of a textbook's example, by hand. */
@@ -150,9 +135,7 @@ class ComparisonTest {
         Change change = Change.between(a, b);
         // variances of the means 1/3 and 4, 1.17 degrees of freedom, their 99% quantile 20.2
         double freedom = Math.pow(1.0 / 3 + 4, 2) / (1.0 / 18 + 16);
-        double quantile =
-                new org.apache.commons.math3.distribution.TDistribution(freedom)
-                        .inverseCumulativeProbability(0.99);
+        double quantile = new TDistribution(freedom).inverseCumulativeProbability(0.99);
         assertThat(Math.log(change.ratio())).isCloseTo(4, within(1e-12));
         assertThat(Math.log(change.high()) - 4)
                 .isCloseTo(quantile * Math.sqrt(1.0 / 3 + 4), within(1e-6));
