@@ -57,14 +57,10 @@ public final class BenchCommand implements Callable<Integer> {
             })
     private String only = "";
 
-    @Option(
-            names = "--rounds",
-            description = "How often to measure everything. Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--rounds", description = "How often to measure. Default: ${DEFAULT-VALUE}.")
     private int rounds = 3;
 
-    @Option(
-            names = "--quick",
-            description = "A look in minutes: fewer subjects, two short iterations each.")
+    @Option(names = "--quick", description = "A look in minutes: few subjects and iterations.")
     private boolean quick;
 
     @Option(
@@ -86,9 +82,7 @@ public final class BenchCommand implements Callable<Integer> {
 
     @Option(
             names = "--resume",
-            description =
-                    "Measures what the results in --out lack, after Ctrl-C or with more"
-                            + " --rounds or --suite.")
+            description = "Measures what --out lacks, after Ctrl-C or for more --rounds, --suite.")
     private boolean resume;
 
     @Option(
@@ -100,9 +94,7 @@ public final class BenchCommand implements Callable<Integer> {
             })
     private Path compare;
 
-    @Option(
-            names = "--report-only",
-            description = "Makes the report of what --out has, and the comparison.")
+    @Option(names = "--report-only", description = "Reports and compares what --out has.")
     private boolean reportOnly;
 
     @Option(names = "--list", description = "Prints what would be measured.")
@@ -147,7 +139,6 @@ public final class BenchCommand implements Callable<Integer> {
         }
     }
 
-    /** Opens the file that gets what JMH prints, which nobody needs unless something fails. */
     private PrintStream log() {
         try {
             Files.createDirectories(out);
@@ -159,7 +150,6 @@ public final class BenchCommand implements Callable<Integer> {
         }
     }
 
-    /** Returns what is known before anything is measured. */
     private Results known(Listing peer) {
         Machine machine = Machine.here(peer.versions());
         String date = LocalDateTime.now().truncatedTo(ChronoUnit.MINUTES).toString();

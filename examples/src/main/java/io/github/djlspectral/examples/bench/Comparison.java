@@ -115,7 +115,6 @@ final class Comparison {
         return !regressions.isEmpty();
     }
 
-    /** Returns Markdown, with warnings if the machines or their conditions differ. */
     List<String> lines() {
         List<String> lines = new ArrayList<>();
         String known = old.machine().versions().get("commit");

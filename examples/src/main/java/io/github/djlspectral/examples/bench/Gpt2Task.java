@@ -130,7 +130,6 @@ final class Gpt2Task extends Task {
                         : null;
     }
 
-    /** Returns the loss, without gradients. */
     float loss() {
         try (NDManager scratch = trainer.getManager().newSubManager()) {
             return Host.read(loss(scratch, trainer::evaluate), NDArray::getFloat);
@@ -196,7 +195,6 @@ final class Gpt2Task extends Task {
         private static final Pattern AXIS =
                 Pattern.compile("(width|depth|batch|context)=([1-9]\\d*)");
 
-        /** Changes the base along one axis, such as "width=768". */
         static Point parse(String text) {
             Matcher axis = AXIS.matcher(text);
             String message = "A point of growth is %s, such as width=768, not %s";

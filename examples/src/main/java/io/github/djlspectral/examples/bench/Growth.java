@@ -19,7 +19,6 @@ import java.util.function.ToDoubleFunction;
 /** What one contender takes as one size grows, such as "width": points by increasing size. */
 record Growth(String axis, String contender, List<Measurement> points) {
 
-    /** Returns all curves, in the order of the measurements. */
     static List<Growth> of(Results results) {
         Map<String, Growth> curves = new LinkedHashMap<>();
         for (Measurement point : results.of(Suite.GROWTH)) {
@@ -38,7 +37,6 @@ record Growth(String axis, String contender, List<Measurement> points) {
         return Double.parseDouble(point.key().subject().replaceAll(".*=", ""));
     }
 
-    /** Returns the sizes at which a number is known. */
     private double[] sizes(ToDoubleFunction<Round> number) {
         return points.stream()
                 .filter(point -> point.mean(number).isPresent())
@@ -50,7 +48,7 @@ record Growth(String axis, String contender, List<Measurement> points) {
         return x.length < 2 ? Optional.empty() : Optional.of(PowerLaw.fit(x, y));
     }
 
-    /** Returns a number there. */
+    /** Returns a number where it is known, of which {@link #sizes} are. */
     private double[] means(ToDoubleFunction<Round> number) {
         return points.stream()
                 .flatMap(point -> point.mean(number).stream())

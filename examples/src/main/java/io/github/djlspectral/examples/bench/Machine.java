@@ -74,7 +74,6 @@ record Machine(
         }
     }
 
-    /** Returns what to tell before measuring. */
     List<String> warnings() {
         List<String> warnings = new ArrayList<>();
         if (load > 0.5) {
@@ -91,7 +90,6 @@ record Machine(
         return warnings;
     }
 
-    /** Returns Markdown lines. */
     List<String> lines() {
         String what = "Machine: %s, %d cores, %s; threads used: %d; load average at the start: %s.";
         List<String> parts = new ArrayList<>(instructions);
@@ -171,7 +169,6 @@ record Machine(
                         "(one layer|124M), B=(\\d+), T=(\\d+), (forward|backward|step)"
                                 + "|product (\\d+)");
 
-        /** Reads a subject; empty if it is of another kind. */
         static Optional<Work> of(String subject) {
             Matcher matcher = SUBJECT.matcher(subject);
             if (!matcher.matches()) {
@@ -211,7 +208,6 @@ record Machine(
                             .max());
         }
 
-        /** Returns the best of all; empty if none was measured. */
         OptionalDouble best() {
             return DoubleStream.concat(small.stream().mapToDouble(r -> r), large.stream()).max();
         }

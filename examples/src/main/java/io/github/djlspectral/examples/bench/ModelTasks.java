@@ -128,7 +128,6 @@ final class ModelTasks {
     static class Fold extends Task {
 
         private static final Shape SHAPE = new Shape(128, 512);
-        private static final String RETRACTED = "residual fold retracted";
 
         private Block block;
         private NDArray input;
@@ -137,24 +136,20 @@ final class ModelTasks {
         @Override
         void make(Suite suite) {
             Parametrization way =
-                    contender.equals(RETRACTED)
+                    contender.endsWith("retracted")
                             ? Parametrization.RETRACTION
                             : contender.endsWith("cayley")
                                     ? Parametrization.CAYLEY
                                     : Parametrization.INITIAL;
+            AbsFold.Builder abs = AbsFold.builder().setWidth(512);
+            ResidualFold.Builder residual = ResidualFold.builder().setWidth(512);
+            Linear linear = Linear.builder().setUnits(512).build();
             block =
                     switch (contender) {
                         case "linear relu" ->
-                                new SequentialBlock()
-                                        .add(Linear.builder().setUnits(512).build())
-                                        .add(Activation::relu);
-                        case "abs fold" ->
-                                AbsFold.builder().setWidth(512).optParametrization(way).build();
-                        default ->
-                                ResidualFold.builder()
-                                        .setWidth(512)
-                                        .optParametrization(way)
-                                        .build();
+                                new SequentialBlock().add(linear).add(Activation::relu);
+                        case "abs fold" -> abs.optParametrization(way).build();
+                        default -> residual.optParametrization(way).build();
                     };
             block.initialize(manager, DataType.FLOAT32, SHAPE);
             block.getParameters()
@@ -162,7 +157,7 @@ final class ModelTasks {
                     .forEach(p -> p.getArray().setRequiresGradient(p.requiresGradient()));
             input = manager.randomNormal(SHAPE);
             input.setRequiresGradient(true);
-            if (contender.equals(RETRACTED)) {
+            if (way == Parametrization.RETRACTION) {
                 moved = block.getParameters().get("weight").getArray().duplicate();
                 moved.addi(manager.randomNormal(moved.getShape()).mul(1e-3));
             }

@@ -48,7 +48,6 @@ final class OptimizerTask extends Task {
     /** A weight as an optimizer meets it; spectral ones are for hidden matrices. */
     private record Weight(String id, NDArray value, NDArray gradient, boolean hidden) {}
 
-    /** Creates the arrays and the optimizers, which have no state before their first step. */
     @Override
     void make(Suite suite) {
         Muon.Builder muon = Muon.builder();

@@ -37,7 +37,6 @@ record Report(Results results) {
             Ratios are geometric means of the rounds' ratios, so that what slows the machine for \
             minutes cancels.""";
 
-    /** Returns lines of Markdown. */
     List<String> lines() {
         List<String> lines = new ArrayList<>(List.of("# Benchmarks of " + results.date(), ""));
         Stream.of(
@@ -111,9 +110,7 @@ record Report(Results results) {
         return best.isEmpty() ? "" : Table.text("%.0f%%", percent / best.getAsDouble());
     }
 
-    /**
-     * Returns whether what {@code targets.txt} aims at is reached; nothing if none was measured.
-     */
+    /** Returns whether what {@code targets.txt} has is reached; nothing if none was measured. */
     private List<String> targets() {
         Table table = new Table("aim", "measured", "limit", "");
         boolean any = false;
@@ -165,7 +162,6 @@ record Report(Results results) {
         return results.measured(name).flatMap(found -> found.mean(Round::polarError));
     }
 
-    /** Writes {@code bench.md} and the pictures that there is something for. */
     void write(Path directory) {
         List<String> lines = lines();
         for (String name : List.of("optimizers.png", "gpt2.png", "growth.png")) {

@@ -73,7 +73,6 @@ record Results(
     /** What all rounds found of one contender, in the order of time. */
     record Measurement(Key key, List<Round> rounds) {
 
-        /** Returns the rounds that brought times. */
         List<Round> measured() {
             return rounds.stream().filter(round -> round.failure == null).toList();
         }
@@ -128,12 +127,10 @@ record Results(
         }
     }
 
-    /** Returns the file of results in a directory. */
     static Path file(Path directory) {
         return directory.resolve("bench.json");
     }
 
-    /** Replaces a file by these, whole or not at all. */
     void write(Path file) {
         Table.write(file, List.of(JsonUtils.GSON_PRETTY.toJson(this)));
     }

@@ -36,7 +36,6 @@ enum Suite {
         this.quick = quick;
     }
 
-    /** Returns the name as on the command line and in files. */
     @Override
     public String toString() {
         return name().toLowerCase(Locale.ROOT);
@@ -85,7 +84,6 @@ enum Suite {
         }
     }
 
-    /** Returns a text that comes with this class. */
     static String resource(String name) {
         try (InputStream file = Suite.class.getResourceAsStream(name)) {
             return new String(file.readAllBytes(), StandardCharsets.UTF_8);
@@ -122,7 +120,6 @@ enum Suite {
                             .toList());
         }
 
-        /** Returns the line that has a key, Python's if none has. */
         static Kind of(Key key) {
             return ALL.stream().filter(k -> k.keys.contains(key)).findFirst().orElse(TORCH);
         }

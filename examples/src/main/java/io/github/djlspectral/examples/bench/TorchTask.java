@@ -36,7 +36,6 @@ final class TorchTask extends Task {
         return null; // all arrays are Python's
     }
 
-    /** Starts Python, which makes what is to be measured. */
     @Override
     void make(Suite suite) {
         String python = System.getProperty(PYTHON);
@@ -72,7 +71,6 @@ final class TorchTask extends Task {
         }
     }
 
-    /** Asks a Python what there is. */
     static Listing list(String python) {
         try {
             TorchTask script = new TorchTask();

@@ -77,7 +77,6 @@ public class Trial {
             make(key.suite());
         }
 
-        /** Makes {@link #work}. */
         abstract void make(Suite suite);
 
         /** Says what is known at the end, and frees what is not the manager's. */
@@ -105,10 +104,9 @@ public class Trial {
     }
 
     /**
-     * What a task is judged by besides its time, if it or Linux tells it. Of the memory of its
-     * process, native arrays included, in bytes: the most that was resident at a time; what was
-     * resident when nothing was made yet, so that the difference is the task's own; and what that
-     * should be. And of Muon the error of its polar factor.
+     * What a task is judged by besides its time, if it or Linux tells it: the peak of its process's
+     * memory, native arrays included, bytes; what was resident when nothing was made yet; what the
+     * difference should be; and of Muon the error of its polar factor.
      */
     public static final class MemoryProfiler implements InternalProfiler {
 
@@ -144,9 +142,7 @@ public class Trial {
         }
 
         @Override
-        public void beforeIteration(BenchmarkParams benchmark, IterationParams iteration) {
-            // the system keeps the peak
-        }
+        public void beforeIteration(BenchmarkParams benchmark, IterationParams iteration) {}
 
         @Override
         public Collection<? extends Result<?>> afterIteration(
