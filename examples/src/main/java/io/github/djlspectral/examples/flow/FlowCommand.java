@@ -7,7 +7,6 @@ import io.github.djlspectral.examples.flow.FlowSettings.TokenStart;
 import io.github.djlspectral.examples.flow.FlowSettings.WeightStart;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -22,11 +21,42 @@ import picocli.CommandLine.Option;
             "Simulates attention as a gradient flow of tokens on the sphere, with moving weights:"
                     + " energy, slope, exact dissipation, and the identity between them, as CSV and"
                     + " PNG; the tokens as PNG and GIF on the circle and the sphere.",
-            "Each path begins with tokens and weights of its own."
+            "Each path begins with tokens and weights of its own.",
+            "Defaults of --heads; --tokens; --time; --step; --paths:",
+            "  4; 64; 10; 5e-3; 1",
+            "  with --scaling: 1,4,16,64; 48; 6; 5e-3; 4",
+            "  with --identity: 1,4,16; 24; 2; 1e-2,5e-3,2.5e-3,1.25e-3; 1",
+            "  with --convergence: 1,4; 6; 100; 0.02; 4",
+            "  with --stability: 1,4; 24; 16; 0.01; 4"
         })
 public final class FlowCommand implements Runnable {
 
-    private static final int RECORDS = 200;
+    /** What is simulated, and the usual values for it; so many records of a path. */
+    private record Study(
+            String option,
+            List<Integer> heads,
+            int tokens,
+            double time,
+            List<Double> steps,
+            int paths,
+            int records) {}
+
+    private static final Study ONE = new Study("", List.of(4), 64, 10, List.of(5e-3), 1, 200);
+    private static final Study SCALING =
+            new Study("--scaling", List.of(1, 4, 16, 64), 48, 6, List.of(5e-3), 4, 200);
+    private static final Study IDENTITY =
+            new Study(
+                    "--identity",
+                    List.of(1, 4, 16),
+                    24,
+                    2,
+                    List.of(1e-2, 5e-3, 2.5e-3, 1.25e-3),
+                    1,
+                    200);
+    private static final Study CONVERGENCE =
+            new Study("--convergence", List.of(1, 4), 6, 100, List.of(0.02), 4, 100);
+    private static final Study STABILITY =
+            new Study("--stability", List.of(1, 4), 24, 16, List.of(0.01), 4, 4);
 
     @Option(names = "--scaling", description = "Instead: slope against heads, with its exponent.")
     private boolean scaling;
@@ -34,37 +64,25 @@ public final class FlowCommand implements Runnable {
     @Option(names = "--identity", description = "Instead: the identity's residual against steps.")
     private boolean identity;
 
-    @Option(names = "--convergence", description = "Instead: slope and distance to rest by time.")
+    @Option(names = "--convergence", description = "Instead: does it rest, by the weights' speed?")
     private boolean convergence;
 
-    @Option(
-            names = "--stability",
-            description = "Instead: what perturbed tokens or weights change.")
+    @Option(names = "--stability", description = "Instead: effects of other tokens and weights.")
     private boolean stability;
 
     @Option(names = "--dimension", description = "d of S^(d-1); 2 and 3 are drawn. Default: 3.")
     private int dimension = 3;
 
-    @Option(
-            names = "--heads",
-            split = ",",
-            description = "Heads. Default: 4; with --scaling: 1,4,16,64; with --identity: 1,4,16.")
+    @Option(names = "--heads", split = ",", description = "Heads; several for the studies.")
     private List<Integer> heads;
 
-    @Option(
-            names = "--tokens",
-            description = "Tokens. Default: 64; with --scaling: 48; with --identity: 24.")
+    @Option(names = "--tokens", description = "Tokens.")
     private Integer tokens;
 
-    @Option(
-            names = "--time",
-            description = "Time. Default: 10; with --scaling: 6; with --identity: 2.")
+    @Option(names = "--time", description = "Time, a multiple of the step size.")
     private Double time;
 
-    @Option(
-            names = "--step",
-            split = ",",
-            description = "Step size. Default: 5e-3; with --identity: 1e-2,5e-3,2.5e-3,1.25e-3.")
+    @Option(names = "--step", split = ",", description = "Step size; several for --identity.")
     private List<Double> steps;
 
     @Option(
@@ -73,7 +91,8 @@ public final class FlowCommand implements Runnable {
             paramLabel = "<oscillating|ou|frozen>",
             description =
                     "How weights move: towards rotating targets, Ornstein-Uhlenbeck, not at all."
-                            + " Default: oscillating; with --scaling: ou,oscillating.")
+                            + " Default: oscillating; with --scaling: ou,oscillating. Not with"
+                            + " --convergence.")
     private List<FlowDrift> drifts;
 
     @Option(
@@ -96,7 +115,7 @@ public final class FlowCommand implements Runnable {
             description = "Variance of the weights' noise. Default: 2 for ou, else 0.")
     private Double noise;
 
-    @Option(names = "--paths", description = "Independent paths. Default: 1; with --scaling: 4.")
+    @Option(names = "--paths", description = "Independent paths.")
     private Integer paths;
 
     @Option(names = "--seed", description = "Equal seeds give equal results. Default: 42.")
@@ -118,92 +137,80 @@ public final class FlowCommand implements Runnable {
 
     @Override
     public void run() {
-        String[] names = {"--scaling", "--identity", "--convergence", "--stability"};
-        boolean[] set = {scaling, identity, convergence, stability};
-        int[] given = IntStream.range(0, names.length).filter(i -> set[i]).toArray();
-        if (given.length > 1) {
-            FlowSettings.require(false, names[given[0]], true, "without " + names[given[1]]);
+        Study study = study();
+        List<Integer> numbers = requireNonNullElse(heads, study.heads);
+        List<Double> sizes = requireNonNullElse(steps, study.steps);
+        double step = study == IDENTITY ? sizes.get(0) : one("--step", sizes);
+        if (study == SCALING) {
+            List<FlowDrift> usual = List.of(FlowDrift.OU, FlowDrift.OSCILLATING);
+            List<FlowSettings> bases =
+                    requireNonNullElse(drifts, usual).stream()
+                            .distinct()
+                            .map(drift -> settings(study, drift, 1, step))
+                            .toList();
+            FlowStudies.scaling(bases, numbers, requireNonNullElse(seeds, 2), out, System.out);
+            return;
         }
-        String study = given.length == 0 ? "" : names[given[0]];
+        // the convergence study moves weights in ways of its own, around those of frozen ones
+        FlowDrift usual = convergence ? FlowDrift.FROZEN : FlowDrift.OSCILLATING;
+        FlowDrift drift = one("--drift", requireNonNullElse(drifts, List.of(usual)));
+        List<FlowSettings> bases =
+                numbers.stream().distinct().map(h -> settings(study, drift, h, step)).toList();
+        if (identity) {
+            FlowStudies.identity(bases.get(0), numbers, sizes, out, System.out);
+        } else if (convergence) {
+            FlowLimits.convergence(bases, out, System.out);
+        } else if (stability) {
+            FlowLimits.stability(bases, out, System.out);
+        } else {
+            one("--heads", numbers);
+            new FlowSimulation(bases.get(0)).run(out, System.out);
+        }
+    }
+
+    private Study study() {
+        Study[] all = {SCALING, IDENTITY, CONVERGENCE, STABILITY};
+        boolean[] set = {scaling, identity, convergence, stability};
+        List<Study> given =
+                IntStream.range(0, set.length).filter(i -> set[i]).mapToObj(i -> all[i]).toList();
+        if (given.size() > 1) {
+            String range = "without " + given.get(1).option;
+            FlowSettings.require(false, given.get(0).option, true, range);
+        }
+        Study study = given.isEmpty() ? ONE : given.get(0);
         String range = "left out without --scaling";
         FlowSettings.require(scaling || seeds == null, "--seeds", seeds, range);
-        range = "left out with " + study;
-        boolean recorded = study.isEmpty() || recordEvery == null;
+        range = "left out with " + study.option;
+        boolean recorded = study == ONE || recordEvery == null;
         FlowSettings.require(recorded, "--record-every", recordEvery, range);
         FlowSettings.require(!convergence || drifts == null, "--drift", drifts, range);
         FlowSettings.require(!convergence || noise == null, "--noise", noise, range);
-        List<FlowDrift> all =
-                requireNonNullElse(drifts, List.of(FlowDrift.OU, FlowDrift.OSCILLATING));
-        FlowDrift drift = scaling ? null : one("--drift", drifts, FlowDrift.OSCILLATING);
-        List<Double> sizes = requireNonNullElse(steps, List.of(1e-2, 5e-3, 2.5e-3, 1.25e-3));
-        double usualStep = convergence ? 0.02 : stability ? 0.01 : 5e-3;
-        double step = identity ? sizes.get(0) : one("--step", steps, usualStep);
-        switch (study) {
-            case "--identity" -> {
-                List<Integer> numbers = requireNonNullElse(heads, List.of(1, 4, 16));
-                FlowSettings base = settings(drift, 1, 24, 2, step, 1, RECORDS);
-                FlowStudies.identity(base, numbers, sizes, out, System.out);
-            }
-            case "--scaling" -> {
-                List<Integer> numbers = requireNonNullElse(heads, List.of(1, 4, 16, 64));
-                List<FlowSettings> bases =
-                        all.stream()
-                                .distinct()
-                                .map(each -> settings(each, 1, 48, 6, step, 4, RECORDS))
-                                .toList();
-                FlowStudies.scaling(bases, numbers, requireNonNullElse(seeds, 2), out, System.out);
-            }
-            case "--convergence" ->
-                    FlowLimits.convergence(
-                            ofHeads(h -> settings(FlowDrift.FROZEN, h, 6, 100, step, 4, 100)),
-                            out,
-                            System.out);
-            case "--stability" ->
-                    FlowLimits.stability(
-                            ofHeads(h -> settings(drift, h, 24, 16, step, 4, 4)), out, System.out);
-            default -> {
-                int h = one("--heads", heads, 4);
-                FlowSettings settings = settings(drift, h, 64, 10, step, 1, RECORDS);
-                new FlowSimulation(settings).run(out, System.out);
-            }
-        }
+        return study;
     }
 
-    private List<FlowSettings> ofHeads(IntFunction<FlowSettings> settings) {
-        List<Integer> numbers = requireNonNullElse(heads, List.of(1, 4));
-        return numbers.stream().distinct().map(settings::apply).toList();
-    }
-
-    /** The options that are given, or else the values that the mode gives them. */
-    private FlowSettings settings(
-            FlowDrift drift,
-            int h,
-            int usualTokens,
-            double usualTime,
-            double step,
-            int many,
-            int records) {
-        double end = requireNonNullElse(time, usualTime);
+    /** The options that are given, or else the values that are usual. */
+    private FlowSettings settings(Study study, FlowDrift drift, int h, double step) {
+        double end = requireNonNullElse(time, study.time);
         boolean ou = drift == FlowDrift.OU;
-        int fewRecords = (int) Math.max(1, end / step / records);
+        boolean normal = ou || study == IDENTITY;
+        int fewRecords = (int) Math.max(1, end / step / study.records);
         return new FlowSettings(
                 dimension,
                 h,
-                requireNonNullElse(tokens, usualTokens),
+                requireNonNullElse(tokens, study.tokens),
                 end,
                 step,
                 drift,
                 requireNonNullElse(tokenStart, ou ? TokenStart.AXES : TokenStart.UNIFORM),
-                requireNonNullElse(
-                        weightStart, ou || identity ? WeightStart.NORMAL : WeightStart.DRIFT),
+                requireNonNullElse(weightStart, normal ? WeightStart.NORMAL : WeightStart.DRIFT),
                 requireNonNullElse(noise, drift.noise),
-                requireNonNullElse(paths, many),
+                requireNonNullElse(paths, study.paths),
                 seed,
                 requireNonNullElse(recordEvery, fewRecords));
     }
 
-    private static <T> T one(String option, List<T> given, T otherwise) {
-        FlowSettings.require(given == null || given.size() == 1, option, given, "one value here");
-        return given == null ? otherwise : given.get(0);
+    private static <T> T one(String option, List<T> values) {
+        FlowSettings.require(values.size() == 1, option, values, "one value here");
+        return values.get(0);
     }
 }
