@@ -100,9 +100,8 @@ public final class Main {
         decoded.add(System.getProperty("user.dir"));
         for (String text : decoded) {
             if (text.contains(UNDECODED) && !encoding.equals(UTF_8.name())) {
-                String lacks =
-                        "'%s' has letters that the locale's encoding, %s, lacks: set LC_ALL=C.UTF-8";
-                return tell(main.getErr(), lacks, text, encoding);
+                String lacks = "'%s' has letters that the locale's encoding, %s, lacks: set ";
+                return tell(main.getErr(), lacks + "LC_ALL=C.UTF-8", text, encoding);
             }
         }
         try {

@@ -57,7 +57,6 @@ final class TrainGpt2 {
 
     private static final int BATCH = 12;
     private static final int CONTEXT = 64;
-    private static final int SEED = 1337;
 
     private TrainGpt2() {}
 
@@ -80,21 +79,20 @@ final class TrainGpt2 {
             long cut = tokens.length() * 9 / 10;
             List<TokenShard> first = List.of(tokens.slice(0, cut));
             List<TokenShard> last = List.of(tokens.slice(cut, tokens.length()));
-            TokenBatches training = TokenBatches.random(first, BATCH, CONTEXT, SEED);
+            TokenBatches training = TokenBatches.random(first, BATCH, CONTEXT, 1337);
             TokenBatches validation = TokenBatches.inOrder(last, BATCH, CONTEXT);
 
             // Model: 4 layers of 4 heads and width 128, no dropout, no biases.
             Gpt2Config shape = new Gpt2Config(tokenizer.vocabSize(), CONTEXT, 4, 4, 128, 0, false);
             Gpt2 gpt2 = Gpt2.builder().setConfig(shape).build();
             model.setBlock(gpt2);
-            Engine.getInstance().setRandomSeed(SEED);
+            Engine.getInstance().setRandomSeed(1337);
 
             // Optimizer: Muon for hidden matrices, AdamW at 0.3 times its rate for all else.
             WarmupCosineTracker.Builder rates = WarmupCosineTracker.builder().setBaseValue(0.02f);
             Tracker rate = rates.setWarmupSteps(steps / 10).setTotalSteps(steps).build();
-            Device[] devices = {model.getNDManager().getDevice()};
-            DefaultTrainingConfig config =
-                    new DefaultTrainingConfig(new NextTokenLoss()).optDevices(devices);
+            DefaultTrainingConfig config = new DefaultTrainingConfig(new NextTokenLoss());
+            config.optDevices(new Device[] {model.getNDManager().getDevice()});
             Muon.Builder spectral = Muon.builder().optLearningRateTracker(rate);
             try (Muon muon = spectral.optWeightDecays(0.1f).build();
                     Trainer trainer = model.newTrainer(muon.attachTo(config))) {
@@ -119,8 +117,8 @@ final class TrainGpt2 {
 
             // Samples: from the first character of the text on.
             GenerationOptions options = new GenerationOptions().withMaxTokens(200);
-            new TextGenerator(gpt2, tokenizer, model.getNDManager())
-                    .generate(new int[] {tokens.token(0)}, options, System.out::print);
+            TextGenerator generator = new TextGenerator(gpt2, tokenizer, model.getNDManager());
+            generator.generate(new int[] {tokens.token(0)}, options, System.out::print);
             System.out.println();
 
             new Publisher(folder).publish(publication(gpt2, tokenizer));

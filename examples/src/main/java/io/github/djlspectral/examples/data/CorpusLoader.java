@@ -30,9 +30,6 @@ public final class CorpusLoader {
     /** The data set that needs no network. */
     public static final String DEFAULT = "commons-lang";
 
-    /** The environment variable that names the cache directory. */
-    public static final String CACHE_VARIABLE = "DJL_SPECTRAL_CACHE";
-
     private static final String TINY_SHAKESPEARE = "tiny-shakespeare";
     private static final String WIKITEXT_2 = "wikitext-2";
     private static final String FINEWEB = "fineweb-10b";
@@ -54,11 +51,11 @@ public final class CorpusLoader {
     }
 
     /**
-     * Returns the cache directory used unless another is chosen, which need not exist: {@code
-     * DJL_SPECTRAL_CACHE} if that environment variable is set, else {@code ~/.cache/djl-spectral}.
+     * Returns the cache directory, which need not exist: {@code DJL_SPECTRAL_CACHE} if that
+     * environment variable is set, else {@code ~/.cache/djl-spectral}.
      */
     public static Path defaultCacheDirectory() {
-        String chosen = System.getenv(CACHE_VARIABLE);
+        String chosen = System.getenv("DJL_SPECTRAL_CACHE");
         return chosen == null || chosen.isBlank()
                 ? Path.of(System.getProperty("user.home"), ".cache", "djl-spectral")
                 : Path.of(chosen);

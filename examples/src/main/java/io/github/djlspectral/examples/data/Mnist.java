@@ -67,8 +67,8 @@ public final class Mnist {
         unless(test.size() >= FIFTHS, few, folder, test.size());
         int cut = test.size() / FIFTHS * (FIFTHS - 1);
         String form =
-                "MNIST in %s, which has no train-images-idx3-ubyte.gz: the test images' first %,d to"
-                        + " train on, last %,d to test with";
+                "MNIST in %s, which has no train-images-idx3-ubyte.gz: the test images' first %,d"
+                        + " to train on, last %,d to test with";
         return data(form, folder, test.part(0, cut), test.part(cut, test.size()));
     }
 

@@ -132,7 +132,7 @@ final class TextFiles {
         try {
             String rule =
                     "The sources of Apache Commons Lang are not on the class path: run with"
-                            + " commons-lang3-sources.jar among the libraries, or choose other data";
+                            + " commons-lang3-sources.jar among the libraries, or take other data";
             if (url == null || !(url.openConnection() instanceof JarURLConnection connection)) {
                 throw new BadInputException(rule);
             }

@@ -14,12 +14,22 @@ import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
 import ai.djl.training.loss.Loss;
+import ai.djl.training.tracker.Tracker;
 import io.github.djlspectral.examples.data.ImageSet;
+import io.github.djlspectral.optim.DecoupledAdamW;
+import io.github.djlspectral.optim.Freon;
 import io.github.djlspectral.optim.GradientClipping;
+import io.github.djlspectral.optim.Muon;
+import io.github.djlspectral.optim.ParameterRouting;
 import io.github.djlspectral.optim.SpectralOptimizer;
 import io.github.djlspectral.optim.StatefulOptimizer;
+import io.github.djlspectral.optim.WarmupCosineTracker;
+import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.torch.Host;
+import java.io.PrintStream;
+import java.util.List;
 import java.util.function.BiConsumer;
+import java.util.function.DoubleFunction;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 
@@ -190,5 +200,99 @@ public final class ImageTraining implements AutoCloseable {
             fallback.close();
         }
         model.close();
+    }
+
+    /**
+     * Makes the optimizer of a run by its name. Rates go up over the first twentieth of a run, then
+     * down along half a cosine.
+     *
+     * @param rate the learning rate, at its highest
+     * @param adamRate that of what Muon and Freon do not train
+     * @param decay of the weights
+     * @param steps of the run
+     */
+    public record ImageOptimizer(double rate, double adamRate, float decay, int steps) {
+
+        private static final int WARMUP_SHARE = 20;
+
+        /** Returns the optimizer: muon, freon (c = 2/3), adam or adamw. */
+        public StatefulOptimizer named(String name, ParameterRouting routing) {
+            return switch (name) {
+                case "muon" -> spectral(Muon.builder(), routing).build();
+                case "freon" -> spectral(Freon.builder(), routing).build();
+                case "adam", "adamw" -> adam(rate);
+                default -> throw new IllegalArgumentException("There is no optimizer " + name);
+            };
+        }
+
+        private <T extends SpectralOptimizer.Builder<T>> T spectral(
+                T builder, ParameterRouting way) {
+            builder.optLearningRateTracker(schedule(rate)).optWeightDecays(decay);
+            return builder.optRouting(way).optFallback(adam(adamRate));
+        }
+
+        private DecoupledAdamW adam(double highest) {
+            DecoupledAdamW.Builder adam = DecoupledAdamW.builder().optWeightDecays(decay);
+            return adam.optLearningRateTracker(schedule(highest)).build();
+        }
+
+        private Tracker schedule(double highest) {
+            WarmupCosineTracker.Builder rates = WarmupCosineTracker.builder();
+            rates.setWarmupSteps(steps / WARMUP_SHARE).setTotalSteps(steps);
+            return rates.setBaseValue((float) highest).build();
+        }
+    }
+
+    /** Chooses a learning rate on the training images alone, holding out the last tenth of them. */
+    public static final class Tuning {
+
+        /** The seed of trials; those of results begin at 1. */
+        public static final int SEED = 0;
+
+        private Tuning() {}
+
+        /** Trains with a learning rate. */
+        @FunctionalInterface
+        public interface Trial {
+
+            /** Returns the share of right answers on the images that are held out. */
+            double accuracy(double rate, ImageSet train, ImageSet heldOut);
+        }
+
+        /**
+         * Returns the learning rate with the most right answers; the only one untried.
+         *
+         * @param leastHeldOut how many images must be held out
+         * @param name tells people what is tried
+         */
+        public static double bestRate(
+                List<Double> rates,
+                ImageSet images,
+                int leastHeldOut,
+                Trial trial,
+                DoubleFunction<String> name,
+                PrintStream out) {
+            double best = rates.get(0);
+            if (rates.size() == 1) {
+                return best;
+            }
+            int all = images.size();
+            String few =
+                    "There are only %s training images, too few to choose a learning rate: give"
+                            + " one with --lr";
+            BadInputException.unless(all >= leastHeldOut * 10, few, all);
+            int cut = all - all / 10;
+            double most = -1;
+            for (double rate : rates) {
+                double accuracy = trial.accuracy(rate, images.part(0, cut), images.part(cut, all));
+                String line = "%s: %.2f%% of held-out training images";
+                out.println(Table.text(line, name.apply(rate), 100 * accuracy));
+                if (accuracy > most) {
+                    most = accuracy;
+                    best = rate;
+                }
+            }
+            return best;
+        }
     }
 }
