@@ -37,6 +37,7 @@ record Growth(String axis, String contender, List<Measurement> points) {
         return Double.parseDouble(point.key().subject().replaceAll(".*=", ""));
     }
 
+    /** Returns the sizes at which a number is known. */
     private double[] sizes(ToDoubleFunction<Round> number) {
         return points.stream()
                 .filter(point -> point.mean(number).isPresent())
@@ -44,11 +45,7 @@ record Growth(String axis, String contender, List<Measurement> points) {
                 .toArray();
     }
 
-    private Optional<PowerLaw> fit(double[] x, double[] y) {
-        return x.length < 2 ? Optional.empty() : Optional.of(PowerLaw.fit(x, y));
-    }
-
-    /** Returns a number where it is known, of which {@link #sizes} are. */
+    /** Returns a number there. */
     private double[] means(ToDoubleFunction<Round> number) {
         return points.stream()
                 .flatMap(point -> point.mean(number).stream())
@@ -56,10 +53,14 @@ record Growth(String axis, String contender, List<Measurement> points) {
                 .toArray();
     }
 
-    /** Returns the exponent of a number; empty if there are less than two sizes. */
+    /** Fits a number; empty if there are less than two sizes. */
+    private Optional<PowerLaw> fit(ToDoubleFunction<Round> number) {
+        double[] x = sizes(number);
+        return x.length < 2 ? Optional.empty() : Optional.of(PowerLaw.fit(x, means(number)));
+    }
+
     Optional<Uncertain> exponent(ToDoubleFunction<Round> number) {
-        return fit(sizes(number), means(number))
-                .map(law -> new Uncertain(law.exponent(), law.margin()));
+        return fit(number).map(law -> new Uncertain(law.exponent(), law.margin()));
     }
 
     /** Returns the deviation of memory from its prediction that is largest in size. */
@@ -125,10 +126,9 @@ record Growth(String axis, String contender, List<Measurement> points) {
 
     private void draw(Plot plot, ToDoubleFunction<Round> number) {
         double[] x = sizes(number);
-        double[] y = means(number);
-        plot.add(contender, Style.POINTS, x, y);
-        fit(x, y)
+        plot.add(contender, Style.POINTS, x, means(number));
+        fit(number)
                 .map(law -> Arrays.stream(x).map(law::at).toArray())
-                .ifPresent(fit -> plot.add(contender, Style.LINE, x, fit));
+                .ifPresent(y -> plot.add(contender, Style.LINE, x, y));
     }
 }

@@ -8,7 +8,6 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Activation;
 import ai.djl.nn.Block;
-import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.GradientCollector;
@@ -68,13 +67,12 @@ final class ModelTasks {
         @Override
         void make(Suite suite) {
             gpt2 = Gpt2.builder().setConfig(model).build();
-            for (Parameter parameter : gpt2.getParameters().values()) {
-                if (parameter.getName().matches("(h|wpe)\\..*weight")
-                        && parameter.getShape().dimension() == 2) {
-                    // An untrained model mostly repeats its last token, which proves little.
-                    parameter.setInitializer(new NormalInitializer(0.05f));
-                }
-            }
+            // An untrained model mostly repeats its last token, which proves little.
+            gpt2.setInitializer(
+                    new NormalInitializer(0.05f),
+                    p ->
+                            p.getName().matches("(h|wpe)\\..*weight")
+                                    && p.getShape().dimension() == 2);
             gpt2.initialize(manager, DataType.FLOAT32, new Shape(1, PROMPT));
             boolean eight = contender.startsWith("eight");
             work = () -> write(contender.startsWith("without") ? 0 : eight ? 8 : 1);
@@ -115,8 +113,7 @@ final class ModelTasks {
             NDArray after = best.get((PROMPT - 1) + ":" + (tokens.length - 1));
             long[] expected = Host.read(after, NDArray::toLongArray);
             if (!Arrays.equals(expected, Arrays.copyOfRange(tokens, PROMPT, tokens.length))) {
-                throw new IllegalStateException(
-                        "The tokens are not those of a pass over all of them");
+                throw new IllegalStateException("Tokens differ from those of a pass over all");
             }
         }
     }

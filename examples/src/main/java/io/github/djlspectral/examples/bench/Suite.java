@@ -1,6 +1,5 @@
 package io.github.djlspectral.examples.bench;
 
-import com.google.gson.annotations.SerializedName;
 import io.github.djlspectral.examples.bench.Trial.Task;
 import java.io.IOException;
 import java.io.InputStream;
@@ -12,20 +11,14 @@ import java.util.stream.Stream;
 
 /** What benchmarks are about; each suite is one table of the report. */
 enum Suite {
-    @SerializedName("optimizers")
     OPTIMIZERS(
             "One step of an optimizer",
             "(768x768|768x3072|3072x768|124M, hidden matrices): .*"
                     + "|.*: .*, whole step|124M, all parameters: torch.*"),
-    @SerializedName("routes")
     ROUTES("Freon's step by the way to compute the power", "(16x64|64x256|256x1024): .*"),
-    @SerializedName("gpt2")
     GPT2("GPT-2", ".*"),
-    @SerializedName("generation")
     GENERATION("GPT-2 writes", ".*"),
-    @SerializedName("layers")
     LAYERS("Isometric layers, forward and backward", ".*"),
-    @SerializedName("growth")
     GROWTH("Growth with size", "(width|depth|batch|context)=(2|4|256|512): .*");
 
     final String title;
@@ -36,6 +29,7 @@ enum Suite {
         this.quick = quick;
     }
 
+    /** Returns the name as on the command line, in tables, and in the files that can be read. */
     @Override
     public String toString() {
         return name().toLowerCase(Locale.ROOT);

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -44,17 +43,6 @@ class ResultsTest {
         assertThat(old.measured("optimizers, 768x768: Muon").orElseThrow().rounds())
                 .hasSize(3)
                 .allMatch(round -> round.failure() == null && round.polarError() > 0);
-    }
-
-    /**
-     * A name that is a folder cannot be replaced by a file: the write fails after all was written.
-     */
-    @Test
-    void whatCannotBeWrittenLeavesTheOldOne() throws IOException {
-        Path path = directory.resolve("bench.json");
-        Files.createDirectories(path.resolve("old"));
-        assertThatThrownBy(() -> results.write(path)).isInstanceOf(UncheckedIOException.class);
-        assertThat(path.resolve("old")).isDirectory();
     }
 
     @ParameterizedTest

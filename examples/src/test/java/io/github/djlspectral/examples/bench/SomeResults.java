@@ -47,24 +47,13 @@ final class SomeResults {
     }
 
     SomeResults addWithMemory(
-            Suite suite,
-            String subject,
-            String contender,
-            double seconds,
-            double gibi,
-            double predicted) {
-        for (int round = 1; round <= ROUNDS.length; round++) {
-            double time = seconds * ROUNDS[round - 1];
-            results.add(
-                    new Key(suite, subject, contender),
-                    new Round(
-                            round,
-                            List.of(0.9 * time, 1.1 * time),
-                            gibi == 0 ? 0 : (gibi + 0.5) * GIBI,
-                            gibi == 0 ? 0 : 0.5 * GIBI,
-                            predicted * GIBI,
-                            0,
-                            null));
+            Suite suite, String subject, String who, double seconds, double own, double predicted) {
+        double base = own == 0 ? 0 : 0.5 * GIBI;
+        double peak = base + own * GIBI;
+        for (int i = 0; i < ROUNDS.length; i++) {
+            List<Double> times = List.of(0.9 * seconds * ROUNDS[i], 1.1 * seconds * ROUNDS[i]);
+            Round round = new Round(i + 1, times, peak, base, predicted * GIBI, 0, null);
+            results.add(new Key(suite, subject, who), round);
         }
         return this;
     }

@@ -59,10 +59,6 @@ class TorchTaskTest {
                 .isEqualTo("Python's PyTorch is skipped: sh has no PyTorch");
         assertThat(TorchTask.list("no-such-python").notes().get(0))
                 .startsWith("Python's PyTorch is skipped: cannot run no-such-python");
-    }
-
-    @Test
-    void aListThatIsNoneIsSkipped() {
         assertThat(note("echo hello")).endsWith("the script says nothing");
         assertThat(note("echo '{'")).contains("skipped");
         assertThat(note("echo '{}'; echo '{\"suite\": \"other\"}'"))
