@@ -29,9 +29,6 @@ import picocli.CommandLine.Spec;
 /** The command that runs the benchmarks. */
 @Command(
         name = "bench",
-        mixinStandardHelpOptions = true,
-        usageHelpAutoWidth = true,
-        sortOptions = false,
         description = {
             "Measures optimizers, GPT-2 and isometric layers against what you could use instead:"
                     + " array operations, DJL's own, and PyTorch in Python if that has torch.",

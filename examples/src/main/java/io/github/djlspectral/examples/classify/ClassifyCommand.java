@@ -33,9 +33,6 @@ import picocli.CommandLine.Option;
  */
 @Command(
         name = "classify",
-        mixinStandardHelpOptions = true,
-        usageHelpAutoWidth = true,
-        sortOptions = false,
         description = {
             "Classifies MNIST's digits with attention as a gradient flow and with ordinary attention",
             "of as many parameters: accuracy, and the energy along the depth of the flow."

@@ -17,9 +17,6 @@ import picocli.CommandLine.Option;
 /** The command that descends on random features by exact line search. */
 @Command(
         name = "random-features",
-        mixinStandardHelpOptions = true,
-        usageHelpAutoWidth = true,
-        sortOptions = false,
         description = {
             "Compares optimizers with exact line search on linear regression with random features:",
             "the loss, and the best step size over steps. What is finished is not run again."

@@ -14,9 +14,6 @@ import picocli.CommandLine.Option;
 /** The command that simulates attention as a gradient flow. */
 @Command(
         name = "flow",
-        mixinStandardHelpOptions = true,
-        usageHelpAutoWidth = true,
-        sortOptions = false,
         description = {
             "Simulates attention as a gradient flow of tokens on the sphere, with moving weights:"
                     + " energy, slope, exact dissipation, and the identity between them, as CSV and"

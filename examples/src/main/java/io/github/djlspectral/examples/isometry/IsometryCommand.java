@@ -28,9 +28,6 @@ import picocli.CommandLine.Option;
  */
 @Command(
         name = "isometry",
-        mixinStandardHelpOptions = true,
-        usageHelpAutoWidth = true,
-        sortOptions = false,
         description = {
             "Trains deep networks whose layers keep the length of gradients exactly, and others to"
                     + " compare with, on MNIST or pictures.",

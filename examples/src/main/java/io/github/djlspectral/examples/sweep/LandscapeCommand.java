@@ -14,9 +14,6 @@ import picocli.CommandLine.Option;
 /** The command that measures what single steps with other exponents would do. */
 @Command(
         name = "landscape",
-        mixinStandardHelpOptions = true,
-        usageHelpAutoWidth = true,
-        sortOptions = false,
         description = {
             "Trains GPT-2 with Muon and measures, at some steps, how one step of Freon with each"
                     + " exponent and learning rate would change the validation loss.",

@@ -17,9 +17,6 @@ import picocli.CommandLine.Spec;
 /** The command that compares optimizers over learning rates and seeds. */
 @Command(
         name = "sweep",
-        mixinStandardHelpOptions = true,
-        usageHelpAutoWidth = true,
-        sortOptions = false,
         description = {
             "Trains GPT-2 with every optimizer at several learning rates, and at the best of them"
                     + " with other seeds: SGD (Freon with c = 0), TruncatedSGD, Muon, Kaon, Freon,"
