@@ -29,7 +29,7 @@ enum Suite {
         this.quick = quick;
     }
 
-    /** Returns the name as on the command line, in tables, and in the files that can be read. */
+    /** Returns the name as on the command line, in tables, and in files written before. */
     @Override
     public String toString() {
         return name().toLowerCase(Locale.ROOT);
