@@ -11,9 +11,8 @@ import io.github.djlspectral.examples.experiment.Environment;
 import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.examples.features.RandomFeaturesCommand;
 import io.github.djlspectral.examples.flow.FlowCommand;
-import io.github.djlspectral.examples.gpt.CompareCommand;
 import io.github.djlspectral.examples.gpt.Exchange;
-import io.github.djlspectral.examples.gpt.GenerateCommand;
+import io.github.djlspectral.examples.gpt.Metrics;
 import io.github.djlspectral.examples.gpt.PublishCommand;
 import io.github.djlspectral.examples.gpt.SavedRun;
 import io.github.djlspectral.examples.gpt.Training;
@@ -55,10 +54,10 @@ public final class Main {
     static {
         COMMANDS.put("train", () -> Training.TrainCommand.class);
         COMMANDS.put("eval", () -> SavedRun.EvalCommand.class);
-        COMMANDS.put("generate", () -> GenerateCommand.class);
+        COMMANDS.put("generate", () -> SavedRun.GenerateCommand.class);
         COMMANDS.put("import", () -> Exchange.ImportCommand.class);
         COMMANDS.put("export", () -> Exchange.ExportCommand.class);
-        COMMANDS.put("compare", () -> CompareCommand.class);
+        COMMANDS.put("compare", () -> Metrics.CompareCommand.class);
         COMMANDS.put("random-features", () -> RandomFeaturesCommand.class);
         COMMANDS.put("sweep", () -> SweepCommand.class);
         COMMANDS.put("landscape", () -> LandscapeCommand.class);
@@ -107,7 +106,7 @@ public final class Main {
         try {
             int code = main.execute(args);
             boolean lost = code == 0 && System.out.checkError();
-            return lost ? tell(main.getErr(), GenerateCommand.OUTPUT_LOST) : code;
+            return lost ? tell(main.getErr(), SavedRun.GenerateCommand.OUTPUT_LOST) : code;
         } catch (OutOfMemoryError e) {
             String small = "Java's memory of %s MiB is too small (%s): raise it, as in java -Xmx4g";
             long mebibytes = Runtime.getRuntime().maxMemory() >> 20;

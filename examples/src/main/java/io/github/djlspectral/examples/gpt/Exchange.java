@@ -12,6 +12,7 @@ import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Function;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -66,14 +67,14 @@ public record Exchange(
 
     /** Fails if options ask for another model, naming the option. */
     void require(TrainingOptions options) {
+        Map<String, Object> given = options.values();
         for (String own : arguments(tokenizer(options))) {
             String[] option = own.split("=");
-            Object given = options.spec().findOption(option[0]).getValue();
             unless(
-                    given.toString().equals(option[1]),
+                    given.get(option[0]).toString().equals(option[1]),
                     "%s is %s, but the model of --init %s has %s: leave the option out",
                     option[0],
-                    given,
+                    given.get(option[0]),
                     path,
                     option[1]);
         }
@@ -128,9 +129,6 @@ public record Exchange(
     /** The command that exports. */
     @Command(
             name = "export",
-            mixinStandardHelpOptions = true,
-            usageHelpAutoWidth = true,
-            sortOptions = false,
             description = "Writes a run's checkpoint in the layout of Hugging Face's GPT-2.")
     public static final class ExportCommand implements Runnable {
 
@@ -173,9 +171,6 @@ public record Exchange(
     /** The command that imports. */
     @Command(
             name = "import",
-            mixinStandardHelpOptions = true,
-            usageHelpAutoWidth = true,
-            sortOptions = false,
             description = {
                 "Makes a run of a GPT-2 from Hugging Face, for eval, generate, export, train"
                         + " --init.",

@@ -1,22 +1,31 @@
 package io.github.djlspectral.examples.gpt;
 
+import static io.github.djlspectral.text.BadInputException.unless;
+
 import io.github.djlspectral.examples.experiment.Plot;
 import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.text.BadInputException;
 import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.DoubleSummaryStatistics;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
-import java.util.stream.IntStream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 
 /** The file {@code metrics.csv} of a run: one row per step, readable at any time. */
-final class Metrics {
+public final class Metrics {
 
     private static final String HEADER =
             "step,train_loss,validation_loss,learning_rate,gradient_norm,tokens,seconds,"
@@ -47,12 +56,6 @@ final class Metrics {
             double seconds,
             double speed,
             int skipped) {
-
-        /** Of an untrained model. */
-        static Row first(float validationLoss, double seconds) {
-            float none = Float.NaN;
-            return new Row(0, none, validationLoss, none, none, 0, seconds, none, 0);
-        }
 
         Row withValidation(float loss) {
             return new Row(step, trainLoss, loss, rate, norm, tokens, seconds, speed, skipped);
@@ -85,22 +88,17 @@ final class Metrics {
             return cell.isEmpty() ? Float.NaN : Float.parseFloat(cell);
         }
 
-        private static Row parse(Path path, int index, String text) {
-            String[] cells = text.split(",", -1);
-            try {
-                return new Row(
-                        Integer.parseInt(cells[0]),
-                        number(cells[1]),
-                        number(cells[2]),
-                        number(cells[3]),
-                        number(cells[4]),
-                        Long.parseLong(cells[5]),
-                        Double.parseDouble(cells[6]),
-                        cells[7].isEmpty() ? Double.NaN : Double.parseDouble(cells[7]),
-                        cells.length > 8 ? Integer.parseInt(cells[8]) : 0); // older runs skip none
-            } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
-                throw Log.damaged(path, index, text, e);
-            }
+        private static Row parse(String[] cells) {
+            return new Row(
+                    Integer.parseInt(cells[0]),
+                    number(cells[1]),
+                    number(cells[2]),
+                    number(cells[3]),
+                    number(cells[4]),
+                    Long.parseLong(cells[5]),
+                    Double.parseDouble(cells[6]),
+                    cells[7].isEmpty() ? Double.NaN : Double.parseDouble(cells[7]),
+                    cells.length > 8 ? Integer.parseInt(cells[8]) : 0); // older runs skip none
         }
     }
 
@@ -111,10 +109,7 @@ final class Metrics {
 
     /** Reads the rows of a log up to a step, without one that a crash cut short. */
     static List<Row> read(Path path, int lastStep) {
-        List<String> rows = Log.read(path, lastStep);
-        return IntStream.range(0, rows.size())
-                .mapToObj(i -> Row.parse(path, i, rows.get(i)))
-                .toList();
+        return Log.read(path, lastStep, Row::parse);
     }
 
     /** Returns an empty picture of losses over steps. */
@@ -162,14 +157,26 @@ final class Metrics {
             }
         }
 
-        /** Reads the lines before the first of a later step, without one that a crash cut short. */
-        static List<String> read(Path path, int lastStep) {
+        /**
+         * Reads what was written up to a step, without a line that a crash cut short.
+         *
+         * @param parse makes of the cells of a line what to return
+         */
+        static <T> List<T> read(Path path, int lastStep, Function<String[], T> parse) {
             try {
                 String text = Files.readString(path);
                 String[] lines = text.substring(0, text.lastIndexOf('\n') + 1).split("\n");
-                List<String> rows = new ArrayList<>();
-                for (int i = 1; i < lines.length && step(path, i - 1, lines[i]) <= lastStep; i++) {
-                    rows.add(lines[i]);
+                List<T> rows = new ArrayList<>();
+                for (int i = 1; i < lines.length; i++) {
+                    try {
+                        String[] cells = lines[i].split(",", -1);
+                        if (Integer.parseInt(cells[0]) > lastStep) {
+                            break;
+                        }
+                        rows.add(parse.apply(cells));
+                    } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
+                        throw damaged(path, i, lines[i], e);
+                    }
                 }
                 return rows;
             } catch (IOException e) {
@@ -177,18 +184,10 @@ final class Metrics {
             }
         }
 
-        private static int step(Path path, int index, String row) {
-            try {
-                return Integer.parseInt(row.substring(0, row.indexOf(',')));
-            } catch (NumberFormatException | IndexOutOfBoundsException e) {
-                throw damaged(path, index, row, e);
-            }
-        }
-
-        /** Says which row cannot be used, counted from 0 without the header. */
-        static BadInputException damaged(Path path, int index, String row, RuntimeException cause) {
+        /** Says which line cannot be used, counted from 0. */
+        static BadInputException damaged(Path path, int index, String line, Exception cause) {
             return new BadInputException(
-                    path + " is damaged at line " + (index + 2) + ": " + row, cause);
+                    path + " is damaged at line " + (index + 1) + ": " + line, cause);
         }
 
         /** Appends rows and hands them to the operating system, so that a crash loses none. */
@@ -214,6 +213,104 @@ final class Metrics {
 
         private UncheckedIOException cannotWrite(IOException e, String remedy) {
             return new UncheckedIOException("Cannot write " + path + " (" + e + ")" + remedy, e);
+        }
+    }
+
+    /** Compares the validation losses of groups of runs that differ in their seed alone. */
+    @Command(
+            name = "compare",
+            description = "Compares validation losses of runs, several seeds to a group.")
+    public static final class CompareCommand implements Runnable {
+
+        @Parameters(
+                arity = "1..*",
+                paramLabel = "<group=glob>",
+                description = "Runs by group, such as Muon='runs/muon-*'.")
+        private final Map<String, String> groups = new LinkedHashMap<>();
+
+        @Option(
+                names = "--title",
+                defaultValue = "validation loss",
+                description = "The plot's title.")
+        private String title;
+
+        @Option(
+                names = "--plot",
+                paramLabel = "<file>",
+                description = "Writes the curves to a PNG.")
+        private Path plot;
+
+        @Override
+        public void run() {
+            Map<String, List<Path>> runs = new LinkedHashMap<>();
+            groups.forEach((name, glob) -> runs.put(name, find(glob)));
+            table(runs).forEach(System.out::println);
+            if (plot != null) {
+                plot(runs, title, plot);
+            }
+        }
+
+        /** Finds the runs in a directory whose names match a glob such as {@code runs/muon-*}. */
+        static List<Path> find(String pattern) {
+            Path path = Path.of(pattern);
+            Path parent = path.toAbsolutePath().getParent();
+            List<Path> runs = new ArrayList<>();
+            if (Files.isDirectory(parent)) {
+                String glob = path.getFileName().toString();
+                try (DirectoryStream<Path> found = Files.newDirectoryStream(parent, glob)) {
+                    found.forEach(runs::add);
+                } catch (IOException e) {
+                    throw new UncheckedIOException("Cannot list " + parent + " (" + e + ")", e);
+                }
+            }
+            runs.removeIf(run -> !Files.exists(run.resolve(RunDirectory.METRICS)));
+            unless(!runs.isEmpty(), "No run with a metrics.csv matches %s", pattern);
+            Collections.sort(runs);
+            return runs;
+        }
+
+        /** Returns the final losses, a group a row: mean over the runs, their least and largest. */
+        static List<String> table(Map<String, List<Path>> groups) {
+            Table table =
+                    new Table("", "runs", "steps", "final validation loss", "least", "largest");
+            groups.forEach(
+                    (name, runs) -> {
+                        DoubleSummaryStatistics loss =
+                                runs.stream()
+                                        .mapToDouble(run -> last(run).validationLoss())
+                                        .summaryStatistics();
+                        table.add(
+                                name,
+                                runs.size(),
+                                last(runs.get(0)).step(),
+                                Table.text("%.4f", loss.getAverage()),
+                                Table.text("%.4f", loss.getMin()),
+                                Table.text("%.4f", loss.getMax()));
+                    });
+            return table.markdown();
+        }
+
+        /** Draws the curve of every run, one colour a group. */
+        static void plot(Map<String, List<Path>> groups, String title, Path path) {
+            Plot losses = losses(title);
+            groups.forEach(
+                    (name, runs) ->
+                            runs.forEach(run -> addValidation(losses, name, evaluated(run))));
+            losses.save(path);
+        }
+
+        private static Row last(Path run) {
+            List<Row> rows = evaluated(run);
+            return rows.get(rows.size() - 1);
+        }
+
+        private static List<Row> evaluated(Path run) {
+            List<Row> rows =
+                    read(run.resolve(RunDirectory.METRICS), Integer.MAX_VALUE).stream()
+                            .filter(Row::evaluated)
+                            .toList();
+            unless(!rows.isEmpty(), "%s has no validation loss yet", run);
+            return rows;
         }
     }
 }

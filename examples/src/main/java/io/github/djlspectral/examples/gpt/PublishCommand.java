@@ -20,8 +20,6 @@ import picocli.CommandLine.Option;
 /** The command that publishes a run's model into a repository. */
 @Command(
         name = "publish",
-        usageHelpAutoWidth = true,
-        sortOptions = false,
         description = {
             "Publishes a trained model into a repository, a folder that any static web server can"
                     + " offer. Java programs load the model from there by its coordinates.",

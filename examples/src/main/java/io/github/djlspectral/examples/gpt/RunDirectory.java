@@ -11,6 +11,7 @@ import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.Precision;
 import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.text.TokenShard;
 import io.github.djlspectral.text.Tokenizer;
 import io.github.djlspectral.torch.Bfloat16;
 import java.io.IOException;
@@ -21,11 +22,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Model.OptionSpec;
 
 /**
  * The files of a run.
@@ -126,15 +123,19 @@ record RunDirectory(Path path) {
 
     /** Takes options that differ after a step into the configuration, and says what that does. */
     void change(Config was, TrainingOptions now, int step, PrintStream out) {
-        List<Difference> differences = Difference.between(was.options, now);
-        if (differences.isEmpty()) {
+        Map<String, Object> changed = changed(was.options, now);
+        if (changed.isEmpty()) {
             return;
         }
+        Map<String, Object> before = was.options.values();
         List<String> all = new ArrayList<>(was.changes == null ? List.of() : was.changes);
-        for (Difference difference : differences) {
-            out.println("From step " + (step + 1) + " on: " + difference);
-            all.add("from step " + (step + 1) + " on: " + difference);
-        }
+        changed.forEach(
+                (option, value) -> {
+                    String what =
+                            " on: " + option + " " + value + " instead of " + before.get(option);
+                    out.println("From step " + (step + 1) + what);
+                    all.add("from step " + (step + 1) + what);
+                });
         if (now.steps != was.options.steps) {
             out.println(
                     Table.text(
@@ -153,40 +154,27 @@ record RunDirectory(Path path) {
      * is saved, may change.
      */
     static void requireSameRun(TrainingOptions before, TrainingOptions now) {
-        for (Difference difference : Difference.between(before, now)) {
-            unless(
-                    difference.option.matches(FREE_ON_RESUME),
-                    "%s is %s, but the run to resume has %s: leave the option out, or start a new"
-                            + " run in another --out",
-                    difference.option,
-                    difference.value,
-                    difference.before);
-        }
+        Map<String, Object> old = before.values();
+        changed(before, now)
+                .forEach(
+                        (option, value) ->
+                                unless(
+                                        option.matches(FREE_ON_RESUME),
+                                        "%s is %s, but the run to resume has %s: leave the option"
+                                                + " out, or start a new run in another --out",
+                                        option,
+                                        value,
+                                        old.get(option)));
     }
 
-    /** An option that has another value than before. */
-    private record Difference(String option, Object value, Object before) {
-
-        /** Returns the options that were changed; where the run lies is no part of it. */
-        static List<Difference> between(TrainingOptions before, TrainingOptions now) {
-            // Earlier versions took a rate that nothing used.
-            String ignored = now.isSpectral() ? "--(out|resume)" : "--(out|resume|adamw-lr)";
-            CommandSpec old = before.spec();
-            return now.spec().options().stream()
-                    .filter(option -> !option.longestName().matches(ignored))
-                    .map(o -> new Difference(o.longestName(), o.getValue(), value(old, o)))
-                    .filter(d -> !Objects.equals(d.value, d.before))
-                    .toList();
-        }
-
-        private static Object value(CommandSpec of, OptionSpec option) {
-            return of.findOption(option.longestName()).getValue();
-        }
-
-        @Override
-        public String toString() {
-            return option + " " + value + " instead of " + before;
-        }
+    /** Returns the options that have another value now; where the run lies is no part of it. */
+    private static Map<String, Object> changed(TrainingOptions before, TrainingOptions now) {
+        // Earlier versions took a rate that nothing used.
+        String ignored = now.isSpectral() ? "--(out|resume)" : "--(out|resume|adamw-lr)";
+        Map<String, Object> changed = now.values();
+        changed.entrySet().removeAll(before.values().entrySet());
+        changed.keySet().removeIf(option -> option.matches(ignored));
+        return changed;
     }
 
     /**
@@ -215,7 +203,7 @@ record RunDirectory(Path path) {
                     options,
                     options.model(corpus.tokenizer().vocabSize()),
                     corpus.description(),
-                    checksum(corpus),
+                    "crc32c " + checksum(corpus.train()) + " / " + checksum(corpus.validation()),
                     Environment.versions(Engine.getEngine("PyTorch")),
                     cpu && options.precision == Precision.BFLOAT16 ? Bfloat16.onCpu() : null,
                     List.of());
@@ -243,36 +231,23 @@ record RunDirectory(Path path) {
 
         /** Returns the options to continue with, if those given now do not make another run. */
         TrainingOptions resumed(Map<String, Object> given) {
-            String json = JsonUtils.GSON.toJson(options);
-            TrainingOptions changed = JsonUtils.GSON.fromJson(json, TrainingOptions.class);
-            changed.overlay(given);
-            requireSameRun(options, changed);
-            return changed;
-        }
-
-        /** Returns the number of tokens and the checksum of each shard. */
-        private static String checksum(Corpus corpus) {
-            return Stream.of(corpus.train(), corpus.validation())
-                    .map(
-                            split ->
-                                    split.stream()
-                                            .map(
-                                                    s ->
-                                                            s.length()
-                                                                    + ":"
-                                                                    + Long.toHexString(
-                                                                            s.checksum()))
-                                            .collect(Collectors.joining(" ")))
-                    .collect(Collectors.joining(" / ", "crc32c ", ""));
-        }
-
-        /** Fails if the run has a model from elsewhere. */
-        void requireTrainedHere() {
             unless(
                     options.data != null,
                     "This model was trained on %s and cannot be resumed; start a run from it with"
                             + " --init",
                     data);
+            TrainingOptions now = new TrainingOptions();
+            now.set(options.values());
+            now.overlay(given);
+            requireSameRun(options, now);
+            return now;
+        }
+
+        /** Returns the number of tokens and the checksum of each shard. */
+        private static String checksum(List<TokenShard> split) {
+            return split.stream()
+                    .map(shard -> shard.length() + ":" + Long.toHexString(shard.checksum()))
+                    .collect(Collectors.joining(" "));
         }
 
         /** Fails unless the corpus is the one that the run began with. */

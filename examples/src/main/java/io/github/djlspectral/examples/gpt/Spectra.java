@@ -58,7 +58,10 @@ final class Spectra {
 
     /** Reads a log up to a step; nothing if there is no file. */
     static List<UpdateSpectra> read(Path path, int lastStep) {
-        List<String> rows = Files.exists(path) ? Log.read(path, lastStep) : List.of();
+        List<String> rows =
+                Files.exists(path)
+                        ? Log.read(path, lastStep, cells -> String.join(",", cells))
+                        : List.of();
         List<UpdateSpectra> spectra = new ArrayList<>();
         for (int i = 0; i < rows.size(); i += 2) {
             String[] cells = rows.get(i).split(",", -1);
@@ -85,7 +88,7 @@ final class Spectra {
                     Double.parseDouble(cells[7]),
                     Arrays.stream(cells).skip(FIRST_BIN).map(Integer::valueOf).toList());
         } catch (IllegalArgumentException e) {
-            throw Log.damaged(path, index, row, e);
+            throw Log.damaged(path, index + 1, row, e);
         }
     }
 
@@ -96,51 +99,48 @@ final class Spectra {
         if (steps.isEmpty()) {
             return;
         }
-        String rank = "median effective rank (dashed: stable)";
-        Plot ranks = new Plot(title, "step", rank).size(680, 440).between(0, Double.NaN);
-        // a point for each, as a run may have been measured once
-        addRank(ranks, MOMENTUM, Style.MARKED, steps, s -> s.momentum().effectiveRank());
-        addRank(ranks, MOMENTUM, Style.DASHED, steps, s -> s.momentum().stableRank());
-        addRank(ranks, UPDATE, Style.MARKED, steps, s -> s.update().effectiveRank());
-        addRank(ranks, UPDATE, Style.DASHED, steps, s -> s.update().stableRank());
+        double[] at = steps.keySet().stream().mapToDouble(i -> i).toArray();
+        // the edges of the bins; the last edge repeats the last bin's share
+        double[] edges = new double[Spectrum.BINS + 1];
+        Arrays.setAll(edges, i -> i < Spectrum.BINS ? Math.log10(Spectrum.binStart(i)) : 0);
+        Plot ranks = panel(title, "step", "median effective rank (dashed: stable)");
         String last = "step " + steps.lastKey() + ", all hidden matrices";
-        Plot histogram =
-                new Plot(last, "singular value, log10(s / largest)", "share of singular values")
-                        .size(680, 440)
-                        .between(0, Double.NaN);
-        addHistogram(histogram, MOMENTUM, steps.get(steps.lastKey()), UpdateSpectra::momentum);
-        addHistogram(histogram, UPDATE, steps.get(steps.lastKey()), UpdateSpectra::update);
+        String value = "singular value, log10(s / largest)";
+        Plot histogram = panel(last, value, "share of singular values");
+        for (String name : List.of(MOMENTUM, UPDATE)) {
+            Function<UpdateSpectra, Spectrum> matrix =
+                    name.equals(UPDATE) ? UpdateSpectra::update : UpdateSpectra::momentum;
+            // a point for each, as a run may have been measured once
+            ranks.add(name, Style.MARKED, at, medians(steps, matrix, Spectrum::effectiveRank));
+            ranks.add(name, Style.DASHED, at, medians(steps, matrix, Spectrum::stableRank));
+            histogram.add(name, Style.STEPS, edges, shares(steps.get(steps.lastKey()), matrix));
+        }
         Plot.save(path, 2, List.of(ranks, histogram));
     }
 
-    private static void addRank(
-            Plot plot,
-            String name,
-            Style style,
-            SortedMap<Integer, List<UpdateSpectra>> steps,
-            ToDoubleFunction<UpdateSpectra> rank) {
-        double[] medians =
-                steps.values().stream()
-                        .mapToDouble(s -> Stats.median(s.stream().mapToDouble(rank).toArray()))
-                        .toArray();
-        plot.add(name, style, steps.keySet().stream().mapToDouble(i -> i).toArray(), medians);
+    private static Plot panel(String title, String x, String y) {
+        return new Plot(title, x, y).size(680, 440).between(0, Double.NaN);
     }
 
-    private static void addHistogram(
-            Plot plot,
-            String name,
-            List<UpdateSpectra> measured,
-            Function<UpdateSpectra, Spectrum> matrix) {
+    private static double[] medians(
+            SortedMap<Integer, List<UpdateSpectra>> steps,
+            Function<UpdateSpectra, Spectrum> matrix,
+            ToDoubleFunction<Spectrum> rank) {
+        return steps.values().stream()
+                .map(found -> found.stream().map(matrix).mapToDouble(rank).toArray())
+                .mapToDouble(Stats::median)
+                .toArray();
+    }
+
+    private static double[] shares(
+            List<UpdateSpectra> measured, Function<UpdateSpectra, Spectrum> matrix) {
         double[] counts = new double[Spectrum.BINS];
         for (UpdateSpectra one : measured) {
             Arrays.setAll(counts, i -> counts[i] + matrix.apply(one).histogram().get(i));
         }
         double total = Arrays.stream(counts).sum();
-        // the edges of the bins; the last edge repeats the last bin's share
-        double[] edges = new double[Spectrum.BINS + 1];
-        Arrays.setAll(edges, i -> i < Spectrum.BINS ? Math.log10(Spectrum.binStart(i)) : 0);
         double[] shares = new double[Spectrum.BINS + 1];
         Arrays.setAll(shares, i -> counts[Math.min(i, Spectrum.BINS - 1)] / total);
-        plot.add(name, Style.STEPS, edges, shares);
+        return shares;
     }
 }

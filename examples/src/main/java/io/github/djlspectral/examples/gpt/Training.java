@@ -1,5 +1,7 @@
 package io.github.djlspectral.examples.gpt;
 
+import static java.lang.Float.NaN;
+
 import ai.djl.TrainingDivergedException;
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
@@ -54,9 +56,6 @@ public final class Training {
     /** The command {@code train}. */
     @Command(
             name = "train",
-            mixinStandardHelpOptions = true,
-            usageHelpAutoWidth = true,
-            sortOptions = false,
             description = {
                 "Trains a GPT-2, or continues to.",
                 "A preset gives every option a value; options given here win."
@@ -92,9 +91,8 @@ public final class Training {
         RunDirectory directory = new RunDirectory(options.directory());
         RunDirectory.Config saved = options.resume ? directory.config() : null;
         if (saved != null) {
-            saved.requireTrainedHere();
-            saved.keepArithmetic();
             options = saved.resumed(given);
+            saved.keepArithmetic();
         } else {
             directory.requireUnused();
             options.makePathsAbsolute();
@@ -183,11 +181,8 @@ public final class Training {
                                 ? null
                                 : Spectra.open(directory.file("spectra.csv"), spectra)) {
             if (run.step() == 0) {
-                log(
-                        metrics,
-                        Metrics.Row.first(
-                                run.validate(stop::requested), secondsBefore + eta.seconds()),
-                        0);
+                TrainingRun.StepResult none = new TrainingRun.StepResult(NaN, NaN, NaN);
+                log(metrics, none, run.validate(stop::requested), NaN);
             }
             while (run.step() < options.steps) {
                 long start = System.nanoTime();
@@ -198,8 +193,8 @@ public final class Training {
                     out.println("Stopped; continue with --resume --out " + directory.path());
                     return;
                 }
-                float loss = due(options.evalEvery) ? run.validate(stop::requested) : Float.NaN;
-                log(metrics, row(step, loss, seconds), seconds);
+                float loss = due(options.evalEvery) ? run.validate(stop::requested) : NaN;
+                log(metrics, step, loss, seconds);
                 List<UpdateSpectra> found = run.recorder.take();
                 if (!found.isEmpty()) {
                     measured.append(found);
@@ -251,48 +246,52 @@ public final class Training {
         }
     }
 
-    private Metrics.Row row(TrainingRun.StepResult step, float validationLoss, double seconds) {
-        return new Metrics.Row(
-                run.step(),
-                step.loss(),
-                validationLoss,
-                step.rate(),
-                step.norm(),
-                run.step() * options.tokensPerStep(),
-                secondsBefore + eta.seconds(),
-                options.tokensPerStep() / seconds,
-                run.skipped);
-    }
-
     /**
      * Keeps a row, and says how it goes after each validation, and every ten seconds. Speeds are
      * means over the steps since the line before, without the time for anything else.
      */
-    private void log(Metrics.Log<Metrics.Row> metrics, Metrics.Row row, double stepSeconds) {
-        metrics.append(List.of(row));
-        rows.add(row);
-        boolean first = row.step() == 0;
-        if (!first) {
+    private void log(
+            Metrics.Log<Metrics.Row> metrics,
+            TrainingRun.StepResult step,
+            float validation,
+            double seconds) {
+        int done = run.step();
+        long tokens = options.tokensPerStep();
+        double total = secondsBefore + eta.seconds();
+        rows.add(
+                new Metrics.Row(
+                        done,
+                        step.loss(),
+                        validation,
+                        step.rate(),
+                        step.norm(),
+                        done * tokens,
+                        total,
+                        tokens / seconds,
+                        run.skipped));
+        metrics.append(List.of(last()));
+        if (done > 0) {
             eta.add(1);
-            secondsSinceLine += stepSeconds;
+            secondsSinceLine += seconds;
             stepsSinceLine++;
         }
-        if (!(eta.due(SECONDS_BETWEEN_LINES) | row.evaluated())) {
+        if (!(eta.due(SECONDS_BETWEEN_LINES) | last().evaluated())) {
             return;
         }
-        String text = "step " + row.step() + "/" + options.steps;
-        text += first ? "" : Table.text("  train %.4f", row.trainLoss());
-        text += row.evaluated() ? Table.text("  validation %.4f", row.validationLoss()) : "";
-        if (!first) {
+        String text = "step " + done + "/" + options.steps;
+        text += done > 0 ? Table.text("  train %.4f", step.loss()) : "";
+        text += last().evaluated() ? Table.text("  validation %.4f", validation) : "";
+        if (done > 0) {
             text +=
                     Table.text(
                             "  lr %.3g  gradient %.3g  %.1f ms/step  %,.0f tokens/s",
-                            row.rate(),
-                            row.norm(),
+                            step.rate(),
+                            step.norm(),
                             secondsSinceLine / stepsSinceLine * 1000,
-                            options.tokensPerStep() * stepsSinceLine / secondsSinceLine);
+                            tokens * stepsSinceLine / secondsSinceLine);
         }
-        out.println(first || row.step() == options.steps ? text : text + "  ETA " + eta.left());
+        boolean between = done > 0 && done < options.steps;
+        out.println(between ? text + "  ETA " + eta.left() : text);
         secondsSinceLine = 0;
         stepsSinceLine = 0;
     }

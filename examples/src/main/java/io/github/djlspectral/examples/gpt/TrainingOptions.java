@@ -10,7 +10,6 @@ import io.github.djlspectral.examples.gpt.OptimizerChoice.Schedule;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.Precision;
 import io.github.djlspectral.optim.Freon;
-import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Tokenization;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -18,7 +17,6 @@ import java.util.List;
 import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParseResult;
 
@@ -109,17 +107,13 @@ public final class TrainingOptions {
     @Option(names = "--lr", description = "Peak learning rate of the chosen optimizer.")
     double lr;
 
-    @Option(
-            names = "--adamw-lr",
-            description = "Peak learning rate of AdamW beside a spectral optimizer.")
+    @Option(names = "--adamw-lr", description = "Peak rate of AdamW beside a spectral optimizer.")
     double adamwLr;
 
-    @Option(
-            names = "--adamw-weight-decay",
-            description = "Decay of AdamW beside a spectral optimizer. Default: --weight-decay.")
+    @Option(names = "--adamw-weight-decay", description = "That AdamW's. Default: --weight-decay.")
     Double adamwWeightDecay;
 
-    @Option(names = "--adamw-warmup", description = "Warmup of that AdamW. Default: --warmup.")
+    @Option(names = "--adamw-warmup", description = "That AdamW's. Default: --warmup.")
     Integer adamwWarmup;
 
     @Option(names = "--lr-end", description = "Final learning rate as a share of the peak.")
@@ -165,9 +159,7 @@ public final class TrainingOptions {
     @Option(names = "--iterations", description = "Kaon's chaotic iterations. Default: 5.")
     int iterations = 5;
 
-    @Option(
-            names = "--random-spectrum",
-            description = "Kaon draws singular values, from --seed, instead of iterating.")
+    @Option(names = "--random-spectrum", description = "Kaon draws singular values from --seed.")
     boolean randomSpectrum;
 
     @Option(
@@ -217,7 +209,6 @@ public final class TrainingOptions {
      * Reads options as on the command line: the preset's values first, then those given.
      *
      * @throws CommandLine.ParameterException if an option is unknown or its value does not parse
-     * @throws BadInputException if a value is out of its legal range
      */
     public static TrainingOptions of(String... arguments) {
         return of(given(arguments));
@@ -257,13 +248,17 @@ public final class TrainingOptions {
                 .parseArgs(arguments.toArray(String[]::new));
     }
 
-    CommandSpec spec() {
-        return CommandSpec.forAnnotatedObject(this);
+    /** Returns the value of each option by its name. */
+    Map<String, Object> values() {
+        Map<String, Object> values = new LinkedHashMap<>();
+        CommandSpec spec = CommandSpec.forAnnotatedObject(this);
+        spec.options().forEach(o -> values.put(o.longestName(), o.getValue()));
+        return values;
     }
 
-    private void set(Map<String, Object> given) {
-        CommandSpec spec = spec();
-        given.forEach((option, value) -> spec.findOption(option).setValue(value));
+    void set(Map<String, Object> values) {
+        CommandSpec spec = CommandSpec.forAnnotatedObject(this);
+        values.forEach((option, value) -> spec.findOption(option).setValue(value));
     }
 
     /** Replaces the options that are given and checks the result. */
@@ -314,10 +309,8 @@ public final class TrainingOptions {
     /** Fails unless options that were read from a file are all there and legal. */
     void requireComplete() {
         String needed = "--(preset|optimizer|tokenizer|precision|schedule|normalization|device)";
-        for (OptionSpec option : spec().options()) {
-            boolean there = option.getValue() != null || !option.longestName().matches(needed);
-            require(there, option.longestName(), null, "known to this version");
-        }
+        String range = "known to this version";
+        values().forEach((o, v) -> require(v != null || !o.matches(needed), o, null, range));
         requireLegal();
     }
 

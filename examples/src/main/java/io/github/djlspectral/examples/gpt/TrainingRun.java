@@ -150,10 +150,9 @@ public final class TrainingRun implements AutoCloseable {
     public record StepResult(float loss, float rate, float norm) {}
 
     /**
-     * Makes a step, unless asked to stop meanwhile.
+     * Makes a step. Returns null, with the state as before, if asked to stop before a backward
+     * pass.
      *
-     * @param stop asked before each backward pass
-     * @return what it found; null if it was stopped, with the state as before
      * @throws TrainingDivergedException if the loss or a gradient is not finite; the state is as
      *     before, but for the gradients: {@link #skip} goes on with other batches
      */

@@ -7,28 +7,16 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A process multiplies bfloat16 numbers in one of two ways, and each may choose another. */
-class Bfloat16RunTest {
+class Bfloat16RunTest extends Runs {
 
-    private static final String CONFIG = "config.json";
+    private static final String BFLOAT16 = "--precision=bfloat16";
 
     private final String before = System.getProperty(Bfloat16.PROPERTY);
-
-    @TempDir private Path directory;
-    private Path text;
-    private Path run;
-
-    @BeforeEach
-    void setUp() throws IOException {
-        text = TestText.write(directory);
-        run = directory.resolve("run");
-    }
 
     @AfterEach
     void restore() {
@@ -41,54 +29,43 @@ class Bfloat16RunTest {
     void resumesBitForBitInTheArithmeticInWhichItBegan(String products) throws IOException {
         choose(products);
         Path whole = directory.resolve("whole");
-        train(whole);
-        train(run);
-        Runs.deleteCheckpoint(run, 12);
+        train(whole, BFLOAT16);
+        train(run, BFLOAT16);
+        deleteCheckpoint(run, 12);
         choose(null);
-        train(run, "--resume");
-        Runs.assertSame(whole, run, 12);
+        resume(run);
+        assertSame(whole, run, 12);
         assertThat(System.getProperty(Bfloat16.PROPERTY)).isEqualTo(products);
     }
 
     @Test
     void theUsersChoiceStays() {
         choose("rounded");
-        train(run, "--steps=4");
+        train(run, BFLOAT16, "--steps=4");
         choose("native");
-        train(run, "--steps=5", "--resume");
+        train(run, BFLOAT16, "--steps=5", "--resume");
         assertThat(System.getProperty(Bfloat16.PROPERTY)).isEqualTo("native");
-        assertThat(config().bfloat16()).isEqualTo("rounded");
+        assertThat(new RunDirectory(run).config().bfloat16()).isEqualTo("rounded");
     }
 
     @Test
     void aRunThatDoesNotKnowResumesAsThisProcessChooses() throws IOException {
         choose(null);
-        train(run, "--steps=4");
-        String json = Files.readString(run.resolve(CONFIG));
+        train(run, BFLOAT16, "--steps=4");
+        Path config = run.resolve("config.json");
+        String json = Files.readString(config);
         String older = json.replaceFirst(",\\s*\"bfloat16\": \"\\w+\"", "");
         assertThat(older).isNotEqualTo(json);
-        Files.writeString(run.resolve(CONFIG), older);
-        assertThat(config().bfloat16()).isNull();
-        train(run, "--steps=5", "--resume");
+        Files.writeString(config, older);
+        train(run, BFLOAT16, "--steps=5", "--resume");
         assertThat(System.getProperty(Bfloat16.PROPERTY)).isNull();
-        assertThat(Metrics.read(run.resolve("metrics.csv"), 5)).hasSize(6);
+        assertThat(rows(run)).hasSize(6);
     }
 
     @Test
     void inFloat32NothingIsChosen() {
-        train(run, "--steps=1", "--precision=float32");
-        assertThat(config().bfloat16()).isNull();
-    }
-
-    private RunDirectory.Config config() {
-        return new RunDirectory(run).config();
-    }
-
-    private void train(Path out, String... more) {
-        String[] options = new String[more.length + 1];
-        options[0] = "--precision=bfloat16";
-        System.arraycopy(more, 0, options, 1, more.length); // where the same one wins
-        Runs.train(directory, TestText.options(text, out, options));
+        train(run, "--steps=1");
+        assertThat(new RunDirectory(run).config().bfloat16()).isNull();
     }
 
     private static void choose(String products) {

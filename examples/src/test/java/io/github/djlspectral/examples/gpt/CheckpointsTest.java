@@ -1,5 +1,6 @@
 package io.github.djlspectral.examples.gpt;
 
+import static io.github.djlspectral.examples.gpt.Runs.assertRefused;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -115,14 +116,9 @@ class CheckpointsTest {
                 .hasMessageContaining("no checkpoint of --step 2; there are [1, 3]");
         Files.writeString(path(3).resolve(FILE), "other");
         assertThat(checkpoints.required().step()).isEqualTo(1);
-        assertThatThrownBy(() -> checkpoints.exactly(null))
-                .isInstanceOf(BadInputException.class)
-                .hasMessageContaining("step-000003 is damaged");
+        assertRefused(() -> checkpoints.exactly(null), "step-000003 is damaged");
         Files.delete(path(1).resolve(FILE));
-        assertThatThrownBy(checkpoints::newest)
-                .isInstanceOf(BadInputException.class)
-                .hasMessageContaining("Every checkpoint")
-                .hasMessageContaining("damaged");
+        assertRefused(checkpoints::newest, "Every checkpoint", "damaged");
     }
 
     @Test
@@ -130,9 +126,7 @@ class CheckpointsTest {
         write(1);
         Checkpoints.Checkpoint checkpoint = checkpoints.required();
         checkpoint.requireModel(MODEL);
-        assertThatThrownBy(() -> checkpoint.requireModel(MODEL.withDropout(0)))
-                .isInstanceOf(BadInputException.class)
-                .hasMessageContaining("another architecture");
+        assertRefused(() -> checkpoint.requireModel(MODEL.withDropout(0)), "another architecture");
     }
 
     private void write(int step) {

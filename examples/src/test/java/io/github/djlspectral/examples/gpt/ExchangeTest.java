@@ -23,27 +23,20 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Models in and out: import, export and training from either. */
-class ExchangeTest {
+class ExchangeTest extends Runs {
 
     private static final String MODEL = "model.safetensors";
 
-    @TempDir private Path directory;
-    private final ByteArrayOutputStream output = new ByteArrayOutputStream();
-    private Path text;
-    private Path run;
     private Path exported;
     private Path imported;
 
     @BeforeEach
-    void setUp() throws IOException {
-        text = TestText.write(directory);
-        run = directory.resolve("run");
+    void setUp() {
         exported = directory.resolve("exported");
         imported = directory.resolve("imported");
     }
@@ -54,8 +47,8 @@ class ExchangeTest {
         train(run, bias, "--steps=4");
         export(null);
         Exchange.importRun(exported, imported, stream());
-        Safetensors before = Safetensors.open(Runs.checkpoint(run, 4).resolve(MODEL));
-        Safetensors after = Safetensors.open(Runs.checkpoint(imported, 0).resolve(MODEL));
+        Safetensors before = Safetensors.open(checkpoint(run, 4).resolve(MODEL));
+        Safetensors after = Safetensors.open(checkpoint(imported, 0).resolve(MODEL));
         assertThat(after.names()).containsExactlyElementsOf(before.names());
         for (String name : before.names()) {
             assertThat(after.read(name)).as(name).isEqualTo(before.read(name));
@@ -90,7 +83,7 @@ class ExchangeTest {
     void anImportedModelHasNoDataAndNoPast() {
         Exchange.importRun(
                 ReferenceCheckpoints.copy("bf16", directory.resolve("hf")), imported, stream());
-        assertThat(output.toString(StandardCharsets.UTF_8))
+        assertThat(output())
                 .contains("2 layers, 3 heads, width 12, context 10", "not used: score.weight");
         try (SavedRun saved = SavedRun.open(imported, "cpu", null)) {
             assertThat(saved.description()).contains("step 0", "other data (imported from");
@@ -98,9 +91,7 @@ class ExchangeTest {
                     .containsEntry("data", "trained elsewhere and imported")
                     .containsEntry("djl", Engine.getDjlVersion())
                     .doesNotContainKeys("optimizer", "learningRate", "steps");
-            assertThatThrownBy(() -> saved.evaluate(null, 0, Runs.loader(directory)))
-                    .isInstanceOf(BadInputException.class)
-                    .hasMessageContaining("give --data");
+            assertRefused(() -> saved.evaluate(null, 0, loader()), "give --data");
         }
         assertThatThrownBy(() -> train(imported, "--resume"))
                 .isInstanceOf(BadInputException.class)
@@ -120,9 +111,9 @@ class ExchangeTest {
         } else {
             Files.write(file, Arrays.copyOf(bytes, bytes.length - 1));
         }
-        assertThatThrownBy(() -> Exchange.importRun(hf, imported, stream()))
-                .isInstanceOf(BadInputException.class)
-                .hasMessageContaining(late ? "values other than 0" : "was cut off");
+        assertRefused(
+                () -> Exchange.importRun(hf, imported, stream()),
+                late ? "values other than 0" : "was cut off");
         assertThat(names()).containsExactlyInAnyOrder("cycle.txt", "hf");
     }
 
@@ -145,7 +136,7 @@ class ExchangeTest {
     @Test
     void aDamagedNewestCheckpointIsSaidAndExportedOnlyIfAsked() throws IOException {
         train(run);
-        Path model = Runs.checkpoint(run, 12).resolve(MODEL);
+        Path model = checkpoint(run, 12).resolve(MODEL);
         byte[] bytes = Files.readAllBytes(model);
         bytes[bytes.length - 1] ^= 1;
         Files.write(model, bytes);
@@ -164,9 +155,7 @@ class ExchangeTest {
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("step-000012 is damaged")
                 .hasMessageContaining("--step; there are [8, 12]");
-        assertThatThrownBy(() -> export(null))
-                .isInstanceOf(BadInputException.class)
-                .hasMessageContaining("step-000012 is damaged");
+        assertRefused(() -> export(null), "step-000012 is damaged");
         assertThatThrownBy(() -> export(7))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("no checkpoint of --step 7; there are [8, 12]");
@@ -183,17 +172,17 @@ class ExchangeTest {
         Path tuned = directory.resolve("tuned");
         String[] options = {"--optimizer=" + optimizer, "--lr=0.005", "--dropout=0"};
         tune(from, tuned, options);
-        List<Metrics.Row> rows = Metrics.read(tuned.resolve("metrics.csv"), 12);
+        List<Metrics.Row> rows = rows(tuned);
         // The same batches; the mean of floats on the one side, of doubles on the other.
         assertThat(rows.get(0).validationLoss()).isEqualTo((float) evaluate(run).loss());
         assertThat(rows.get(12).validationLoss()).isLessThan(rows.get(0).validationLoss());
-        assertThat(output.toString(StandardCharsets.UTF_8)).contains("; starting from " + from);
+        assertThat(output()).contains("; starting from " + from);
 
         Path broken = directory.resolve("broken");
         tune(from, broken, options);
-        Runs.deleteCheckpoint(broken, 12);
+        deleteCheckpoint(broken, 12);
         resume(broken);
-        Runs.assertSame(tuned, broken, 12);
+        assertSame(tuned, broken, 12);
     }
 
     @Test
@@ -203,10 +192,10 @@ class ExchangeTest {
         tune(run, tuned);
         Path broken = directory.resolve("broken");
         tune(run, broken);
-        Runs.deleteCheckpoint(broken, 8);
-        Runs.deleteCheckpoint(broken, 12);
+        deleteCheckpoint(broken, 8);
+        deleteCheckpoint(broken, 12);
         resume(broken);
-        Runs.assertSame(tuned, broken, 12);
+        assertSame(tuned, broken, 12);
     }
 
     @ParameterizedTest
@@ -221,10 +210,7 @@ class ExchangeTest {
     void refusesAnotherShape(String option, String message) {
         train(run, "--steps=1");
         Path tuned = directory.resolve("tuned");
-        assertThatThrownBy(() -> tune(run, tuned, option))
-                .isInstanceOf(BadInputException.class)
-                .hasMessageContaining(message)
-                .hasMessageContaining("leave the option out");
+        assertRefused(() -> tune(run, tuned, option), message, "leave the option out");
         assertThat(tuned).doesNotExist();
     }
 
@@ -236,13 +222,12 @@ class ExchangeTest {
         Path tuned = directory.resolve("tuned");
         tune(exported, tuned);
         assertThat(new RunDirectory(tuned).config().model().vocabSize()).isEqualTo(64);
-        assertThatThrownBy(() -> tune(exported, directory.resolve("x"), "--vocab-size=65"))
-                .isInstanceOf(BadInputException.class)
-                .hasMessageContaining("--vocab-size is 65, but the model of --init");
-        assertThatThrownBy(() -> train(directory.resolve("x"), "--steps=1", "--vocab-size=3"))
-                .isInstanceOf(BadInputException.class)
-                .hasMessageContaining(
-                        "--vocab-size is 3, but must be 0 or at least the tokenizer's");
+        assertRefused(
+                () -> tune(exported, directory.resolve("x"), "--vocab-size=65"),
+                "--vocab-size is 65, but the model of --init");
+        assertRefused(
+                () -> train(directory.resolve("x"), "--steps=1", "--vocab-size=3"),
+                "--vocab-size is 3, but must be 0 or at least the tokenizer's");
         assertThat(directory.resolve("x")).doesNotExist();
     }
 
@@ -250,9 +235,7 @@ class ExchangeTest {
     void textOfOtherCharactersIsRefused() throws IOException {
         train(run, "--steps=1");
         Files.writeString(text, Files.readString(text).replace('q', 'Q'));
-        assertThatThrownBy(() -> tune(run, directory.resolve("tuned")))
-                .isInstanceOf(BadInputException.class)
-                .hasMessageContaining("Character 'Q'");
+        assertRefused(() -> tune(run, directory.resolve("tuned")), "Character 'Q'");
     }
 
     /** Trains from a model, whose shape is not among the options unless given. */
@@ -262,16 +245,7 @@ class ExchangeTest {
         List<String> options = new ArrayList<>(List.of(TestText.options(text, out, more)));
         options.removeIf(option -> option.matches(shape) && !given.contains(option));
         options.add("--init=" + from);
-        Runs.train(directory, output, options.toArray(String[]::new));
-    }
-
-    private void train(Path out, String... more) {
-        Runs.train(directory, output, TestText.options(text, out, more));
-    }
-
-    /** Resumes with the run's own options, --init among them. */
-    private void resume(Path out) {
-        Runs.train(directory, output, "--out=" + out, "--resume");
+        command(options.toArray(String[]::new));
     }
 
     private void export(Integer step) {
@@ -280,7 +254,7 @@ class ExchangeTest {
 
     private SavedRun.Quality evaluate(Path directory) {
         try (SavedRun saved = SavedRun.open(directory, "cpu", null)) {
-            return saved.evaluate(text.toString(), 2, Runs.loader(directory));
+            return saved.evaluate(text.toString(), 2, loader());
         }
     }
 
@@ -295,9 +269,5 @@ class ExchangeTest {
         try (Stream<Path> files = Files.list(directory)) {
             return files.map(file -> file.getFileName().toString()).toList();
         }
-    }
-
-    private PrintStream stream() {
-        return new PrintStream(output, true, StandardCharsets.UTF_8);
     }
 }

@@ -6,33 +6,23 @@ import io.github.djlspectral.examples.Main;
 import io.github.djlspectral.examples.experiment.Environment;
 import java.io.BufferedReader;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Runs in processes of their own, which are killed and asked to stop. */
-class InterruptedRunTest {
+class InterruptedRunTest extends Runs {
 
     private static final int STEPS = 60;
     private static final int INTERRUPT_AFTER = 37; // between two checkpoints, at 32 and 40
     private static final int POLL_MILLISECONDS = 5;
 
-    @TempDir private Path directory;
-    private Path text;
     private List<String> locale = List.of();
-
-    @BeforeEach
-    void setUp() throws IOException {
-        text = TestText.write(directory);
-    }
 
     @Test
     void aKilledRunContinuesBitForBit() throws IOException, InterruptedException {
@@ -41,10 +31,10 @@ class InterruptedRunTest {
         Process process = start(killed);
         waitForStep(process, killed);
         process.destroyForcibly().waitFor();
-        assertThat(Runs.checkpoint(killed, STEPS)).doesNotExist();
+        assertThat(checkpoint(killed, STEPS)).doesNotExist();
         assertThat(start(killed, "--resume").waitFor()).isZero();
         assertThat(start(whole).waitFor()).isZero();
-        Runs.assertSame(whole, killed, STEPS);
+        assertSame(whole, killed, STEPS);
     }
 
     @Test
@@ -54,22 +44,19 @@ class InterruptedRunTest {
         waitForStep(process, stopped);
         process.destroy(); // SIGTERM, which the JVM handles as it does Ctrl-C
         process.waitFor();
-        Checkpoints.Checkpoint checkpoint =
-                new RunDirectory(stopped).checkpoints().newest().orElseThrow();
-        assertThat(checkpoint.step()).isBetween(INTERRUPT_AFTER, STEPS - 1);
-        List<Metrics.Row> rows = Metrics.read(stopped.resolve("metrics.csv"), STEPS);
-        assertThat(rows).hasSize(checkpoint.step() + 1);
+        int step = new RunDirectory(stopped).checkpoints().required().step();
+        assertThat(step).isBetween(INTERRUPT_AFTER, STEPS - 1);
+        assertThat(rows(stopped)).hasSize(step + 1);
     }
 
     @Test
     void aRunThatBeganWhereDigitsDifferContinues() throws IOException, InterruptedException {
-        Path run = directory.resolve("run");
         locale = List.of("-Duser.language=ar", "-Duser.country=EG");
         assertThat(start(run, "--steps=4").waitFor()).isZero();
         locale = List.of("-Duser.language=en", "-Duser.country=GB");
         assertThat(start(run, "--steps=8", "--resume").waitFor()).isZero();
         assertThat(log()).contains("continuing after step 4");
-        assertThat(Runs.checkpoint(run, 8)).isDirectory();
+        assertThat(checkpoint(run, 8)).isDirectory();
     }
 
     @Test
@@ -86,17 +73,13 @@ class InterruptedRunTest {
         assertThat(start(stopped, "--resume", long_[0], long_[1], long_[2]).waitFor()).isZero();
         Path whole = directory.resolve("whole");
         assertThat(start(whole, long_).waitFor()).isZero();
-        Runs.assertSame(whole, stopped, 2);
+        assertSame(whole, stopped, 2);
     }
 
     @Test
     @DisabledOnOs(value = OS.WINDOWS, disabledReason = "has no signals")
     void aSecondSignalEndsAtOnce() throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>();
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(List.of("-cp", System.getProperty("java.class.path")));
-        command.add(NeverStops.class.getName());
-        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+        ProcessBuilder builder = java(NeverStops.class.getName()).redirectErrorStream(true);
         builder.environment().remove("JDK_JAVA_OPTIONS"); // which prints a note
         Process process = builder.start();
         try (BufferedReader output = process.inputReader()) {
@@ -132,18 +115,12 @@ class InterruptedRunTest {
     }
 
     private Process start(Path out, String... more) throws IOException {
-        List<String> command = new ArrayList<>();
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.add("-Dai.djl.pytorch.num_threads=1"); // as in the tests' own process
-        command.addAll(locale);
-        command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+        List<String> command = new ArrayList<>(locale);
         command.addAll(List.of(Main.class.getName(), "train"));
-        List<String> options = new ArrayList<>(List.of(more));
-        if (options.stream().noneMatch(option -> option.startsWith("--steps"))) {
-            options.add("--steps=" + STEPS);
-        }
+        List<String> options = new ArrayList<>(List.of("--steps=" + STEPS));
+        options.addAll(List.of(more)); // where the same one wins
         command.addAll(List.of(TestText.options(text, out, options.toArray(String[]::new))));
-        ProcessBuilder builder = new ProcessBuilder(command);
+        ProcessBuilder builder = java(command.toArray(String[]::new));
         builder.environment().put("DJL_SPECTRAL_CACHE", directory.resolve("cache").toString());
         builder.redirectErrorStream(true);
         builder.redirectOutput(
@@ -151,24 +128,28 @@ class InterruptedRunTest {
         return builder.start();
     }
 
+    private static ProcessBuilder java(String... arguments) {
+        String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+        List<String> command = new ArrayList<>(List.of(java, "-cp"));
+        command.add(System.getProperty("java.class.path"));
+        command.add("-Dai.djl.pytorch.num_threads=1"); // as in the tests' own process
+        command.addAll(List.of(arguments));
+        return new ProcessBuilder(command);
+    }
+
     private void waitForStep(Process process, Path run) throws IOException, InterruptedException {
-        while (rows(run) < INTERRUPT_AFTER) {
+        while (lines(run) < INTERRUPT_AFTER + 2) {
             assertThat(process.waitFor(POLL_MILLISECONDS, TimeUnit.MILLISECONDS))
                     .as(() -> "the run ended early: " + log())
                     .isFalse();
         }
     }
 
-    private static long rows(Path run) throws IOException {
-        Path metrics = run.resolve("metrics.csv");
-        return Files.exists(metrics) ? Files.readString(metrics).lines().count() - 2 : 0;
+    private static long lines(Path run) {
+        return RunDirectory.read(run.resolve("metrics.csv")).lines().count();
     }
 
     private String log() {
-        try {
-            return Files.readString(directory.resolve("log.txt"));
-        } catch (IOException e) {
-            return e.toString();
-        }
+        return RunDirectory.read(directory.resolve("log.txt"));
     }
 }

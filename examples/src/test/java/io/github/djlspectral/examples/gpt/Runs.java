@@ -1,8 +1,12 @@
 package io.github.djlspectral.examples.gpt;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.djlspectral.examples.data.CorpusLoader;
+import io.github.djlspectral.io.AtomicFiles;
+import io.github.djlspectral.text.BadInputException;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -12,35 +16,70 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.io.TempDir;
 
-/** What tests do before and after runs. */
-final class Runs {
+/** What tests of small runs have and do. */
+abstract class Runs {
 
     private static final int COLUMNS_WITHOUT_TIME = 6;
 
-    private Runs() {}
+    @TempDir Path directory;
+    Path text;
+    Path run;
+    private final ByteArrayOutputStream output = new ByteArrayOutputStream();
 
-    /** Loads data without a word, and keeps its tokens in this directory. */
-    static CorpusLoader loader(Path directory) {
+    @BeforeEach
+    void writeText() throws IOException {
+        text = TestText.write(directory);
+        run = directory.resolve("run");
+    }
+
+    /** Does what {@code train} does with the options of a small run, and these. */
+    void train(Path out, String... more) {
+        command(TestText.options(text, out, more));
+    }
+
+    /** Does what {@code train} does with these options alone. */
+    void command(String... options) {
+        Training.train(TrainingOptions.given(options), loader(), stream());
+    }
+
+    /** Goes on without other options. */
+    void resume(Path out) {
+        command("--resume", "--out=" + out);
+    }
+
+    /** Returns what was said until now. */
+    String output() {
+        return output.toString(StandardCharsets.UTF_8);
+    }
+
+    PrintStream stream() {
+        return new PrintStream(output, true, StandardCharsets.UTF_8);
+    }
+
+    /** Loads data without a word. */
+    CorpusLoader loader() {
         PrintStream silent = new PrintStream(OutputStream.nullOutputStream());
         return new CorpusLoader(directory.resolve("cache"), silent);
     }
 
-    /** Does what {@code train} does with these options; its output goes to this stream. */
-    static void train(Path directory, OutputStream output, String... options) {
-        PrintStream stream = new PrintStream(output, true, StandardCharsets.UTF_8);
-        Training.train(TrainingOptions.given(options), loader(directory), stream);
+    static void assertRefused(ThrowingCallable action, String... messages) {
+        assertThatThrownBy(action)
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContainingAll(messages);
     }
 
-    static void train(Path directory, String... options) {
-        train(directory, OutputStream.nullOutputStream(), options);
+    static List<Metrics.Row> rows(Path run) {
+        return Metrics.read(run.resolve("metrics.csv"), Integer.MAX_VALUE);
     }
 
     /** Asserts that two runs have the same metrics but for time, and the same last checkpoint. */
     static void assertSame(Path expected, Path actual, int lastStep) throws IOException {
         assertThat(metrics(actual)).hasSize(lastStep + 2).isEqualTo(metrics(expected));
-        Path last = checkpoint(expected, lastStep);
-        try (Stream<Path> files = Files.list(last)) {
+        try (Stream<Path> files = Files.list(checkpoint(expected, lastStep))) {
             List<Path> all = files.toList();
             assertThat(all).hasSizeGreaterThanOrEqualTo(2);
             for (Path file : all) {
@@ -51,13 +90,8 @@ final class Runs {
     }
 
     static void deleteCheckpoint(Path run, int step) throws IOException {
-        Path checkpoint = checkpoint(run, step);
-        try (Stream<Path> files = Files.list(checkpoint)) {
-            for (Path file : files.toList()) {
-                Files.delete(file);
-            }
-        }
-        Files.delete(checkpoint);
+        assertThat(checkpoint(run, step)).isDirectory();
+        AtomicFiles.deleteAll(checkpoint(run, step));
     }
 
     static Path checkpoint(Path run, int step) {

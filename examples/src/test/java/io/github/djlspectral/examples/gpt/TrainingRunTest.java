@@ -5,27 +5,19 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.TrainingDivergedException;
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.index.NDIndex;
 import io.github.djlspectral.examples.data.Corpus;
-import java.io.IOException;
-import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-class TrainingRunTest {
-
-    @TempDir private Path directory;
+class TrainingRunTest extends Runs {
 
     @ParameterizedTest
     @EnumSource(OptimizerChoice.class)
-    void holdsTheSameArraysAfterEveryStep(OptimizerChoice optimizer) throws IOException {
-        Path text = TestText.write(directory);
-        TrainingOptions options =
-                TrainingOptions.of(TestText.options(text, directory, "--optimizer=" + optimizer));
-        try (Corpus corpus = Runs.loader(directory).load(options.data, options.tokenizer);
+    void holdsTheSameArraysAfterEveryStep(OptimizerChoice optimizer) {
+        TrainingOptions options = options("--optimizer=" + optimizer);
+        try (Corpus corpus = loader().load(options.data, options.tokenizer);
                 TrainingRun run = new TrainingRun(options, corpus, null, null)) {
             run.step(() -> false);
             run.validate();
@@ -39,10 +31,9 @@ class TrainingRunTest {
     }
 
     @Test
-    void aSkippedStepLeavesNoTraceButTheNextBatches() throws IOException {
-        Path text = TestText.write(directory);
-        TrainingOptions options = TrainingOptions.of(TestText.options(text, directory));
-        try (Corpus corpus = Runs.loader(directory).load(options.data, options.tokenizer);
+    void aSkippedStepLeavesNoTraceButTheNextBatches() {
+        TrainingOptions options = options();
+        try (Corpus corpus = loader().load(options.data, options.tokenizer);
                 TrainingRun run = new TrainingRun(options, corpus, null, null);
                 TrainingRun other = new TrainingRun(options, corpus, null, null)) {
             run.step(() -> false);
@@ -62,6 +53,10 @@ class TrainingRunTest {
         }
     }
 
+    private TrainingOptions options(String... more) {
+        return TrainingOptions.of(TestText.options(text, run, more));
+    }
+
     /** Puts NaN into a gradient between two backward passes. */
     private static boolean poison(TrainingRun run) {
         NDArray weight = run.block().getParameters().valueAt(0).getArray();
@@ -73,8 +68,7 @@ class TrainingRunTest {
 
     /** Counts what the trainer's manager and the model's, above it, hold. */
     private static int arrays(TrainingRun run) {
-        NDManager trainer = run.manager();
-        NDManager model = trainer.getParentManager();
-        return trainer.getManagedArrays().size() + model.getManagedArrays().size();
+        return run.manager().getManagedArrays().size()
+                + run.manager().getParentManager().getManagedArrays().size();
     }
 }
