@@ -3,7 +3,10 @@ package io.github.djlspectral.examples.gpt;
 import static io.github.djlspectral.text.BadInputException.unless;
 
 import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
+import ai.djl.nn.ParameterList;
+import ai.djl.training.initializer.Initializer;
 import ai.djl.util.JsonUtils;
 import com.google.gson.JsonParseException;
 import io.github.djlspectral.examples.experiment.Table;
@@ -24,6 +27,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.apache.commons.codec.digest.DigestUtils;
@@ -79,12 +83,11 @@ record Checkpoints(Path directory) {
 
     /** Makes parameters the initial values of a block that is not yet initialised. */
     static void initialize(Block block, Function<String, float[]> weights) {
-        block.getParameters()
-                .toMap()
-                .forEach(
-                        (name, parameter) ->
-                                parameter.setInitializer(
-                                        (manager, s, t) -> manager.create(weights.apply(name), s)));
+        for (String name : block.getParameters().keys()) {
+            Initializer stored =
+                    (manager, shape, type) -> manager.create(weights.apply(name), shape);
+            block.getParameters().get(name).setInitializer(stored);
+        }
     }
 
     /**
@@ -129,14 +132,11 @@ record Checkpoints(Path directory) {
             int step, Gpt2Config shape, Function<String, float[]> weights, Path path) {
         String model = JsonUtils.GSON_COMPACT.toJson(shape);
         SafetensorsWriter writer = new SafetensorsWriter(Map.of("step", "" + step, "model", model));
-        new TreeMap<>(Gpt2.builder().setConfig(shape).build().getParameters().toMap())
-                .forEach(
-                        (name, parameter) ->
-                                writer.add(
-                                        name,
-                                        parameter.getShape(),
-                                        DataType.FLOAT32,
-                                        () -> weights.apply(name)));
+        ParameterList parameters = Gpt2.builder().setConfig(shape).build().getParameters();
+        for (String name : new TreeSet<>(parameters.keys())) {
+            Shape size = parameters.get(name).getShape();
+            writer.add(name, size, DataType.FLOAT32, () -> weights.apply(name));
+        }
         writer.write(path);
     }
 
@@ -183,12 +183,9 @@ record Checkpoints(Path directory) {
                 directory,
                 step == null ? " yet" : " of --step " + step,
                 there);
-        String damaged = "The checkpoint " + wanted.get(0) + DAMAGED;
-        return read(wanted.get(0))
-                .orElseThrow(
-                        () ->
-                                new BadInputException(
-                                        damaged + "; name an older one with --step" + there));
+        String damaged =
+                "The checkpoint " + wanted.get(0) + DAMAGED + "; name an older one with --step";
+        return read(wanted.get(0)).orElseThrow(() -> new BadInputException(damaged + there));
     }
 
     /** Reads a checkpoint and compares its files with their checksums; empty if it is damaged. */

@@ -19,12 +19,7 @@ import picocli.CommandLine.Option;
 
 /**
  * A model that training starts from or that goes elsewhere, and nothing of how it was trained: a
- * run of ours, or a checkpoint in the Hugging Face layout.
- *
- * @param path where it lies
- * @param shape its shape
- * @param tokenizer its tokenizer
- * @param weights gives the elements of each parameter by its name
+ * run of ours, or a checkpoint in the Hugging Face layout. Its weights are read by their names.
  */
 public record Exchange(
         Path path, Gpt2Config shape, Tokenizer tokenizer, Function<String, float[]> weights) {

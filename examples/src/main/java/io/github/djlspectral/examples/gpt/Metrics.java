@@ -34,14 +34,10 @@ public final class Metrics {
     private Metrics() {}
 
     /**
-     * What is known about a run after a step.
+     * What is known about a run after a step. Losses are in nats per token, NaN if not evaluated;
+     * that in training is the mean over the step's tokens before its update.
      *
-     * @param step the number of steps done
-     * @param trainLoss mean loss of the step's tokens before its update, nats per token
-     * @param validationLoss nats per token after the update; NaN if not evaluated
-     * @param rate the step's learning rate
      * @param norm global norm of the gradient before clipping
-     * @param tokens training tokens so far
      * @param seconds time spent in this run so far, without breaks between its processes
      * @param speed tokens per second of training in this step alone
      * @param skipped the steps' batches skipped so far, as loss or gradients were not finite

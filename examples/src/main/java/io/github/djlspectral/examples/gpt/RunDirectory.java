@@ -24,11 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 
-/**
- * The files of a run.
- *
- * @param path the directory
- */
+/** The files of a run. */
 record RunDirectory(Path path) {
 
     static final String METRICS = "metrics.csv";
@@ -66,7 +62,6 @@ record RunDirectory(Path path) {
         return !read(file(CONFIG)).isEmpty(); // a full disk leaves an empty one
     }
 
-    /** Fails if there is a run here already. */
     void requireUnused() {
         unless(
                 !hasRun(),
@@ -250,7 +245,6 @@ record RunDirectory(Path path) {
                     .collect(Collectors.joining(" "));
         }
 
-        /** Fails unless the corpus is the one that the run began with. */
         void requireSameData(Config now) {
             unless(
                     now.dataChecksum.equals(dataChecksum),

@@ -13,13 +13,11 @@ import java.util.TreeMap;
 /**
  * What came of a run, as its files tell.
  *
- * @param state how far it has come
  * @param steps the steps in its metrics; 0 unless it is finished or has diverged
  * @param seconds the time that they took
  * @param finalLoss the validation loss after the last step in nats per token; infinite if the run
  *     diverged, not a number if it has not ended
- * @param validationLosses the finite validation losses by step; empty unless the run is finished or
- *     has diverged
+ * @param validationLosses the finite ones by step; empty unless it is finished or has diverged
  */
 public record RunOutcome(
         State state,
@@ -30,11 +28,9 @@ public record RunOutcome(
 
     /** How far a run has come. */
     public enum State {
-        /** There is no run in the directory. */
         ABSENT,
         /** It was interrupted, or is still going on. */
         UNFINISHED,
-        /** All its steps are done. */
         FINISHED,
         /** It ended because a loss or a gradient was not a number. */
         DIVERGED

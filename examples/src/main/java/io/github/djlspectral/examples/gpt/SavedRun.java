@@ -230,9 +230,7 @@ public record SavedRun(
     }
 
     /** The command {@code generate}. */
-    @Command(
-            name = "generate",
-            description = "Continues a text with a trained model.")
+    @Command(name = "generate", description = "Continues a text with a trained model.")
     public static final class GenerateCommand implements Runnable {
 
         /** Says that standard output is lost. */

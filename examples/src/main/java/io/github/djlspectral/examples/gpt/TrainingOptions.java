@@ -274,7 +274,6 @@ public final class TrainingOptions {
         init = init == null ? null : Path.of(init).toAbsolutePath().toString();
     }
 
-    /** Returns the number of optimizer steps in all, at least 1. */
     public int steps() {
         return steps;
     }
@@ -289,7 +288,6 @@ public final class TrainingOptions {
         return schedule.tracker(this, lr, warmup);
     }
 
-    /** Returns the run's directory. */
     Path directory() {
         return Path.of(out == null ? "runs/" + preset + "-" + optimizer : out);
     }

@@ -118,12 +118,10 @@ public final class TrainingRun implements AutoCloseable {
         return gpt2;
     }
 
-    /** Returns the number of steps done. */
     public int step() {
         return step;
     }
 
-    /** Returns the number of the last step to do. */
     public int lastStep() {
         return options.steps;
     }
@@ -245,7 +243,6 @@ public final class TrainingRun implements AutoCloseable {
         return new Evaluation(sum / tokens, tokens);
     }
 
-    /** Writes the state after the last step. */
     void checkpoint(Checkpoints checkpoints) {
         checkpoints.write(
                 step,
@@ -270,7 +267,6 @@ public final class TrainingRun implements AutoCloseable {
         return (int) (mix(options.seed, number) >>> Integer.SIZE);
     }
 
-    /** Frees the model and the optimizer's state. */
     @Override
     public void close() {
         gradient.close();
