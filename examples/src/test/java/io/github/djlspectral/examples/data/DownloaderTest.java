@@ -92,14 +92,8 @@ class DownloaderTest {
             assertThat(fetch()).hasBinaryContent(content);
             Files.delete(fetch());
         }
-        assertThat(server.ranges())
-                .containsExactly(
-                        "bytes=100000-",
-                        "bytes=100000-",
-                        "all",
-                        "bytes=300000-",
-                        "bytes=300001-",
-                        "all");
+        assertThat(String.join(" ", server.ranges()).replace("bytes=", ""))
+                .isEqualTo("100000- 100000- all 300000- 300001- all");
     }
 
     @Test

@@ -12,10 +12,11 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -87,13 +88,9 @@ class PlotTest {
     }
 
     private static Set<Integer> colours(BufferedImage image, int from) {
-        Set<Integer> colours = new HashSet<>();
-        for (int x = from; x < from + 400; x++) {
-            for (int y = 0; y < image.getHeight(); y++) {
-                colours.add(image.getRGB(x, y) & 0xFFFFFF);
-            }
-        }
-        return colours;
+        return IntStream.of(image.getRGB(from, 0, 400, image.getHeight(), null, 0, 400))
+                .mapToObj(pixel -> pixel & 0xFFFFFF)
+                .collect(Collectors.toSet());
     }
 
     @Test
@@ -108,15 +105,12 @@ class PlotTest {
     @Test
     void aFileThatCannotBeWrittenIsAnError() {
         Path path = directory.resolve("loss.png");
-        assertThatThrownBy(
-                        () ->
-                                Plot.draw(
-                                        path,
-                                        () -> {
-                                            throw new IOException("No space left on device");
-                                        }))
+        assertThatThrownBy(() -> Plot.draw(path, PlotTest::fullDisk))
                 .isInstanceOf(UncheckedIOException.class)
-                .hasMessageContaining("loss.png")
-                .hasMessageContaining("No space left");
+                .hasMessageContainingAll("loss.png", "No space left");
+    }
+
+    private static byte[] fullDisk() throws IOException {
+        throw new IOException("No space left on device");
     }
 }
