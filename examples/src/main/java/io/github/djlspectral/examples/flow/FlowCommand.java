@@ -41,15 +41,9 @@ public final class FlowCommand implements Runnable {
     private static final Study ONE = new Study("", List.of(4), 64, 10, List.of(5e-3), 1, 200);
     private static final Study SCALING =
             new Study("--scaling", List.of(1, 4, 16, 64), 48, 6, List.of(5e-3), 4, 200);
+    private static final List<Double> HALVED = List.of(1e-2, 5e-3, 2.5e-3, 1.25e-3);
     private static final Study IDENTITY =
-            new Study(
-                    "--identity",
-                    List.of(1, 4, 16),
-                    24,
-                    2,
-                    List.of(1e-2, 5e-3, 2.5e-3, 1.25e-3),
-                    1,
-                    200);
+            new Study("--identity", List.of(1, 4, 16), 24, 2, HALVED, 1, 200);
     private static final Study CONVERGENCE =
             new Study("--convergence", List.of(1, 4), 6, 100, List.of(0.02), 4, 100);
     private static final Study STABILITY =
