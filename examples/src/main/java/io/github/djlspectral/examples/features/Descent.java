@@ -2,16 +2,21 @@ package io.github.djlspectral.examples.features;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import io.github.djlspectral.examples.descent.LocalDescent;
-import io.github.djlspectral.examples.descent.RandomFeatureModel;
+
+import io.github.djlspectral.examples.experiment.LocalDescent;
 import io.github.djlspectral.optim.SpectralMap;
+import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.torch.Host;
+
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Random;
 import java.util.SplittableRandom;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
 
 /**
  * The way of one optimizer on one problem: each step goes along the direction it makes of a
@@ -23,10 +28,6 @@ record Descent(List<Point> points) {
 
     /** Where the loss is nothing but rounding, as a share of the first. */
     private static final double CONVERGED = 1e-24;
-
-    Descent {
-        points = List.copyOf(points);
-    }
 
     /**
      * What is known after a step.
@@ -44,13 +45,7 @@ record Descent(List<Point> points) {
             double stepSize,
             double length,
             double alignment,
-            double potential) {
-
-        /** The batch's slope along D, {@code <G, D>}: alignment times potential is t times it. */
-        double slope() {
-            return alignment * potential / stepSize;
-        }
-    }
+            double potential) {}
 
     /**
      * An optimizer as it is without momentum: a map from the batch's gradient to a direction.
@@ -72,67 +67,165 @@ record Descent(List<Point> points) {
                     new Descender("Kaon", SpectralMap.chaotic(5)));
         }
 
-        /** Returns the name for files. */
         String fileName() {
             return name.toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9]+", "-");
         }
+    }
 
-        /** Returns a direction that belongs to the gradient's manager, or the gradient. */
-        NDArray direction(NDArray gradient) {
-            return map == null ? gradient : map.apply(gradient);
+    /**
+     * What to descend on: a model whose features' variances fall as a power of their number, from 1
+     * to 1 / condition. The true weights are Gaussian, the first ones zero.
+     *
+     * @param rows outputs
+     * @param columns features
+     * @param batch samples of a gradient; 0: the full gradient
+     * @param condition ratio of the largest to the smallest variance
+     * @param steps updates to make, at least 3: what a curve's roughness takes
+     */
+    record Problem(int rows, int columns, int batch, double condition, int steps) {
+
+        private static final int LARGEST = 1 << 15; // so that no product overflows
+
+        Problem {
+            require("--rows", rows, 2);
+            require("--columns", columns, 2);
+            require("--batch", batch, 0);
+            boolean legal = condition >= 1 && Double.isFinite(condition);
+            String rule = "--condition is %s, but must be a number of at least 1";
+            BadInputException.unless(legal, rule, condition);
+            BadInputException.unless(steps >= 3, "--steps is %s, but must be at least 3", steps);
         }
+
+        private static void require(String option, int value, int least) {
+            String rule = "%s is %s, but must be in [%s, %s]";
+            boolean legal = value >= least && value <= LARGEST;
+            BadInputException.unless(legal, rule, option, value, least, LARGEST);
+        }
+
+        /** Returns the model with true weights drawn from a seed. */
+        Model model(NDManager manager, long seed) {
+            double power = Math.log(condition) / Math.log(columns);
+            double[] variances =
+                    IntStream.rangeClosed(1, columns)
+                            .mapToDouble(i -> Math.pow(i, -power))
+                            .toArray();
+            return new Model(gaussian(manager, seed, rows, columns), manager.create(variances));
+        }
+
+        /** Says what makes the problem easy or hard. */
+        String description() {
+            String gradient = batch == 0 ? "full gradient" : "batch " + batch;
+            String number = String.valueOf(condition).replaceAll("\\.0$", "");
+            return "condition " + number + ", " + gradient;
+        }
+
+        /** Returns the options that describe the problem. */
+        @Override
+        public String toString() {
+            String size = "--rows " + rows + " --columns " + columns + " --batch " + batch;
+            return size + " --condition " + condition + " --steps " + steps;
+        }
+    }
+
+    /**
+     * Linear regression on random features, {@code f(W) = 1/2 E |(W - W*) x|^2} with {@code x ~
+     * N(0, S)}: a loss whose gradient, Hessian and best step are closed forms, in float64. S is
+     * diagonal, which loses nothing for an optimizer that commutes with rotations of the features,
+     * as gradient descent and every spectral map do. Arrays attach to the manager of the weights.
+     *
+     * @param target W*, m x n
+     * @param variances the diagonal of S
+     */
+    record Model(NDArray target, NDArray variances) {
+
+        double loss(NDArray weights) {
+            NDArray error = weights.sub(target);
+            return 0.5 * sum(error.mul(error).mul(variances));
+        }
+
+        /** Returns (W - W*) S. */
+        NDArray gradient(NDArray weights) {
+            return weights.sub(target).mul(variances);
+        }
+
+        /** Returns the gradient of a batch's mean loss, (W - W*) X^T X / B, a sample X a row. */
+        NDArray gradient(NDArray weights, NDArray x) {
+            return weights.sub(target).matMul(x.transpose()).matMul(x).div(x.size(0));
+        }
+
+        /** Draws vectors from N(0, S), B x n; the same seed gives the same bits. */
+        NDArray sample(NDManager manager, int batch, long seed) {
+            // PyTorch's root may be off by a bit.
+            double[] deviations =
+                    DoubleStream.of(variances.toDoubleArray()).map(Math::sqrt).toArray();
+            NDArray normal = gaussian(manager, seed, batch, deviations.length);
+            return normal.mul(manager.create(deviations));
+        }
+
+        /** Measures a direction D, made from the gradient G~; the second-order model is exact. */
+        LocalDescent descent(NDArray weights, NDArray batchGradient, NDArray direction) {
+            return new LocalDescent(
+                    sum(gradient(weights).mul(direction)),
+                    sum(batchGradient.mul(direction)),
+                    sum(direction.mul(direction.mul(variances)))); // H D = D S
+        }
+    }
+
+    static NDArray gaussian(NDManager manager, long seed, long rows, long columns) {
+        Random random = new Random(seed);
+        double[] values = new double[Math.toIntExact(rows * columns)];
+        Arrays.setAll(values, i -> random.nextGaussian());
+        return manager.create(values, new Shape(rows, columns));
+    }
+
+    private static double sum(NDArray array) {
+        return Host.read(array.sum(), NDArray::getDouble);
     }
 
     /**
      * Descends. The true weights and the batches depend on the seed alone, so optimizers share
      * them. Ends early where the loss is nothing but rounding, or the direction zero.
      */
-    static Descent run(FeatureProblem problem, Descender descender, long seed, NDManager parent) {
+    static Descent run(Problem problem, Descender descender, long seed, NDManager parent) {
         SplittableRandom seeds = new SplittableRandom(seed);
         List<Point> points = new ArrayList<>();
         try (NDManager manager = parent.newSubManager()) {
-            RandomFeatureModel model = problem.model(manager, seeds.nextLong());
-            NDArray weights =
-                    manager.zeros(new Shape(problem.rows(), problem.columns()), DataType.FLOAT64);
+            Model model = problem.model(manager, seeds.nextLong());
+            NDArray weights = model.target().zerosLike();
             double first = model.loss(weights);
             points.add(new Point(0, first, Double.NaN, Double.NaN, Double.NaN, Double.NaN));
             double loss = first;
             for (int step = 1; step <= problem.steps() && loss > CONVERGED * first; step++) {
                 long batchSeed = seeds.nextLong();
                 try (NDManager scratch = manager.newSubManager()) {
-                    NDArray here = weights.duplicate();
-                    here.attach(scratch);
-                    NDArray gradient = gradient(problem, model, here, batchSeed);
-                    NDArray direction = descender.direction(gradient);
-                    LocalDescent descent = model.descent(here, gradient, direction);
+                    weights.attach(scratch); // and so all that is made of them
+                    NDArray gradient =
+                            problem.batch() == 0
+                                    ? model.gradient(weights)
+                                    : model.gradient(
+                                            weights,
+                                            model.sample(scratch, problem.batch(), batchSeed));
+                    NDArray direction =
+                            descender.map() == null ? gradient : descender.map().apply(gradient);
+                    LocalDescent descent = model.descent(weights, gradient, direction);
                     if (!(descent.curvature() > 0)) { // the direction is zero
                         break;
                     }
-                    weights.subi(direction.mul(descent.bestStep()));
+                    weights = weights.sub(direction.mul(descent.bestStep()));
                     loss = model.loss(weights);
-                    points.add(point(step, loss, direction, descent));
+                    points.add(
+                            new Point(
+                                    step,
+                                    loss,
+                                    descent.bestStep(),
+                                    Host.read(direction.norm(), NDArray::getDouble),
+                                    descent.alignment(),
+                                    descent.potential()));
+                    weights.attach(manager);
                 }
             }
         }
         return new Descent(points);
-    }
-
-    private static NDArray gradient(
-            FeatureProblem problem, RandomFeatureModel model, NDArray weights, long seed) {
-        return problem.batch() == 0
-                ? model.gradient(weights)
-                : model.gradient(
-                        weights, model.sample(weights.getManager(), problem.batch(), seed));
-    }
-
-    private static Point point(int step, double loss, NDArray direction, LocalDescent descent) {
-        return new Point(
-                step,
-                loss,
-                descent.bestStep(),
-                Host.read(direction.norm(), NDArray::getDouble),
-                descent.alignment(),
-                descent.potential());
     }
 
     /** Returns what is left of the first loss. */
@@ -153,7 +246,11 @@ record Descent(List<Point> points) {
     double[] steepestStepSizes() {
         return points.stream()
                 .skip(1)
-                .mapToDouble(p -> p.stepSize() * p.length() * p.length() / p.slope())
+                .mapToDouble(
+                        p -> {
+                            double slope = p.alignment * p.potential / p.stepSize; // <G, D>
+                            return p.stepSize * p.length * p.length / slope;
+                        })
                 .toArray();
     }
 }

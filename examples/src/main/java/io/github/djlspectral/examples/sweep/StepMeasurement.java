@@ -5,137 +5,144 @@ import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.nn.Parameter;
 import ai.djl.util.Pair;
-import ai.djl.util.PairList;
-import io.github.djlspectral.examples.descent.DescentProbe;
-import io.github.djlspectral.examples.descent.LocalDescent;
-import io.github.djlspectral.examples.descent.WeightCopy;
+
+import io.github.djlspectral.examples.data.Corpus;
+import io.github.djlspectral.examples.experiment.LocalDescent;
+import io.github.djlspectral.examples.gpt.TrainingOptions;
 import io.github.djlspectral.examples.gpt.TrainingRun;
+import io.github.djlspectral.examples.sweep.Landscape.Point;
 import io.github.djlspectral.optim.SpectralMap;
 import io.github.djlspectral.optim.UpdateObserver;
 import io.github.djlspectral.optim.UpdateScale;
+import io.github.djlspectral.torch.TorchScript;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 /**
  * Measures what single steps with other exponents and learning rates would do to the validation
  * loss, in the middle of a training run that notices nothing.
  *
- * <p>The run makes its next step first, while a probe keeps the momenta; then all weights go back
- * to where they were, the hidden matrices alone try every step of the grid, and at last all weights
- * go to where the run's own step had led.
+ * <p>The run makes its next step first, while the momenta of the hidden matrices are kept as they
+ * enter the map; then all weights go back to where they were, the hidden matrices alone try every
+ * step, and at last all weights go to where the run's own step had led.
  */
-final class StepMeasurement {
+final class StepMeasurement implements UpdateObserver, AutoCloseable {
+
+    private static final TorchScript KERNELS =
+            TorchScript.ofResources(StepMeasurement.class, "weights.py");
 
     private static final int FULL_GRADIENT_STEPS = 16;
 
     private final TrainingRun run;
-    private final Probe probe;
-    private final Landscape.Grid grid;
     private final NDList weights = new NDList();
     private final List<String> names = new ArrayList<>();
+    private final Map<String, NDArray> momenta = new TreeMap<>();
+    private int observed;
 
-    /**
-     * Prepares the measurement.
-     *
-     * @param run a run that trains with a spectral optimizer, observed by the probe
-     * @param probe the probe
-     * @param grid the steps to try
-     */
-    StepMeasurement(TrainingRun run, Probe probe, Landscape.Grid grid) {
-        this.run = run;
-        this.probe = probe;
-        this.grid = grid;
-        PairList<String, Parameter> parameters = run.block().getParameters();
-        for (Pair<String, Parameter> parameter : parameters) {
+    /** Creates a run that trains with a spectral optimizer. */
+    StepMeasurement(TrainingOptions options, Corpus corpus) {
+        run = TrainingRun.observed(options, corpus, this);
+        for (Pair<String, Parameter> parameter : run.block().getParameters()) {
             names.add(parameter.getKey());
             weights.add(parameter.getValue().getArray());
         }
     }
 
-    /** Makes the run's next step, and measures all others from the weights before it. */
-    List<Landscape.Point> stepAndMeasure() {
+    TrainingRun run() {
+        return run;
+    }
+
+    /**
+     * Makes the run's next step, and measures others from the weights before it.
+     *
+     * @param exponents c in {@code (M M^T)^(-c) M}
+     * @param rates the learning rates of each
+     */
+    Point[] stepAndMeasure(List<Double> exponents, List<Double> rates) {
         int step = run.step();
-        try (WeightCopy before = WeightCopy.of(weights)) {
-            probe.await(step + 1);
+        observed = step + 1;
+        try (NDList before = call("copies", weights)) {
             run.step(() -> false);
-            try (WeightCopy after = WeightCopy.of(weights)) {
-                before.restore();
+            try (NDList after = call("copies", weights)) {
+                call("restore", weights, before);
                 try {
-                    return measure(step);
+                    return measure(step, exponents, rates);
                 } finally {
-                    after.restore();
+                    call("restore", weights, after);
                 }
             }
         } finally {
-            probe.await(0);
+            momenta.values().forEach(NDArray::close);
+            momenta.clear();
         }
     }
 
-    private List<Landscape.Point> measure(int step) {
+    private Point[] measure(int step, List<Double> exponents, List<Double> rates) {
         double loss = run.validate();
-        NDList hidden = new NDList();
-        probe.momenta().keySet().forEach(name -> hidden.add(array(name)));
-        List<Landscape.Point> points = new ArrayList<>();
-        try (WeightCopy origin = WeightCopy.of(hidden);
-                NDList batchGradient = gradients(() -> run.addGradients(step + 1), 1)) {
-            for (double exponent : grid.exponents()) {
+        NDList hidden = hidden(weights);
+        List<Point> points = new ArrayList<>();
+        try (NDList origin = call("copies", hidden);
+                NDList batchGradient = gradient(step, 1);
+                NDList gradient = fullGradient()) {
+            for (double exponent : exponents) {
                 try (NDList directions = directions(exponent)) {
                     LocalDescent descent =
-                            DescentProbe.measure(
-                                    hidden, batchGradient, directions, this::fullGradient);
-                    for (double rate : grid.rates()) {
-                        origin.step(directions, rate);
+                            new LocalDescent(
+                                    product(gradient, directions),
+                                    product(batchGradient, directions),
+                                    curvature(hidden, origin, directions, this::fullGradient));
+                    for (double rate : rates) {
+                        call("move", hidden, origin, directions, -rate);
                         double change = run.validate() - loss;
-                        points.add(
-                                new Landscape.Point(step, exponent, rate, loss, change, descent));
+                        points.add(new Point(step, exponent, rate, loss, change, descent));
                     }
-                    origin.restore();
                 }
             }
         }
-        return points;
+        return points.toArray(Point[]::new);
+    }
+
+    private NDList hidden(NDList all) {
+        NDList hidden = new NDList();
+        momenta.keySet().forEach(name -> hidden.add(all.get(names.indexOf(name))));
+        return hidden;
     }
 
     /** The mean over batches that training never sees. */
     private NDList fullGradient() {
-        int last = run.lastStep();
-        return gradients(
-                () -> {
-                    for (int i = 1; i <= FULL_GRADIENT_STEPS; i++) {
-                        run.addGradients(last + i);
-                    }
-                },
-                FULL_GRADIENT_STEPS);
+        return gradient(run.lastStep(), FULL_GRADIENT_STEPS);
     }
 
-    /** Returns the hidden matrices' gradients, divided; none stays attached to any weight. */
-    private NDList gradients(Runnable backward, int divisor) {
-        try (NDList all = DescentProbe.gradients(weights, backward).get()) {
-            NDList hidden = new NDList();
-            for (String name : probe.momenta().keySet()) {
-                hidden.add(all.get(names.indexOf(name)).div(divisor));
-            }
-            return hidden;
+    /** Returns that of the hidden matrices, over some steps' batches; no weight keeps any. */
+    private NDList gradient(int stepsBefore, int steps) {
+        call("take_gradients", weights).close();
+        for (int i = 1; i <= steps; i++) {
+            run.addGradients(stepsBefore + i);
         }
-    }
-
-    private NDArray array(String name) {
-        return run.block().getParameters().get(name).getArray();
+        try (NDList all = call("take_gradients", weights)) {
+            NDList mean = new NDList();
+            hidden(all).forEach(gradient -> mean.add(gradient.div(steps)));
+            return mean;
+        }
     }
 
     /** Returns the steps of the hidden matrices for learning rate 1. */
     private NDList directions(double exponent) {
-        SpectralMap map = SpectralMap.power(exponent, Landscape.Grid.floor(exponent));
+        // Freon's default above c = 1/2, where tiny singular values would dominate.
+        SpectralMap map = SpectralMap.power(exponent, exponent > 0.5 ? 0.01 : 0);
         NDList directions = new NDList();
-        probe.momenta()
-                .forEach(
-                        (name, momentum) -> {
-                            try (NDArray direction = mapped(map, momentum)) {
-                                directions.add(direction.reshape(array(name).getShape()));
-                            }
-                        });
+        momenta.forEach(
+                (name, momentum) -> {
+                    try (NDArray direction = mapped(map, momentum)) {
+                        NDArray weight = weights.get(names.indexOf(name));
+                        directions.add(direction.reshape(weight.getShape()));
+                    }
+                });
         return directions;
     }
 
@@ -147,7 +154,7 @@ final class StepMeasurement {
             }
         }
         NDList all = new NDList();
-        for (int i = 0; i < momentum.getShape().get(0); i++) {
+        for (int i = 0; i < momentum.size(0); i++) {
             try (NDArray matrix = momentum.get(i)) {
                 all.add(mapped(map, matrix));
             }
@@ -157,38 +164,59 @@ final class StepMeasurement {
         }
     }
 
-    /** Keeps the momenta of hidden matrices at one step, as they enter the map. */
-    static final class Probe implements UpdateObserver, AutoCloseable {
-
-        private final Map<String, NDArray> momenta = new TreeMap<>();
-        private int wanted;
-
-        /** Forgets what it has and waits for a step, counted from 1; 0 for none. */
-        void await(int step) {
-            close();
-            wanted = step;
+    /**
+     * Measures a network's curvature along a direction D in float32, {@code <D, H D> = <D, G(W + h
+     * D) - G(W - h D)> / (2 h)}, where it leaves the weights. The length of the step is {@code h =
+     * eps^(1/3) |W| / |D|}, with Frobenius norms over all weights and eps = 1.2e-7.
+     *
+     * <p>That balances two errors. With r = h |D| / |W|, the relative length of the move, the
+     * difference misses the third derivative, a relative r^2/6 for a loss that varies on the scale
+     * of its weights; and the gradients' rounding, eps relative to |H| |W|, adds eps / r. The sum
+     * is least, up to a factor near 1, at r = eps^(1/3), where both are about eps^(2/3) = 2e-5.
+     * Along a direction of small curvature the rounding counts for more.
+     *
+     * @param weights the arrays to move
+     * @param origin W
+     * @param gradient returns G at the weights, always the same for the same ones
+     */
+    static double curvature(
+            NDList weights, NDList origin, NDList direction, Supplier<NDList> gradient) {
+        double step = Math.cbrt(Math.ulp(1f)) * norm(origin) / norm(direction);
+        double[] slopes = new double[2];
+        for (int i = 0; i < 2; i++) {
+            call("move", weights, origin, direction, i == 0 ? step : -step);
+            try (NDList there = gradient.get()) {
+                slopes[i] = product(there, direction);
+            }
         }
+        return (slopes[0] - slopes[1]) / (2 * step);
+    }
 
-        /** Returns the momenta by the name of the parameter. */
-        Map<String, NDArray> momenta() {
-            return momenta;
-        }
+    private static double product(NDList a, NDList b) {
+        return KERNELS.callDouble(a.get(0).getManager(), "inner_product", a, b);
+    }
 
-        @Override
-        public boolean wants(int step) {
-            return step == wanted;
-        }
+    private static double norm(NDList arrays) {
+        return Math.sqrt(product(arrays, arrays));
+    }
 
-        @Override
-        public void observe(
-                String parameter, int step, int blocks, NDArray momentum, NDArray update) {
-            momenta.put(parameter, momentum.duplicate());
-        }
+    private static NDList call(String function, NDList weights, Object... more) {
+        Object[] all = Stream.concat(Stream.of(weights), Stream.of(more)).toArray();
+        return KERNELS.call(weights.get(0).getManager(), function, all);
+    }
 
-        @Override
-        public void close() {
-            momenta.values().forEach(NDArray::close);
-            momenta.clear();
-        }
+    @Override
+    public boolean wants(int step) {
+        return step == observed;
+    }
+
+    @Override
+    public void observe(String parameter, int step, int blocks, NDArray momentum, NDArray update) {
+        momenta.put(parameter, momentum.duplicate());
+    }
+
+    @Override
+    public void close() {
+        run.close();
     }
 }

@@ -4,10 +4,14 @@ import io.github.djlspectral.examples.experiment.Eta;
 import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.examples.gpt.RunOutcome;
 import io.github.djlspectral.examples.gpt.RunOutcome.State;
+import io.github.djlspectral.examples.sweep.SweepPlan.Cell;
 import io.github.djlspectral.text.BadInputException;
+
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
+import java.lang.ProcessBuilder.Redirect;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -17,23 +21,31 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Stream;
 
 /**
- * Trains every optimizer at every learning rate with every seed, some at a time, each in a process
- * of its own. Runs that are finished or have diverged are not repeated and interrupted ones are
- * continued, so that a sweep can be stopped and started at any time.
+ * Trains every optimizer at every learning rate with every seed, some at a time. Runs that are
+ * finished or have diverged are not repeated and interrupted ones are continued, so that a sweep
+ * can be stopped and started at any time.
+ *
+ * <p>Each is the command {@code train} in a process of its own with one thread for PyTorch, so that
+ * as many runs as there are cores do not get in each other's way and results do not depend on their
+ * number. They end with this one: when it is asked to, by Ctrl-C or a signal, it asks them to and
+ * waits until they have saved their work. On Windows, which has no such signal, they are ended at
+ * once and continue from their last checkpoint.
  */
 final class Sweep {
 
-    private final List<Cell> cells;
     private final String mainClass;
     private final int jobs;
     private final Path csv;
     private final PrintStream messages;
     private final Map<Cell, RunOutcome> outcomes = new LinkedHashMap<>();
     private final List<String> failures = new ArrayList<>();
+    private final Map<Process, Cell> running = new ConcurrentHashMap<>();
+    private volatile boolean stopping;
 
     /**
      * Reads what has been done before.
@@ -46,107 +58,15 @@ final class Sweep {
      * @throws BadInputException if one of their directories holds another run
      */
     Sweep(List<Cell> cells, String mainClass, int jobs, Path csv, PrintStream messages) {
-        this.cells = cells;
         this.mainClass = mainClass;
         this.jobs = jobs;
         this.csv = csv;
         this.messages = messages;
-        cells.forEach(cell -> outcomes.put(cell, cell.outcome()));
+        cells.forEach(this::read);
     }
 
-    /**
-     * Trains what is left to train.
-     *
-     * @return the outcomes of all runs; empty if this process was asked to stop
-     * @throws BadInputException if a run failed; the others have ended
-     * @throws java.io.UncheckedIOException if a process cannot be started or a file not be written
-     */
-    Optional<SweepResults> run() {
-        List<Cell> open = cells.stream().filter(cell -> !hasEnded(cell)).toList();
-        String plan = "%d runs, %d of them done before; %d at a time";
-        messages.println(Table.text(plan, cells.size(), cells.size() - open.size(), jobs));
-        try (TrainProcesses children = new TrainProcesses(mainClass, messages)) {
-            train(open, children);
-            if (children.stopping()) {
-                return Optional.empty();
-            }
-        }
-        BadInputException.unless(
-                failures.isEmpty(),
-                "%s of %s runs failed; the same command tries them again. The first: %s",
-                failures.size(),
-                cells.size(),
-                failures.isEmpty() ? "" : failures.get(0));
-        SweepResults results = results();
-        Table.write(csv, results.csv());
-        return Optional.of(results);
-    }
-
-    private void train(List<Cell> open, TrainProcesses children) {
-        Deque<Cell> waiting = new ArrayDeque<>(open);
-        Map<Process, Cell> running = new LinkedHashMap<>();
-        int ended = 0;
-        Eta eta = new Eta(open.size());
-        while (!waiting.isEmpty() || !running.isEmpty()) {
-            while (running.size() < jobs && !waiting.isEmpty()) {
-                Cell cell = waiting.remove();
-                boolean resume = outcomes.get(cell).state() == State.UNFINISHED;
-                Optional<Process> process = children.start(cell, resume);
-                if (process.isEmpty()) {
-                    return;
-                }
-                running.put(process.get(), cell);
-            }
-            awaitOne(running.keySet());
-            for (Process process : List.copyOf(running.keySet())) {
-                if (!process.isAlive() && !children.stopping()) {
-                    ended++;
-                    end(running.remove(process), process.exitValue(), ended, open.size(), eta);
-                }
-            }
-            if (children.stopping()) {
-                return;
-            }
-        }
-    }
-
-    private static void awaitOne(Set<Process> processes) {
-        CompletableFuture.anyOf(
-                        processes.stream().map(Process::onExit).toArray(CompletableFuture[]::new))
-                .join();
-    }
-
-    private void end(Cell cell, int exitCode, int ended, int total, Eta eta) {
-        outcomes.put(cell, cell.outcome());
-        String result = hasEnded(cell) ? describe(outcomes.get(cell)) : fail(cell, exitCode);
-        eta.add(1);
-        String line = "[%d/%d] %s: %s; ETA %s";
-        messages.println(Table.text(line, ended, total, cell, result, eta.left()));
-        Table.write(csv, results().csv());
-    }
-
-    private String fail(Cell cell, int exitCode) {
-        String reason = Table.text("exit code %d, %s: %s", exitCode, cell.log(), lastWords(cell));
-        failures.add(cell + ": " + reason);
-        return "failed with " + reason;
-    }
-
-    private static String describe(RunOutcome outcome) {
-        String loss =
-                outcome.state() == State.DIVERGED
-                        ? "diverged after step " + outcome.steps()
-                        : Table.text("validation loss %.4f", outcome.finalLoss());
-        return Table.text("%s in %.0f s", loss, outcome.seconds());
-    }
-
-    /** Returns the last line that a run has printed, which says why it failed. */
-    private static String lastWords(Cell cell) {
-        try {
-            List<String> lines = Files.readAllLines(cell.log());
-            return lines.isEmpty() ? "it said nothing" : lines.get(lines.size() - 1);
-        } catch (IOException e) {
-            throw new UncheckedIOException("Cannot read " + cell.log() + " (" + e + ")", e);
-        }
+    private void read(Cell cell) {
+        outcomes.put(cell, RunOutcome.read(cell.directory(), cell.arguments().toList()));
     }
 
     private boolean hasEnded(Cell cell) {
@@ -154,9 +74,156 @@ final class Sweep {
         return state == State.FINISHED || state == State.DIVERGED;
     }
 
+    /**
+     * Trains what is left to train.
+     *
+     * @return the outcomes of all runs; empty if this process was asked to stop
+     * @throws BadInputException if a run failed; the others have ended
+     * @throws UncheckedIOException if a process cannot be started or a file not be written
+     */
+    Optional<SweepResults> run() {
+        Deque<Cell> open = new ArrayDeque<>(outcomes.keySet());
+        open.removeIf(this::hasEnded);
+        int all = outcomes.size();
+        String plan = "%d runs, %d of them done before; %d at a time";
+        messages.println(Table.text(plan, all, all - open.size(), jobs));
+        Thread hook = new Thread(this::interrupted, "stop child processes");
+        Runtime.getRuntime().addShutdownHook(hook);
+        try {
+            if (!train(open)) {
+                return Optional.empty();
+            }
+        } finally {
+            stop();
+            try {
+                Runtime.getRuntime().removeShutdownHook(hook);
+            } catch (IllegalStateException e) {
+                messages.flush(); // this process is ending; the hook has nothing left to stop
+            }
+        }
+        String rule = "%s of %s runs failed; the same command tries them again. The first: %s";
+        String first = failures.stream().findFirst().orElse("");
+        BadInputException.unless(failures.isEmpty(), rule, failures.size(), all, first);
+        return Optional.of(results());
+    }
+
+    /** Returns the runs that have ended, listed in the file. */
     private SweepResults results() {
         Map<Cell, RunOutcome> ended = new LinkedHashMap<>(outcomes);
         ended.keySet().removeIf(cell -> !hasEnded(cell));
-        return new SweepResults(ended);
+        SweepResults results = new SweepResults(ended);
+        Table.write(csv, results.csv());
+        return results;
+    }
+
+    /** Returns whether all have ended; else this process was asked to stop. */
+    private boolean train(Deque<Cell> waiting) {
+        int total = waiting.size();
+        Eta eta = new Eta(total);
+        while (!waiting.isEmpty() || !running.isEmpty()) {
+            while (running.size() < jobs && !waiting.isEmpty()) {
+                if (!start(waiting.remove())) {
+                    return false;
+                }
+            }
+            Stream<CompletableFuture<Process>> exits =
+                    running.keySet().stream().map(Process::onExit);
+            CompletableFuture.anyOf(exits.toArray(CompletableFuture[]::new)).join();
+            for (Process process : running.keySet()) {
+                if (process.isAlive()) {
+                    continue;
+                }
+                if (stopping) {
+                    return false;
+                }
+                Cell cell = running.remove(process);
+                read(cell);
+                String result = hasEnded(cell) ? describe(cell) : fail(cell, process.exitValue());
+                eta.add(1);
+                int ended = total - waiting.size() - running.size();
+                String line = "[%d/%d] %s: %s; ETA %s";
+                messages.println(Table.text(line, ended, total, cell, result, eta.left()));
+                results();
+            }
+        }
+        return true;
+    }
+
+    private String describe(Cell cell) {
+        RunOutcome outcome = outcomes.get(cell);
+        return outcome.state() == State.DIVERGED
+                ? Table.text("diverged after step %d in %.0f s", outcome.steps(), outcome.seconds())
+                : Table.text(
+                        "validation loss %.4f in %.0f s", outcome.finalLoss(), outcome.seconds());
+    }
+
+    /** Says why: the last line that the run has printed tells. */
+    private String fail(Cell cell, int exitCode) {
+        try {
+            List<String> lines = Files.readAllLines(log(cell));
+            String last = lines.isEmpty() ? "it said nothing" : lines.get(lines.size() - 1);
+            String reason = Table.text("exit code %d, %s: %s", exitCode, log(cell), last);
+            failures.add(cell + ": " + reason);
+            return "failed with " + reason;
+        } catch (IOException e) {
+            throw new UncheckedIOException("Cannot read " + log(cell) + " (" + e + ")", e);
+        }
+    }
+
+    private static Path log(Cell cell) {
+        return cell.directory().resolve("train.log");
+    }
+
+    /** Starts a run, or continues it; returns false if this process was asked to stop. */
+    private synchronized boolean start(Cell cell) {
+        if (!stopping) {
+            boolean resume = outcomes.get(cell).state() == State.UNFINISHED;
+            ProcessBuilder builder = prepare(mainClass, cell, resume);
+            try {
+                running.put(builder.start(), cell);
+            } catch (IOException e) {
+                String java = builder.command().get(0);
+                throw new UncheckedIOException("Cannot start " + java + " (" + e + ")", e);
+            }
+        }
+        return !stopping;
+    }
+
+    /** Prepares a run with the Java, the class path and the system properties of this process. */
+    static ProcessBuilder prepare(String mainClass, Cell cell, boolean resume) {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        // Others, such as a debugger's port, can be this process's own only.
+        ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+                .filter(flag -> flag.matches("(?s)(-D(?!com\\.sun\\.management)|-Xmx|--).*"))
+                .forEach(command::add);
+        command.add("-Dai.djl.pytorch.num_threads=1"); // the last one counts
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), mainClass, "train"));
+        command.addAll(cell.arguments().toList());
+        if (resume) {
+            command.add("--resume");
+        }
+        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+        builder.environment().put("OMP_WAIT_POLICY", "PASSIVE");
+        try {
+            Files.createDirectories(cell.directory());
+        } catch (IOException e) {
+            String rule = "Cannot create %s (%s); choose another --out";
+            throw new UncheckedIOException(Table.text(rule, cell.directory(), e), e);
+        }
+        return builder.redirectOutput(Redirect.appendTo(log(cell).toFile()));
+    }
+
+    private void interrupted() {
+        messages.println("Stopping; the same command goes on from here");
+        stop();
+    }
+
+    private void stop() {
+        synchronized (this) {
+            stopping = true; // nothing starts any more
+        }
+        running.keySet().forEach(Process::destroy);
+        running.keySet().forEach(process -> process.onExit().join());
     }
 }

@@ -1,18 +1,19 @@
 package io.github.djlspectral.examples.sweep;
 
 import io.github.djlspectral.examples.data.Corpus;
-import io.github.djlspectral.examples.data.CorpusLoader;
+import io.github.djlspectral.examples.sweep.SweepPlan.Cell;
 import io.github.djlspectral.text.BadInputException;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Optional;
-import java.util.function.Function;
+
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
 
 /** The command that compares optimizers over learning rates and seeds. */
 @Command(
@@ -28,7 +29,7 @@ import picocli.CommandLine.Spec;
         })
 public final class SweepCommand implements Runnable {
 
-    @Mixin private ExperimentOptions experiment = new ExperimentOptions();
+    @Mixin private TrainArguments.Given given = new TrainArguments.Given();
 
     @Option(
             names = "--out",
@@ -66,48 +67,34 @@ public final class SweepCommand implements Runnable {
 
     @Spec private CommandSpec spec;
 
-    /** Creates the command; picocli sets the options. */
-    public SweepCommand() {}
-
     @Override
     public void run() {
-        int parallel = jobs == null ? defaultJobs() : jobs;
         int cores = Runtime.getRuntime().availableProcessors();
-        BadInputException.unless( // more would get in each other's way
-                parallel >= 1 && parallel <= cores,
-                "--jobs is %s, but must be at least 1, at most the %s cores",
-                jobs,
-                cores);
-        SweepPlan size = experiment.quick() ? Experiments.quickSweep() : Experiments.fullSweep();
-        if (!widths.isEmpty()) {
-            size = Experiments.transfer(size, widths);
-        }
-        SweepPlan plan = size.withSeeds(seeds).only(only).with(experiment.given());
+        jobs = jobs != null ? jobs : Integer.valueOf(given.quick ? cores : 1);
+        String rule = "--jobs is %s, but must be at least 1, at most the %s cores";
+        boolean legal = jobs >= 1 && jobs <= cores; // more would get in each other's way
+        BadInputException.unless(legal, rule, jobs, cores);
+        SweepPlan size =
+                widths.isEmpty()
+                        ? SweepPlan.of(given.quick, seeds)
+                        : SweepPlan.transfer(given.quick, widths, seeds);
+        SweepPlan plan = size.only(only).with(given.arguments());
         List<Cell> cells = plan.tuning(out);
-        String setting = plan.describe(describeData(plan));
-        System.out.println(setting);
-        String main = spec.root().userObject().getClass().getName();
-        Function<List<Cell>, Optional<SweepResults>> runs =
-                all -> new Sweep(all, main, parallel, out.resolve("sweep.csv"), System.out).run();
-        runs.apply(cells)
-                .flatMap(
-                        tuned -> {
-                            List<Cell> all = new ArrayList<>(cells);
-                            all.addAll(plan.tests(out, tuned));
-                            return runs.apply(all);
-                        })
-                .ifPresent(results -> new SweepReport(setting, results).write(out, System.out));
-    }
-
-    private int defaultJobs() {
-        return experiment.quick() ? Runtime.getRuntime().availableProcessors() : 1;
-    }
-
-    /** Loads the data before the runs do: what is wrong with it is said once, and it is cached. */
-    private static String describeData(SweepPlan plan) {
-        CorpusLoader loader = new CorpusLoader(CorpusLoader.defaultCacheDirectory(), System.err);
-        try (Corpus corpus = ExperimentOptions.load(plan.common(), loader)) {
-            return corpus.description();
+        String setting;
+        // What is wrong with the data is said once, before the runs load it, and it is cached.
+        try (Corpus corpus = plan.common().load()) {
+            setting = plan.describe(corpus.description());
         }
+        System.out.println(setting);
+        Optional<SweepResults> tuned = train(cells);
+        if (tuned.isPresent()) {
+            cells.addAll(plan.tests(out, tuned.get()));
+            train(cells).ifPresent(results -> results.report(setting, out, System.out));
+        }
+    }
+
+    private Optional<SweepResults> train(List<Cell> cells) {
+        String main = spec.root().userObject().getClass().getName();
+        return new Sweep(cells, main, jobs, out.resolve("sweep.csv"), System.out).run();
     }
 }

@@ -1,9 +1,19 @@
 package io.github.djlspectral.examples.sweep;
 
+import io.github.djlspectral.examples.data.Corpus;
+import io.github.djlspectral.examples.data.CorpusLoader;
+import io.github.djlspectral.examples.gpt.TrainingOptions;
 import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.text.Tokenization;
+
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Options of {@code train}, each once: picocli refuses an option that is given twice, but a plan is
@@ -15,6 +25,36 @@ record TrainArguments(Map<String, String> values) {
 
     private static final String NEGATION = "--no-";
 
+    /** What all experiments share. */
+    private static final String SHARED =
+            """
+            --momentum 0.95 --weight-decay 0.01 --clip 1.0 --schedule cosine --lr-end 0.1
+            --keep 1 --sample-every 0
+            """;
+
+    /** 0.1M parameters, 0.3M tokens of bytes. */
+    private static final String QUICK =
+            """
+            --preset tiny --data commons-lang --tokenizer bytes
+            --layers 2 --heads 2 --width 64 --context 64 --batch 16 --accumulate 1
+            --steps 300 --warmup 30 --eval-every 25 --eval-batches 20 --checkpoint-every 300
+            --adamw-lr 3e-3 --beta1 0.9 --beta2 0.99
+            """;
+
+    /** GPT-2 124M on 118 million tokens, the size of the paper's WikiText: 1,800 times 65,536. */
+    private static final String FULL =
+            """
+            --preset gpt2 --data fineweb-10b:2 --tokenizer gpt2 --device gpu
+            --layers 12 --heads 12 --width 768 --context 1024 --batch 16 --accumulate 4
+            --steps 1800 --warmup 180 --eval-every 100 --eval-batches 20 --checkpoint-every 600
+            --adamw-lr 6e-4 --beta1 0.9 --beta2 0.95
+            """;
+
+    /** Returns the options of an experiment for two cores, or for a GPU. */
+    static TrainArguments size(boolean quick) {
+        return parse(SHARED + (quick ? QUICK : FULL));
+    }
+
     /**
      * Reads options as on the command line: {@code --name value}, {@code --name=value}, {@code
      * --flag} or {@code --no-flag}.
@@ -25,20 +65,17 @@ record TrainArguments(Map<String, String> values) {
         Map<String, String> values = new LinkedHashMap<>();
         String pending = null;
         for (String word : words) {
-            int equals = word.indexOf('=');
+            String[] parts = word.split("=", 2);
+            String flag = pending;
+            pending = null;
             if (!word.startsWith("--")) {
-                if (pending == null) {
-                    throw new BadInputException(
-                            "'" + word + "' is not an option of train: write --name=value");
-                }
-                values.put(pending, word);
-                pending = null;
-            } else if (equals >= 0) {
-                values.put(word.substring(0, equals), word.substring(equals + 1));
-                pending = null;
+                String rule = "'%s' is not an option of train: write --name=value";
+                BadInputException.unless(flag != null, rule, word);
+                values.put(flag, word);
+            } else if (parts.length == 2) {
+                values.put(parts[0], parts[1]);
             } else if (word.startsWith(NEGATION)) {
                 values.put("--" + word.substring(NEGATION.length()), "false");
-                pending = null;
             } else {
                 values.put(word, "true"); // unless a value follows
                 pending = word;
@@ -59,23 +96,66 @@ record TrainArguments(Map<String, String> values) {
         return new TrainArguments(all);
     }
 
+    TrainArguments plus(String option, Object value) {
+        return plus(new TrainArguments(Map.of(option, value.toString())));
+    }
+
     TrainArguments without(String option) {
         Map<String, String> left = new LinkedHashMap<>(values);
         left.remove(option);
         return new TrainArguments(left);
     }
 
-    TrainArguments plus(String option, Object value) {
-        return plus(new TrainArguments(Map.of(option, value.toString())));
-    }
-
     /** Returns the options as arguments of {@code train}. */
     List<String> toList() {
-        boolean alone =
-                List.of("adamw", "sgd")
-                        .contains(
-                                values.getOrDefault("--optimizer", "")); // with no AdamW beside it
-        return (alone ? without("--adamw-lr") : this)
-                .values.entrySet().stream().map(e -> e.getKey() + "=" + e.getValue()).toList();
+        boolean alone = Set.of("adamw", "sgd").contains(values.getOrDefault("--optimizer", ""));
+        TrainArguments all = alone ? without("--adamw-lr") : this; // with no AdamW beside it
+        return all.values.entrySet().stream().map(e -> e.getKey() + "=" + e.getValue()).toList();
+    }
+
+    /** Returns what the options mean, checked. */
+    TrainingOptions options() {
+        return TrainingOptions.of(toList().toArray(String[]::new));
+    }
+
+    /** Loads the data that the options name. */
+    Corpus load() {
+        CorpusLoader loader = new CorpusLoader(CorpusLoader.defaultCacheDirectory(), System.err);
+        return loader.load(values.get("--data"), Tokenization.of(values.get("--tokenizer")));
+    }
+
+    /** The options that all experiments have. */
+    static final class Given {
+
+        @Option(
+                names = "--quick",
+                description =
+                        "A model of 0.1M parameters on the CPU. Default: GPT-2 124M on a GPU.")
+        boolean quick;
+
+        @Option(
+                names = "--data",
+                paramLabel = "<name|path|URL>",
+                description = "As for train. Default: commons-lang if --quick, else fineweb-10b:2.")
+        private String data;
+
+        @Option(
+                names = "--tokenizer",
+                description =
+                        "One of ${COMPLETION-CANDIDATES}. Default: bytes if --quick, else gpt2.")
+        private Tokenization tokenizer;
+
+        @Parameters(
+                arity = "0..*",
+                paramLabel = "-- <option of train>",
+                description = "Changes the training, as in: --quick -- --steps=100 --width=32")
+        private List<String> trainOptions = new ArrayList<>();
+
+        /** Returns the options of {@code train} that are given. */
+        TrainArguments arguments() {
+            TrainArguments given = parse(trainOptions);
+            given = data == null ? given : given.plus("--data", data);
+            return tokenizer == null ? given : given.plus("--tokenizer", tokenizer);
+        }
     }
 }

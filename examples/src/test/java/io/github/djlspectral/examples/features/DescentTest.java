@@ -6,11 +6,11 @@ import static org.assertj.core.api.Assertions.within;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
 import ai.djl.ndarray.NDManager;
+
 import io.github.djlspectral.examples.experiment.Finished;
 import io.github.djlspectral.optim.SpectralMap;
 import io.github.djlspectral.text.BadInputException;
-import java.nio.file.Path;
-import java.util.List;
+
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -18,6 +18,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+
+import java.nio.file.Path;
+import java.util.List;
 
 class DescentTest {
 
@@ -44,7 +47,7 @@ class DescentTest {
     @ParameterizedTest
     @ValueSource(doubles = {2, 30, 1000})
     void gradientDescentIsAsFastAsItsBound(double condition) {
-        FeatureProblem problem = new FeatureProblem(6, 20, 0, condition, 25);
+        Descent.Problem problem = new Descent.Problem(6, 20, 0, condition, 25);
         List<Descent.Point> points = Descent.run(problem, GD, 1, manager).points();
         double bound = Math.pow((condition - 1) / (condition + 1), 2);
         assertThat(points).hasSizeGreaterThan(5);
@@ -59,7 +62,7 @@ class DescentTest {
     /** Equal variances: the full gradient points at the target, and one step is enough. */
     @Test
     void endsWhereThereIsNothingLeft() {
-        FeatureProblem problem = new FeatureProblem(6, 20, 0, 1, 25);
+        Descent.Problem problem = new Descent.Problem(6, 20, 0, 1, 25);
         Descent descent = Descent.run(problem, GD, 1, manager);
         assertThat(descent.points()).hasSize(2);
         assertThat(descent.remainingLoss()).isLessThan(1e-24);
@@ -69,7 +72,7 @@ class DescentTest {
 
     @Test
     void everyStepGoesAsFarAsTheLossFalls() {
-        FeatureProblem problem = new FeatureProblem(6, 20, 8, 100, 25);
+        Descent.Problem problem = new Descent.Problem(6, 20, 8, 100, 25);
         for (Descent.Descender descender : Descent.Descender.all()) {
             List<Descent.Point> points = Descent.run(problem, descender, 3, manager).points();
             for (int i = 1; i < points.size(); i++) {
@@ -85,7 +88,7 @@ class DescentTest {
 
     @Test
     void dependsOnTheSeedAndOptimizersShareTheProblem() {
-        FeatureProblem problem = new FeatureProblem(4, 8, 5, 10, 4);
+        Descent.Problem problem = new Descent.Problem(4, 8, 5, 10, 4);
         Descent first = Descent.run(problem, GD, 1, manager);
         assertThat(Descent.run(problem, GD, 1, manager)).isEqualTo(first);
         assertThat(Descent.run(problem, GD, 2, manager)).isNotEqualTo(first);
@@ -98,12 +101,12 @@ class DescentTest {
 
     @Test
     void aFileKeepsEveryBitAndItsProblem() {
-        FeatureProblem problem = new FeatureProblem(4, 8, 5, 10, 4);
+        Descent.Problem problem = new Descent.Problem(4, 8, 5, 10, 4);
         Descent descent = Descent.run(problem, MUON, 1, manager);
         Finished<Descent> finished = new Finished<>(directory, Descent.class);
         finished.write("muon", problem, descent);
         assertThat(finished.find("muon", problem)).contains(descent);
-        FeatureProblem longer = new FeatureProblem(4, 8, 5, 10, 5);
+        Descent.Problem longer = new Descent.Problem(4, 8, 5, 10, 5);
         assertThatThrownBy(() -> finished.find("muon", longer))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContainingAll("is of --rows 4", "--steps 4, not of", "another --out");
@@ -120,7 +123,7 @@ class DescentTest {
     })
     void namesTheOptionThatIsOutOfRange(
             int rows, int columns, int batch, double condition, int steps, String message) {
-        assertThatThrownBy(() -> new FeatureProblem(rows, columns, batch, condition, steps))
+        assertThatThrownBy(() -> new Descent.Problem(rows, columns, batch, condition, steps))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageStartingWith(message)
                 .hasMessageContaining("must be");
@@ -128,13 +131,13 @@ class DescentTest {
 
     @Test
     void variationIsMeasuredAsDefined() {
-        assertThat(FeatureReport.variation(1, 3)).isCloseTo(0.5, within(1e-15));
-        assertThat(FeatureReport.variation(-1, -3)).isCloseTo(0.5, within(1e-15));
-        assertThat(FeatureReport.variation()).isNaN();
+        assertThat(RandomFeaturesCommand.variation(1, 3)).isCloseTo(0.5, within(1e-15));
+        assertThat(RandomFeaturesCommand.variation(-1, -3)).isCloseTo(0.5, within(1e-15));
+        assertThat(RandomFeaturesCommand.variation()).isNaN();
         // a trend does not count, alternation by a factor of e does: 1 / sqrt(1.5)
-        assertThat(FeatureReport.aboutTrend(8, 4, 2, 1)).isCloseTo(0, within(1e-15));
-        assertThat(FeatureReport.aboutTrend(1, Math.E, 1, Math.E))
+        assertThat(RandomFeaturesCommand.aboutTrend(8, 4, 2, 1)).isCloseTo(0, within(1e-15));
+        assertThat(RandomFeaturesCommand.aboutTrend(1, Math.E, 1, Math.E))
                 .isCloseTo(Math.sqrt(1 / 1.5), withinPercentage(1e-10));
-        assertThat(FeatureReport.aboutTrend(1, 2)).isNaN();
+        assertThat(RandomFeaturesCommand.aboutTrend(1, 2)).isNaN();
     }
 }

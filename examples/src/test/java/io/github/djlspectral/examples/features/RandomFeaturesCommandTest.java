@@ -2,6 +2,9 @@ package io.github.djlspectral.examples.features;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -10,9 +13,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+
 import javax.imageio.ImageIO;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 class RandomFeaturesCommandTest {
 
@@ -21,7 +23,7 @@ class RandomFeaturesCommandTest {
     private String run() {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
-        RandomFeaturesCommand.run(new FeatureProblem(4, 8, 5, 10, 12), 2, directory, out);
+        RandomFeaturesCommand.run(new Descent.Problem(4, 8, 5, 10, 12), 2, directory, out);
         return bytes.toString(StandardCharsets.UTF_8);
     }
 

@@ -5,16 +5,20 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.djlspectral.examples.gpt.RunOutcome;
 import io.github.djlspectral.examples.gpt.RunOutcome.State;
+import io.github.djlspectral.examples.sweep.SweepPlan.Cell;
+import io.github.djlspectral.examples.sweep.SweepPlan.Contender;
 import io.github.djlspectral.text.BadInputException;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 class SweepPlanTest {
 
@@ -44,7 +48,7 @@ class SweepPlanTest {
                         "sgd/lr-1/seed-1",
                         "muon-c-1-2/lr-0.1/seed-2",
                         "sgd/lr-1/seed-2");
-        assertThat(tests.get(2).arguments())
+        assertThat(tests.get(2).arguments().toList())
                 .containsExactlyInAnyOrder(
                         "--steps=7",
                         "--optimizer=muon",
@@ -81,7 +85,8 @@ class SweepPlanTest {
                                 plan.contenders().get(0).atWidth(96)),
                         1);
         List<Cell> tuning = widths.tuning(OUT);
-        assertThat(tuning.get(3).arguments()).contains("--width=96", "--heads=3", "--lr=0.1");
+        assertThat(tuning.get(3).arguments().toList())
+                .contains("--width=96", "--heads=3", "--lr=0.1");
         assertThat(tuning.get(3)).hasToString("Muon c=1/2, width 96, learning rate 0.1, seed 0");
         assertThat(names(widths.tests(OUT, results(tuning, 1, 2, 2, 1))))
                 .containsExactly(
@@ -94,16 +99,15 @@ class SweepPlanTest {
     @ValueSource(strings = {"64,32", "0", "40", "64,64", "-32"})
     void refusesWidths(String text) {
         List<Integer> widths = Stream.of(text.split(",")).map(Integer::valueOf).toList();
-        assertThatThrownBy(() -> Experiments.transfer(Experiments.quickSweep(), widths))
+        assertThatThrownBy(() -> SweepPlan.transfer(true, widths, 1))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("--widths is " + widths);
     }
 
     @Test
     void bothSizesAreValidAndKeepTheirRunsApart() {
-        SweepPlan transfer = Experiments.transfer(Experiments.quickSweep(), List.of(32, 64));
-        for (SweepPlan size :
-                List.of(Experiments.quickSweep(), Experiments.fullSweep(), transfer)) {
+        SweepPlan transfer = SweepPlan.transfer(true, List.of(32, 64), 1);
+        for (SweepPlan size : List.of(SweepPlan.of(true, 1), SweepPlan.of(false, 1), transfer)) {
             List<Cell> cells = size.tuning(OUT); // which checks the options
             assertThat(cells).extracting(Cell::directory).doesNotHaveDuplicates();
             assertThat(size.contenders()).allSatisfy(c -> assertThat(c.rates()).isSorted());
@@ -114,7 +118,8 @@ class SweepPlanTest {
     @Test
     void optionsForAllRunsWin() {
         SweepPlan changed = plan.with(TrainArguments.parse("--steps 9 --width 32"));
-        assertThat(changed.tuning(OUT).get(0).arguments()).contains("--steps=9", "--width=32");
+        assertThat(changed.tuning(OUT).get(0).arguments().toList())
+                .contains("--steps=9", "--width=32");
     }
 
     @ParameterizedTest
@@ -133,7 +138,7 @@ class SweepPlanTest {
         assertThatThrownBy(() -> plan.with(TrainArguments.parse("--steps 0")).tuning(OUT))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("--steps is 0");
-        assertThatThrownBy(() -> plan.withSeeds(0))
+        assertThatThrownBy(() -> SweepPlan.of(true, 0))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("--seeds is 0");
     }
@@ -150,5 +155,25 @@ class SweepPlanTest {
         assertThatThrownBy(() -> plan.only("("))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("regular expression");
+    }
+
+    @Test
+    void readsEveryFormOfAnOption() {
+        assertThat(TrainArguments.parse("--steps 3 --lr=1e-3 --no-bias --resume --seed 1").toList())
+                .containsExactly(
+                        "--steps=3", "--lr=1e-3", "--bias=false", "--resume=true", "--seed=1");
+        assertThat(TrainArguments.parse(List.of("--data", "a b")).toList())
+                .containsExactly("--data=a b");
+        assertThatThrownBy(() -> TrainArguments.parse("--steps 3 4"))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("'4'");
+    }
+
+    @Test
+    void laterOptionsWin() {
+        TrainArguments first = TrainArguments.parse("--steps 3 --bias");
+        assertThat(first.plus(TrainArguments.parse("--no-bias")).plus("--lr", 0.5).toList())
+                .containsExactly("--steps=3", "--bias=false", "--lr=0.5");
+        assertThat(first.toList()).containsExactly("--steps=3", "--bias=true");
     }
 }

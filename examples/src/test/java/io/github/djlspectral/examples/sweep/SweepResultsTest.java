@@ -4,14 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.djlspectral.examples.gpt.RunOutcome;
 import io.github.djlspectral.examples.gpt.RunOutcome.State;
+import io.github.djlspectral.examples.sweep.SweepPlan.Cell;
+import io.github.djlspectral.examples.sweep.SweepPlan.Contender;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 class SweepResultsTest {
 
@@ -64,7 +68,7 @@ class SweepResultsTest {
 
     @Test
     void tabulatesEachAtItsBest() {
-        assertThat(new SweepReport("", results).table())
+        assertThat(results.table())
                 .containsExactly(
                         "| optimizer | best learning rate | final validation loss |",
                         "|---|---|---|",
@@ -72,7 +76,8 @@ class SweepResultsTest {
                         "| B | 0.2\\* | 4.5000 [4.0000, 5.0000] |",
                         "| C | 0.1\\* | diverged |",
                         "",
-                        "\\* The first or the last of those tried: there may be a better one beyond.");
+                        "\\* The first or the last of those tried: there may be a better one"
+                            + " beyond.");
     }
 
     @Test
@@ -88,17 +93,19 @@ class SweepResultsTest {
                         1);
         SweepResults transfer =
                 results(widths, new double[] {1, 2, 3, 3, 1, 2, 2, 1, 2, 1}, 1.5, 1.25, 1.75);
-        assertThat(new SweepReport("", transfer).table())
+        assertThat(transfer.table())
                 .containsExactly(
                         "| optimizer | best learning rate, width 32 | best learning rate, width 64"
                                 + " | final validation loss at the largest width"
                                 + " | with the smallest one's rate |",
                         "|---|---|---|---|---|",
                         "| A | 0.1\\* | 0.2 | 1.2500 [1.2500, 1.2500] | 1.5000 [1.5000, 1.5000] |",
-                        "| B | 0.2\\* | 0.2\\* | 1.7500 [1.7500, 1.7500] | 1.7500 [1.7500, 1.7500] |",
+                        "| B | 0.2\\* | 0.2\\* | 1.7500 [1.7500, 1.7500] | 1.7500 [1.7500, 1.7500]"
+                            + " |",
                         "",
-                        "\\* The first or the last of those tried: there may be a better one beyond.");
-        new SweepReport("widths", transfer).write(directory, System.out);
+                        "\\* The first or the last of those tried: there may be a better one"
+                            + " beyond.");
+        transfer.report("widths", directory, System.out);
         assertThat(directory.resolve("rates.png")).isNotEmptyFile();
     }
 
@@ -116,9 +123,9 @@ class SweepResultsTest {
     void writesItsReportEvenIfAllDiverged() {
         Map<Cell, RunOutcome> none = new LinkedHashMap<>();
         plan.tuning(Path.of("out")).forEach(cell -> none.put(cell, outcome(INFINITY)));
-        new SweepReport("nothing", new SweepResults(none)).write(directory, System.out);
+        new SweepResults(none).report("nothing", directory, System.out);
         assertThat(directory.resolve("rates.png")).doesNotExist();
-        new SweepReport("something", results).write(directory, System.out);
+        results.report("something", directory, System.out);
         assertThat(directory.resolve("rates.png")).isNotEmptyFile();
         assertThat(directory.resolve("curves.png")).isNotEmptyFile();
         assertThat(directory.resolve("sweep.md")).content().contains("something.", "| A | 0.2 |");

@@ -5,7 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.djlspectral.examples.Main;
 import io.github.djlspectral.examples.gpt.TestText;
+import io.github.djlspectral.examples.sweep.SweepPlan.Cell;
+import io.github.djlspectral.examples.sweep.SweepPlan.Contender;
 import io.github.djlspectral.text.BadInputException;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -13,9 +20,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Runs in processes of their own, two at a time. */
 class SweepTest {
@@ -47,15 +51,15 @@ class SweepTest {
         assertThat(results.csv().get(2)).matches("SGD,1\\d{30},0,Infinity,1,[0-9.]+");
         assertThat(printed()).contains("0 of them done", "[2/2]", "SGD", "diverged after step 1");
 
-        String log = Files.readString(cells.get(0).log());
+        String log = Files.readString(log());
         assertThat(sweep().run().orElseThrow().csv()).isEqualTo(results.csv());
         assertThat(printed()).contains("2 of them done").doesNotContain("[1/");
-        assertThat(cells.get(0).log()).content().isEqualTo(log);
+        assertThat(log()).content().isEqualTo(log);
 
         interrupt(cells.get(0));
         assertThat(withoutSeconds(sweep().run().orElseThrow())).isEqualTo(withoutSeconds(results));
         assertThat(printed()).contains("1 of them done", "[1/1] Muon");
-        assertThat(cells.get(0).log()).content().startsWith(log).hasSizeGreaterThan(log.length());
+        assertThat(log()).content().startsWith(log).hasSizeGreaterThan(log.length());
     }
 
     /** Leaves the run as if it had been killed after its second step, before any checkpoint. */
@@ -85,8 +89,7 @@ class SweepTest {
     /** The surefire plugin starts this process with a language and a heap. */
     @Test
     void runsHaveThePropertiesOfThisProcess() {
-        List<String> command =
-                TrainProcesses.prepare(Main.class.getName(), cells.get(0), false).command();
+        List<String> command = Sweep.prepare(Main.class.getName(), cells.get(0), false).command();
         assertThat(command.subList(0, command.indexOf("-cp")))
                 .contains("-Duser.language=ar", "-Djava.awt.headless=true", "-Xmx1g")
                 .doesNotContain("-Xms1g")
@@ -97,6 +100,10 @@ class SweepTest {
         output.reset();
         PrintStream stream = new PrintStream(output, true, StandardCharsets.UTF_8);
         return new Sweep(cells, Main.class.getName(), 2, csv, stream);
+    }
+
+    private Path log() {
+        return cells.get(0).directory().resolve("train.log");
     }
 
     private String printed() {

@@ -2,34 +2,35 @@ package io.github.djlspectral.examples.sweep;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.djlspectral.examples.descent.LocalDescent;
-import java.nio.file.Path;
-import java.util.List;
+import io.github.djlspectral.examples.experiment.LocalDescent;
+
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class LandscapeReportTest {
+import java.nio.file.Path;
+import java.util.List;
+
+class LandscapeCommandTest {
 
     /** Alignment 1/2, potential 8, best step 1. */
     private static final LocalDescent DESCENT = new LocalDescent(2, 4, 2);
 
     @TempDir private Path directory;
 
-    private final LandscapeReport report =
-            new LandscapeReport(
-                    List.of(
-                            new Landscape.Point(0, 0.5, 0.01, 3, -0.5, DESCENT),
-                            new Landscape.Point(0, 0.5, 0.1, 3, 2, DESCENT),
-                            new Landscape.Point(0, 2.0 / 3, 0.01, 3, -0.75, DESCENT),
-                            new Landscape.Point(0, 2.0 / 3, 0.1, 3, Double.NaN, DESCENT),
-                            new Landscape.Point(10, 0.5, 0.01, 2, 0.25, DESCENT),
-                            new Landscape.Point(10, 0.5, 0.1, 2, -0.125, DESCENT),
-                            new Landscape.Point(10, 2.0 / 3, 0.01, 2, Double.NaN, DESCENT),
-                            new Landscape.Point(10, 2.0 / 3, 0.1, 2, Double.NaN, DESCENT)));
+    private final List<Landscape.Point> points =
+            List.of(
+                    new Landscape.Point(0, 0.5, 0.01, 3, -0.5, DESCENT),
+                    new Landscape.Point(0, 0.5, 0.1, 3, 2, DESCENT),
+                    new Landscape.Point(0, 2.0 / 3, 0.01, 3, -0.75, DESCENT),
+                    new Landscape.Point(0, 2.0 / 3, 0.1, 3, Double.NaN, DESCENT),
+                    new Landscape.Point(10, 0.5, 0.01, 2, 0.25, DESCENT),
+                    new Landscape.Point(10, 0.5, 0.1, 2, -0.125, DESCENT),
+                    new Landscape.Point(10, 2.0 / 3, 0.01, 2, Double.NaN, DESCENT),
+                    new Landscape.Point(10, 2.0 / 3, 0.1, 2, Double.NaN, DESCENT));
 
     @Test
     void tabulatesTheLargestFalls() {
-        assertThat(report.table())
+        assertThat(LandscapeCommand.table(points))
                 .containsExactly(
                         "| step | loss | best c | its learning rate | loss change |",
                         "|---|---|---|---|---|",
@@ -53,7 +54,7 @@ class LandscapeReportTest {
 
     @Test
     void drawsAMapForEachStep() {
-        report.draw(directory);
+        LandscapeCommand.draw(points, directory);
         assertThat(directory.resolve("landscape-0.png")).isNotEmptyFile();
         assertThat(directory.resolve("landscape-10.png")).isNotEmptyFile();
         assertThat(directory.resolve("descent.png")).isNotEmptyFile();
