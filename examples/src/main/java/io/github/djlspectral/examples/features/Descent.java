@@ -15,8 +15,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Random;
 import java.util.SplittableRandom;
-import java.util.stream.DoubleStream;
-import java.util.stream.IntStream;
 
 /**
  * The way of one optimizer on one problem: each step goes along the direction it makes of a
@@ -29,30 +27,12 @@ record Descent(List<Point> points) {
     /** Where the loss is nothing but rounding, as a share of the first. */
     private static final double CONVERGED = 1e-24;
 
-    /**
-     * What is known after a step.
-     *
-     * @param step the number of steps done
-     * @param loss the full loss
-     * @param stepSize t of the step W - t D: the best one; NaN at the start, as all that follows
-     * @param length |D|_F
-     * @param alignment see {@link LocalDescent#alignment}
-     * @param potential see {@link LocalDescent#potential}
-     */
-    record Point(
-            int step,
-            double loss,
-            double stepSize,
-            double length,
-            double alignment,
-            double potential) {}
+    private static final LocalDescent NONE = new LocalDescent(Double.NaN, Double.NaN, Double.NaN);
 
-    /**
-     * An optimizer as it is without momentum: a map from the batch's gradient to a direction.
-     *
-     * @param name for people
-     * @param map the map; null: the gradient itself
-     */
+    /** The full loss after a step, the norm |D|_F of its direction, and how well that suited. */
+    record Point(double loss, double length, LocalDescent descent) {}
+
+    /** An optimizer without momentum: a map from the batch's gradient to a direction, or null. */
     record Descender(String name, SpectralMap map) {
 
         /** Returns those that the experiment compares. */
@@ -105,18 +85,15 @@ record Descent(List<Point> points) {
         /** Returns the model with true weights drawn from a seed. */
         Model model(NDManager manager, long seed) {
             double power = Math.log(condition) / Math.log(columns);
-            double[] variances =
-                    IntStream.rangeClosed(1, columns)
-                            .mapToDouble(i -> Math.pow(i, -power))
-                            .toArray();
-            return new Model(gaussian(manager, seed, rows, columns), manager.create(variances));
+            double[] variances = new double[columns];
+            Arrays.setAll(variances, i -> Math.pow(i + 1, -power));
+            return new Model(gaussian(manager, seed, rows, columns), variances);
         }
 
         /** Says what makes the problem easy or hard. */
         String description() {
-            String gradient = batch == 0 ? "full gradient" : "batch " + batch;
             String number = String.valueOf(condition).replaceAll("\\.0$", "");
-            return "condition " + number + ", " + gradient;
+            return "condition " + number + (batch == 0 ? ", full gradient" : ", batch " + batch);
         }
 
         /** Returns the options that describe the problem. */
@@ -132,11 +109,20 @@ record Descent(List<Point> points) {
      * N(0, S)}: a loss whose gradient, Hessian and best step are closed forms, in float64. S is
      * diagonal, which loses nothing for an optimizer that commutes with rotations of the features,
      * as gradient descent and every spectral map do. Arrays attach to the manager of the weights.
-     *
-     * @param target W*, m x n
-     * @param variances the diagonal of S
      */
-    record Model(NDArray target, NDArray variances) {
+    static final class Model {
+
+        private final NDArray target;
+        private final NDArray variances;
+        private final NDArray deviations;
+
+        /** Creates the model of weights W*, m x n, and the diagonal of S. */
+        Model(NDArray target, double... variances) {
+            this.target = target;
+            this.variances = target.getManager().create(variances);
+            double[] roots = Arrays.stream(variances).map(Math::sqrt).toArray();
+            deviations = target.getManager().create(roots);
+        }
 
         double loss(NDArray weights) {
             NDArray error = weights.sub(target);
@@ -155,11 +141,7 @@ record Descent(List<Point> points) {
 
         /** Draws vectors from N(0, S), B x n; the same seed gives the same bits. */
         NDArray sample(NDManager manager, int batch, long seed) {
-            // PyTorch's root may be off by a bit.
-            double[] deviations =
-                    DoubleStream.of(variances.toDoubleArray()).map(Math::sqrt).toArray();
-            NDArray normal = gaussian(manager, seed, batch, deviations.length);
-            return normal.mul(manager.create(deviations));
+            return gaussian(manager, seed, batch, variances.size()).mul(deviations);
         }
 
         /** Measures a direction D, made from the gradient G~; the second-order model is exact. */
@@ -191,36 +173,28 @@ record Descent(List<Point> points) {
         List<Point> points = new ArrayList<>();
         try (NDManager manager = parent.newSubManager()) {
             Model model = problem.model(manager, seeds.nextLong());
-            NDArray weights = model.target().zerosLike();
-            double first = model.loss(weights);
-            points.add(new Point(0, first, Double.NaN, Double.NaN, Double.NaN, Double.NaN));
-            double loss = first;
-            for (int step = 1; step <= problem.steps() && loss > CONVERGED * first; step++) {
-                long batchSeed = seeds.nextLong();
+            NDArray weights = model.target.zerosLike();
+            double loss = model.loss(weights);
+            double converged = CONVERGED * loss;
+            points.add(new Point(loss, Double.NaN, NONE));
+            for (int step = 1; step <= problem.steps() && loss > converged; step++) {
+                long batch = seeds.nextLong();
                 try (NDManager scratch = manager.newSubManager()) {
                     weights.attach(scratch); // and so all that is made of them
+                    NDArray x =
+                            problem.batch == 0 ? null : model.sample(scratch, problem.batch, batch);
                     NDArray gradient =
-                            problem.batch() == 0
-                                    ? model.gradient(weights)
-                                    : model.gradient(
-                                            weights,
-                                            model.sample(scratch, problem.batch(), batchSeed));
+                            x == null ? model.gradient(weights) : model.gradient(weights, x);
                     NDArray direction =
-                            descender.map() == null ? gradient : descender.map().apply(gradient);
+                            descender.map == null ? gradient : descender.map.apply(gradient);
                     LocalDescent descent = model.descent(weights, gradient, direction);
                     if (!(descent.curvature() > 0)) { // the direction is zero
                         break;
                     }
                     weights = weights.sub(direction.mul(descent.bestStep()));
                     loss = model.loss(weights);
-                    points.add(
-                            new Point(
-                                    step,
-                                    loss,
-                                    descent.bestStep(),
-                                    Host.read(direction.norm(), NDArray::getDouble),
-                                    descent.alignment(),
-                                    descent.potential()));
+                    double length = Host.read(direction.norm(), NDArray::getDouble);
+                    points.add(new Point(loss, length, descent));
                     weights.attach(manager);
                 }
             }
@@ -230,12 +204,12 @@ record Descent(List<Point> points) {
 
     /** Returns what is left of the first loss. */
     double remainingLoss() {
-        return points.get(points.size() - 1).loss() / points.get(0).loss();
+        return points.get(points.size() - 1).loss / points.get(0).loss;
     }
 
     /** Returns the best step sizes, by step. */
     double[] stepSizes() {
-        return points.stream().skip(1).mapToDouble(Point::stepSize).toArray();
+        return points.stream().skip(1).mapToDouble(p -> p.descent.bestStep()).toArray();
     }
 
     /**
@@ -247,10 +221,7 @@ record Descent(List<Point> points) {
         return points.stream()
                 .skip(1)
                 .mapToDouble(
-                        p -> {
-                            double slope = p.alignment * p.potential / p.stepSize; // <G, D>
-                            return p.stepSize * p.length * p.length / slope;
-                        })
+                        p -> p.descent.bestStep() * p.length * p.length / p.descent.batchSlope())
                 .toArray();
     }
 }

@@ -8,6 +8,8 @@ import io.github.djlspectral.examples.experiment.Plot;
 import io.github.djlspectral.examples.experiment.Stats;
 import io.github.djlspectral.examples.experiment.Table;
 
+import org.apache.commons.math3.stat.StatUtils;
+
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -160,9 +162,8 @@ public final class RandomFeaturesCommand implements Runnable {
 
     /** Returns the coefficient of variation, standard deviation / mean; NaN of no values. */
     static double variation(double... values) {
-        double mean = Arrays.stream(values).average().orElse(Double.NaN);
-        double[] squares = Arrays.stream(values).map(v -> (v - mean) * (v - mean)).toArray();
-        return Math.sqrt(Arrays.stream(squares).average().orElse(Double.NaN)) / Math.abs(mean);
+        double deviation = Math.sqrt(StatUtils.populationVariance(values));
+        return deviation / Math.abs(StatUtils.mean(values));
     }
 
     /**

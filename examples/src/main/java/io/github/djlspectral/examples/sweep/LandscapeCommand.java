@@ -1,30 +1,37 @@
 package io.github.djlspectral.examples.sweep;
 
 import io.github.djlspectral.examples.data.Corpus;
+import io.github.djlspectral.examples.experiment.Finished;
 import io.github.djlspectral.examples.experiment.LocalDescent;
 import io.github.djlspectral.examples.experiment.Plot;
 import io.github.djlspectral.examples.experiment.Table;
-import io.github.djlspectral.examples.sweep.Landscape.Point;
+import io.github.djlspectral.examples.sweep.StepMeasurement.Point;
+import io.github.djlspectral.text.BadInputException;
 
 import org.knowm.xchart.HeatMapChart;
-import org.knowm.xchart.HeatMapChartBuilder;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 import java.awt.Color;
+import java.io.PrintStream;
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /** The command that measures what single steps with other exponents would do. */
 @Command(
@@ -54,7 +61,7 @@ public final class LandscapeCommand implements Runnable {
             names = "--out",
             paramLabel = "<dir>",
             description = "Where the results go. Default: runs/landscape.")
-    private Path out = Path.of("runs", "landscape");
+    Path out = Path.of("runs", "landscape");
 
     @Option(
             names = "--at",
@@ -65,26 +72,101 @@ public final class LandscapeCommand implements Runnable {
                             + " --quick, else 0,100,400,900,1700.")
     private List<Integer> at;
 
+    /** c of the steps to try from the same weights, each at every learning rate: 0, 1/12, .. 1. */
+    List<Double> exponents = IntStream.rangeClosed(0, 12).mapToObj(i -> i / 12.0).toList();
+
+    /** Four learning rates per decade from 0.001 to 3. */
+    List<Double> rates =
+            IntStream.rangeClosed(-12, 2).mapToObj(i -> Math.pow(10, i / 4.0)).toList();
+
     @Override
     public void run() {
         TrainArguments size = TrainArguments.size(given.quick).plus(TrainArguments.parse(OWN));
         TrainArguments arguments = size.plus(given.arguments());
         List<Integer> steps = at != null ? at : given.quick ? QUICK_STEPS : FULL_STEPS;
-        // c = 0, 1/12, .. 1 and four learning rates per decade from 0.001 to 3
-        List<Double> exponents = IntStream.rangeClosed(0, 12).mapToObj(i -> i / 12.0).toList();
-        List<Double> rates =
-                IntStream.rangeClosed(-12, 2).mapToObj(i -> Math.pow(10, i / 4.0)).toList();
-        Landscape landscape = new Landscape(arguments, new TreeSet<>(steps), exponents, rates);
+        String rule =
+                "--optimizer is %s, but must be one with a momentum of hidden matrices, such as"
+                        + " muon";
+        String optimizer = arguments.values().get("--optimizer");
+        BadInputException.unless(arguments.options().isSpectral(), rule, optimizer);
+        int last = arguments.options().steps() - 1;
+        for (int step : steps) {
+            rule = "--at has %s, but must be in [0, %s], before --steps";
+            BadInputException.unless(step >= 0 && step <= last, rule, step, last);
+        }
         try (Corpus corpus = arguments.load()) {
-            String data = corpus.description();
-            System.out.println(data);
-            List<Point> points = landscape.measure(corpus, out, System.out);
+            System.out.println(corpus.description());
+            List<Point> points = measure(arguments, steps, corpus, System.out);
             draw(points, out);
-            List<String> page = new ArrayList<>(List.of(data + ".", ""));
+            List<String> page = new ArrayList<>(List.of(corpus.description() + ".", ""));
             page.addAll(table(points));
             Table.write(out.resolve("landscape.md"), page);
             table(points).forEach(System.out::println);
         }
+    }
+
+    /**
+     * Measures what is left to measure; each step's points are kept as soon as they are known.
+     *
+     * @throws BadInputException if the directory has another landscape, or a damaged one
+     */
+    List<Point> measure(
+            TrainArguments arguments, List<Integer> steps, Corpus corpus, PrintStream messages) {
+        Finished<Point[]> finished = new Finished<>(out.resolve("steps"), Point[].class);
+        String grid = "\nexponents " + exponents + "\nlearning rates " + rates + "\n";
+        String of = String.join("\n", arguments.toList()) + grid + corpus.description();
+        SortedMap<Integer, Point[]> points = new TreeMap<>();
+        finished.all(of).forEach(some -> points.put(some[0].step(), some));
+        SortedSet<Integer> left = new TreeSet<>(steps);
+        left.removeAll(points.keySet());
+        String plan = "%d steps to measure, %d points each";
+        messages.println(Table.text(plan, left.size(), exponents.size() * rates.size()));
+        if (!left.isEmpty()) {
+            try (StepMeasurement measurement = new StepMeasurement(arguments.options(), corpus)) {
+                for (int step = 0; step <= left.last(); step++) {
+                    if (!left.contains(step)) {
+                        measurement.run.step(() -> false);
+                        continue;
+                    }
+                    Point[] found = measurement.stepAndMeasure(exponents, rates);
+                    points.put(step, found);
+                    finished.write("step-" + step, of, found);
+                    Point p = best(List.of(found));
+                    String line =
+                            "step %d: loss %.4f, changed by %.4f at best, with c = %.2f and"
+                                    + " learning rate %.2g";
+                    messages.println(
+                            Table.text(line, step, p.loss(), p.change(), p.exponent(), p.rate()));
+                }
+            }
+        }
+        String header =
+                "step,exponent,learning_rate,validation_loss_before,validation_loss_change,slope,"
+                        + "batch_slope,curvature,alignment,potential,best_step";
+        Table csv = new Table(header.split(","));
+        List<Point> all = points.values().stream().flatMap(Arrays::stream).toList();
+        for (Point p : all) {
+            LocalDescent d = p.descent();
+            csv.add(
+                    p.step(),
+                    p.exponent(),
+                    p.rate(),
+                    p.loss(),
+                    p.change(),
+                    d.slope(),
+                    d.batchSlope(),
+                    d.curvature(),
+                    d.alignment(),
+                    d.potential(),
+                    d.bestStep());
+        }
+        Table.write(out.resolve("landscape.csv"), csv.csv());
+        return all;
+    }
+
+    /** Returns the point where the loss falls most. */
+    private static Point best(List<Point> points) {
+        return points.stream().min(Comparator.comparingDouble(Point::change)).orElseThrow();
     }
 
     private static <K> Map<K, List<Point>> by(Function<Point, K> key, List<Point> points) {
@@ -95,48 +177,41 @@ public final class LandscapeCommand implements Runnable {
     /** Returns Markdown: the best point at each step, and what was found of each exponent. */
     static List<String> table(List<Point> points) {
         Table table = new Table("step", "loss", "best c", "its learning rate", "loss change");
-        by(Point::step, points)
-                .forEach(
-                        (step, some) -> {
-                            Point p = Landscape.best(some);
-                            String loss = Table.text("%.4f", p.loss());
-                            String c = twoDigits(p.exponent());
-                            String change = Table.text("%.4f", p.change());
-                            table.add(step, loss, c, twoDigits(p.rate()), change);
-                        });
+        for (List<Point> some : by(Point::step, points).values()) {
+            Point p = best(some);
+            String loss = Table.text("%.4f", p.loss());
+            String change = Table.text("%.4f", p.change());
+            table.add(p.step(), loss, twoDigits(p.exponent()), twoDigits(p.rate()), change);
+        }
         List<String> lines = new ArrayList<>(table.markdown());
         lines.addAll(List.of("", "The largest fall of each c, and its learning rate:", ""));
-        lines.addAll(
-                byExponent(
-                        points,
-                        some -> {
-                            Point p = Landscape.best(some);
-                            return Table.text("%.4f at %s", p.change(), twoDigits(p.rate()));
-                        }));
+        lines.addAll(byExponent(points, LandscapeCommand::fall));
         String title = "Alignment, and descent potential, of each c, by differences of gradients:";
         lines.addAll(List.of("", title, ""));
-        lines.addAll(
-                byExponent(
-                        points,
-                        some -> {
-                            LocalDescent d = some.get(0).descent();
-                            return Table.text("%.2f, %.2g", d.alignment(), d.potential());
-                        }));
+        lines.addAll(byExponent(points, LandscapeCommand::descent));
         return lines;
+    }
+
+    private static String fall(List<Point> points) {
+        Point p = best(points);
+        return Table.text("%.4f at %s", p.change(), twoDigits(p.rate()));
+    }
+
+    private static String descent(List<Point> points) {
+        LocalDescent descent = points.get(0).descent();
+        return Table.text("%.2f, %.2g", descent.alignment(), descent.potential());
     }
 
     /** A row for each exponent, of whose points at a step the function makes a cell. */
     private static List<String> byExponent(List<Point> points, Function<List<Point>, String> cell) {
-        List<String> header = new ArrayList<>(List.of("c"));
-        by(Point::step, points).keySet().forEach(step -> header.add("step " + step));
-        Table table = new Table(header.toArray(String[]::new));
-        by(Point::exponent, points)
-                .forEach(
-                        (exponent, some) -> {
-                            List<String> row = new ArrayList<>(List.of(twoDigits(exponent)));
-                            by(Point::step, some).values().forEach(s -> row.add(cell.apply(s)));
-                            table.add(row.toArray());
-                        });
+        Stream<String> steps =
+                by(Point::step, points).keySet().stream().map(step -> "step " + step);
+        Table table = new Table(Stream.concat(Stream.of("c"), steps).toArray(String[]::new));
+        for (List<Point> some : by(Point::exponent, points).values()) {
+            Stream<String> cells = by(Point::step, some).values().stream().map(cell);
+            String exponent = twoDigits(some.get(0).exponent());
+            table.add(Stream.concat(Stream.of(exponent), cells).toArray());
+        }
         return table.markdown();
     }
 
@@ -147,33 +222,26 @@ public final class LandscapeCommand implements Runnable {
     static void draw(List<Point> points, Path directory) {
         String title = "best step of each exponent, by the second-order model";
         Plot plot = new Plot(title, "exponent c", "decrease of the training loss").logY();
-        by(Point::step, points)
-                .forEach(
-                        (step, some) -> {
-                            Map<Double, List<Point>> exponents = by(Point::exponent, some);
-                            double[] x = exponents.keySet().stream().mapToDouble(c -> c).toArray();
-                            double[] y =
-                                    exponents.values().stream()
-                                            .mapToDouble(p -> p.get(0).descent().bestDecrease())
-                                            .toArray();
-                            plot.add("step " + step, Plot.Style.MARKED, x, y);
-                            Path path = directory.resolve("landscape-" + step + ".png");
-                            Plot.save(path, 1, () -> List.of(chart(step, some)));
-                        });
+        for (List<Point> some : by(Point::step, points).values()) {
+            int step = some.get(0).step();
+            double rate = some.get(0).rate(); // the model is the same for all
+            List<Point> one = some.stream().filter(p -> p.rate() == rate).toList();
+            double[] x = one.stream().mapToDouble(Point::exponent).toArray();
+            double[] y = one.stream().mapToDouble(p -> p.descent().bestDecrease()).toArray();
+            plot.add("step " + step, Plot.Style.MARKED, x, y);
+            Path path = directory.resolve("landscape-" + step + ".png");
+            Plot.save(path, 1, () -> List.of(chart(step, some)));
+        }
         plot.size(WIDTH, HEIGHT).save(directory.resolve("descent.png"));
     }
 
     private static HeatMapChart chart(int step, List<Point> points) {
-        HeatMapChart chart =
-                new HeatMapChartBuilder()
-                        .width(WIDTH)
-                        .height(HEIGHT)
-                        .title("change of the validation loss by one step, after step " + step)
-                        .xAxisTitle("learning rate")
-                        .yAxisTitle("exponent c")
-                        .build();
+        HeatMapChart chart = new HeatMapChart(WIDTH, HEIGHT);
+        chart.setTitle("change of the validation loss by one step, after step " + step);
+        chart.setXAxisTitle("learning rate");
+        chart.setYAxisTitle("exponent c");
         // Rises have no bound; a colour scale as wide as the largest fall shows where it falls.
-        double fall = Math.max(Math.abs(Landscape.best(points).change()), Float.MIN_NORMAL);
+        double fall = Math.max(Math.abs(best(points).change()), Float.MIN_NORMAL);
         double range = new BigDecimal(fall).round(new MathContext(2)).doubleValue();
         chart.getStyler()
                 .setRangeColors(new Color[] {FALLS, Color.WHITE, RISES})

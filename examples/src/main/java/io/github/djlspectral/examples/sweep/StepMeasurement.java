@@ -10,7 +10,6 @@ import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.experiment.LocalDescent;
 import io.github.djlspectral.examples.gpt.TrainingOptions;
 import io.github.djlspectral.examples.gpt.TrainingRun;
-import io.github.djlspectral.examples.sweep.Landscape.Point;
 import io.github.djlspectral.optim.SpectralMap;
 import io.github.djlspectral.optim.UpdateObserver;
 import io.github.djlspectral.optim.UpdateScale;
@@ -38,11 +37,29 @@ final class StepMeasurement implements UpdateObserver, AutoCloseable {
 
     private static final int FULL_GRADIENT_STEPS = 16;
 
-    private final TrainingRun run;
+    final TrainingRun run;
     private final NDList weights = new NDList();
     private final List<String> names = new ArrayList<>();
     private final Map<String, NDArray> momenta = new TreeMap<>();
     private int observed;
+
+    /**
+     * What one step would do.
+     *
+     * @param step the steps of training done before
+     * @param exponent c in {@code (M M^T)^(-c) M}
+     * @param rate the learning rate
+     * @param loss the validation loss before the step
+     * @param change the validation loss after it, minus that before
+     * @param descent how the training loss bends along the step's direction; the same for all rates
+     */
+    record Point(
+            int step,
+            double exponent,
+            double rate,
+            double loss,
+            double change,
+            LocalDescent descent) {}
 
     /** Creates a run that trains with a spectral optimizer. */
     StepMeasurement(TrainingOptions options, Corpus corpus) {
@@ -53,16 +70,7 @@ final class StepMeasurement implements UpdateObserver, AutoCloseable {
         }
     }
 
-    TrainingRun run() {
-        return run;
-    }
-
-    /**
-     * Makes the run's next step, and measures others from the weights before it.
-     *
-     * @param exponents c in {@code (M M^T)^(-c) M}
-     * @param rates the learning rates of each
-     */
+    /** Makes the run's next step, and measures others from the weights before it. */
     Point[] stepAndMeasure(List<Double> exponents, List<Double> rates) {
         int step = run.step();
         observed = step + 1;
@@ -165,19 +173,11 @@ final class StepMeasurement implements UpdateObserver, AutoCloseable {
     }
 
     /**
-     * Measures a network's curvature along a direction D in float32, {@code <D, H D> = <D, G(W + h
-     * D) - G(W - h D)> / (2 h)}, where it leaves the weights. The length of the step is {@code h =
-     * eps^(1/3) |W| / |D|}, with Frobenius norms over all weights and eps = 1.2e-7.
-     *
-     * <p>That balances two errors. With r = h |D| / |W|, the relative length of the move, the
+     * Measures the curvature along a direction D, {@code <D, H D> = <D, G(W + h D) - G(W - h D)> /
+     * (2 h)}, in float32; the weights, W at first, stay at W - h D. With r = h |D| / |W|, the
      * difference misses the third derivative, a relative r^2/6 for a loss that varies on the scale
      * of its weights; and the gradients' rounding, eps relative to |H| |W|, adds eps / r. The sum
      * is least, up to a factor near 1, at r = eps^(1/3), where both are about eps^(2/3) = 2e-5.
-     * Along a direction of small curvature the rounding counts for more.
-     *
-     * @param weights the arrays to move
-     * @param origin W
-     * @param gradient returns G at the weights, always the same for the same ones
      */
     static double curvature(
             NDList weights, NDList origin, NDList direction, Supplier<NDList> gradient) {

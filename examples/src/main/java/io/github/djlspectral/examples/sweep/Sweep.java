@@ -50,12 +50,8 @@ final class Sweep {
     /**
      * Reads what has been done before.
      *
-     * @param cells the runs
-     * @param mainClass the name of this program's main class
-     * @param jobs how many at a time, at least 1
-     * @param csv the file that lists the ended ones, at any time
-     * @param messages receives the progress
-     * @throws BadInputException if one of their directories holds another run
+     * @param csv the file that lists the runs that have ended, at any time
+     * @throws BadInputException if a run's directory holds another one
      */
     Sweep(List<Cell> cells, String mainClass, int jobs, Path csv, PrintStream messages) {
         this.mainClass = mainClass;
@@ -79,7 +75,6 @@ final class Sweep {
      *
      * @return the outcomes of all runs; empty if this process was asked to stop
      * @throws BadInputException if a run failed; the others have ended
-     * @throws UncheckedIOException if a process cannot be started or a file not be written
      */
     Optional<SweepResults> run() {
         Deque<Cell> open = new ArrayDeque<>(outcomes.keySet());
@@ -151,10 +146,11 @@ final class Sweep {
 
     private String describe(Cell cell) {
         RunOutcome outcome = outcomes.get(cell);
-        return outcome.state() == State.DIVERGED
-                ? Table.text("diverged after step %d in %.0f s", outcome.steps(), outcome.seconds())
-                : Table.text(
-                        "validation loss %.4f in %.0f s", outcome.finalLoss(), outcome.seconds());
+        boolean diverged = outcome.state() == State.DIVERGED;
+        String form =
+                diverged ? "diverged after step %d in %.0f s" : "validation loss %.4f in %.0f s";
+        Object result = diverged ? (Object) outcome.steps() : outcome.finalLoss();
+        return Table.text(form, result, outcome.seconds());
     }
 
     /** Says why: the last line that the run has printed tells. */

@@ -34,9 +34,6 @@ record SweepPlan(TrainArguments common, List<Contender> contenders, int seeds) {
 
     private static final Set<String> FULL_ONLY = Set.of("Freon c=1/4", "Freon c=0.6", "Freon c=1");
     private static final String FREON = "--optimizer freon --exponent ";
-    private static final String MUON = "--optimizer muon --update-scale ";
-    private static final String SPHERE =
-            "--optimizer sphere-muon --weight-decay 0 --adamw-weight-decay 0.01";
     private static final String WIDTH = ", width ";
     private static final int HEAD = 32;
 
@@ -52,13 +49,7 @@ record SweepPlan(TrainArguments common, List<Contender> contenders, int seeds) {
         BadInputException.unless(seeds >= 1, "--seeds is %s, but must be at least 1", seeds);
     }
 
-    /**
-     * An optimizer in a sweep.
-     *
-     * @param label what tables and pictures call it
-     * @param arguments the options of {@code train} that choose it
-     * @param rates the learning rates to try, increasing
-     */
+    /** An optimizer: its label, the options of {@code train} that choose it, rates to try. */
     record Contender(String label, TrainArguments arguments, List<Double> rates) {
 
         static Contender of(String label, String arguments, double... rates) {
@@ -130,8 +121,6 @@ record SweepPlan(TrainArguments common, List<Contender> contenders, int seeds) {
     /**
      * Returns the sweep that tells whether a learning rate tuned on a narrow model is that of a
      * wide one. That of AdamW beside Muon is the same for all widths.
-     *
-     * @throws BadInputException if a width is not a multiple of 32, or comes before a smaller one
      */
     static SweepPlan transfer(boolean quick, List<Integer> widths, int seeds) {
         boolean legal = widths.stream().allMatch(width -> width > 0 && width % HEAD == 0);
@@ -139,16 +128,18 @@ record SweepPlan(TrainArguments common, List<Contender> contenders, int seeds) {
         String rule = "--widths is %s, but must be increasing multiples of 32, as in 64,128,256";
         BadInputException.unless(legal, rule, widths);
         double[] rms = {0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064};
+        String muon = "--optimizer muon --update-scale ";
         String condition = "spectral_condition";
-        String sphereRms = SPHERE + " --update-scale match_rms";
+        String sphere = "--optimizer sphere-muon --weight-decay 0 --adamw-weight-decay 0.01";
+        String sphereRms = sphere + " --update-scale match_rms";
         Stream<Contender> methods =
                 Stream.of(
                         Contender.of("AdamW", "--optimizer adamw", ADAM_RATES),
-                        Contender.of("Muon, spectral", MUON + "spectral", FULL_RATES),
-                        Contender.of("Muon, " + condition, MUON + condition, FULL_RATES),
-                        Contender.of("Muon, match_rms", MUON + "match_rms", rms),
-                        Contender.of("Muon, none", MUON + "none", FULL_RATES),
-                        Contender.of("sphere, spectral", SPHERE, FULL_RATES),
+                        Contender.of("Muon, spectral", muon + "spectral", FULL_RATES),
+                        Contender.of("Muon, " + condition, muon + condition, FULL_RATES),
+                        Contender.of("Muon, match_rms", muon + "match_rms", rms),
+                        Contender.of("Muon, none", muon + "none", FULL_RATES),
+                        Contender.of("sphere, spectral", sphere, FULL_RATES),
                         Contender.of("sphere, match_rms", sphereRms, ADAM_RATES),
                         Contender.of("NorMuon", "--optimizer normuon", FULL_RATES));
         List<Contender> all =
@@ -157,11 +148,7 @@ record SweepPlan(TrainArguments common, List<Contender> contenders, int seeds) {
         return new SweepPlan(common, all, seeds);
     }
 
-    /**
-     * Returns the plan with options of {@code train} replaced in all runs.
-     *
-     * @throws BadInputException if the sweep itself decides one of them
-     */
+    /** Returns the plan with options replaced in all runs; the sweep must not decide them. */
     SweepPlan with(TrainArguments options) {
         Set<String> taken = new TreeSet<>(TAKEN);
         contenders.forEach(c -> taken.addAll(c.arguments.values().keySet()));
@@ -172,12 +159,7 @@ record SweepPlan(TrainArguments common, List<Contender> contenders, int seeds) {
         return new SweepPlan(common.plus(options), contenders, seeds);
     }
 
-    /**
-     * Returns the plan with those contenders whose labels contain a regular expression, in upper or
-     * lower case.
-     *
-     * @throws BadInputException if it is malformed or no label matches
-     */
+    /** Returns the plan with the contenders that match a part of their label, in any case. */
     SweepPlan only(String regex) {
         try {
             Pattern pattern = Pattern.compile(regex, Pattern.CASE_INSENSITIVE);

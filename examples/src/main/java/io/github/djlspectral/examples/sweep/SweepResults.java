@@ -80,22 +80,15 @@ record SweepResults(Map<Cell, RunOutcome> outcomes) {
     /** Returns the mean validation loss of the other seeds by step, where all have one. */
     SortedMap<Integer, Double> curve(Contender contender) {
         List<RunOutcome> runs = tests(contender, best(contender));
-        Map<Integer, List<Double>> losses = new TreeMap<>();
-        for (RunOutcome run : runs) {
-            run.validationLosses()
-                    .forEach(
-                            (step, loss) ->
-                                    losses.computeIfAbsent(step, s -> new ArrayList<>()).add(loss));
-        }
         SortedMap<Integer, Double> curve = new TreeMap<>();
-        losses.forEach(
-                (step, all) -> {
-                    if (all.size() == runs.size()) {
-                        curve.put(
-                                step,
-                                all.stream().mapToDouble(loss -> loss).average().orElseThrow());
-                    }
-                });
+        runs.forEach(run -> curve.putAll(run.validationLosses()));
+        runs.forEach(run -> curve.keySet().retainAll(run.validationLosses().keySet()));
+        curve.replaceAll(
+                (step, any) ->
+                        runs.stream()
+                                .mapToDouble(run -> run.validationLosses().get(step))
+                                .average()
+                                .orElseThrow());
         return curve;
     }
 
@@ -162,11 +155,11 @@ record SweepResults(Map<Cell, RunOutcome> outcomes) {
 
     private String loss(Contender contender, double rate) {
         List<RunOutcome> tests = tests(contender, rate);
-        boolean finite = tests.stream().allMatch(run -> Double.isFinite(run.finalLoss()));
-        if (tests.isEmpty() || !finite) {
-            return tests.isEmpty() ? "not tested" : "diverged";
+        if (tests.isEmpty()) {
+            return "not tested";
         }
-        return Stats.cell("%.4f", tests, RunOutcome::finalLoss);
+        boolean finite = tests.stream().allMatch(run -> Double.isFinite(run.finalLoss()));
+        return finite ? Stats.cell("%.4f", tests, RunOutcome::finalLoss) : "diverged";
     }
 
     private boolean isAtEdge(Contender contender) {

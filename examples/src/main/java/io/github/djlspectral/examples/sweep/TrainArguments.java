@@ -16,10 +16,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Options of {@code train}, each once: picocli refuses an option that is given twice, but a plan is
- * made of layers that replace each other's.
- *
- * @param values the values by option, {@code --steps} and the like
+ * Options of {@code train} by name, {@code --steps} and the like, each once: picocli refuses an
+ * option that is given twice, but a plan is made of layers that replace each other's.
  */
 record TrainArguments(Map<String, String> values) {
 
@@ -55,38 +53,33 @@ record TrainArguments(Map<String, String> values) {
         return parse(SHARED + (quick ? QUICK : FULL));
     }
 
-    /**
-     * Reads options as on the command line: {@code --name value}, {@code --name=value}, {@code
-     * --flag} or {@code --no-flag}.
-     *
-     * @throws BadInputException if there is a value without an option
-     */
+    /** Reads options that contain no blanks. */
+    static TrainArguments parse(String text) {
+        return parse(List.of(text.strip().split("\\s+")));
+    }
+
+    /** Reads {@code --name value}, {@code --name=value}, {@code --flag} and {@code --no-flag}. */
     static TrainArguments parse(List<String> words) {
         Map<String, String> values = new LinkedHashMap<>();
-        String pending = null;
+        String flag = null;
         for (String word : words) {
             String[] parts = word.split("=", 2);
-            String flag = pending;
-            pending = null;
+            String before = flag;
+            flag = null;
             if (!word.startsWith("--")) {
                 String rule = "'%s' is not an option of train: write --name=value";
-                BadInputException.unless(flag != null, rule, word);
-                values.put(flag, word);
+                BadInputException.unless(before != null, rule, word);
+                values.put(before, word);
             } else if (parts.length == 2) {
                 values.put(parts[0], parts[1]);
             } else if (word.startsWith(NEGATION)) {
                 values.put("--" + word.substring(NEGATION.length()), "false");
             } else {
                 values.put(word, "true"); // unless a value follows
-                pending = word;
+                flag = word;
             }
         }
         return new TrainArguments(values);
-    }
-
-    /** Reads options that contain no blanks. */
-    static TrainArguments parse(String text) {
-        return parse(List.of(text.strip().split("\\s+")));
     }
 
     /** Returns these options with others on top. */

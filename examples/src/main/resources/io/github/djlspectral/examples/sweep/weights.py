@@ -1,4 +1,4 @@
-# What local descent is computed from. Lists hold one tensor per parameter; sums are in float64.
+# What a step measurement does to weights. Lists hold one tensor per parameter; sums are in float64.
 
 def inner_product(a: List[Tensor], b: List[Tensor]) -> float:
   total = torch.zeros([], dtype=7, device=a[0].device)

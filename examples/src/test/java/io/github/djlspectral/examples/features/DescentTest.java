@@ -54,8 +54,9 @@ class DescentTest {
         for (int i = 1; i < points.size(); i++) {
             Descent.Point point = points.get(i);
             assertThat(point.loss()).isLessThanOrEqualTo(points.get(i - 1).loss() * bound * 1.0001);
-            assertThat(point.stepSize()).isBetween(0.999, 1.001 * condition); // 1 / eigenvalues
-            assertThat(point.alignment()).isCloseTo(1, within(1e-12));
+            assertThat(point.descent().bestStep())
+                    .isBetween(0.999, 1.001 * condition); // 1 / eigenvalues
+            assertThat(point.descent().alignment()).isCloseTo(1, within(1e-12));
         }
     }
 
@@ -78,7 +79,7 @@ class DescentTest {
             for (int i = 1; i < points.size(); i++) {
                 Descent.Point point = points.get(i);
                 double decrease = points.get(i - 1).loss() - point.loss();
-                double expected = point.alignment() * point.alignment() * point.potential() / 2;
+                double expected = point.descent().bestDecrease();
                 assertThat(decrease)
                         .as(descender.name())
                         .isCloseTo(expected, within(1e-12 * points.get(0).loss()));

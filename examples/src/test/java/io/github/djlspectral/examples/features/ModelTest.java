@@ -27,12 +27,14 @@ class ModelTest {
 
     private NDManager manager;
     private Descent.Model model;
+    private NDArray target;
     private NDArray weights;
 
     @BeforeEach
     void setUp() {
         manager = NDManager.newBaseManager("PyTorch");
         model = model(manager, 1);
+        target = matrix(manager, 1);
         weights = matrix(manager, 2);
     }
 
@@ -46,14 +48,14 @@ class ModelTest {
     }
 
     private static Descent.Model model(NDManager manager, long seed) {
-        return new Descent.Model(matrix(manager, seed), manager.create(VARIANCES));
+        return new Descent.Model(matrix(manager, seed), VARIANCES);
     }
 
     /** Sums of products, written out. */
     @Test
     void lossAndGradientAreTheirFormulas() {
         double[] w = weights.toDoubleArray();
-        double[] t = model.target().toDoubleArray();
+        double[] t = target.toDoubleArray();
         double[] gradient = model.gradient(weights).toDoubleArray();
         double loss = 0;
         for (int i = 0; i < w.length; i++) {
@@ -62,7 +64,7 @@ class ModelTest {
             assertThat(gradient[i]).isCloseTo(variance * (w[i] - t[i]), within(1e-14));
         }
         assertThat(model.loss(weights)).isCloseTo(loss, within(1e-13));
-        assertThat(model.loss(model.target())).isZero();
+        assertThat(model.loss(target)).isZero();
     }
 
     /** The batch's gradient is that of its mean loss, which is quadratic: two losses tell it. */
@@ -77,7 +79,7 @@ class ModelTest {
     }
 
     private double batchLoss(NDArray w, NDArray x) {
-        NDArray residuals = w.sub(model.target()).matMul(x.transpose());
+        NDArray residuals = w.sub(target).matMul(x.transpose());
         return residuals.square().sum().getDouble() / (2 * x.getShape().get(0));
     }
 

@@ -17,16 +17,16 @@ class LandscapeCommandTest {
 
     @TempDir private Path directory;
 
-    private final List<Landscape.Point> points =
+    private final List<StepMeasurement.Point> points =
             List.of(
-                    new Landscape.Point(0, 0.5, 0.01, 3, -0.5, DESCENT),
-                    new Landscape.Point(0, 0.5, 0.1, 3, 2, DESCENT),
-                    new Landscape.Point(0, 2.0 / 3, 0.01, 3, -0.75, DESCENT),
-                    new Landscape.Point(0, 2.0 / 3, 0.1, 3, Double.NaN, DESCENT),
-                    new Landscape.Point(10, 0.5, 0.01, 2, 0.25, DESCENT),
-                    new Landscape.Point(10, 0.5, 0.1, 2, -0.125, DESCENT),
-                    new Landscape.Point(10, 2.0 / 3, 0.01, 2, Double.NaN, DESCENT),
-                    new Landscape.Point(10, 2.0 / 3, 0.1, 2, Double.NaN, DESCENT));
+                    new StepMeasurement.Point(0, 0.5, 0.01, 3, -0.5, DESCENT),
+                    new StepMeasurement.Point(0, 0.5, 0.1, 3, 2, DESCENT),
+                    new StepMeasurement.Point(0, 2.0 / 3, 0.01, 3, -0.75, DESCENT),
+                    new StepMeasurement.Point(0, 2.0 / 3, 0.1, 3, Double.NaN, DESCENT),
+                    new StepMeasurement.Point(10, 0.5, 0.01, 2, 0.25, DESCENT),
+                    new StepMeasurement.Point(10, 0.5, 0.1, 2, -0.125, DESCENT),
+                    new StepMeasurement.Point(10, 2.0 / 3, 0.01, 2, Double.NaN, DESCENT),
+                    new StepMeasurement.Point(10, 2.0 / 3, 0.1, 2, Double.NaN, DESCENT));
 
     @Test
     void tabulatesTheLargestFalls() {

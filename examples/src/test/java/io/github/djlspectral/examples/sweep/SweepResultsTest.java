@@ -77,7 +77,7 @@ class SweepResultsTest {
                         "| C | 0.1\\* | diverged |",
                         "",
                         "\\* The first or the last of those tried: there may be a better one"
-                            + " beyond.");
+                                + " beyond.");
     }
 
     @Test
@@ -101,10 +101,10 @@ class SweepResultsTest {
                         "|---|---|---|---|---|",
                         "| A | 0.1\\* | 0.2 | 1.2500 [1.2500, 1.2500] | 1.5000 [1.5000, 1.5000] |",
                         "| B | 0.2\\* | 0.2\\* | 1.7500 [1.7500, 1.7500] | 1.7500 [1.7500, 1.7500]"
-                            + " |",
+                                + " |",
                         "",
                         "\\* The first or the last of those tried: there may be a better one"
-                            + " beyond.");
+                                + " beyond.");
         transfer.report("widths", directory, System.out);
         assertThat(directory.resolve("rates.png")).isNotEmptyFile();
     }
