@@ -46,7 +46,6 @@ record DeepRun(
 
     private static final int MEASURED_IMAGES = 8;
     private static final int STEPS_BETWEEN_LOOKS = 8;
-    private static final double SECONDS_BETWEEN_LINES = 10;
 
     /** Refuses what networks cannot have. */
     void check() {
@@ -57,6 +56,15 @@ record DeepRun(
                 regularizer != Regularizer.WEIGHT || family.hasOrthogonalWeights(),
                 "--regularizer is weight, but %s has no orthogonal weights: choose another --family",
                 family);
+        BadInputException.unless(
+                optimizer == Optimizer.ADAM
+                        || family == Family.PERSISTENT // has matrices besides
+                        || !family.hasOrthogonalWeights()
+                        || parametrization == Parametrization.RETRACTION
+                        || parametrization == Parametrization.INITIAL,
+                "%s has no matrices for %s: choose adam, or --parametrization initial or retraction",
+                family,
+                optimizer);
     }
 
     DeepRun with(double rate, int seed) {
@@ -236,7 +244,7 @@ record DeepRun(
                         if (step % STEPS_BETWEEN_LOOKS == 0) {
                             deviations.add(NetworkProbe.deviation(network.layers, manager));
                         }
-                        if (left.due(SECONDS_BETWEEN_LINES)) {
+                        if (left.due(10)) {
                             String line = "%s, epoch %d/%d, step %d/%d: train %.4f";
                             int now = epochs.size() + 1;
                             options.print(line, this, now, all, step + 1, steps, loss);

@@ -93,6 +93,10 @@ enum Family {
     /** A fold, its feedforward and its convolutional relative, and what to compare with. */
     static final List<Family> QUICK = List.of(RESIDUAL_FOLD_2, SHIFTED_ABS_3, RESIDUAL, CONV_FOLD);
 
+    /** What the probe's picture compares: folds of every rate, and a network known to train. */
+    static final Set<Family> PROBED =
+            EnumSet.of(RESIDUAL_FOLD_0, RESIDUAL_FOLD, RESIDUAL_FOLD_2, FEW_ROWS, RESIDUAL);
+
     /** The height and width of the patches that become pixels of convolutional families. */
     static final int PATCH = 4;
 

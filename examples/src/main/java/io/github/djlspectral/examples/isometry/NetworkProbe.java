@@ -23,9 +23,7 @@ import io.github.djlspectral.layers.isometry.diagnostics.Spread;
 import io.github.djlspectral.torch.Host;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.EnumSet;
 import java.util.List;
-import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
@@ -38,15 +36,6 @@ final class NetworkProbe {
 
     /** How far beside an image to look, by its length. */
     private static final double[] PERTURBATIONS = {0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.5};
-
-    /** What the picture compares: folds of every rate, and a network that is known to train. */
-    private static final Set<Family> SHOWN =
-            EnumSet.of(
-                    Family.RESIDUAL_FOLD_0,
-                    Family.RESIDUAL_FOLD,
-                    Family.RESIDUAL_FOLD_2,
-                    Family.FEW_ROWS,
-                    Family.RESIDUAL);
 
     private static final int NETWORKS = 8;
     private static final int IMAGES = 16;
@@ -92,7 +81,7 @@ final class NetworkProbe {
                                 Arrays.stream(mean)
                                         .skip(GRADIENTS)
                                         .mapToObj(IsometryReport::number)));
-                if (SHOWN.contains(family)) {
+                if (Family.PROBED.contains(family)) {
                     String place = options.depths.size() > 1 ? ", depth " + depth : "";
                     plot.add(family.label + place, Plot.Style.MARKED, PERTURBATIONS, cosines);
                 }

@@ -234,6 +234,25 @@ class IsometryCommandTest {
         assertThatThrownBy(() -> run("r", two, few))
                 .isInstanceOf(BadInputException.class)
                 .hasMessageContaining("only 19 training images");
+        ImageSet odd = new ImageSet(6, new byte[144], new byte[4], 0, 4);
+        assertThatThrownBy(
+                        () ->
+                                run(
+                                        "r",
+                                        "--family=he-relu,conv-fold",
+                                        new ImageData(odd, odd, 10, "odd")))
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("6 pixels high, but must have a multiple of 4 for --family");
+        assertThat(directory.resolve("r")).doesNotExist();
+    }
+
+    @Test
+    void spectralOptimizersNeedMatrices() {
+        String cayley = "--optimizer=muon --parametrization=cayley --family=";
+        assertThatThrownBy(() -> command("r", cayley + "persistent,he-relu,max-min").prepare())
+                .isInstanceOf(BadInputException.class)
+                .hasMessageContaining("max-min has no matrices for muon: choose adam, or --param");
+        command("r", cayley + "persistent,he-relu").prepare();
     }
 
     @Test
