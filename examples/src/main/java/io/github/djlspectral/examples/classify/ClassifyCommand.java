@@ -60,7 +60,9 @@ public final class ClassifyCommand implements Runnable {
             })
     private List<Double> rates;
 
-    @Option(names = "--adamw-lr", description = "For what Muon does not train. Default: 0.003.")
+    @Option(
+            names = "--adamw-lr",
+            description = "Learning rate of what Muon does not train. Default: 0.003.")
     private double adamwRate = 0.003;
 
     @Option(names = "--patch", description = "Height and width of a token in pixels. Default: 7.")

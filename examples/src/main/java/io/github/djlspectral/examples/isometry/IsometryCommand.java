@@ -91,7 +91,9 @@ public final class IsometryCommand implements Runnable {
 
     @Option(
             names = "--strength",
-            description = "Its factor. Default: weight 0.1, jacobian 1, gram 0.01, difference 1.")
+            description =
+                    "Factor of the regularizer. Default: weight 0.1, jacobian 1, gram 0.01,"
+                            + " difference 1.")
     private Double strength;
 
     @Option(names = "--optimizer", description = "One of ${COMPLETION-CANDIDATES}. Default: adam.")
