@@ -3,12 +3,10 @@ package io.github.djlspectral.examples.features;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-
 import io.github.djlspectral.examples.experiment.LocalDescent;
 import io.github.djlspectral.optim.SpectralMap;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.torch.Host;
-
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -1,18 +1,11 @@
 package io.github.djlspectral.examples.features;
 
 import ai.djl.ndarray.NDManager;
-
 import io.github.djlspectral.examples.data.OptionCheck;
 import io.github.djlspectral.examples.experiment.Finished;
 import io.github.djlspectral.examples.experiment.Plot;
 import io.github.djlspectral.examples.experiment.Stats;
 import io.github.djlspectral.examples.experiment.Table;
-
-import org.apache.commons.math3.stat.StatUtils;
-
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Option;
-
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -21,6 +14,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.apache.commons.math3.stat.StatUtils;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 
 /** The command that descends on random features by exact line search. */
 @Command(

@@ -183,7 +183,8 @@ final class FlowLimits {
     }
 
     static double energy(NDArray x, NDArray weights) {
-        return x.matMul(weights).matMul(x.transpose()).exp().mean().getDouble() / 2;
+        NDArray kernel = x.matMul(weights).matMul(x.transpose()).exp();
+        return Host.read(kernel.mean(), NDArray::getDouble) / 2;
     }
 
     static double gradient(NDArray x, NDArray weights) {
@@ -191,7 +192,8 @@ final class FlowLimits {
         NDArray kernel = pulled.matMul(x.transpose()).exp();
         NDArray g = kernel.matMul(pulled).mean(new int[] {0}).div(x.getShape().get(0));
         NDArray radial = g.mul(x).sum(new int[] {1}, true);
-        return Math.sqrt(g.sub(radial.mul(x)).square().sum(new int[] {1}).mean().getDouble());
+        NDArray squares = g.sub(radial.mul(x)).square().sum(new int[] {1});
+        return Math.sqrt(Host.read(squares.mean(), NDArray::getDouble));
     }
 
     /**

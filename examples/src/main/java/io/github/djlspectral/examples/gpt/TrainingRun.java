@@ -248,7 +248,7 @@ public final class TrainingRun implements AutoCloseable {
                 step,
                 gpt2.getConfig(),
                 options.keep,
-                name -> gpt2.getParameters().get(name).getArray().toFloatArray(),
+                name -> Host.read(gpt2.getParameters().get(name).getArray(), NDArray::toFloatArray),
                 directory -> {
                     if (optimizer instanceof StatefulOptimizer stateful) {
                         Path file = directory.resolve(Checkpoints.OPTIMIZER);

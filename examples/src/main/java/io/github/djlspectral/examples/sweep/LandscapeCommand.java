@@ -7,13 +7,6 @@ import io.github.djlspectral.examples.experiment.Plot;
 import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.examples.sweep.StepMeasurement.Point;
 import io.github.djlspectral.text.BadInputException;
-
-import org.knowm.xchart.HeatMapChart;
-
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
-
 import java.awt.Color;
 import java.io.PrintStream;
 import java.math.BigDecimal;
@@ -32,6 +25,10 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.knowm.xchart.HeatMapChart;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 /** The command that measures what single steps with other exponents would do. */
 @Command(

@@ -5,7 +5,6 @@ import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.nn.Parameter;
 import ai.djl.util.Pair;
-
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.experiment.LocalDescent;
 import io.github.djlspectral.examples.gpt.TrainingOptions;
@@ -14,7 +13,6 @@ import io.github.djlspectral.optim.SpectralMap;
 import io.github.djlspectral.optim.UpdateObserver;
 import io.github.djlspectral.optim.UpdateScale;
 import io.github.djlspectral.torch.TorchScript;
-
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

@@ -6,7 +6,6 @@ import io.github.djlspectral.examples.gpt.RunOutcome;
 import io.github.djlspectral.examples.gpt.RunOutcome.State;
 import io.github.djlspectral.examples.sweep.SweepPlan.Cell;
 import io.github.djlspectral.text.BadInputException;
-
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;

@@ -2,9 +2,6 @@ package io.github.djlspectral.examples.sweep;
 
 import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.text.BadInputException;
-
-import picocli.CommandLine.ParameterException;
-
 import java.math.BigDecimal;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -17,6 +14,7 @@ import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
+import picocli.CommandLine.ParameterException;
 
 /**
  * What a sweep trains: every contender at each of its learning rates with seed 0, then at the best

@@ -7,7 +7,6 @@ import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.examples.gpt.RunOutcome;
 import io.github.djlspectral.examples.sweep.SweepPlan.Cell;
 import io.github.djlspectral.examples.sweep.SweepPlan.Contender;
-
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -5,15 +5,13 @@ import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.gpt.TrainingOptions;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Tokenization;
-
-import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
-
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 
 /**
  * Options of {@code train} by name, {@code --steps} and the like, each once: picocli refuses an

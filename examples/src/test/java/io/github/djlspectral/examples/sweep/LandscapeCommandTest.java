@@ -3,12 +3,10 @@ package io.github.djlspectral.examples.sweep;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.djlspectral.examples.experiment.LocalDescent;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class LandscapeCommandTest {
 

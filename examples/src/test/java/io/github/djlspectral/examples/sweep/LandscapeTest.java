@@ -10,7 +10,6 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.gpt.TestText;
@@ -18,12 +17,6 @@ import io.github.djlspectral.examples.gpt.TrainingRun;
 import io.github.djlspectral.examples.sweep.StepMeasurement.Point;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Tokenization;
-
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -35,6 +28,10 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.function.Supplier;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class LandscapeTest {
 

@@ -8,17 +8,15 @@ import io.github.djlspectral.examples.gpt.RunOutcome.State;
 import io.github.djlspectral.examples.sweep.SweepPlan.Cell;
 import io.github.djlspectral.examples.sweep.SweepPlan.Contender;
 import io.github.djlspectral.text.BadInputException;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
-
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class SweepPlanTest {
 

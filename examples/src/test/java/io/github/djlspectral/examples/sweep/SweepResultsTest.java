@@ -6,16 +6,14 @@ import io.github.djlspectral.examples.gpt.RunOutcome;
 import io.github.djlspectral.examples.gpt.RunOutcome.State;
 import io.github.djlspectral.examples.sweep.SweepPlan.Cell;
 import io.github.djlspectral.examples.sweep.SweepPlan.Contender;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class SweepResultsTest {
 
