@@ -3,7 +3,6 @@ package io.github.djlspectral.examples.experiment;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonElement;
-import com.google.gson.JsonParseException;
 import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.text.BadInputException;
 import java.io.IOException;
@@ -65,21 +64,21 @@ public record Finished<R>(Path folder, Class<R> type) {
     private R read(Path path, Object of) {
         String what = " is of an earlier version or damaged; delete it to run it again";
         String damaged = path + what + ", or choose another --out";
+        Entry entry;
+        R result;
         try {
-            Entry entry = GSON.fromJson(Files.readString(path), Entry.class);
-            R result = entry == null ? null : GSON.fromJson(entry.result(), type);
-            if (result == null || entry.of() == null) {
-                throw new BadInputException(damaged);
-            }
-            if (of != null) {
-                requireSame(path, entry.of().lines().toList(), of.toString().lines().toList());
-            }
-            return result;
-        } catch (JsonParseException e) {
-            throw new BadInputException(damaged, e);
+            entry = GSON.fromJson(Files.readString(path), Entry.class);
+            result = entry == null ? null : GSON.fromJson(entry.result(), type);
         } catch (IOException e) {
             throw new UncheckedIOException("Cannot read " + path + " (" + e + ")", e);
+        } catch (RuntimeException e) { // what the constructor of a record refuses comes as one
+            throw new BadInputException(damaged, e);
         }
+        BadInputException.unless(result != null && entry.of() != null, "%s", damaged);
+        if (of != null) {
+            requireSame(path, entry.of().lines().toList(), of.toString().lines().toList());
+        }
+        return result;
     }
 
     /** Names the first line that differs. */

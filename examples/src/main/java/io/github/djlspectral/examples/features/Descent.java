@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Random;
 import java.util.SplittableRandom;
 
@@ -28,7 +29,11 @@ record Descent(List<Point> points) {
     private static final LocalDescent NONE = new LocalDescent(Double.NaN, Double.NaN, Double.NaN);
 
     /** The full loss after a step, the norm |D|_F of its direction, and how well that suited. */
-    record Point(double loss, double length, LocalDescent descent) {}
+    record Point(double loss, double length, LocalDescent descent) {
+        Point {
+            Objects.requireNonNull(descent); // results of earlier versions have none
+        }
+    }
 
     /** An optimizer without momentum: a map from the batch's gradient to a direction, or null. */
     record Descender(String name, SpectralMap map) {

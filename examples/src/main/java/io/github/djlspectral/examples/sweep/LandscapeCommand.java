@@ -26,6 +26,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.knowm.xchart.HeatMapChart;
+import org.knowm.xchart.HeatMapChartBuilder;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -233,10 +234,14 @@ public final class LandscapeCommand implements Runnable {
     }
 
     private static HeatMapChart chart(int step, List<Point> points) {
-        HeatMapChart chart = new HeatMapChart(WIDTH, HEIGHT);
-        chart.setTitle("change of the validation loss by one step, after step " + step);
-        chart.setXAxisTitle("learning rate");
-        chart.setYAxisTitle("exponent c");
+        HeatMapChart chart =
+                new HeatMapChartBuilder() // without it, XChart draws a blank page
+                        .width(WIDTH)
+                        .height(HEIGHT)
+                        .title("change of the validation loss by one step, after step " + step)
+                        .xAxisTitle("learning rate")
+                        .yAxisTitle("exponent c")
+                        .build();
         // Rises have no bound; a colour scale as wide as the largest fall shows where it falls.
         double fall = Math.max(Math.abs(best(points).change()), Float.MIN_NORMAL);
         double range = new BigDecimal(fall).round(new MathContext(2)).doubleValue();

@@ -1,7 +1,9 @@
 package io.github.djlspectral.examples.features;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import io.github.djlspectral.text.BadInputException;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -50,6 +52,12 @@ class RandomFeaturesCommandTest {
         assertThat(Files.getLastModifiedTime(kept)).isEqualTo(time);
         assertThat(lost).hasBinaryContent(muon);
         assertThat(Files.readString(table)).isEqualTo(before);
+
+        String earlier = Files.readString(kept).replace("descent", "slope");
+        Files.writeString(kept, earlier);
+        assertThatExceptionOfType(BadInputException.class)
+                .isThrownBy(this::run)
+                .withMessageContaining("gd-seed1.json is of an earlier version or damaged");
     }
 
     private static long colors(BufferedImage image) {

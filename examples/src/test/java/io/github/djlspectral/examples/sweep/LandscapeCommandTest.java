@@ -3,8 +3,12 @@ package io.github.djlspectral.examples.sweep;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.djlspectral.examples.experiment.LocalDescent;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -50,11 +54,15 @@ class LandscapeCommandTest {
                         "| 0.67 | 0.50, 8.0 | 0.50, 8.0 |");
     }
 
+    /** A blank picture is a file too, of one colour. */
     @Test
-    void drawsAMapForEachStep() {
+    void drawsAMapForEachStep() throws IOException {
         LandscapeCommand.draw(points, directory);
-        assertThat(directory.resolve("landscape-0.png")).isNotEmptyFile();
-        assertThat(directory.resolve("landscape-10.png")).isNotEmptyFile();
-        assertThat(directory.resolve("descent.png")).isNotEmptyFile();
+        for (String name : List.of("landscape-0.png", "landscape-10.png", "descent.png")) {
+            BufferedImage image = ImageIO.read(directory.resolve(name).toFile());
+            int width = image.getWidth();
+            int[] pixels = image.getRGB(0, 0, width, image.getHeight(), null, 0, width);
+            assertThat(Arrays.stream(pixels).distinct().count()).as(name).isGreaterThan(3);
+        }
     }
 }
