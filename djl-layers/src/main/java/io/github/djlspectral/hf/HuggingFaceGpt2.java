@@ -245,12 +245,17 @@ public final class HuggingFaceGpt2 {
      * @param model an initialised model of float32
      * @param tokenizer its tokenizer
      * @param type the parameters' type in the file: float32, float16, bfloat16 or float64
-     * @throws BadInputException if the tokenizer has more tokens than the model
+     * @throws BadInputException if the tokenizer has more tokens than the model, or the model has
+     *     adapters or layers that others do not
      * @throws java.io.UncheckedIOException if the folder exists or cannot be written, or a number
      *     is too large for the type
      */
     public static void write(Path folder, Gpt2 model, Tokenizer tokenizer, DataType type) {
         ParameterList all = model.getParameters();
+        Set<String> others = new TreeSet<>(all.keys());
+        others.removeAll(shapes(model.getConfig(), model.getConfig().bias()).keySet());
+        String fault = "a GPT-2 elsewhere has no %s: merge() adapters, replace no layer";
+        unless(others.isEmpty(), fault, others);
         Function<String, float[]> weights =
                 name -> Host.read(all.get(name).getArray(), NDArray::toFloatArray);
         write(folder, model.getConfig(), tokenizer, weights, type);

@@ -12,6 +12,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.SequentialBlock;
+import ai.djl.nn.core.Linear;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.EasyTrain;
 import ai.djl.training.ParameterStore;
@@ -28,6 +29,8 @@ import io.github.djlspectral.layers.flow.FlowRecord;
 import io.github.djlspectral.layers.flow.FlowSimulator;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
+import io.github.djlspectral.layers.gpt.Lora;
+import io.github.djlspectral.layers.gpt.LossGradient;
 import io.github.djlspectral.layers.gpt.NextTokenLoss;
 import io.github.djlspectral.layers.isometry.IsometricLayer;
 import io.github.djlspectral.layers.isometry.ResidualFold;
@@ -35,6 +38,7 @@ import io.github.djlspectral.layers.isometry.diagnostics.IsometryListener;
 import io.github.djlspectral.layers.isometry.diagnostics.IsometryProbe;
 import io.github.djlspectral.layers.isometry.diagnostics.JacobianSpectrum;
 import io.github.djlspectral.optim.Muon;
+import io.github.djlspectral.optim.OptimizerStep;
 import io.github.djlspectral.text.TokenBatches;
 import io.github.djlspectral.text.TokenDataset;
 import io.github.djlspectral.text.TokenShard;
@@ -103,8 +107,42 @@ class GuideTest {
             assertThat(stored.tokenizer().encode(text)).isEqualTo(tokenizer.encode(text));
             assertThat(same.getParameters().get("wte.weight").getArray())
                     .isEqualTo(gpt2.getParameters().get("wte.weight").getArray());
+            fineTune(same, tokenizer);
             shard.close();
         }
+    }
+
+    private void fineTune(Gpt2 gpt2, Tokenizer tokenizer) throws IOException {
+        Path adapters = folder.resolve("adapters.safetensors");
+        long[] answer = {-1, -1, -1, -1, 'J', 'o', 'h', 'n'}; // -1 or -100: does not count
+        NDArray tokens = manager.create(new long[][] {{'N', 'a', 'm', 'e', ':', 'J', 'o', 'h'}});
+        NDList record = new NDList(tokens, manager.create(new long[][] {answer}));
+        double before = gpt2.loss(store, tokens, record.get(1), false).getFloat();
+        // snippet: fine-tune
+        try (Model model = Model.newInstance("tuned", "PyTorch");
+                Muon muon = Muon.builder().optLearningRateTracker(Tracker.fixed(0.02f)).build()) {
+            model.setBlock(gpt2);
+            DefaultTrainingConfig config = new DefaultTrainingConfig(new NextTokenLoss());
+            try (Trainer trainer = model.newTrainer(muon.attachTo(config))) {
+                gpt2.adapt(Lora.of(8, 2)); // W x + 2 B A x, of which only A and B are trained
+                LossGradient gradient = new LossGradient(gpt2, trainer, true); // recomputes
+                for (int step = 0; step < 20; step++) {
+                    gradient.add(record, 1); // tokens, and targets that are -1 in the prompt
+                    OptimizerStep.apply(trainer, muon, 1);
+                }
+            }
+            Lora.save(gpt2, adapters); // Lora.load(other, adapters) adds them to it
+            gpt2.merge();
+        }
+        Block classifier = Linear.builder().setUnits(2).build(); // of a text's last hidden state
+        classifier.initialize(manager, DataType.FLOAT32, new Shape(1, gpt2.getConfig().width()));
+        NDArray last = gpt2.hidden(store, tokens, false).get(":,-1");
+        NDArray scores = classifier.forward(store, new NDList(last), false).singletonOrThrow();
+        // end
+        assertThat(gpt2.loss(store, tokens, record.get(1), false).getFloat())
+                .isLessThan((float) before / 2);
+        assertThat(adapters).isNotEmptyFile();
+        assertThat(scores.getShape()).isEqualTo(new Shape(1, 2));
     }
 
     @Test

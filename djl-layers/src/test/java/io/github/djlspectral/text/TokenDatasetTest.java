@@ -123,9 +123,8 @@ class TokenDatasetTest {
         List<Double> losses = new ArrayList<>();
         try (Model model = model();
                 Muon muon = muon();
-                Trainer trainer = trainer(model, muon, new Watch());
-                LossGradient gradient =
-                        new LossGradient((Gpt2) model.getBlock(), trainer, BATCH, CONTEXT)) {
+                Trainer trainer = trainer(model, muon, new Watch())) {
+            LossGradient gradient = new LossGradient((Gpt2) model.getBlock(), trainer, false);
             for (int i = 0; i < watch.losses.size(); i++) {
                 try (NDManager scratch = manager.newSubManager()) {
                     losses.add(gradient.add(random().batch(i, scratch), 1));

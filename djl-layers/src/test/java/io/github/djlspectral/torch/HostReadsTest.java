@@ -12,7 +12,6 @@ import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.Trainer;
 import ai.djl.training.optimizer.Optimizer;
 import io.github.djlspectral.layers.gpt.Gpt2;
-import io.github.djlspectral.layers.gpt.Gpt2Backpropagation;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.LossGradient;
 import io.github.djlspectral.layers.gpt.NextTokenLoss;
@@ -113,7 +112,8 @@ class HostReadsTest {
             String source =
                     new String(read(name), StandardCharsets.UTF_8)
                             .replaceAll("ops\\.prim\\.is_cuda\\(\\w+\\)|\\b\\w+\\.is_cuda", "True")
-                            .replaceAll("(?<![\\w.])float\\(", "__torch__.counted(")
+                            .replaceAll(
+                                    "(?<![\\w.])float\\((?!.*# of the host)", "__torch__.counted(")
                             .replaceAll("(?<![\\w.])int\\(", "__torch__.whole(")
                             .replace("class Kernels(Module):\n", COUNTING);
             return new ByteArrayInputStream(source.getBytes(StandardCharsets.UTF_8));
@@ -227,14 +227,11 @@ class HostReadsTest {
                 model.setBlock(gpt2);
                 try (Trainer trainer = model.newTrainer(config)) {
                     trainer.initialize(new Shape(2, 16));
-                    gpt2.getParameters().get("wpe.weight").freeze(true); // by autograd, as there
-                    assertThat(Gpt2Backpropagation.supports(gpt2, Device.cpu())).isFalse();
-                    try (LossGradient gradient = new LossGradient(gpt2, trainer, 2, 16)) {
-                        for (int i = 0; i < 2; i++) {
-                            NDList batch = batches.batch(i, manager);
-                            counts.add(count(() -> gradient.add(batch, 1)));
-                            counts.add(count(() -> OptimizerStep.apply(trainer, optimizer, 1)));
-                        }
+                    LossGradient gradient = new LossGradient(gpt2, trainer, false);
+                    for (int i = 0; i < 2; i++) {
+                        NDList batch = batches.batch(i, manager);
+                        counts.add(count(() -> gradient.add(batch, 1)));
+                        counts.add(count(() -> OptimizerStep.apply(trainer, optimizer, 1)));
                     }
                 }
             }

@@ -5,6 +5,11 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import ai.djl.TrainingDivergedException;
 import ai.djl.engine.EngineException;
+import com.sun.jna.Function;
+import com.sun.jna.Memory;
+import com.sun.jna.Native;
+import com.sun.jna.NativeLibrary;
+import com.sun.jna.Platform;
 import io.github.djlspectral.examples.bench.BenchCommand;
 import io.github.djlspectral.examples.classify.ClassifyCommand;
 import io.github.djlspectral.examples.experiment.Environment;
@@ -22,11 +27,14 @@ import io.github.djlspectral.examples.sweep.SweepCommand;
 import io.github.djlspectral.text.BadInputException;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.Charset;
+import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -70,6 +78,16 @@ public final class Main {
         COMMANDS.put("cache", () -> CacheCommand.class);
     }
 
+    private static final Set<String> TRAINING =
+            Set.of("train", "sweep", "landscape", "classify", "isometry", "bench");
+
+    /** Has glibc keep freed memory: a step's is that of the step before, not touched anew. */
+    private static final Map<String, String> ALLOCATOR =
+            Map.of(
+                    "MALLOC_ARENA_MAX", "1",
+                    "MALLOC_MMAP_MAX_", "0",
+                    "MALLOC_TRIM_THRESHOLD_", "99999999999");
+
     /** What Java makes of the bytes of an argument that the locale's encoding has no letter for. */
     private static final String UNDECODED = "\uFFFD";
 
@@ -87,9 +105,53 @@ public final class Main {
         if (encoding != null && Charset.forName(encoding).equals(US_ASCII)) {
             System.setOut(new PrintStream(new FileOutputStream(FileDescriptor.out), true, UTF_8));
         }
-        boolean known = args.length > 0 && COMMANDS.containsKey(args[0]);
-        Set<String> names = known ? Set.of(args[0]) : COMMANDS.keySet();
+        String first = args.length > 0 ? args[0] : "";
+        if (TRAINING.contains(first)) {
+            keepMemory();
+        }
+        Set<String> names = COMMANDS.containsKey(first) ? Set.of(first) : COMMANDS.keySet();
         System.exit(execute(commandLine(names), args));
+    }
+
+    /**
+     * On Linux, begins this process once more with {@link #ALLOCATOR} in its environment, which is
+     * read only then; a tenth of a GPT-2's step. Not if the user chose an allocator, or another
+     * program called this one.
+     */
+    private static void keepMemory() {
+        String command = System.getProperty("sun.java.command", "");
+        boolean own =
+                command.startsWith(Main.class.getName())
+                        || command.startsWith(System.getProperty("java.class.path"));
+        boolean chosen =
+                System.getenv().keySet().stream()
+                        .anyMatch(name -> name.matches("MALLOC_.*|GLIBC_TUNABLES|LD_PRELOAD"));
+        if (!own || chosen || !Platform.isLinux()) {
+            return;
+        }
+        try {
+            byte[] line = Files.readAllBytes(Path.of("/proc/self/cmdline"));
+            Memory text = new Memory(line.length);
+            text.write(0, line, 0, line.length);
+            Memory arguments = new Memory((line.length + 1L) * Native.POINTER_SIZE);
+            arguments.clear();
+            int count = 0;
+            for (int i = 0; i < line.length; i++) {
+                if (i == 0 || line[i - 1] == 0) {
+                    arguments.setPointer((long) count++ * Native.POINTER_SIZE, text.share(i));
+                }
+            }
+            String program = Path.of("/proc/self/exe").toRealPath().toString(); // names the process
+            NativeLibrary libc = NativeLibrary.getProcess();
+            Function set = libc.getFunction("setenv");
+            ALLOCATOR.forEach((name, value) -> set.invokeInt(new Object[] {name, value, 1}));
+            libc.getFunction("execv").invokeInt(new Object[] {program, arguments});
+            throw new IOException("execv: error " + Native.getLastError());
+        } catch (IOException | UnsatisfiedLinkError e) {
+            System.err.println(
+                    "djl-spectral: this process cannot begin again with %s, it may be slower: %s"
+                            .formatted(ALLOCATOR, e.getMessage()));
+        }
     }
 
     /** Runs a command; what has no command to blame is told here. */

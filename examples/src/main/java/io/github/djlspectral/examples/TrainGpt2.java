@@ -98,18 +98,17 @@ final class TrainGpt2 {
                     Trainer trainer = model.newTrainer(muon.attachTo(config))) {
                 trainer.initialize(new Shape(BATCH, CONTEXT));
                 // snippet: gradient
-                try (LossGradient gradient = new LossGradient(gpt2, trainer, BATCH, CONTEXT)) {
-                    for (int step = 1; step <= steps; step++) {
-                        double loss;
-                        try (NDManager scratch = trainer.getManager().newSubManager()) {
-                            loss = gradient.add(training.batch(step - 1, scratch), 1);
-                        }
-                        OptimizerStep.apply(trainer, muon, 1); // clips to a norm of 1
-                        if (step == 1 || step % 50 == 0 || step == steps) {
-                            String line = "step %d: training loss %.3f, validation loss %.3f%n";
-                            double unseen = validate(gpt2, trainer.getManager(), validation);
-                            System.out.printf(Locale.ROOT, line, step, loss, unseen);
-                        }
+                LossGradient gradient = new LossGradient(gpt2, trainer, false);
+                for (int step = 1; step <= steps; step++) {
+                    double loss;
+                    try (NDManager scratch = trainer.getManager().newSubManager()) {
+                        loss = gradient.add(training.batch(step - 1, scratch), 1);
+                    }
+                    OptimizerStep.apply(trainer, muon, 1); // clips to a norm of 1
+                    if (step == 1 || step % 50 == 0 || step == steps) {
+                        String line = "step %d: training loss %.3f, validation loss %.3f%n";
+                        double unseen = validate(gpt2, trainer.getManager(), validation);
+                        System.out.printf(Locale.ROOT, line, step, loss, unseen);
                     }
                 }
                 // end

@@ -9,16 +9,27 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Block;
+import ai.djl.nn.BlockList;
 import ai.djl.nn.Parameter;
+import ai.djl.nn.ParameterList;
 import ai.djl.training.ParameterStore;
+import ai.djl.training.initializer.Initializer;
 import ai.djl.util.PairList;
 import io.github.djlspectral.layers.SelfDescribingBlock;
-import io.github.djlspectral.optim.FusedWeights;
+import io.github.djlspectral.torch.Host;
+import io.github.djlspectral.torch.TorchScript;
 import java.io.DataInputStream;
+import java.io.DataOutputStream;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.function.Function;
+import java.util.stream.Stream;
 
 /**
  * GPT-2: tokens in, a score for every possible next token out.
@@ -39,20 +50,24 @@ import java.util.Objects;
  * standard deviation 0.02, but 0.02 / sqrt(2 layers) for the projections {@code c_proj} onto the
  * residual stream; {@link ai.djl.engine.Engine#setRandomSeed} determines them and dropout.
  *
- * <p>On a CPU, {@link Gpt2Backpropagation} computes the same gradient faster.
+ * <p>{@link LossGradient} adds up the same gradients in less time and, if asked to, memory.
  *
- * <p>Each layer is one native call. With {@code training} false nothing is recorded for a gradient
- * and there is no dropout. Tokens are checked on the host, which waits for a GPU to deliver them.
+ * <p>The layers are child blocks, {@code h.0} and on: they can be walked, frozen with {@link
+ * ai.djl.nn.Block#freezeParameters}, and replaced with {@link #replaceLayer}. Each is one native
+ * call. With {@code training} false nothing is recorded for a gradient and there is no dropout.
+ * Tokens are checked on the host, which waits for a GPU to deliver them.
  *
  * <p>To generate, give {@link #next} the prompt and then each new token: it keeps the keys and
  * values of all tokens before in a {@link KeyValueCache}. An initialised model may be used from
  * several threads at a time, as long as none trains it.
  */
-public final class Gpt2 extends SelfDescribingBlock implements FusedWeights {
+public final class Gpt2 extends SelfDescribingBlock {
 
     private final Gpt2Config config;
-    final Gpt2Parameters weights;
+    private final Gpt2Parameters weights;
     final Precision precision;
+    final Block[] layers;
+    Lora lora; // null without adapters
 
     private Gpt2(Builder builder) {
         super(
@@ -63,9 +78,11 @@ public final class Gpt2 extends SelfDescribingBlock implements FusedWeights {
                 "width", builder.config.width(),
                 "bias", builder.config.bias());
         config = builder.config;
-        weights = new Gpt2Parameters(config);
-        weights.all().forEach(this::addParameter);
         precision = builder.precision;
+        weights = new Gpt2Parameters(config);
+        embeddings().forEach(this::addParameter);
+        weights.finalNorm.forEach(this::addParameter);
+        layers = weights.layers.stream().map(own -> new Gpt2Layer(this, own)).toArray(Block[]::new);
     }
 
     /** {@return a new builder, which lacks the configuration} */
@@ -73,10 +90,142 @@ public final class Gpt2 extends SelfDescribingBlock implements FusedWeights {
         return new Builder();
     }
 
-    /** {@return 3 for the query, key and value of a layer, which share a parameter} */
+    List<Parameter> embeddings() {
+        return List.of(weights.tokenEmbedding, weights.positionEmbedding);
+    }
+
+    /** {@return the layers by name, {@code h.0} and on} */
     @Override
-    public int matrices(String parameter) {
-        return parameter.endsWith("attn.c_attn.weight") ? 3 : 1;
+    public BlockList getChildren() {
+        BlockList children = new BlockList();
+        for (int i = 0; i < layers.length; i++) {
+            children.add("h." + i, layers[i]);
+        }
+        return children;
+    }
+
+    /**
+     * {@return all parameters by name, in the order of the published checkpoints; those of a layer
+     * that was replaced have its name before theirs}
+     */
+    @Override
+    public ParameterList getParameters() {
+        ParameterList all = new ParameterList();
+        embeddings().forEach(parameter -> all.add(parameter.getName(), parameter));
+        for (int i = 0; i < layers.length; i++) {
+            String prefix = layers[i] instanceof Gpt2Layer ? "" : "h." + i + ".";
+            layers[i].getParameters().forEach(p -> all.add(prefix + p.getKey(), p.getValue()));
+        }
+        weights.finalNorm.forEach(parameter -> all.add(parameter.getName(), parameter));
+        return all;
+    }
+
+    @Override
+    protected void initializeChildBlocks(NDManager manager, DataType type, Shape... inputShapes) {
+        for (Block layer : layers) {
+            layer.initialize(manager, type, inputShapes[0].add(config.width()));
+        }
+    }
+
+    /**
+     * Puts another block in a layer's place. Its parameters are the model's, under the layer's
+     * name.
+     *
+     * @param index the layer's number, in [0, layers)
+     * @param layer takes [B, T, C] and returns it, adding to what it was given if it is to be a
+     *     residual layer; nothing may pass from later tokens to earlier ones. {@link #next} and
+     *     export to other programs need the model's own layers
+     * @throws IllegalArgumentException if there is no layer of this number
+     */
+    public void replaceLayer(int index, Block layer) {
+        String rule = "index must be in [0, layers = %s), got %s";
+        require(index >= 0 && index < layers.length, rule, layers.length, index);
+        layers[index] = Objects.requireNonNull(layer, "layer");
+    }
+
+    /** The layers, none of which was replaced. */
+    private List<Gpt2Layer> ownLayers(String purpose) {
+        List<Gpt2Layer> own = new ArrayList<>();
+        for (int i = 0; i < layers.length; i++) {
+            if (layers[i] instanceof Gpt2Layer layer) {
+                own.add(layer);
+            } else {
+                String fault = "%s needs the model's own layers, but h.%s was replaced";
+                throw new IllegalStateException(fault.formatted(purpose, i));
+            }
+        }
+        return own;
+    }
+
+    /**
+     * Adds low-rank adapters and freezes all other parameters. The function is the same at first.
+     *
+     * @param lora what they are like
+     * @throws IllegalStateException if the model has adapters, is not initialised or a layer was
+     *     replaced
+     */
+    public void adapt(Lora lora) {
+        adapt(lora, Parameter::getInitializer);
+    }
+
+    /** With other initial values, which are made before anything is changed. */
+    void adapt(Lora lora, Function<Parameter, Initializer> initial) {
+        if (this.lora != null) {
+            throw new IllegalStateException("The model has adapters already: " + this.lora);
+        }
+        List<Gpt2Layer> own = ownLayers("adapt");
+        NDArray like = weights.tokenEmbedding.getArray();
+        Map<Parameter, List<Parameter>> adapters = new HashMap<>();
+        for (Parameter weight : getParameters().values()) {
+            if (lora.covers(weight.getName())) {
+                List<Parameter> pair = lora.beside(weight);
+                for (Parameter parameter : pair) {
+                    parameter.setInitializer(initial.apply(parameter));
+                    parameter.initialize(like.getManager(), like.getDataType());
+                }
+                adapters.put(weight, pair);
+            }
+        }
+        freezeParameters(true);
+        own.forEach(layer -> layer.adapt(adapters));
+        this.lora = lora;
+    }
+
+    /**
+     * Adds to each weight what its adapter adds, and takes the adapters away. The function is the
+     * same, up to rounding; the other parameters are trained again.
+     *
+     * @throws IllegalStateException if there are no adapters
+     */
+    public void merge() {
+        requireLora();
+        NDManager manager = weights.tokenEmbedding.getArray().getManager();
+        TorchScript kernels = format(manager).kernels(config, false, lora);
+        for (Gpt2Layer layer : ownLayers("merge")) {
+            layer.removeAdapters()
+                    .forEach(
+                            (weight, pair) -> {
+                                NDArray a = pair.get(0).getArray();
+                                NDArray b = pair.get(1).getArray();
+                                kernels.call(manager, "merge", weight.getArray(), a, b);
+                                pair.forEach(Parameter::close);
+                            });
+        }
+        lora = null;
+        freezeParameters(false);
+    }
+
+    Lora requireLora() {
+        if (lora == null) {
+            throw new IllegalStateException("The model has no adapters; adapt adds them");
+        }
+        return lora;
+    }
+
+    List<Parameter> adapters() {
+        return getParameters().values().stream()
+                .filter(parameter -> parameter.getName().contains(".lora_"))
+                .toList();
     }
 
     /** {@return the model's shape} */
@@ -91,16 +240,76 @@ public final class Gpt2 extends SelfDescribingBlock implements FusedWeights {
      *
      * @param parameterStore the parameters on each device
      * @param tokens int64 [B, T]; T at most the context length, values in [0, V)
-     * @param targets int64 [B, T]: the token that follows each token, in [0, V)
+     * @param targets int64 [B, T]: the token that follows each token, below V; where it is below 0,
+     *     by convention -1 or -100, the position does not count: the mean is over the others
      * @param training whether dropout is on and a gradient recorded
-     * @throws IllegalArgumentException if a shape, type or value is not as described
+     * @throws IllegalArgumentException if a shape, type or value is not as described, or no
+     *     position counts
      */
     public NDArray loss(
             ParameterStore parameterStore, NDArray tokens, NDArray targets, boolean training) {
-        config.checkBatch(tokens, targets);
-        try (NDArray hidden = hidden(parameterStore, tokens, training)) {
-            NDList head = values(parameterStore, weights.head(), tokens, training);
-            return call(training, training ? "loss" : "evaluate", hidden, head, targets);
+        long[] rows = config.checkBatch(tokens, targets);
+        try (NDArray x = stream(parameterStore, tokens, training);
+                NDList counted = counted(targets, rows)) {
+            String function = training ? "loss" : "evaluate";
+            return call(
+                    training,
+                    function,
+                    x,
+                    head(parameterStore, x, training),
+                    counted.get(0),
+                    counted.get(1));
+        }
+    }
+
+    /** The targets that count and their rows, none if all do. */
+    NDList counted(NDArray targets, long[] rows) {
+        NDManager manager = targets.getManager();
+        NDArray chosen = Host.create(manager, rows, new Shape(rows.length));
+        try (NDArray flat = targets.flatten()) {
+            return new NDList(rows.length == 0 ? flat.duplicate() : flat.gather(chosen, 0), chosen);
+        }
+    }
+
+    /**
+     * {@return the hidden states, what the logits are a linear function of: the residual stream
+     * after the last layer, normalised, [B, T, C]}
+     *
+     * @param parameterStore the parameters on each device
+     * @param tokens int64 [B, T]; T at most the context length, values in [0, V)
+     * @param training whether dropout is on and a gradient recorded
+     * @throws IllegalArgumentException if a shape, type or value is not as described
+     */
+    public NDArray hidden(ParameterStore parameterStore, NDArray tokens, boolean training) {
+        config.checkTokens("tokens", tokens);
+        try (NDArray x = stream(parameterStore, tokens, training)) {
+            return call(training, "hidden", x, head(parameterStore, x, training));
+        }
+    }
+
+    /**
+     * {@return the logits of the token that follows each sequence, [B, V], without gradients}
+     * Sequences that are shorter than the array are padded at their end, with any tokens.
+     *
+     * @param parameterStore the parameters on each device
+     * @param tokens int64 [B, T]; T at most the context length, values in [0, V)
+     * @param lengths how many tokens each sequence has, in [1, T]; none: T
+     * @throws IllegalArgumentException if a shape, type or value is not as described
+     */
+    public NDArray lastLogits(ParameterStore parameterStore, NDArray tokens, int... lengths) {
+        config.checkTokens("tokens", tokens);
+        int batch = (int) tokens.getShape().get(0);
+        int most = (int) tokens.getShape().get(1);
+        boolean all = lengths.length == 0;
+        String rule = "lengths must be one for each of %s sequences, in [1, %s], got %s";
+        boolean legal = Arrays.stream(lengths).allMatch(n -> n >= 1 && n <= most);
+        String given = Arrays.toString(lengths);
+        require(all || legal && lengths.length == batch, rule, batch, most, given);
+        long[] rows = new long[batch];
+        Arrays.setAll(rows, i -> (long) i * most + (all ? most : lengths[i]) - 1);
+        try (NDArray x = stream(parameterStore, tokens, false);
+                NDArray last = Host.create(tokens.getManager(), rows, new Shape(batch))) {
+            return call(false, "logits", x, head(parameterStore, x, false), last);
         }
     }
 
@@ -139,19 +348,30 @@ public final class Gpt2 extends SelfDescribingBlock implements FusedWeights {
             ParameterStore parameterStore, NDArray tokens, KeyValueCache cache, int... sequences) {
         config.checkTokens("tokens", tokens);
         cache.checkRoom(config, tokens.getShape(), sequences);
-        NDList values = values(parameterStore, weights.all(), tokens, false);
+        List<Gpt2Layer> own = ownLayers("next");
         long[] rows = Arrays.stream(sequences).asLongStream().toArray();
         long[] lengths = Arrays.stream(sequences).mapToLong(cache::length).toArray();
         NDManager manager = tokens.getManager();
         boolean mixed = manager.getDevice().isGpu();
-        NDArray logits =
-                format(manager)
-                        .withoutRounding()
-                        .kernels(config, false)
-                        .call(manager, "decode", tokens, values, cache.array, rows, lengths, mixed)
-                        .singletonOrThrow();
-        cache.grow((int) tokens.getShape().get(1), sequences);
-        return logits;
+        TorchScript kernels = format(manager).withoutRounding().kernels(config, false, lora);
+        try (NDManager host = manager.newSubManager(Device.cpu())) {
+            NDList values = values(parameterStore, embeddings(), tokens, false);
+            own.forEach(l -> values.addAll(l.values(parameterStore, tokens, false, host)));
+            values.addAll(values(parameterStore, weights.finalNorm, tokens, false));
+            NDArray logits =
+                    kernels.call(
+                                    manager,
+                                    "decode",
+                                    tokens,
+                                    values,
+                                    cache.array,
+                                    rows,
+                                    lengths,
+                                    mixed)
+                            .singletonOrThrow();
+            cache.grow((int) tokens.getShape().get(1), sequences);
+            return logits;
+        }
     }
 
     @Override
@@ -168,47 +388,67 @@ public final class Gpt2 extends SelfDescribingBlock implements FusedWeights {
     @Override
     protected NDList forwardOne(ParameterStore parameterStore, NDArray tokens, boolean training) {
         config.checkTokens("tokens", tokens);
-        try (NDArray hidden = hidden(parameterStore, tokens, training)) {
-            NDList head = values(parameterStore, weights.head(), tokens, training);
-            return new NDList(call(training, "logits", hidden, head));
+        try (NDArray x = stream(parameterStore, tokens, training);
+                NDArray all = tokens.getManager().create(new Shape(0), DataType.INT64)) {
+            NDArray rows = call(training, "logits", x, head(parameterStore, x, training), all);
+            try (rows) {
+                return new NDList(rows.reshape(tokens.getShape().add(config.vocabSize())));
+            }
         }
     }
 
     /** Returns the residual stream after the last layer, [B, T, C]. */
-    private NDArray hidden(ParameterStore parameterStore, NDArray tokens, boolean training) {
-        List<Parameter> embeddings = List.of(weights.tokenEmbedding, weights.positionEmbedding);
-        NDList tables = values(parameterStore, embeddings, tokens, training);
-        try (NDManager host = tokens.getManager().newSubManager(Device.cpu())) {
-            NDList dropout = training ? dropout(host) : new NDList();
-            NDArray x = call(training, "embed", tokens, tables.addAll(dropout));
-            for (List<Parameter> layer : weights.layers) {
-                NDList values = values(parameterStore, layer, tokens, training).addAll(dropout);
-                // What the gradient needs of a layer's input the native graph holds itself.
-                try (NDArray input = x) {
-                    x = call(training, "layer", input, values);
-                }
+    NDArray stream(ParameterStore parameterStore, NDArray tokens, boolean training) {
+        NDArray x = embed(parameterStore, tokens, training);
+        for (Block layer : layers) {
+            // What the gradient needs of a layer's input the native graph holds itself.
+            try (NDArray input = x) {
+                x = layer.forward(parameterStore, new NDList(input), training).singletonOrThrow();
             }
-            return x;
         }
+        return x;
+    }
+
+    NDArray embed(ParameterStore parameterStore, NDArray tokens, boolean training) {
+        NDList tables = values(parameterStore, embeddings(), tokens, training);
+        return call(training, "embed", tokens, host -> tables);
+    }
+
+    Function<NDManager, NDList> head(ParameterStore store, NDArray x, boolean training) {
+        NDList values = values(store, weights.head(), x, training);
+        return host -> values;
     }
 
     /**
-     * The probability, on the host, if it is not 0: a constant would be compiled for each value.
+     * Calls a function of arrays, parameters and others.
+     *
+     * @param parameters makes the list, with what it needs of a manager on the host that is closed
      */
-    private NDList dropout(NDManager host) {
-        if (config.dropout() == 0) {
-            return new NDList();
+    NDArray call(
+            boolean training,
+            String function,
+            NDArray input,
+            Function<NDManager, NDList> parameters,
+            NDArray... others) {
+        NDManager manager = input.getManager();
+        try (NDManager host = manager.newSubManager(Device.cpu())) {
+            NDList list = parameters.apply(host);
+            boolean drops = function.equals("layer") || function.equals("embed");
+            if (drops && training && config.dropout() != 0) {
+                // A constant would be compiled for each value.
+                list.add(host.create(Double.parseDouble(Float.toString(config.dropout()))));
+            }
+            Object[] arguments = Stream.concat(Stream.of(list), Stream.of(others)).toArray();
+            return format(manager)
+                    .kernels(config, training, lora)
+                    .forward(training, manager, function, input, arguments)
+                    .singletonOrThrow();
         }
-        double exact = Double.parseDouble(Float.toString(config.dropout()));
-        return new NDList(host.create(exact));
     }
 
-    private NDArray call(boolean training, String function, NDArray input, Object... others) {
-        NDManager manager = input.getManager();
-        return format(manager)
-                .kernels(config, training)
-                .forward(training, manager, function, input, others)
-                .singletonOrThrow();
+    /** Determines the random numbers of the device from here on, and nothing of Java's. */
+    void seed(NDManager manager, long seed) {
+        format(manager).kernels(config, true, lora).call(manager, "seed", seed);
     }
 
     private ProductFormat format(NDManager manager) {
@@ -225,6 +465,44 @@ public final class Gpt2 extends SelfDescribingBlock implements FusedWeights {
             values.add(parameterStore.getValue(parameter, tokens.getDevice(), training));
         }
         return values;
+    }
+
+    /** The layers' parameters lie between the others, as if they were this block's own. */
+    @Override
+    public void saveParameters(DataOutputStream os) throws IOException {
+        os.write(version);
+        saveMetadata(os);
+        for (Object part : parts()) {
+            if (part instanceof Parameter parameter) {
+                parameter.save(os);
+            } else {
+                ((Block) part).saveParameters(os);
+            }
+        }
+    }
+
+    @Override
+    public void loadParameters(NDManager manager, DataInputStream is)
+            throws IOException, MalformedModelException {
+        loadMetadata(is.readByte(), is);
+        for (Object part : parts()) {
+            if (part instanceof Parameter parameter) {
+                parameter.load(manager, is);
+            } else {
+                ((Block) part).loadParameters(manager, is);
+            }
+        }
+    }
+
+    /** What is saved: parameters, and layers that were replaced. */
+    private List<Object> parts() {
+        List<Object> parts = new ArrayList<>(embeddings());
+        for (Block layer : layers) {
+            boolean own = layer instanceof Gpt2Layer;
+            parts.addAll(own ? layer.getDirectParameters().values() : List.of(layer));
+        }
+        parts.addAll(weights.finalNorm);
+        return parts;
     }
 
     /** Version 1 has the configuration, without dropout, in the words of this text. */

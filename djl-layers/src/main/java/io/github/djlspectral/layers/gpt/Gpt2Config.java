@@ -7,6 +7,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.djlspectral.torch.Host;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 
 /**
  * The shape of a {@link Gpt2}.
@@ -88,14 +90,26 @@ public record Gpt2Config(
         return new Gpt2Config(vocabSize, contextLength, layers, heads, width, dropout, bias);
     }
 
-    /** Fails unless these are tokens and targets of one shape that the model can take. */
-    void checkBatch(NDArray tokens, NDArray targets) {
+    /**
+     * Returns the rows of a batch whose targets count, none if all do; fails unless these are
+     * tokens and targets of one shape that the model can take.
+     */
+    long[] checkBatch(NDArray tokens, NDArray targets) {
         checkTokens("tokens", tokens);
-        checkTokens("targets", targets);
         Shape shape = tokens.getShape();
         Shape other = targets.getShape();
         String rule = "tokens and targets must have one shape, got %s and %s";
         require(shape.equals(other), rule, shape, other);
+        DataType type = targets.getDataType();
+        require(type == DataType.INT64, "targets must be int64, got %s", type);
+        long[] values = Host.longs(targets);
+        checkValues("targets", values, Long.MIN_VALUE);
+        long[] rows = IntStream.range(0, values.length).asLongStream().toArray();
+        rows = LongStream.of(rows).filter(row -> values[(int) row] >= 0).toArray();
+        String nothing =
+                "targets has nothing to learn: all %s are below 0, which says to ignore them";
+        require(rows.length > 0, nothing, values.length);
+        return rows.length == values.length ? new long[0] : rows;
     }
 
     /** Fails unless these are tokens that the model can take: int64 [B, T]. */
@@ -106,10 +120,15 @@ public record Gpt2Config(
         require(legal, "%s must be int64 [batch, length], not empty, got %s %s", name, type, shape);
         String rule = "%s: at most contextLength = %s tokens per sequence, got %s";
         require(shape.get(1) <= contextLength, rule, name, contextLength, shape.get(1));
-        // An index out of range aborts the process on a GPU.
-        for (long token : Host.longs(tokens)) {
-            if (token < 0 || token >= vocabSize) { // boxes none that is legal
-                require(false, "%s must be in [0, %s), got %s", name, vocabSize, token);
+        checkValues(name, Host.longs(tokens), 0);
+    }
+
+    /** An index out of range aborts the process on a GPU. */
+    private void checkValues(String name, long[] values, long least) {
+        for (long value : values) {
+            if (value < least || value >= vocabSize) { // boxes none that is legal
+                String range = least == 0 ? "in [0, %s)" : "below %s, negative to be ignored";
+                require(false, "%s must be " + range + ", got %s", name, vocabSize, value);
             }
         }
     }

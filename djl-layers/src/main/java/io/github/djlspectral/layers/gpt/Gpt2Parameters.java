@@ -17,7 +17,7 @@ final class Gpt2Parameters {
     final Parameter positionEmbedding;
     // in the order that the native function takes them
     final List<List<Parameter>> layers = new ArrayList<>();
-    private final List<Parameter> finalNorm = new ArrayList<>();
+    final List<Parameter> finalNorm = new ArrayList<>();
 
     Gpt2Parameters(Gpt2Config config) {
         this.config = config;
@@ -35,16 +35,6 @@ final class Gpt2Parameters {
         List<Parameter> head = new ArrayList<>(finalNorm);
         head.add(tokenEmbedding);
         return head;
-    }
-
-    /** All parameters, in the order of the published checkpoints. */
-    List<Parameter> all() {
-        List<Parameter> all = new ArrayList<>();
-        all.add(tokenEmbedding);
-        all.add(positionEmbedding);
-        layers.forEach(all::addAll);
-        all.addAll(finalNorm);
-        return all;
     }
 
     private List<Parameter> layer(String prefix) {
@@ -79,9 +69,12 @@ final class Gpt2Parameters {
     }
 
     private static Parameter matrix(String name, long outputs, long inputs, float deviation) {
-        Initializer normal = new NormalInitializer(deviation);
+        return matrix(name, outputs, inputs, new NormalInitializer(deviation));
+    }
+
+    static Parameter matrix(String name, long outputs, long inputs, Initializer initializer) {
         Shape shape = new Shape(outputs, inputs);
-        return parameter(name + ".weight", Parameter.Type.WEIGHT, normal, shape);
+        return parameter(name + ".weight", Parameter.Type.WEIGHT, initializer, shape);
     }
 
     private static Parameter parameter(

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** How matrix products are computed; the ordinal is {@code $BFLOAT16} in {@code common.py}. */
+/** How matrix products are computed; the ordinal is {@code $BFLOAT16} in {@code gpt2.py}. */
 enum ProductFormat {
     /** In the type of the weights. */
     EXACT,
@@ -18,28 +18,22 @@ enum ProductFormat {
 
     private static final Map<List<?>, TorchScript> COMPILED = new ConcurrentHashMap<>();
 
-    /** Returns the functions of {@code gpt2.py}, with dropout in training if it is not 0. */
-    TorchScript kernels(Gpt2Config config, boolean training) {
-        return compiled("gpt2.py", config, training && config.dropout() != 0);
-    }
-
-    /** Returns the functions of {@code backpropagation.py}. */
-    TorchScript backpropagation(Gpt2Config config) {
-        return compiled("backpropagation.py", config, false);
-    }
-
-    /** Compiles once for all models that have the constants in common. */
-    private TorchScript compiled(String resource, Gpt2Config config, boolean dropout) {
-        int heads = config.heads();
-        int drop = dropout ? 1 : 0;
-        int bias = config.bias() ? 1 : 0;
+    /**
+     * Returns the functions of {@code gpt2.py}, with dropout in training if it is not 0, and with
+     * adapters if there are any; compiled once for all models that have the constants in common.
+     */
+    TorchScript kernels(Gpt2Config config, boolean training, Lora lora) {
         Map<String, Number> constants =
-                Map.of("HEADS", heads, "DROPOUT", drop, "BIAS", bias, "BFLOAT16", ordinal());
+                Map.of(
+                        "HEADS", config.heads(),
+                        "DROPOUT", training && config.dropout() != 0 ? 1 : 0,
+                        "BIAS", config.bias() ? 1 : 0,
+                        "LORA", lora == null ? 0 : 1,
+                        "SCALE", lora == null ? 1. : lora.scale(),
+                        "BFLOAT16", ordinal());
         return COMPILED.computeIfAbsent(
-                List.of(resource, constants),
-                key ->
-                        TorchScript.ofResources(
-                                ProductFormat.class, constants, "common.py", resource));
+                List.of(constants),
+                key -> TorchScript.ofResources(ProductFormat.class, constants, "gpt2.py"));
     }
 
     static ProductFormat of(Precision precision, Device device) {

@@ -1,8 +1,42 @@
 # GPT-2 in float32 or float64, or in bfloat16 with float32 weights, reductions and residual stream.
 #
 # Shapes: B sequences of T tokens, width C, H heads of size D = C / H, vocabulary V, N = B T rows.
-# Matrices are [out, in]. Constants: $HEADS, $DROPOUT (1 or 0), $BIAS (1 or 0), $BFLOAT16 (see
-# common.py). With dropout the last of the parameters p is its probability, a scalar on the host.
+# Matrices are [out, in]. Type codes: 4 is int64, 6 is float32, 11 is bool, 15 is bfloat16.
+#
+# Constants: $HEADS; $DROPOUT (1 or 0): the last of the parameters p is its probability, a scalar on the
+# host; $BIAS (1 or 0): weights of projections and normalisations are followed by a bias; $LORA (1 or 0):
+# projections are followed by a low-rank adapter, A [rank, in] and B [out, rank], or two arrays without
+# elements where there is none; its product counts $SCALE times.
+#
+# $BFLOAT16: matrix products are of float32 or float64 numbers as they are (0), of bfloat16 numbers (1),
+# or of numbers rounded to bfloat16 that are kept and multiplied in float32 (2), where that is faster: a
+# product of two is exact there, as in bfloat16 arithmetic, and sums are float32.
+
+# Rounds an operand of a matrix product.
+def compute(x: Tensor) -> Tensor:
+  if $BFLOAT16 == 0:
+    return x
+  y = torch.to(x, 15)
+  if $BFLOAT16 == 1:
+    return y
+  return torch.to(y, x.dtype)
+
+# Rows of logits [rows, V] that are held at a time, such that chunks are equal and of at most 208 MB in
+# float32 on a CPU, where the head's matrix is prepared for a product anew for each, or 1 GB on a GPU.
+def chunk_rows(h: Tensor, vocabulary: int) -> int:
+  n = torch.size(h, 0)
+  most = max(1, (250000000 if h.is_cuda else 52000000) // vocabulary)
+  chunks = (n + most - 1) // most
+  return (n + chunks - 1) // chunks
+
+# For rows of logits z [n, V] and targets y [n, 1]: the sum of -log softmax(z)[y]. z becomes
+# softmax(z).
+def softmax_and_loss(z: Tensor, y: Tensor) -> Tensor:
+  zy = torch.gather(z, 1, y)
+  m = torch.amax(z, [1], True)
+  torch.softmax(z, 1, None, out=z)  # rows are read before they are written
+  # The largest probability is exp(m - logsumexp(z)) and at least 1 / V, so its logarithm is exact.
+  return torch.sum(m - torch.log(torch.amax(z, [1], True)) - zy)
 
 # Back to the type of the weights.
 def widen(x: Tensor) -> Tensor:
@@ -10,10 +44,13 @@ def widen(x: Tensor) -> Tensor:
     return torch.to(x, 6)
   return x
 
+def host_number(x: Tensor) -> float:
+  return float(x)  # of the host: nothing to wait for
+
 def probability(p: List[Tensor]) -> float:
   if $DROPOUT == 0:
     return 0.
-  return float(p[-1])
+  return __torch__.host_number(p[-1])
 
 def dropout(x: Tensor, p: List[Tensor]) -> Tensor:
   if $DROPOUT == 0:
@@ -28,24 +65,38 @@ def layer_norm(x: Tensor, p: List[Tensor], i: int) -> Tensor:
     shift = p[i + 1]
   return torch.layer_norm(x, [torch.size(x, -1)], p[i], shift, 1e-05)
 
-# x W^T + b, with W = p[i] and b = p[i + 1] if there is one.
+# x W^T + b, with W = p[i] and b = p[i + 1] if there is one, and what the adapter adds.
 def linear(x: Tensor, p: List[Tensor], i: int) -> Tensor:
   bias: Optional[Tensor] = None
   if $BIAS == 1:
     bias = torch.to(p[i + 1], 15) if $BFLOAT16 == 1 else p[i + 1]
-  return torch.linear(__torch__.compute(x), __torch__.compute(p[i]), bias)
+  xc = __torch__.compute(x)
+  y = torch.linear(xc, __torch__.compute(p[i]), bias)
+  if $LORA == 1:
+    a, b = p[i + 1 + $BIAS], p[i + 2 + $BIAS]
+    if torch.numel(a) > 0:
+      narrow = __torch__.compute(torch.linear(xc, __torch__.compute(a)))
+      y = torch.add(y, torch.linear(narrow, __torch__.compute(b)), alpha=$SCALE)
+  return y
+
+# The arrays of a normalisation, and of a projection.
+def norm_size() -> int:
+  return 1 + $BIAS
+
+def linear_size() -> int:
+  return 1 + $BIAS + 2 * $LORA
 
 # [B, T, C] -> [B, H, T, D], a view.
 def split_heads(x: Tensor) -> Tensor:
   return torch.transpose(torch.unflatten(x, 2, [$HEADS, -1]), 1, 2)
 
-def attention(x: Tensor, p: List[Tensor], i: int, stride: int) -> Tensor:
+def attention(x: Tensor, p: List[Tensor], i: int) -> Tensor:
   q, k, v = torch.chunk(__torch__.linear(x, p, i), 3, 2)
   y = torch.scaled_dot_product_attention(
       __torch__.split_heads(q), __torch__.split_heads(k), __torch__.split_heads(v),
       None, __torch__.probability(p), True)
   y = torch.flatten(torch.transpose(y, 1, 2), 2)
-  return __torch__.dropout(__torch__.linear(y, p, i + stride), p)
+  return __torch__.dropout(__torch__.linear(y, p, i + __torch__.linear_size()), p)
 
 # Runs of sequences whose attention is one call, of rows of a cache beside each other and, unless
 # lengths may be mixed, of one length; on a CPU what a mask hides takes longer than another call. Of
@@ -79,7 +130,7 @@ def write(x: Tensor, y: Tensor, positions: Tensor, start: int):
 # keys and values go to the sequence's row of the layer's cache [2, rows, H, capacity, D], which holds
 # those of its tokens before, at positions [B, t]. mask [B, 1, t, n] says which positions
 # are seen; the others hold numbers, whatever they are.
-def cached_attention(x: Tensor, p: List[Tensor], i: int, stride: int, cache: Tensor,
+def cached_attention(x: Tensor, p: List[Tensor], i: int, cache: Tensor,
     positions: Tensor, mask: Tensor, rows: List[int],
     runs: List[Tuple[int, int, int, bool]]) -> Tensor:
   q, k, v = torch.chunk(__torch__.linear(x, p, i), 3, 2)
@@ -101,22 +152,21 @@ def cached_attention(x: Tensor, p: List[Tensor], i: int, stride: int, cache: Ten
         torch.to(torch.narrow(keys, 2, 0, most + t), q.dtype),
         torch.to(torch.narrow(values, 2, 0, most + t), q.dtype),
         seen, 0., t > 1 and seen is None))
-  return __torch__.linear(torch.flatten(torch.transpose(torch.cat(y), 1, 2), 2), p, i + stride)
+  heads = torch.flatten(torch.transpose(torch.cat(y), 1, 2), 2)
+  return __torch__.linear(heads, p, i + __torch__.linear_size())
 
-def mlp(x: Tensor, p: List[Tensor], i: int, stride: int) -> Tensor:
+def mlp(x: Tensor, p: List[Tensor], i: int) -> Tensor:
   h = torch.gelu(__torch__.linear(x, p, i), approximate="tanh")
-  return __torch__.dropout(__torch__.linear(h, p, i + stride), p)
+  return __torch__.dropout(__torch__.linear(h, p, i + __torch__.linear_size()), p)
 
-# Adds a b to sum, or replaces it; sum is not bfloat16, whatever a and b are.
-def add_product(sum: Tensor, a: Tensor, b: Tensor, replace: bool):
-  if $BFLOAT16 != 1 and replace:
-    torch.mm(a, b, out=sum)
-  elif $BFLOAT16 != 1:
-    sum.addmm_(a, b)
+# Adds factor a b to sum, or replaces it; sum is not bfloat16, whatever a and b are.
+def add_product(sum: Tensor, a: Tensor, b: Tensor, factor: float, replace: bool):
+  if $BFLOAT16 != 1:
+    torch.addmm(sum, a, b, beta=0 if replace else 1, alpha=factor, out=sum)
   elif replace:
-    sum.copy_(torch.mm(a, b))
+    sum.copy_(torch.mul(torch.mm(a, b), factor))
   else:
-    sum.add_(torch.mm(a, b))
+    sum.add_(torch.mm(a, b), alpha=factor)
 
 # The head's matrix [V, C] as an operand of products. On a GPU it gets rows of zeros up to a multiple
 # of 64, without which the tensor cores of a product of 50,257 columns are not reached; the logits'
@@ -143,22 +193,25 @@ def loss_and_gradient(z: Tensor, y: Tensor, v: int, type: int) -> Tuple[Tensor, 
     target = torch.gather(logs, 1, y)
     dz = torch.exp(logs, out=torch.narrow(z, 1, 0, v))
     dz.scatter_(1, y, torch.to(torch.expm1(target), z.dtype))
-    return -torch.sum(target), __torch__.operand(z, z)
+    return -torch.sum(target), __torch__.compute(z)
   p = torch.to(z, type)
   loss = __torch__.softmax_and_loss(p, y)
   p.scatter_add_(1, y, torch.full_like(y, -1, dtype=type))
-  return loss, __torch__.operand(p, p)
+  if $BFLOAT16 == 2:
+    return loss, p.copy_(torch.to(p, 15))
+  return loss, __torch__.compute(p)
 
-# Sum over the rows of h [N, C] of -log softmax(h W^T)[y], and its gradients in h and W, without
-# keeping more than some rows of logits. Nothing here is recorded for autograd.
-def cross_entropy(h: Tensor, w: Tensor, y: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+# The sum over the rows of h [N, C] of -log softmax(h W^T)[y] and its gradient in h, without keeping more
+# than some rows of logits. Its gradient in W, times a factor, is added to dw, or replaces it; there is
+# none without elements. Nothing here is recorded for autograd.
+def cross_entropy(h: Tensor, w: Tensor, y: Tensor, dw: Tensor, factor: float, replace: bool) -> Tuple[Tensor, Tensor]:
   n, v = torch.size(h, 0), torch.size(w, 0)
   rows = __torch__.chunk_rows(h, v)
   hc, wc = __torch__.compute(h), __torch__.head(w)
   # One buffer for all chunks: a large block comes fresh from the system each time, and touching its
   # pages for the first time takes longer than filling it.
   logits = torch.empty([rows, torch.size(wc, 0)], dtype=wc.dtype, device=h.device)
-  dh, dw = torch.empty_like(h), torch.empty_like(wc, dtype=w.dtype)
+  dh = torch.empty_like(h)
   total = torch.zeros([], dtype=h.dtype, device=h.device)
   for i in range((n + rows - 1) // rows):
     start = i * rows
@@ -167,9 +220,27 @@ def cross_entropy(h: Tensor, w: Tensor, y: Tensor) -> Tuple[Tensor, Tensor, Tens
     z = torch.mm(hi, torch.t(wc), out=torch.narrow(logits, 0, 0, size))
     loss, dz = __torch__.loss_and_gradient(z, yi, v, h.dtype)
     total.add_(loss)
-    __torch__.add_product(torch.narrow(dh, 0, start, size), dz, wc, True)
-    __torch__.add_product(dw, torch.t(dz), hi, i == 0)
-  return total, dh, torch.narrow(dw, 0, 0, v)
+    __torch__.add_product(torch.narrow(dh, 0, start, size), dz, wc, 1., True)
+    if torch.numel(dw) > 0:
+      dzv = torch.t(torch.narrow(dz, 1, 0, v))
+      __torch__.add_product(dw, dzv, hi, factor, replace and i == 0)
+  return total, dh
+
+# The normalised rows of x [B, T, C], of all or of those chosen.
+def normalised(x: Tensor, p: List[Tensor], rows: Tensor) -> Tensor:
+  x = torch.flatten(x, 0, 1)
+  if torch.numel(rows) > 0:
+    x = torch.index_select(x, 0, rows)
+  return __torch__.layer_norm(x, p, 0)
+
+# What the gradient of w is added to, zeros at first, or nothing if w has none. An undefined gradient
+# passes for a tensor.
+def gradient_of(w: Tensor) -> Tensor:
+  if not w.requires_grad:
+    return torch.empty([0], dtype=w.dtype, device=w.device)
+  if not ops.prim.AutogradAnyNonZero(w.grad):
+    torch.backward(torch.mul(torch.sum(torch.narrow(torch.flatten(w), 0, 0, 1)), 0.))
+  return w.grad
 
 class Kernels(Module):
   __parameters__ = []
@@ -182,15 +253,19 @@ class Kernels(Module):
     return __torch__.dropout(rows + torch.narrow(p[1], 0, 0, torch.size(tokens, 1)), p)
 
   # One transformer layer, x [B, T, C] -> [B, T, C]; p is ln_1, c_attn, attn.c_proj, ln_2, c_fc,
-  # mlp.c_proj, each a weight, followed by its bias if the model has biases.
+  # mlp.c_proj, each a weight, followed by what the constants say.
   def layer(self, x: Tensor, p: List[Tensor]) -> Tensor:
-    n = 1 + $BIAS
-    x = x + __torch__.attention(__torch__.layer_norm(x, p, 0), p, n, n)
-    return x + __torch__.mlp(__torch__.layer_norm(x, p, 3 * n), p, 4 * n, n)
+    n, m = __torch__.norm_size(), __torch__.linear_size()
+    x = x + __torch__.attention(__torch__.layer_norm(x, p, 0), p, n)
+    return x + __torch__.mlp(__torch__.layer_norm(x, p, n + 2 * m), p, 2 * n + 2 * m)
 
-  # Logits, x [B, T, C] -> [B, T, V]; p is ln_f and wte.
-  def logits(self, x: Tensor, p: List[Tensor]) -> Tensor:
-    h = __torch__.compute(__torch__.layer_norm(x, p, 0))
+  # The normalised stream x [B, T, C] -> [B, T, C]; p is ln_f and wte.
+  def hidden(self, x: Tensor, p: List[Tensor]) -> Tensor:
+    return __torch__.layer_norm(x, p, 0)
+
+  # Logits of the chosen rows of x [B, T, C], or all -> [m, V]; p is ln_f and wte.
+  def logits(self, x: Tensor, p: List[Tensor], rows: Tensor) -> Tensor:
+    h = __torch__.compute(__torch__.normalised(x, p, rows))
     return __torch__.widen(torch.linear(h, __torch__.compute(p[-1])))
 
   # Logits of the token after the t newest tokens of each sequence, int64 [B, t] -> [B, V]. All
@@ -198,7 +273,7 @@ class Kernels(Module):
   # rows[b] and in it lengths[b] tokens; for mixed see runs.
   def decode(self, tokens: Tensor, p: List[Tensor], cache: Tensor, rows: List[int],
       lengths: List[int], mixed: bool) -> Tensor:
-    n = 1 + $BIAS
+    n, m = __torch__.norm_size(), __torch__.linear_size()
     t = torch.size(tokens, 1)
     starts = torch.unsqueeze(torch.tensor(lengths, dtype=4, device=tokens.device), 1)
     positions = starts + torch.arange(t, dtype=4, device=tokens.device)
@@ -206,32 +281,60 @@ class Kernels(Module):
     mask = torch.le(seen, torch.unsqueeze(torch.unsqueeze(positions, 1), 3))
     runs = __torch__.runs(rows, lengths, mixed)
     x = torch.embedding(p[0], tokens) + torch.embedding(p[1], positions)
-    for layer in range((torch.len(p) - 2 - n) // (6 * n)):
-      i = 2 + 6 * n * layer
+    size = 2 * n + 4 * m
+    for layer in range((torch.len(p) - 2 - n) // size):
+      i = 2 + size * layer
       h = __torch__.layer_norm(x, p, i)
-      x = x + __torch__.cached_attention(h, p, i + n, n, torch.select(cache, 0, layer), positions,
-          mask, rows, runs)
-      x = x + __torch__.mlp(__torch__.layer_norm(x, p, i + 3 * n), p, i + 4 * n, n)
+      x = x + __torch__.cached_attention(h, p, i + n, torch.select(cache, 0, layer), positions, mask,
+          rows, runs)
+      x = x + __torch__.mlp(__torch__.layer_norm(x, p, i + n + 2 * m), p, i + 2 * n + 2 * m)
     h = __torch__.compute(__torch__.layer_norm(torch.select(x, 1, -1), p, torch.len(p) - n))
     return __torch__.widen(torch.linear(h, __torch__.compute(p[0])))
 
-  # Mean cross-entropy in nats, x [B, T, C], targets int64 [B, T] -> []; p is ln_f and wte.
-  def loss(self, x: Tensor, p: List[Tensor], targets: Tensor) -> Tensor:
+  # Mean cross-entropy in nats of the chosen rows of x [B, T, C], or all, targets int64 [m] -> []; p is
+  # ln_f and wte.
+  def loss(self, x: Tensor, p: List[Tensor], targets: Tensor, rows: Tensor) -> Tensor:
     w = p[-1]
-    n = torch.numel(targets)
-    h = torch.reshape(__torch__.layer_norm(x, p, 0), [n, -1])
-    y = torch.reshape(targets, [n, 1])
-    total, dh, dw = __torch__.cross_entropy(torch.detach(h), torch.detach(w), y)
+    h = __torch__.normalised(x, p, rows)
+    dw = torch.empty_like(w) if w.requires_grad else torch.empty([0])
+    y = torch.unsqueeze(targets, 1)
+    total, dh = __torch__.cross_entropy(torch.detach(h), torch.detach(w), y, dw, 1., True)
     # A function of h and w that has these gradients, less its value.
     gh = torch.dot(torch.flatten(h), torch.flatten(dh))
-    gw = torch.dot(torch.flatten(w), torch.flatten(dw))
-    return (total + (gh - torch.detach(gh)) + (gw - torch.detach(gw))) / n
+    total = total + (gh - torch.detach(gh))
+    if w.requires_grad:
+      gw = torch.dot(torch.flatten(w), torch.flatten(dw))
+      total = total + (gw - torch.detach(gw))
+    return total / torch.size(h, 0)
+
+  # The same, which adds its gradient, times a factor, to those of all leaves. That in W goes there from
+  # the products: autograd would make an array of it, scale that and add it.
+  def backward_of_loss(self, x: Tensor, p: List[Tensor], targets: Tensor, rows: Tensor, factor: Tensor) -> Tensor:
+    w = p[-1]
+    h = __torch__.normalised(x, p, rows)
+    n = torch.size(h, 0)
+    f = __torch__.host_number(factor) / n
+    dw = __torch__.gradient_of(w)
+    y = torch.unsqueeze(targets, 1)
+    total, dh = __torch__.cross_entropy(torch.detach(h), torch.detach(w), y, dw, f, False)
+    if h.requires_grad:
+      torch.backward(h, dh.mul_(f))
+    return total / n
+
+  # Adds the gradient in all leaves of y, given that in y.
+  def backward(self, y: Tensor, dy: List[Tensor]) -> Tensor:
+    torch.backward(y, dy[0])
+    return dy[0]
+
+  def seed(self, seed: int):
+    torch.manual_seed(seed)
 
   # As loss, without gradients.
-  def evaluate(self, x: Tensor, p: List[Tensor], targets: Tensor) -> Tensor:
-    n, v = torch.numel(targets), torch.size(p[-1], 0)
-    h = torch.reshape(__torch__.layer_norm(x, p, 0), [n, -1])
-    y = torch.reshape(targets, [n, 1])
+  def evaluate(self, x: Tensor, p: List[Tensor], targets: Tensor, chosen: Tensor) -> Tensor:
+    v = torch.size(p[-1], 0)
+    h = __torch__.normalised(x, p, chosen)
+    n = torch.size(h, 0)
+    y = torch.unsqueeze(targets, 1)
     hc, wc = __torch__.compute(h), __torch__.head(p[-1])
     rows = __torch__.chunk_rows(h, torch.size(wc, 0))
     total = torch.zeros([], dtype=h.dtype, device=h.device)
@@ -241,3 +344,7 @@ class Kernels(Module):
       z = torch.mm(torch.narrow(hc, 0, start, size), torch.t(wc))
       total.add_(__torch__.loss_of(z, torch.narrow(y, 0, start, size), v, h.dtype))
     return total / n
+
+  # Adds what an adapter adds to the weight itself.
+  def merge(self, w: Tensor, a: Tensor, b: Tensor):
+    w.addmm_(b, a, alpha=$SCALE)

@@ -135,8 +135,8 @@ class Gpt2NumericsTest extends Gpt2Fixture {
         for (Parameter parameter : shapes.layers.get(0)) {
             layer.add(manager.randomNormal(0, 0.1f, parameter.getShape(), DataType.FLOAT32));
         }
-        TorchScript exact = ProductFormat.EXACT.kernels(config, true);
-        TorchScript rounded = format.kernels(config, true);
+        TorchScript exact = ProductFormat.EXACT.kernels(config, true, null);
+        TorchScript rounded = format.kernels(config, true, null);
         for (boolean gradient : new boolean[] {false, true}) {
             NDArray expected = run(exact, gradient, x, layer).sub(x);
             NDArray actual = run(rounded, gradient, x, layer).sub(x);
@@ -169,18 +169,19 @@ class Gpt2NumericsTest extends Gpt2Fixture {
 
     @Test
     void noProbabilityIsCompiledForItself() {
-        TorchScript first = ProductFormat.EXACT.kernels(DROPPING.withDropout(0.1f), true);
-        assertThat(ProductFormat.EXACT.kernels(DROPPING.withDropout(0.2f), true)).isSameAs(first);
-        assertThat(ProductFormat.EXACT.kernels(DROPPING, false))
+        TorchScript first = ProductFormat.EXACT.kernels(DROPPING.withDropout(0.1f), true, null);
+        assertThat(ProductFormat.EXACT.kernels(DROPPING.withDropout(0.2f), true, null))
+                .isSameAs(first);
+        assertThat(ProductFormat.EXACT.kernels(DROPPING, false, null))
                 .isNotSameAs(first)
-                .isSameAs(ProductFormat.EXACT.kernels(DROPPING.withDropout(0), true));
+                .isSameAs(ProductFormat.EXACT.kernels(DROPPING.withDropout(0), true, null));
     }
 
     @Test
     void dropoutOfTheEmbeddingDropsItsShareAndScalesTheRest() {
         NDArray x =
                 ProductFormat.EXACT
-                        .kernels(DROPPING, true)
+                        .kernels(DROPPING, true, null)
                         .callWithGradient(
                                 manager,
                                 "embed",
@@ -239,7 +240,7 @@ class Gpt2NumericsTest extends Gpt2Fixture {
         engine.setRandomSeed(5);
         parameters.add(manager.create(0.25));
         return ProductFormat.EXACT
-                .kernels(DROPPING, true)
+                .kernels(DROPPING, true, null)
                 .callWithGradient(
                         manager, "layer", manager.zeros(new Shape(4, 64, 1024)), parameters)
                 .singletonOrThrow();

@@ -22,12 +22,14 @@ class GpuLossTest extends Gpt2Fixture {
     /** With 400 numbers of logits at a time, for several chunks. */
     private static TorchScript script(ProductFormat format, boolean gpu) {
         String source =
-                TorchScript.source(ProductFormat.class, "common.py", "gpt2.py")
+                TorchScript.source(ProductFormat.class, "gpt2.py")
                         .replace("$HEADS", "2")
                         .replace("$DROPOUT", "0")
                         .replace("$BIAS", "1")
+                        .replace("$LORA", "0")
+                        .replace("$SCALE", "1.")
                         .replace("$BFLOAT16", String.valueOf(format.ordinal()))
-                        .replace("13000000", "400");
+                        .replace("52000000", "400");
         String forced = source.replaceAll("ops\\.prim\\.is_cuda\\(\\w\\)", "True");
         assertThat(forced).isNotEqualTo(source);
         return TorchScript.of("gpt2.py as on a GPU", gpu ? forced : source);
@@ -54,24 +56,45 @@ class GpuLossTest extends Gpt2Fixture {
     private List<NDArray> results(TorchScript kernels, NDList inputs, NDArray targets) {
         List<NDArray> all = new ArrayList<>();
         NDList head = inputs.subNDList(1);
+        NDArray every = manager.create(new Shape(0), DataType.INT64);
         try (GradientCollector collector = engine.newGradientCollector()) {
             NDArray loss =
-                    kernels.callWithGradient(manager, "loss", inputs.get(0), head, targets)
+                    kernels.callWithGradient(
+                                    manager, "loss", inputs.get(0), head, targets.flatten(), every)
                             .singletonOrThrow();
             collector.backward(loss);
             all.add(loss.duplicate());
         }
-        for (NDArray input : inputs) {
-            all.add(input.getGradient().duplicate());
-            input.getGradient().subi(input.getGradient());
-        }
+        takeGradients(inputs, all);
+        // Of some rows, as LossGradient does.
+        NDArray rows = manager.create(new long[] {1, 2, 7, 20, 26});
+        NDArray factor = manager.create(0.5);
+        NDArray some = targets.flatten().get(rows);
+        Object[] arguments = {inputs.get(0), head, some, rows, factor};
+        all.add(
+                TorchScript.withAutograd(
+                                true,
+                                () ->
+                                        kernels.callWithGradient(
+                                                manager, "backward_of_loss", arguments))
+                        .head());
+        takeGradients(inputs, all);
         all.add(evaluated(kernels, inputs, targets));
         return all;
     }
 
+    private static void takeGradients(NDList inputs, List<NDArray> all) {
+        for (NDArray input : inputs) {
+            all.add(input.getGradient().duplicate());
+            input.getGradient().subi(input.getGradient());
+        }
+    }
+
     private NDArray evaluated(TorchScript kernels, NDList inputs, NDArray targets) {
         NDList head = inputs.subNDList(1);
-        return kernels.call(manager, "evaluate", inputs.get(0), head, targets).singletonOrThrow();
+        NDArray every = manager.create(new Shape(0), DataType.INT64);
+        return kernels.call(manager, "evaluate", inputs.get(0), head, targets.flatten(), every)
+                .singletonOrThrow();
     }
 
     /** Sharp distributions, too: the target's probability may be 0 or 1 then. */

@@ -122,13 +122,15 @@ class KeyValueCacheTest extends Gpt2Fixture {
     /** As {@link Gpt2#next}, with the choice that it leaves to the device. */
     private NDArray next(
             Gpt2 model, NDArray tokens, KeyValueCache cache, boolean mixed, int... rows) {
-        NDList weights = new NDList(model.weights.all().stream().map(Parameter::getArray).toList());
+        NDList weights =
+                new NDList(
+                        model.getParameters().values().stream().map(Parameter::getArray).toList());
         long[] numbers = Arrays.stream(rows).asLongStream().toArray();
         long[] lengths = Arrays.stream(rows).mapToLong(cache::length).toArray();
         Object[] arguments = {tokens, weights, cache.array, numbers, lengths, mixed};
         cache.grow((int) tokens.getShape().get(1), rows);
         return ProductFormat.EXACT
-                .kernels(SMALL, false)
+                .kernels(SMALL, false, null)
                 .call(manager, "decode", arguments)
                 .singletonOrThrow();
     }

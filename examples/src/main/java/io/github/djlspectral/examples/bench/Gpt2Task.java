@@ -11,7 +11,6 @@ import ai.djl.nn.Activation;
 import ai.djl.nn.Block;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.GradientCollector;
-import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
@@ -19,8 +18,8 @@ import io.github.djlspectral.examples.bench.Trial.MemoryProfiler;
 import io.github.djlspectral.examples.bench.Trial.Task;
 import io.github.djlspectral.layers.gpt.ComposedGpt2;
 import io.github.djlspectral.layers.gpt.Gpt2;
-import io.github.djlspectral.layers.gpt.Gpt2Backpropagation;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
+import io.github.djlspectral.layers.gpt.LossGradient;
 import io.github.djlspectral.layers.gpt.Precision;
 import io.github.djlspectral.optim.DecoupledAdamW;
 import io.github.djlspectral.optim.GradientClipping;
@@ -43,7 +42,7 @@ final class Gpt2Task extends Task {
     private NDArray tokens;
     private NDArray targets;
     private Gpt2 ours; // null if it is of DJL's blocks
-    private Gpt2Backpropagation backpropagation; // null if the gradient is autograd's
+    private LossGradient gradient; // null if a collector finds it
 
     /**
      * On 1024 tokens: the loss, with its gradients, a whole step, which clips and updates too; a
@@ -124,10 +123,7 @@ final class Gpt2Task extends Task {
         tokens = own.randomInteger(0, config.vocabSize(), shape, DataType.INT64);
         targets = own.randomInteger(0, config.vocabSize(), shape, DataType.INT64);
         boolean written = ours != null && !how.contains("autograd");
-        backpropagation =
-                written && Gpt2Backpropagation.supports(ours, own.getDevice())
-                        ? new Gpt2Backpropagation(ours, own, batch, length)
-                        : null;
+        gradient = written ? new LossGradient(ours, trainer, false) : null;
     }
 
     float loss() {
@@ -137,9 +133,8 @@ final class Gpt2Task extends Task {
     }
 
     void gradients() {
-        if (backpropagation != null) {
-            ParameterStore parameters = new ParameterStore(trainer.getManager(), false);
-            backpropagation.accumulate(parameters, tokens, targets, 1);
+        if (gradient != null) {
+            gradient.add(new NDList(tokens, targets), 1);
             return;
         }
         try (NDManager scratch = trainer.getManager().newSubManager();
@@ -180,9 +175,6 @@ final class Gpt2Task extends Task {
 
     @Override
     void finish() {
-        if (backpropagation != null) {
-            backpropagation.close();
-        }
         trainer.close();
         gpt.close();
         OptimizerTask.close(optimizer);
@@ -192,6 +184,7 @@ final class Gpt2Task extends Task {
     record Point(int width, int depth, int batch, int context) {
 
         private static final int VOCABULARY = 8192;
+        private static final long LOGITS = 52_000_000; // at a time
         private static final Pattern AXIS =
                 Pattern.compile("(width|depth|batch|context)=([1-9]\\d*)");
 
@@ -223,20 +216,21 @@ final class Gpt2Task extends Task {
          * weights     P
          * gradients   P: they stay, as the engine adds to them
          * state       2 P for AdamW;  2 P - H for Muon, which has only the momentum
-         * workspace   N ((2 L + 1) (2 C + 2) + L (12 C + h) + 6 C) + r V
-         * passing     4 N C, and 10 C^2 for Muon
+         * kept        N ((2 L + 1) (2 C + 2) + L (12 C + h))
+         * passing     10 N C + r V + 4 C^2, and 10 C^2 for Muon
          * beside      8 million
          * </pre>
          *
          * <p>Where each term comes from, {@code results/growth.md} tells.
          */
         long memory(boolean muon) {
-            DataType type = DataType.FLOAT32;
-            long workspace =
-                    Gpt2Backpropagation.bytes(config(), Precision.FLOAT32, type, batch, context);
-            long passing = 4L * batch * context * width + (muon ? 10L * width * width : 0);
-            long numbers = 4 * weights() - (muon ? hidden() : 0) + passing + 8_000_000;
-            return workspace + type.getNumOfBytes() * numbers;
+            long rows = (long) batch * context;
+            long kept = (2L * depth + 1) * (2L * width + 2) + depth * (12L * width + width / 64);
+            long chunks = (rows * VOCABULARY + LOGITS - 1) / LOGITS;
+            long square = (long) width * width;
+            long passing = 10 * rows * width + rows / chunks * VOCABULARY + 4 * square;
+            long state = 4 * weights() - (muon ? hidden() - 10 * square : 0);
+            return Float.BYTES * (state + rows * kept + passing + 8_000_000);
         }
 
         /** All parameters: embeddings, each layer's four matrices, and the biases and gains. */

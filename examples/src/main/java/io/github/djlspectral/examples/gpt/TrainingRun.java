@@ -110,7 +110,7 @@ public final class TrainingRun implements AutoCloseable {
                                 .optDevices(new Device[] {device})
                                 .optOptimizer(optimizer));
         trainer.initialize(input);
-        gradient = new LossGradient(gpt2, trainer, options.batch, options.context);
+        gradient = new LossGradient(gpt2, trainer, false);
     }
 
     /** Returns the model in training, whose weights may be changed between steps. */
@@ -269,7 +269,6 @@ public final class TrainingRun implements AutoCloseable {
 
     @Override
     public void close() {
-        gradient.close();
         trainer.close();
         if (optimizer instanceof StatefulOptimizer stateful) {
             stateful.close();

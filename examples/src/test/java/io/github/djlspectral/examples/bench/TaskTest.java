@@ -182,12 +182,12 @@ class TaskTest {
         // 8196 embeddings, 12 C x C matrices and 15 vectors of 64
         long weights = 8196 * 64 + 12 * 64 * 64 + 15 * 64;
         // Of each of 8 tokens: 3 places of the stream and of what is normalised with 2 numbers,
-        // 12 C and 1 head in the layer, 6 C of gradients; and 8 rows of logits.
-        long workspace = 8 * (3 * (128 + 2) + 768 + 1 + 384) + 8 * 8192;
+        // 12 C and 1 head in the layer, 10 C of gradients; 8 rows of logits; a weight's gradient.
+        long passes = 8 * (3 * (128 + 2) + 768 + 1 + 640) + 8 * 8192 + 4 * 64 * 64;
         Gpt2 gpt2 = Gpt2.builder().setConfig(point.config()).build();
         assertThat(gpt2.getParameters().values().stream().mapToLong(p -> p.getShape().size()).sum())
                 .isEqualTo(weights);
-        long adamW = 4 * weights + workspace + 4 * 8 * 64 + 8_000_000;
+        long adamW = 4 * weights + passes + 8_000_000;
         assertThat(point.memory(false)).isEqualTo(4 * adamW);
         // no second moments of hidden matrices, but ten of their squares in passing
         assertThat(point.memory(true)).isEqualTo(4 * (adamW - 12 * 64 * 64 + 10 * 64 * 64));
