@@ -91,6 +91,9 @@ public final class TrainingOptions {
     @Option(names = "--precision", description = "Arithmetic of layers: ${COMPLETION-CANDIDATES}.")
     Precision precision;
 
+    @Option(names = "--recompute", description = "Less memory: layers are computed twice.")
+    boolean recompute;
+
     @Option(names = "--batch", description = "Sequences per backward pass.")
     int batch;
 

@@ -110,7 +110,7 @@ public final class TrainingRun implements AutoCloseable {
                                 .optDevices(new Device[] {device})
                                 .optOptimizer(optimizer));
         trainer.initialize(input);
-        gradient = new LossGradient(gpt2, trainer, false);
+        gradient = new LossGradient(gpt2, trainer, options.recompute);
     }
 
     /** Returns the model in training, whose weights may be changed between steps. */

@@ -232,6 +232,18 @@ class TrainingTest extends Runs {
     }
 
     @Test
+    void recomputationChangesNothingAndMayBeginAndEndOnTheWay() throws IOException {
+        Path other = run.resolveSibling("recomputed");
+        train(run, "--dropout=0.1");
+        train(other, "--dropout=0.1", "--recompute");
+        Path last = Path.of("checkpoints/step-000012/model.safetensors");
+        assertThat(other.resolve(last)).hasSameBinaryContentAs(run.resolve(last));
+        deleteCheckpoint(other, 12);
+        train(other, "--resume", "--recompute=false");
+        assertThat(other.resolve(last)).hasSameBinaryContentAs(run.resolve(last));
+    }
+
+    @Test
     void skipsAsManyBatchesAsAllowedAndSaysSo() {
         // the second step's loss is not finite, nor is any after it
         String[] options = {"--lr=1e38", "--adamw-lr=1e38", "--warmup=0", "--skip-nonfinite=2"};
