@@ -51,13 +51,16 @@ public record RunOutcome(
         TrainingOptions options = TrainingOptions.of(arguments.toArray(String[]::new));
         requireSame(options, run);
         boolean diverged = Files.exists(run.file(RunDirectory.DIVERGED));
-        // the last row only: an unfinished log may end in half a row
-        String metrics = RunDirectory.read(run.file(RunDirectory.METRICS)).stripTrailing();
-        String last = metrics.substring(metrics.lastIndexOf('\n') + 1);
-        if (!diverged && !last.startsWith(options.steps + ",")) {
+        Path metrics = run.file(RunDirectory.METRICS);
+        List<Metrics.Row> rows =
+                Files.exists(metrics) || diverged
+                        ? Metrics.read(metrics, options.steps)
+                        : List.of();
+        // a stop keeps the last row from its validation, and a full disk from its end
+        boolean done = rows.stream().anyMatch(r -> r.step() == options.steps && r.evaluated());
+        if (!diverged && !done) {
             return open(State.UNFINISHED);
         }
-        List<Metrics.Row> rows = Metrics.read(run.file(RunDirectory.METRICS), options.steps);
         SortedMap<Integer, Double> losses = new TreeMap<>();
         rows.stream()
                 .filter(row -> Float.isFinite(row.validationLoss()))

@@ -33,15 +33,16 @@ import picocli.CommandLine.Spec;
  */
 public final class Training {
 
-    private static final double NANO = 1e-9;
     private static final double SECONDS_BETWEEN_LINES = 10;
     private static final int SAMPLE_PROMPT_TOKENS = 16;
+    private static final String STOPPED = "Stopped; continue with --resume --out ";
     private static final GenerationOptions SAMPLE =
             new GenerationOptions().withMaxTokens(256).withTemperature(0.8);
     private static final Pattern HEADING = Pattern.compile("(?m)^===== step (\\d+) =====$");
 
     private final TrainingOptions options;
     private final RunDirectory directory;
+    private final Path samples;
     private final Corpus corpus;
     private final TrainingRun run;
     private final StopSignal stop;
@@ -82,7 +83,7 @@ public final class Training {
      *
      * @param given the options of {@code train} that are given, by name
      * @throws TrainingDivergedException if the loss or a gradient is not finite, more often than
-     *     {@code --skip-nonfinite}; {@code diverged.txt} in the run's directory then says so too
+     *     {@code --skip-nonfinite}, or the last validation is NaN; {@code diverged.txt} says so too
      */
     @SuppressWarnings("try") // locks are held, not used
     static void train(Map<String, Object> given, CorpusLoader loader, PrintStream out) {
@@ -158,6 +159,7 @@ public final class Training {
             PrintStream out) {
         this.options = options;
         this.directory = directory;
+        samples = directory.file("samples.txt");
         this.corpus = corpus;
         this.run = run;
         this.stop = stop;
@@ -187,11 +189,10 @@ public final class Training {
             while (run.step() < options.steps) {
                 long start = System.nanoTime();
                 TrainingRun.StepResult step = stepOrSkip();
-                double seconds = (System.nanoTime() - start) * NANO;
+                double seconds = (System.nanoTime() - start) * 1e-9;
                 if (step == null) {
                     save();
-                    out.println("Stopped; continue with --resume --out " + directory.path());
-                    return;
+                    break;
                 }
                 float loss = due(options.evalEvery) ? run.validate(stop::requested) : NaN;
                 log(metrics, step, loss, seconds);
@@ -208,7 +209,13 @@ public final class Training {
                 }
             }
         }
-        out.println("All " + options.steps + " steps done: " + directory.path());
+        boolean unknown = due(options.evalEvery) && !last().evaluated();
+        if (unknown && !stop.requested()) {
+            String rule = "The validation loss is NaN after step %s: lower --lr or raise --warmup";
+            throw new TrainingDivergedException(Table.text(rule, run.step()));
+        }
+        String done = "All " + options.steps + " steps done: ";
+        out.println((unknown || run.step() < options.steps ? STOPPED : done) + directory.path());
     }
 
     /** Does what a stop kept an earlier process from doing after its last step. */
@@ -217,10 +224,9 @@ public final class Training {
             return;
         }
         if (due(options.evalEvery) && !last().evaluated()) {
-            float loss = run.validate(stop::requested);
-            rows.set(rows.size() - 1, last().withValidation(loss));
+            rows.set(rows.size() - 1, last().withValidation(run.validate(stop::requested)));
         }
-        if (sampleDue() && !RunDirectory.read(samples()).contains(heading())) {
+        if (sampleDue() && !RunDirectory.read(samples).contains(heading())) {
             sample();
         }
     }
@@ -316,7 +322,7 @@ public final class Training {
                     run.generator(corpus.tokenizer())
                             .generate(prompt, seeded, piece -> requireGoingOn());
             String all = heading() + corpus.tokenizer().decode(prompt) + text + "\n\n";
-            AtomicFiles.write(samples(), RunDirectory.read(samples()) + all);
+            AtomicFiles.write(samples, RunDirectory.read(samples) + all);
         } catch (CancellationException e) {
             out.println("No sample: asked to stop");
         }
@@ -332,13 +338,9 @@ public final class Training {
         return "===== step " + run.step() + " =====\n";
     }
 
-    private Path samples() {
-        return directory.file("samples.txt");
-    }
-
     /** Removes the samples of later steps: they will be made again. */
     private void truncateSamples() {
-        String text = RunDirectory.read(samples());
+        String text = RunDirectory.read(samples);
         int kept =
                 HEADING.matcher(text)
                         .results()
@@ -346,7 +348,7 @@ public final class Training {
                         .mapToInt(MatchResult::start)
                         .findFirst()
                         .orElse(text.length());
-        AtomicFiles.write(samples(), text.substring(0, kept));
+        AtomicFiles.write(samples, text.substring(0, kept));
     }
 
     private void save() {

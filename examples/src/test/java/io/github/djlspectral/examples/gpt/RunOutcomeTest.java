@@ -27,6 +27,14 @@ class RunOutcomeTest extends Runs {
         assertThat(outcome(options).validationLosses()).containsOnlyKeys(0, 2, 3);
 
         Path metrics = run.resolve("metrics.csv");
+        String whole = Files.readString(metrics);
+        Files.writeString(metrics, whole.stripTrailing()); // as a full disk may
+        assertThat(outcome(options).state()).isEqualTo(State.UNFINISHED);
+        String loss = "," + last.validationLoss() + ",";
+        Files.writeString(metrics, whole.replace(loss, ",,")); // as a stop in its validation does
+        assertThat(outcome(options).state()).isEqualTo(State.UNFINISHED);
+        resume(run);
+        assertThat(outcome(options).finalLoss()).isEqualTo(last.validationLoss());
         Files.write(metrics, Files.readAllLines(metrics).subList(0, 4)); // steps 0 to 2
         assertThat(outcome(options).state()).isEqualTo(State.UNFINISHED);
         Files.delete(metrics);
@@ -41,6 +49,15 @@ class RunOutcomeTest extends Runs {
         assertThat(outcome(options).finalLoss()).isInfinite();
         assertThat(outcome(options).steps()).isEqualTo(1); // the second step finds out
         assertThat(Files.readString(run.resolve("diverged.txt"))).contains("at step 2");
+    }
+
+    @Test
+    void aRunWhoseLastValidationIsNotANumberHasDiverged() throws IOException {
+        String[] options = {"--optimizer=sgd", "--lr=1e30", "--clip=0", "--warmup=0", "--steps=1"};
+        assertThatThrownBy(() -> train(run, options))
+                .isInstanceOf(TrainingDivergedException.class)
+                .hasMessageContaining("is NaN after step 1: lower --lr");
+        assertThat(outcome(options).state()).isEqualTo(State.DIVERGED);
     }
 
     @Test
