@@ -67,7 +67,7 @@ public abstract class SelfDescribingBlock extends AbstractBlock {
 
     private Map<String, String> shapes() {
         Map<String, String> shapes = new LinkedHashMap<>();
-        for (Pair<String, Parameter> parameter : getDirectParameters()) {
+        for (Pair<String, Parameter> parameter : getParameters()) {
             Shape shape = parameter.getValue().getShape();
             shapes.put(parameter.getKey(), shape == null ? "" : shape.toString());
         }

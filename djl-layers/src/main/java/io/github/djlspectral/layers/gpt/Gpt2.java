@@ -14,7 +14,6 @@ import ai.djl.nn.BlockList;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.ParameterList;
 import ai.djl.training.ParameterStore;
-import ai.djl.training.initializer.Initializer;
 import ai.djl.util.PairList;
 import io.github.djlspectral.layers.SelfDescribingBlock;
 import io.github.djlspectral.torch.Host;
@@ -24,12 +23,9 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
-import java.util.stream.Stream;
 
 /**
  * GPT-2: tokens in, a score for every possible next token out.
@@ -65,9 +61,8 @@ public final class Gpt2 extends SelfDescribingBlock {
 
     private final Gpt2Config config;
     private final Gpt2Parameters weights;
-    final Precision precision;
+    final Gpt2Functions functions;
     final Block[] layers;
-    Lora lora; // null without adapters
 
     private Gpt2(Builder builder) {
         super(
@@ -78,11 +73,14 @@ public final class Gpt2 extends SelfDescribingBlock {
                 "width", builder.config.width(),
                 "bias", builder.config.bias());
         config = builder.config;
-        precision = builder.precision;
+        functions = new Gpt2Functions(config, builder.precision);
         weights = new Gpt2Parameters(config);
         embeddings().forEach(this::addParameter);
         weights.finalNorm.forEach(this::addParameter);
-        layers = weights.layers.stream().map(own -> new Gpt2Layer(this, own)).toArray(Block[]::new);
+        layers =
+                weights.layers.stream()
+                        .map(own -> new Gpt2Layer(functions, own))
+                        .toArray(Block[]::new);
     }
 
     /** {@return a new builder, which lacks the configuration} */
@@ -144,7 +142,7 @@ public final class Gpt2 extends SelfDescribingBlock {
     }
 
     /** The layers, none of which was replaced. */
-    private List<Gpt2Layer> ownLayers(String purpose) {
+    List<Gpt2Layer> ownLayers(String purpose) {
         List<Gpt2Layer> own = new ArrayList<>();
         for (int i = 0; i < layers.length; i++) {
             if (layers[i] instanceof Gpt2Layer layer) {
@@ -161,34 +159,11 @@ public final class Gpt2 extends SelfDescribingBlock {
      * Adds low-rank adapters and freezes all other parameters. The function is the same at first.
      *
      * @param lora what they are like
-     * @throws IllegalStateException if the model has adapters, is not initialised or a layer was
-     *     replaced
+     * @throws IllegalStateException if the model has adapters or a layer was replaced
+     * @throws ai.djl.nn.UninitializedParameterException if the model is not initialised
      */
     public void adapt(Lora lora) {
-        adapt(lora, Parameter::getInitializer);
-    }
-
-    /** With other initial values, which are made before anything is changed. */
-    void adapt(Lora lora, Function<Parameter, Initializer> initial) {
-        if (this.lora != null) {
-            throw new IllegalStateException("The model has adapters already: " + this.lora);
-        }
-        List<Gpt2Layer> own = ownLayers("adapt");
-        NDArray like = weights.tokenEmbedding.getArray();
-        Map<Parameter, List<Parameter>> adapters = new HashMap<>();
-        for (Parameter weight : getParameters().values()) {
-            if (lora.covers(weight.getName())) {
-                List<Parameter> pair = lora.beside(weight);
-                for (Parameter parameter : pair) {
-                    parameter.setInitializer(initial.apply(parameter));
-                    parameter.initialize(like.getManager(), like.getDataType());
-                }
-                adapters.put(weight, pair);
-            }
-        }
-        freezeParameters(true);
-        own.forEach(layer -> layer.adapt(adapters));
-        this.lora = lora;
+        lora.addTo(this, Parameter::getInitializer);
     }
 
     /**
@@ -198,34 +173,7 @@ public final class Gpt2 extends SelfDescribingBlock {
      * @throws IllegalStateException if there are no adapters
      */
     public void merge() {
-        requireLora();
-        NDManager manager = weights.tokenEmbedding.getArray().getManager();
-        TorchScript kernels = format(manager).kernels(config, false, lora);
-        for (Gpt2Layer layer : ownLayers("merge")) {
-            layer.removeAdapters()
-                    .forEach(
-                            (weight, pair) -> {
-                                NDArray a = pair.get(0).getArray();
-                                NDArray b = pair.get(1).getArray();
-                                kernels.call(manager, "merge", weight.getArray(), a, b);
-                                pair.forEach(Parameter::close);
-                            });
-        }
-        lora = null;
-        freezeParameters(false);
-    }
-
-    Lora requireLora() {
-        if (lora == null) {
-            throw new IllegalStateException("The model has no adapters; adapt adds them");
-        }
-        return lora;
-    }
-
-    List<Parameter> adapters() {
-        return getParameters().values().stream()
-                .filter(parameter -> parameter.getName().contains(".lora_"))
-                .toList();
+        Lora.of(this).mergeInto(this);
     }
 
     /** {@return the model's shape} */
@@ -250,24 +198,15 @@ public final class Gpt2 extends SelfDescribingBlock {
             ParameterStore parameterStore, NDArray tokens, NDArray targets, boolean training) {
         long[] rows = config.checkBatch(tokens, targets);
         try (NDArray x = stream(parameterStore, tokens, training);
-                NDList counted = counted(targets, rows)) {
+                NDList counted = Gpt2Functions.counted(targets, rows)) {
             String function = training ? "loss" : "evaluate";
-            return call(
+            return functions.call(
                     training,
                     function,
                     x,
                     head(parameterStore, x, training),
                     counted.get(0),
                     counted.get(1));
-        }
-    }
-
-    /** The targets that count and their rows, none if all do. */
-    NDList counted(NDArray targets, long[] rows) {
-        NDManager manager = targets.getManager();
-        NDArray chosen = Host.create(manager, rows, new Shape(rows.length));
-        try (NDArray flat = targets.flatten()) {
-            return new NDList(rows.length == 0 ? flat.duplicate() : flat.gather(chosen, 0), chosen);
         }
     }
 
@@ -283,7 +222,7 @@ public final class Gpt2 extends SelfDescribingBlock {
     public NDArray hidden(ParameterStore parameterStore, NDArray tokens, boolean training) {
         config.checkTokens("tokens", tokens);
         try (NDArray x = stream(parameterStore, tokens, training)) {
-            return call(training, "hidden", x, head(parameterStore, x, training));
+            return functions.call(training, "hidden", x, head(parameterStore, x, training));
         }
     }
 
@@ -309,7 +248,7 @@ public final class Gpt2 extends SelfDescribingBlock {
         Arrays.setAll(rows, i -> (long) i * most + (all ? most : lengths[i]) - 1);
         try (NDArray x = stream(parameterStore, tokens, false);
                 NDArray last = Host.create(tokens.getManager(), rows, new Shape(batch))) {
-            return call(false, "logits", x, head(parameterStore, x, false), last);
+            return functions.call(false, "logits", x, head(parameterStore, x, false), last);
         }
     }
 
@@ -353,11 +292,11 @@ public final class Gpt2 extends SelfDescribingBlock {
         long[] lengths = Arrays.stream(sequences).mapToLong(cache::length).toArray();
         NDManager manager = tokens.getManager();
         boolean mixed = manager.getDevice().isGpu();
-        TorchScript kernels = format(manager).withoutRounding().kernels(config, false, lora);
+        TorchScript kernels = functions.forDecoding(manager);
         try (NDManager host = manager.newSubManager(Device.cpu())) {
-            NDList values = values(parameterStore, embeddings(), tokens, false);
+            NDList values = Gpt2Functions.values(parameterStore, embeddings(), tokens, false);
             own.forEach(l -> values.addAll(l.values(parameterStore, tokens, false, host)));
-            values.addAll(values(parameterStore, weights.finalNorm, tokens, false));
+            values.addAll(Gpt2Functions.values(parameterStore, weights.finalNorm, tokens, false));
             NDArray logits =
                     kernels.call(
                                     manager,
@@ -390,11 +329,17 @@ public final class Gpt2 extends SelfDescribingBlock {
         config.checkTokens("tokens", tokens);
         try (NDArray x = stream(parameterStore, tokens, training);
                 NDArray all = tokens.getManager().create(new Shape(0), DataType.INT64)) {
-            NDArray rows = call(training, "logits", x, head(parameterStore, x, training), all);
+            NDArray rows =
+                    functions.call(training, "logits", x, head(parameterStore, x, training), all);
             try (rows) {
                 return new NDList(rows.reshape(tokens.getShape().add(config.vocabSize())));
             }
         }
+    }
+
+    Function<NDManager, NDList> head(ParameterStore store, NDArray x, boolean training) {
+        NDList values = Gpt2Functions.values(store, weights.head(), x, training);
+        return host -> values;
     }
 
     /** Returns the residual stream after the last layer, [B, T, C]. */
@@ -410,61 +355,8 @@ public final class Gpt2 extends SelfDescribingBlock {
     }
 
     NDArray embed(ParameterStore parameterStore, NDArray tokens, boolean training) {
-        NDList tables = values(parameterStore, embeddings(), tokens, training);
-        return call(training, "embed", tokens, host -> tables);
-    }
-
-    Function<NDManager, NDList> head(ParameterStore store, NDArray x, boolean training) {
-        NDList values = values(store, weights.head(), x, training);
-        return host -> values;
-    }
-
-    /**
-     * Calls a function of arrays, parameters and others.
-     *
-     * @param parameters makes the list, with what it needs of a manager on the host that is closed
-     */
-    NDArray call(
-            boolean training,
-            String function,
-            NDArray input,
-            Function<NDManager, NDList> parameters,
-            NDArray... others) {
-        NDManager manager = input.getManager();
-        try (NDManager host = manager.newSubManager(Device.cpu())) {
-            NDList list = parameters.apply(host);
-            boolean drops = function.equals("layer") || function.equals("embed");
-            if (drops && training && config.dropout() != 0) {
-                // A constant would be compiled for each value.
-                list.add(host.create(Double.parseDouble(Float.toString(config.dropout()))));
-            }
-            Object[] arguments = Stream.concat(Stream.of(list), Stream.of(others)).toArray();
-            return format(manager)
-                    .kernels(config, training, lora)
-                    .forward(training, manager, function, input, arguments)
-                    .singletonOrThrow();
-        }
-    }
-
-    /** Determines the random numbers of the device from here on, and nothing of Java's. */
-    void seed(NDManager manager, long seed) {
-        format(manager).kernels(config, true, lora).call(manager, "seed", seed);
-    }
-
-    private ProductFormat format(NDManager manager) {
-        return ProductFormat.of(precision, manager.getDevice());
-    }
-
-    private static NDList values(
-            ParameterStore parameterStore,
-            List<Parameter> parameters,
-            NDArray tokens,
-            boolean training) {
-        NDList values = new NDList(parameters.size());
-        for (Parameter parameter : parameters) {
-            values.add(parameterStore.getValue(parameter, tokens.getDevice(), training));
-        }
-        return values;
+        NDList tables = Gpt2Functions.values(parameterStore, embeddings(), tokens, training);
+        return functions.call(training, "embed", tokens, host -> tables);
     }
 
     /** The layers' parameters lie between the others, as if they were this block's own. */

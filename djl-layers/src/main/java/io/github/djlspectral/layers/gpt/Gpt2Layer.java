@@ -16,12 +16,12 @@ import java.util.Map;
 /** A layer of a {@link Gpt2}, [B, T, C] to [B, T, C], in one native call. */
 final class Gpt2Layer extends AbstractBlock implements FusedWeights {
 
-    private final Gpt2 model;
+    private final Gpt2Functions functions;
     private final List<Parameter> own;
     private final Map<Parameter, List<Parameter>> adapters = new HashMap<>(); // by weight
 
-    Gpt2Layer(Gpt2 model, List<Parameter> own) {
-        this.model = model;
+    Gpt2Layer(Gpt2Functions functions, List<Parameter> own) {
+        this.functions = functions;
         this.own = own;
         own.forEach(this::addParameter);
     }
@@ -56,10 +56,10 @@ final class Gpt2Layer extends AbstractBlock implements FusedWeights {
         for (int i = 0; i < own.size(); i++) {
             Parameter weight = own.get(i);
             values.add(store.getValue(weight, activation.getDevice(), training));
-            if (model.getConfig().bias()) {
+            if (functions.config.bias()) {
                 values.add(store.getValue(own.get(++i), activation.getDevice(), training));
             }
-            if (model.lora != null && weight.getName().contains(".c_")) {
+            if (functions.lora != null && weight.getName().contains(".c_")) {
                 List<Parameter> pair = adapters.getOrDefault(weight, List.of());
                 for (Parameter p : pair) {
                     values.add(store.getValue(p, activation.getDevice(), training));
@@ -80,7 +80,7 @@ final class Gpt2Layer extends AbstractBlock implements FusedWeights {
             PairList<String, Object> params) {
         NDArray x = inputs.singletonOrThrow();
         return new NDList(
-                model.call(training, "layer", x, host -> values(store, x, training, host)));
+                functions.call(training, "layer", x, host -> values(store, x, training, host)));
     }
 
     @Override

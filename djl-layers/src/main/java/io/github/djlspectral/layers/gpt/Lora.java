@@ -13,11 +13,13 @@ import io.github.djlspectral.io.Safetensors;
 import io.github.djlspectral.io.SafetensorsWriter;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Function;
 
 /**
  * Low-rank adapters beside projections of a {@link Gpt2}: instead of {@code W x} they compute
@@ -78,6 +80,61 @@ public record Lora(int rank, double scale, Set<String> projections) {
         return projections.stream().anyMatch(name -> weight.endsWith("." + name + ".weight"));
     }
 
+    /** The adapters of a model. */
+    static Lora of(Gpt2 model) {
+        if (model.functions.lora == null) {
+            throw new IllegalStateException("The model has no adapters; adapt adds them");
+        }
+        return model.functions.lora;
+    }
+
+    /** Adapts a model; initial values are made before anything is changed. */
+    void addTo(Gpt2 model, Function<Parameter, Initializer> initial) {
+        Gpt2Functions functions = model.functions;
+        if (functions.lora != null) {
+            throw new IllegalStateException("The model has adapters already: " + functions.lora);
+        }
+        List<Gpt2Layer> own = model.ownLayers("adapt");
+        Map<Parameter, List<Parameter>> adapters = new HashMap<>();
+        for (Parameter weight : model.getParameters().values()) {
+            if (covers(weight.getName())) {
+                NDArray like = weight.getArray();
+                List<Parameter> pair = beside(weight);
+                for (Parameter parameter : pair) {
+                    parameter.setInitializer(initial.apply(parameter));
+                    parameter.initialize(like.getManager(), like.getDataType());
+                }
+                adapters.put(weight, pair);
+            }
+        }
+        model.freezeParameters(true);
+        own.forEach(layer -> layer.adapt(adapters));
+        functions.lora = this;
+    }
+
+    /** Adds the adapters of a model to its weights and takes them away. */
+    void mergeInto(Gpt2 model) {
+        for (Gpt2Layer layer : model.ownLayers("merge")) {
+            layer.removeAdapters()
+                    .forEach(
+                            (weight, pair) -> {
+                                NDArray a = pair.get(0).getArray();
+                                NDArray b = pair.get(1).getArray();
+                                model.functions.merge(weight.getArray(), a, b);
+                                pair.forEach(Parameter::close);
+                            });
+        }
+        model.functions.lora = null;
+        model.freezeParameters(false);
+    }
+
+    /** The parameters of a model's adapters, or none. */
+    static List<Parameter> adapters(Gpt2 model) {
+        return model.getParameters().values().stream()
+                .filter(parameter -> parameter.getName().contains(".lora_"))
+                .toList();
+    }
+
     /** The two arrays beside a projection's weight [outputs, inputs]. */
     List<Parameter> beside(Parameter weight) {
         long outputs = weight.getShape().get(0);
@@ -100,13 +157,13 @@ public record Lora(int rank, double scale, Set<String> projections) {
      * @throws java.io.UncheckedIOException if it cannot be written
      */
     public static void save(Gpt2 model, Path path) {
-        Lora lora = model.requireLora();
+        Lora lora = of(model);
         String names = String.join(" ", new TreeSet<>(lora.projections));
         String rank = String.valueOf(lora.rank);
         String scale = String.valueOf(lora.scale);
         SafetensorsWriter file =
                 new SafetensorsWriter(Map.of("rank", rank, "scale", scale, "projections", names));
-        for (Parameter adapter : model.adapters()) {
+        for (Parameter adapter : adapters(model)) {
             file.add(adapter.getName(), adapter.getArray());
         }
         file.write(path);
@@ -119,7 +176,8 @@ public record Lora(int rank, double scale, Set<String> projections) {
      * @param path a file of {@link #save}
      * @throws IOException if it cannot be read, is damaged, or is of a model of other shapes; the
      *     model is unchanged then
-     * @throws IllegalStateException if the model has adapters or is not initialised
+     * @throws IllegalStateException if the model has adapters or a layer was replaced
+     * @throws ai.djl.nn.UninitializedParameterException if the model is not initialised
      */
     public static void load(Gpt2 model, Path path) throws IOException {
         Safetensors file = Safetensors.open(path);
@@ -142,8 +200,8 @@ public record Lora(int rank, double scale, Set<String> projections) {
             String name = entry.getKey() + " ";
             check(shape.equals(entry.getValue()), other, path, name + shape, entry.getValue());
         }
-        model.adapt(
-                lora,
+        lora.addTo(
+                model,
                 adapter ->
                         (manager, shape, type) -> {
                             try (NDArray array = file.read(manager, adapter.getName())) {

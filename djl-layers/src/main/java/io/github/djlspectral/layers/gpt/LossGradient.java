@@ -29,12 +29,12 @@ import java.util.stream.Stream;
  * }
  * }</pre>
  *
- * <p>The gradient in the head's matrix goes from the products straight to where it is added up, by
- * which a step of the published small model takes a twentieth less than with a collector.
+ * <p>The gradient in the head's matrix goes from the products straight to where it is added up,
+ * which saves three passes over it.
  *
  * <p>With recomputation a layer keeps its input only, and is computed once more when its gradient
  * is asked for: for L layers of N tokens and width C about {@code 4 L N C} bytes are held instead
- * of 64 to 72 L N C, for a third more time. Gradients are the same to the bit; with dropout too, as
+ * of 64 L N C, for one more forward pass. Gradients are the same to the bit; with dropout too, as
  * the seeds are.
  */
 public final class LossGradient {
@@ -80,7 +80,7 @@ public final class LossGradient {
             throw new IllegalStateException("There is nothing to train: all parameters are frozen");
         }
         NDArray[] x = new NDArray[depth + 1]; // what the embedding returns, and each layer
-        try (NDList counted = model.counted(targets, rows);
+        try (NDList counted = Gpt2Functions.counted(targets, rows);
                 NDManager host = tokens.getManager().newSubManager(Device.cpu())) {
             NDArray scale = host.create(factor);
             long[] seeds = seeds(tokens);
@@ -96,7 +96,8 @@ public final class LossGradient {
                     recompute(i, tokens, x, seeds);
                 }
                 if (seeds.length > 0) {
-                    model.seed(tokens.getManager(), seeds[depth + 1]); // whatever was drawn since
+                    model.functions.seed(
+                            tokens.getManager(), seeds[depth + 1]); // whatever was drawn since
                 }
                 boolean wide = loss.getDataType() == DataType.FLOAT64;
                 return Host.<Number>read(loss, wide ? NDArray::getDouble : NDArray::getFloat)
@@ -123,7 +124,7 @@ public final class LossGradient {
      */
     private NDArray part(int i, NDArray tokens, NDArray[] x, long[] seeds, boolean graph) {
         if (seeds.length > 0) {
-            model.seed(tokens.getManager(), seeds[i]);
+            model.functions.seed(tokens.getManager(), seeds[i]);
         }
         return TorchScript.withAutograd(
                 graph,
@@ -142,7 +143,7 @@ public final class LossGradient {
         }
         try (NDArray gradient = x[i].getGradient();
                 NDArray y = part(i, tokens, x, seeds, true)) {
-            model.call(true, "backward", y, host -> new NDList(gradient)).close();
+            model.functions.call(true, "backward", y, host -> new NDList(gradient)).close();
         }
         x[i].close();
     }
@@ -153,7 +154,7 @@ public final class LossGradient {
         }
         Function<NDManager, NDList> head = model.head(parameters, x, true);
         return TorchScript.withAutograd(
-                true, () -> model.call(true, "backward_of_loss", x, head, others));
+                true, () -> model.functions.call(true, "backward_of_loss", x, head, others));
     }
 
     /** What determines each part's dropout and what is drawn next; nothing without dropout. */

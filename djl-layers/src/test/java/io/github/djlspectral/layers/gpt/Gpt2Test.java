@@ -29,6 +29,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -227,6 +228,27 @@ class Gpt2Test extends Gpt2Fixture {
         assertThat(model.getOutputShapes(new Shape[] {shape, shape}))
                 .containsExactly(
                         model.forward(store, new NDList(tokens, tokens), true).get(0).getShape());
+    }
+
+    /** The file is of a version whose parameters were all the model's own: 0, 0.01, 0.02, .. */
+    @Test
+    void loadsAndSavesAsBeforeLayersWereBlocks() throws Exception {
+        byte[] saved;
+        try (InputStream file =
+                Gpt2Test.class.getResourceAsStream("saved-before-layers-were-blocks.params")) {
+            saved = file.readAllBytes();
+        }
+        Gpt2 model = Gpt2.builder().setConfig(new Gpt2Config(5, 4, 2, 1, 4, 0, true)).build();
+        model.loadParameters(manager, new DataInputStream(new ByteArrayInputStream(saved)));
+        for (Parameter parameter : model.getParameters().values()) {
+            float[] values = parameter.getArray().toFloatArray();
+            for (int i = 0; i < values.length; i++) {
+                assertThat(values[i]).isEqualTo(i * 0.01f);
+            }
+        }
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        model.saveParameters(new DataOutputStream(bytes));
+        assertThat(bytes.toByteArray()).isEqualTo(saved);
     }
 
     @Test
