@@ -115,7 +115,7 @@ public final class Main {
 
     /**
      * On Linux, begins this process once more with {@link #ALLOCATOR} in its environment, which is
-     * read only then; a tenth of a GPT-2's step. Not if the user chose an allocator, or another
+     * read only then, for some percent of a step. Not if the user chose an allocator, or another
      * program called this one.
      */
     private static void keepMemory() {

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -234,6 +235,22 @@ class MainTest {
                 .doesNotContain("at java.");
     }
 
+    /** The launcher says each time that it begins what it has picked up. */
+    @ParameterizedTest
+    @EnabledOnOs(OS.LINUX)
+    @CsvSource({
+        "JAVA train --preset none, 2",
+        "JAVA eval --no-such-option, 1",
+        "MALLOC_ARENA_MAX=4 JAVA train --preset none, 1",
+        "LD_PRELOAD= JAVA train --preset none, 1"
+    })
+    void trainingBeginsAgainToKeepMemoryUnlessTheUserChose(String command, int begins)
+            throws Exception {
+        String output = shell("JDK_JAVA_OPTIONS=-Dis.read=true " + command);
+        assertThat(output.split("Picked up JDK_JAVA_OPTIONS", -1)).hasSize(begins + 1);
+        assertThat(output).startsWith("2 ").contains("(see djl-spectral ");
+    }
+
     /** Returns the exit code of a command and all that it printed. */
     private static String shell(String command) throws Exception {
         Path java = Path.of(System.getProperty("java.home"), "bin", "java");
@@ -242,7 +259,7 @@ class MainTest {
                         .formatted(
                                 java, System.getProperty("java.class.path"), Main.class.getName());
         ProcessBuilder builder =
-                new ProcessBuilder("sh", "-c", command.replace("JAVA", program))
+                new ProcessBuilder("sh", "-c", command.replace("JAVA ", program + " "))
                         .redirectErrorStream(true);
         builder.environment().remove("JDK_JAVA_OPTIONS"); // which prints a note
         Process process = builder.start();

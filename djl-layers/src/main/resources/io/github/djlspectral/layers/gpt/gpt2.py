@@ -76,7 +76,7 @@ def linear(x: Tensor, p: List[Tensor], i: int) -> Tensor:
     a, b = p[i + 1 + $BIAS], p[i + 2 + $BIAS]
     if torch.numel(a) > 0:
       narrow = __torch__.compute(torch.linear(xc, __torch__.compute(a)))
-      y = torch.add(y, torch.linear(narrow, __torch__.compute(b)), alpha=$SCALE)
+      y.add_(torch.linear(narrow, __torch__.compute(b)), alpha=$SCALE)
   return y
 
 # The arrays of a normalisation, and of a projection.
