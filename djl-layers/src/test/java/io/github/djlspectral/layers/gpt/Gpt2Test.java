@@ -1,6 +1,7 @@
 package io.github.djlspectral.layers.gpt;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -11,9 +12,11 @@ import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.ParameterList;
+import ai.djl.nn.core.Linear;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.Trainer;
@@ -249,6 +252,68 @@ class Gpt2Test extends Gpt2Fixture {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         model.saveParameters(new DataOutputStream(bytes));
         assertThat(bytes.toByteArray()).isEqualTo(saved);
+    }
+
+    @Test
+    void lastLogitsAreThoseAfterEachSequence() {
+        Gpt2 model = perturbed(SMALL, Precision.FLOAT32);
+        NDArray tokens = tokens(SMALL, new Shape(3, 9), 1);
+        NDArray logits = model.forward(store, new NDList(tokens), false).singletonOrThrow();
+        NDArray last = model.lastLogits(store, tokens);
+        NDArray mixed = model.lastLogits(store, tokens, 9, 1, 4);
+        int[] lengths = {9, 1, 4};
+        for (int i = 0; i < lengths.length; i++) {
+            assertThat(relativeError(last.get(i), logits.get(i).get(8))).isLessThan(1e-6);
+            NDArray exact = logits.get(i).get(lengths[i] - 1);
+            assertThat(relativeError(mixed.get(i), exact)).isLessThan(1e-6);
+        }
+        for (int[] bad : new int[][] {{9, 1}, {9, 1, 0}, {10, 1, 4}}) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> model.lastLogits(store, tokens, bad))
+                    .withMessageContaining("one for each of 3 sequences, in [1, 9], got ");
+        }
+    }
+
+    @Test
+    void logitsAreProductsOfHiddenStates() {
+        Gpt2 model = perturbed(SMALL, Precision.FLOAT32);
+        NDArray tokens = tokens(SMALL, new Shape(2, 5), 1);
+        NDArray hidden = model.hidden(store, tokens, false);
+        assertThat(hidden.getShape()).isEqualTo(new Shape(2, 5, 32));
+        NDArray head = model.getParameters().get("wte.weight").getArray().stopGradient();
+        NDArray logits = model.forward(store, new NDList(tokens), false).singletonOrThrow();
+        assertThat(relativeError(hidden.matMul(head.transpose()), logits)).isLessThan(2e-6);
+    }
+
+    @Test
+    void aReplacedLayerIsSavedInItsPlace() throws Exception {
+        Gpt2 model = perturbed(SMALL, Precision.FLOAT32);
+        Gpt2 other = initialised(SMALL, Precision.FLOAT32);
+        for (Gpt2 each : new Gpt2[] {model, other}) {
+            Linear layer = Linear.builder().setUnits(32).build();
+            each.replaceLayer(1, layer);
+            layer.initialize(manager, DataType.FLOAT32, new Shape(1, 1, 32));
+        }
+        assertThat(model.getParameters().keys()).contains("h.1.weight", "h.2.ln_1.weight");
+        assertThat(model.getChildren().keys()).containsExactly("h.0", "h.1", "h.2");
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        model.saveParameters(new DataOutputStream(bytes));
+        byte[] saved = bytes.toByteArray();
+        other.loadParameters(manager, new DataInputStream(new ByteArrayInputStream(saved)));
+        NDList tokens = new NDList(tokens(SMALL, new Shape(2, 5), 1));
+        assertThat(other.forward(store, tokens, false))
+                .isEqualTo(model.forward(store, tokens, false));
+        Gpt2 plain = initialised(SMALL, Precision.FLOAT32);
+        assertThatExceptionOfType(MalformedModelException.class)
+                .isThrownBy(
+                        () ->
+                                plain.loadParameters(
+                                        manager,
+                                        new DataInputStream(new ByteArrayInputStream(saved))))
+                .withMessageContaining("h.1.weight=(32, 32)");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> model.replaceLayer(3, Linear.builder().setUnits(32).build()))
+                .withMessage("index must be in [0, layers = 3), got 3");
     }
 
     @Test
