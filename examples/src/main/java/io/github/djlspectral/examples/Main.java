@@ -82,11 +82,14 @@ public final class Main {
             Set.of("train", "sweep", "landscape", "classify", "isometry", "bench");
 
     /** Has glibc keep freed memory: a step's is that of the step before, not touched anew. */
-    private static final Map<String, String> ALLOCATOR =
+    private static final Map<String, String> KEEPING =
             Map.of(
                     "MALLOC_ARENA_MAX", "1",
                     "MALLOC_MMAP_MAX_", "0",
                     "MALLOC_TRIM_THRESHOLD_", "99999999999");
+
+    /** Has it give back every block of a mebibyte: none lies unused between others. */
+    private static final Map<String, String> SAVING = Map.of("MALLOC_MMAP_THRESHOLD_", "1048576");
 
     /** What Java makes of the bytes of an argument that the locale's encoding has no letter for. */
     private static final String UNDECODED = "\uFFFD";
@@ -107,18 +110,22 @@ public final class Main {
         }
         String first = args.length > 0 ? args[0] : "";
         if (TRAINING.contains(first)) {
-            keepMemory();
+            chooseAllocator(allocator(args));
         }
         Set<String> names = COMMANDS.containsKey(first) ? Set.of(first) : COMMANDS.keySet();
         System.exit(execute(commandLine(names), args));
     }
 
+    /** Speed is some percent of a step, but who recomputes prefers memory. */
+    static Map<String, String> allocator(String... args) {
+        return List.of(args).contains("--recompute") ? SAVING : KEEPING;
+    }
+
     /**
-     * On Linux, begins this process once more with {@link #ALLOCATOR} in its environment, which is
-     * read only then, for some percent of a step. Not if the user chose an allocator, or another
-     * program called this one.
+     * On Linux, begins this process once more with these variables, which glibc reads only then.
+     * Not if the user chose an allocator, or another program called this one.
      */
-    private static void keepMemory() {
+    private static void chooseAllocator(Map<String, String> variables) {
         String command = System.getProperty("sun.java.command", "");
         boolean own =
                 command.startsWith(Main.class.getName())
@@ -144,13 +151,13 @@ public final class Main {
             String program = Path.of("/proc/self/exe").toRealPath().toString(); // names the process
             NativeLibrary libc = NativeLibrary.getProcess();
             Function set = libc.getFunction("setenv");
-            ALLOCATOR.forEach((name, value) -> set.invokeInt(new Object[] {name, value, 1}));
+            variables.forEach((name, value) -> set.invokeInt(new Object[] {name, value, 1}));
             libc.getFunction("execv").invokeInt(new Object[] {program, arguments});
             throw new IOException("execv: error " + Native.getLastError());
         } catch (IOException | UnsatisfiedLinkError e) {
             System.err.println(
                     "djl-spectral: this process cannot begin again with %s, it may be slower: %s"
-                            .formatted(ALLOCATOR, e.getMessage()));
+                            .formatted(variables, e.getMessage()));
         }
     }
 

@@ -251,6 +251,13 @@ class MainTest {
         assertThat(output).startsWith("2 ").contains("(see djl-spectral ");
     }
 
+    @Test
+    void whoRecomputesGetsTheAllocatorThatGivesBack() {
+        assertThat(Main.allocator("train", "--preset", "tiny")).containsKey("MALLOC_ARENA_MAX");
+        assertThat(Main.allocator("train", "--recompute", "--preset", "tiny"))
+                .containsOnlyKeys("MALLOC_MMAP_THRESHOLD_");
+    }
+
     /** Returns the exit code of a command and all that it printed. */
     private static String shell(String command) throws Exception {
         Path java = Path.of(System.getProperty("java.home"), "bin", "java");
