@@ -108,6 +108,17 @@ public final class Metrics {
         return Log.read(path, lastStep, Row::parse);
     }
 
+    /** The same of a run that goes on after a step, whose row must be there. */
+    static List<Row> readAll(Path path, int step) {
+        List<Row> rows = read(path, step);
+        boolean whole = !rows.isEmpty() && rows.get(rows.size() - 1).step() == step;
+        String fault =
+                "%s lacks the row of step %s, of the last checkpoint: delete that checkpoint to go"
+                        + " on from the one before";
+        BadInputException.unless(whole, fault, path, step);
+        return rows;
+    }
+
     /** Returns an empty picture of losses over steps. */
     static Plot losses(String title) {
         return new Plot(title, "step", "loss, nats per token").size(900, 540);

@@ -165,7 +165,7 @@ public final class Training {
         this.stop = stop;
         this.out = out;
         if (run.step() > 0) {
-            rows.addAll(Metrics.read(directory.file(RunDirectory.METRICS), run.step()));
+            rows.addAll(Metrics.readAll(directory.file(RunDirectory.METRICS), run.step()));
             spectra.addAll(Spectra.read(directory.file("spectra.csv"), run.step()));
         }
         secondsBefore = rows.isEmpty() ? 0 : last().seconds();

@@ -114,7 +114,11 @@ public final class LandscapeCommand implements Runnable {
         String grid = "\nexponents " + exponents + "\nlearning rates " + rates + "\n";
         String of = String.join("\n", arguments.toList()) + grid + corpus.description();
         SortedMap<Integer, Point[]> points = new TreeMap<>();
-        finished.all(of).forEach(some -> points.put(some[0].step(), some));
+        for (Point[] some : finished.all(of)) {
+            String empty = "%s has a step without points: delete it to measure it again";
+            BadInputException.unless(some.length > 0, empty, finished.folder());
+            points.put(some[0].step(), some);
+        }
         SortedSet<Integer> left = new TreeSet<>(steps);
         left.removeAll(points.keySet());
         String plan = "%d steps to measure, %d points each";

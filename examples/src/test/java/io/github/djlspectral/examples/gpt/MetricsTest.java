@@ -66,6 +66,8 @@ class MetricsTest {
     @Test
     void readsMetricsUpToAStepAndNotWhatACrashCutOff() throws IOException {
         assertThat(Metrics.read(metrics, 2)).isEqualTo(ROWS);
+        assertThat(Metrics.readAll(metrics, 2)).isEqualTo(ROWS);
+        assertRefused(() -> Metrics.readAll(metrics, 3), "lacks the row of step 3");
         assertThat(Metrics.read(metrics, 1)).isEqualTo(ROWS.subList(0, 2));
         assertThat(Files.readAllLines(metrics))
                 .containsExactly(
