@@ -12,10 +12,13 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Something that Python's PyTorch does, in a process of its own: a line tells {@code peer.py} to do
@@ -29,7 +32,9 @@ final class TorchTask extends Task {
     private Process process;
     private BufferedReader output;
     private Writer input;
-    private String last = "";
+    private volatile String last = "";
+    Duration patience = Duration.ofMinutes(10);
+    private volatile int answers;
 
     @Override
     NDManager start() {
@@ -111,6 +116,23 @@ final class TorchTask extends Task {
         output = process.inputReader(StandardCharsets.UTF_8);
         input = process.outputWriter(StandardCharsets.US_ASCII);
         write(script);
+        watch(answers);
+    }
+
+    /** Ends Python if it has answered nothing for a while: reading cannot be interrupted. */
+    private void watch(int before) {
+        long time = patience.toMillis();
+        CompletableFuture.delayedExecutor(time, TimeUnit.MILLISECONDS)
+                .execute(
+                        () -> {
+                            if (answers > before) {
+                                watch(answers);
+                            } else if (process.isAlive()) {
+                                last = "no answer in " + patience.toSeconds() + " seconds";
+                                process.descendants().forEach(ProcessHandle::destroyForcibly);
+                                process.destroyForcibly();
+                            }
+                        });
     }
 
     /** Writes to the script; null ends it. */
@@ -135,6 +157,7 @@ final class TorchTask extends Task {
         try {
             for (String line = output.readLine(); line != null; line = output.readLine()) {
                 if (line.startsWith("{") || line.equals("done")) {
+                    answers++;
                     return line;
                 }
                 last = line.isBlank() ? last : line.strip(); // tracebacks end in what was wrong

@@ -12,6 +12,7 @@ import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
@@ -92,6 +93,19 @@ class TorchTaskTest {
         assertFails("true", "the script says nothing");
         assertFails("echo '{\"baseMemory\": 1}'; read x; echo '{}'", "the script printed {}");
         assertFails("echo '{\"baseMemory\": 1}'; read x; echo no room; exit 1", "no room");
+    }
+
+    @Test
+    void whoDoesNotAnswerIsEnded() {
+        String script = "echo '{\"baseMemory\": 1}'; read x; echo done; read x; sleep 100";
+        System.setProperty(TorchTask.PYTHON, python(script).toString());
+        TorchTask task = new TorchTask();
+        task.patience = Duration.ofSeconds(1);
+        task.create(MUON);
+        task.work.run();
+        assertThatThrownBy(task.work::run)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessage("no answer in 1 seconds");
     }
 
     private void assertFails(String script, String why) {
