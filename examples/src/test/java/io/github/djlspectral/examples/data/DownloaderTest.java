@@ -104,6 +104,13 @@ class DownloaderTest {
     }
 
     @Test
+    void aBreakThatBroughtNothingIsNotTriedAgain() {
+        server.breakAfter(0, 100);
+        refused(sha256(), "Cannot download " + server.uri());
+        assertThat(server.ranges()).containsExactly("all");
+    }
+
+    @Test
     void aSilentServerIsLeft() {
         server.stallAfter(70_000);
         System.setProperty(Http.TIMEOUT_PROPERTY, "0.3");
