@@ -35,6 +35,7 @@ final class TorchTask extends Task {
     private volatile String last = "";
     Duration patience = Duration.ofMinutes(10);
     private volatile int answers;
+    private volatile boolean ended;
 
     @Override
     NDManager start() {
@@ -129,6 +130,7 @@ final class TorchTask extends Task {
                                 watch(answers);
                             } else if (process.isAlive()) {
                                 last = "no answer in " + patience.toSeconds() + " seconds";
+                                ended = true;
                                 process.descendants().forEach(ProcessHandle::destroyForcibly);
                                 process.destroyForcibly();
                             }
@@ -162,14 +164,16 @@ final class TorchTask extends Task {
                 }
                 last = line.isBlank() ? last : line.strip(); // tracebacks end in what was wrong
             }
-            int code = process.onExit().join().exitValue();
-            if (code != 0) {
-                throw new IllegalStateException(last.isEmpty() ? "exit code " + code : last);
-            }
-            return null;
         } catch (IOException e) {
-            throw new UncheckedIOException("Cannot read what Python says", e);
+            if (!ended) { // which closes the stream, too
+                throw new UncheckedIOException("Cannot read what Python says", e);
+            }
         }
+        int code = process.onExit().join().exitValue();
+        if (code != 0) {
+            throw new IllegalStateException(last.isEmpty() ? "exit code " + code : last);
+        }
+        return null;
     }
 
     private JsonObject answer() {
