@@ -7,15 +7,23 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.djlspectral.torch.Host;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * Windows of T consecutive tokens of shards, each with the token that follows, B at a time. A
  * window never crosses from one shard to another. Batches have numbers, may be asked for in any
  * order, and are the same in every process: nothing is kept but the shards.
+ *
+ * <p>In a shard of {@link TextRecord}s a window has as many whole records as fit, in order, and
+ * each record is in one window; a longer one is cut into windows, each of which begins with the
+ * last token of the one before. Where a window is shorter than T it is padded with its last token,
+ * an end of text. Targets that are not to be learned, such as those of prompts and padding, are -1;
+ * windows without any other are left out.
  */
 public final class TokenBatches {
 
@@ -28,8 +36,16 @@ public final class TokenBatches {
     private final long seed;
     private final int stride;
 
-    /** For each shard the number of windows up to its end: one begins at each stride-th token. */
+    /**
+     * For each shard its windows, null if it has no records: one begins at each stride-th token.
+     */
+    private final List<List<Window>> records = new ArrayList<>();
+
+    /** For each shard the number of windows up to its end. */
     private final long[] ends;
+
+    /** Tokens of a shard, how many of which are learned; the first is no target. */
+    private record Window(TokenShard shard, long start, int length, int learned) {}
 
     private TokenBatches(
             List<TokenShard> shards, int batchSize, int contextLength, boolean random, long seed) {
@@ -47,19 +63,50 @@ public final class TokenBatches {
         stride = random ? 1 : contextLength;
         ends = new long[shards.size()];
         for (int i = 0; i < ends.length; i++) {
-            long starts = Math.max(0, shards.get(i).length() - contextLength);
-            ends[i] = (i == 0 ? 0 : ends[i - 1]) + (starts + stride - 1) / stride;
+            TokenShard shard = shards.get(i);
+            records.add(shard.hasRecords() ? pack(shard, contextLength + 1L) : null);
+            long starts = Math.max(0, shard.length() - contextLength);
+            boolean packed = shard.hasRecords();
+            long own = packed ? records.get(i).size() : (starts + stride - 1) / stride;
+            ends[i] = (i == 0 ? 0 : ends[i - 1]) + own;
         }
         TokenShard longest = Collections.max(shards, Comparator.comparing(TokenShard::length));
         String few = "%s is too short: a context of %s needs at least %s tokens; use more text";
         unless(windows() > 0, few, longest, contextLength, contextLength + 1L);
     }
 
+    /** Returns windows of at most some tokens: whole records, or parts of a longer one. */
+    private static List<Window> pack(TokenShard shard, long most) {
+        List<Window> windows = new ArrayList<>();
+        for (long begin = 0, next; begin < shard.length() - 1; begin = next) {
+            long limit = Math.min(shard.length(), begin + most);
+            long end = begin;
+            int learned = 0;
+            int seen = 0;
+            for (long i = begin + 1; i < limit; i++) {
+                seen += shard.isLearned(i) ? 1 : 0;
+                if (shard.endsRecord(i)) {
+                    end = i + 1;
+                    learned = seen;
+                }
+            }
+            next = end == begin ? limit - 1 : end;
+            if (end == begin) {
+                end = limit;
+                learned = seen;
+            }
+            if (learned > 0) {
+                windows.add(new Window(shard, begin, (int) (end - begin), learned));
+            }
+        }
+        return windows;
+    }
+
     /**
      * {@return batches for training: windows at uniformly random positions over all shards, as in
-     * nanoGPT, without end} Window number n is a pure function of the seed and n, and batch i has
-     * the windows from B i on: resuming needs no state but the number of the next batch, and k
-     * batches of size B hold the same windows as one of size k B.
+     * nanoGPT, or uniformly random ones of records, without end} Window number n is a pure function
+     * of the seed and n, and batch i has the windows from B i on: resuming needs no state but the
+     * number of the next batch, and k batches of size B hold the same windows as one of size k B.
      *
      * @param shards the tokens
      * @param batchSize windows per batch, B, at least 1
@@ -74,8 +121,8 @@ public final class TokenBatches {
 
     /**
      * {@return one pass for validation, in order and without overlap: each window begins where the
-     * one before it ended} What is left of a shard after its last full window is not used. The last
-     * batch may be smaller.
+     * one before it ended} What is left of a shard after its last full window is not used, unless
+     * it has records. The last batch may be smaller.
      *
      * @param shards the tokens
      * @param batchSize windows per batch, B, at least 1
@@ -92,8 +139,8 @@ public final class TokenBatches {
     }
 
     /**
-     * {@return the inputs of a batch and its targets, for each input the token that follows, both
-     * int64 [B, T]}
+     * {@return the inputs of a batch and its targets, for each input the token that follows, or -1,
+     * both int64 [B, T]}
      *
      * @param index the number of the batch, in [0, {@link #count}); it need not be the next one
      * @param manager the manager that gets the arrays
@@ -111,38 +158,61 @@ public final class TokenBatches {
     record Tokens(long[] inputs, long[] targets) {}
 
     Tokens batch(long index) {
+        List<Window> rows = rows(index);
+        int size = Math.multiplyExact(rows.size(), contextLength);
+        Tokens batch = new Tokens(new long[size], new long[size]);
+        for (int row = 0; row < rows.size(); row++) {
+            Window window = rows.get(row);
+            int[] tokens = new int[window.length];
+            window.shard.read(window.start, tokens);
+            for (int t = 0; t < contextLength; t++) {
+                int i = row * contextLength + t;
+                batch.inputs[i] = tokens[Math.min(t, tokens.length - 1)];
+                boolean learned =
+                        t + 1 < tokens.length && window.shard.isLearned(window.start + t + 1);
+                batch.targets[i] = learned ? tokens[t + 1] : -1;
+            }
+        }
+        return batch;
+    }
+
+    /**
+     * {@return how many targets of a batch count, at least 1} A mean over several batches weighs
+     * each by it. Without records it is B T.
+     *
+     * @param index the number of the batch, in [0, {@link #count})
+     * @throws BadInputException if there is no such batch
+     */
+    public long learned(long index) {
+        return rows(index).stream().mapToLong(Window::learned).sum();
+    }
+
+    private List<Window> rows(long index) {
         String range = "The batch number is %s, but must be in [0, %s)";
         unless(index >= 0 && index < count(), range, index, count());
         long first = index * batchSize;
         int rows = random ? batchSize : (int) Math.min(batchSize, windows() - first);
-        int size = Math.multiplyExact(rows, contextLength);
-        Tokens batch = new Tokens(new long[size], new long[size]);
-        int[] tokens = new int[contextLength + 1];
-        for (int i = 0; i < size; i++) {
-            int t = i % contextLength;
-            if (t == 0) {
-                long window = first + i / contextLength;
-                read(random ? randomWindow(window) : window, tokens);
-            }
-            batch.inputs[i] = tokens[t];
-            batch.targets[i] = tokens[t + 1];
-        }
-        return batch;
+        return IntStream.range(0, rows)
+                .mapToObj(row -> window(random ? randomWindow(first + row) : first + row))
+                .toList();
     }
 
     private long windows() {
         return ends[ends.length - 1];
     }
 
-    private void read(long window, int[] tokens) {
+    private Window window(long number) {
         // The first shard that ends beyond the window; shards without windows are never first.
-        int found = Arrays.binarySearch(ends, window);
+        int found = Arrays.binarySearch(ends, number);
         int shard = found < 0 ? -found - 1 : found;
-        while (ends[shard] <= window) {
+        while (ends[shard] <= number) {
             shard++;
         }
-        long before = shard == 0 ? 0 : ends[shard - 1];
-        shards.get(shard).read((window - before) * stride, tokens);
+        long own = number - (shard == 0 ? 0 : ends[shard - 1]);
+        List<Window> packed = records.get(shard);
+        return packed == null
+                ? new Window(shards.get(shard), own * stride, contextLength + 1, contextLength)
+                : packed.get((int) own);
     }
 
     private long randomWindow(long number) {

@@ -10,13 +10,17 @@ import java.nio.channels.FileChannel;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
+import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 
 /**
  * A sequence of tokens in a memory-mapped file of little-endian unsigned 16-bit numbers, either
  * with llm.c's header (256 x int32: magic 20240520, version 1, number of tokens, zeros) or, as
- * nanoGPT writes them, without a header. Immutable and thread-safe until closed.
+ * nanoGPT writes them, without a header. One of {@link TextRecord}s has 1 as the header's fourth
+ * number and after the tokens as many marks, which say what is to be learned and where a record
+ * ends. Immutable and thread-safe until closed.
  */
 public final class TokenShard implements AutoCloseable {
 
@@ -30,17 +34,24 @@ public final class TokenShard implements AutoCloseable {
     private static final long SEGMENT_TOKENS = 1 << SEGMENT_BITS;
     private static final int WRITE_TOKENS = 1 << 16;
 
+    // marks of tokens; the last of a record, its end of text, is learned too
+    private static final int LEARNED = 1;
+    private static final int ENDS = 2;
+
     private final Path file;
     private final int vocabSize;
     private final long start;
     private final long length;
+    private final long marks; // how far a token's mark is behind it; 0 without marks
     private volatile ByteBuffer[] segments;
 
-    private TokenShard(Path file, int vocabSize, long start, long length, ByteBuffer[] segments) {
+    private TokenShard(
+            Path file, int vocabSize, long start, long length, long marks, ByteBuffer[] segments) {
         this.file = file;
         this.vocabSize = vocabSize;
         this.start = start;
         this.length = length;
+        this.marks = marks;
         this.segments = segments;
     }
 
@@ -57,18 +68,21 @@ public final class TokenShard implements AutoCloseable {
         String range = "The vocabulary size is %s, but must be in [1, %s]";
         unless(legal, range, vocabSize, MAX_VOCAB_SIZE);
         try (FileChannel channel = FileChannel.open(file)) {
-            long header = headerBytes(file, channel);
-            long length = (channel.size() - header) / Short.BYTES;
+            ByteBuffer header = buffer(HEADER_BYTES);
+            int begin = readHeader(file, channel, header);
+            long length = (channel.size() - begin) / Short.BYTES;
+            boolean marked = begin > 0 && header.getInt(12) != 0;
             ByteBuffer[] segments =
                     new ByteBuffer[Math.toIntExact((length - 1 >> SEGMENT_BITS) + 1)];
             for (int i = 0; i < segments.length; i++) {
                 long from = i * SEGMENT_TOKENS;
                 long bytes = Math.min(SEGMENT_TOKENS, length - from) * Short.BYTES;
-                long offset = header + from * Short.BYTES;
+                long offset = begin + from * Short.BYTES;
                 segments[i] = channel.map(FileChannel.MapMode.READ_ONLY, offset, bytes);
                 segments[i].order(ByteOrder.LITTLE_ENDIAN);
             }
-            return new TokenShard(file, vocabSize, 0, length, segments);
+            long tokens = marked ? length / 2 : length;
+            return new TokenShard(file, vocabSize, 0, tokens, marked ? tokens : 0, segments);
         } catch (NoSuchFileException e) {
             throw new BadInputException("There is no file " + file, e);
         } catch (IOException e) {
@@ -77,11 +91,11 @@ public final class TokenShard implements AutoCloseable {
     }
 
     /** Returns the length of a file's header, after checking it; 0 if there is none. */
-    private static int headerBytes(Path file, FileChannel channel) throws IOException {
+    private static int readHeader(Path file, FileChannel channel, ByteBuffer header)
+            throws IOException {
         long size = channel.size();
         String odd = "%s has %s bytes, not a positive multiple of 2: empty, cut off or no shard";
         unless(size > 0 && size % Short.BYTES == 0, odd, file, size);
-        ByteBuffer header = buffer(HEADER_BYTES);
         for (int read = 0; read >= 0 && header.hasRemaining(); ) {
             read = channel.read(header, header.position());
         }
@@ -91,10 +105,10 @@ public final class TokenShard implements AutoCloseable {
         if (magic != MAGIC) {
             // Some numbers and then a thousand zeros are no text but the header of another format.
             ByteBuffer zeros = buffer(HEADER_BYTES - 12);
-            String other =
+            String strange =
                     "%s begins with the magic number %s instead of %s: made for another model";
             boolean foreign = whole && header.position(12).equals(zeros);
-            unless(!foreign, other, file, magic, MAGIC);
+            unless(!foreign, strange, file, magic, MAGIC);
             return 0;
         }
         String again = ": download or prepare it again";
@@ -103,7 +117,10 @@ public final class TokenShard implements AutoCloseable {
         String old = "%s has version %s; only version %s, of 16-bit tokens, can be read";
         unless(version == VERSION, old, file, version, VERSION);
         long tokens = Integer.toUnsignedLong(header.getInt(8));
-        long bytes = HEADER_BYTES + tokens * Short.BYTES;
+        int marked = header.getInt(12);
+        String other = "%s has %s as its fourth number: only 0 and 1 are known";
+        unless(marked == 0 || marked == 1, other, file, marked);
+        long bytes = HEADER_BYTES + tokens * Short.BYTES * (1 + marked);
         String cut = "%s has %s bytes, but its header promises %s tokens, %s bytes" + again;
         unless(tokens > 0 && size == bytes, cut, file, size, tokens, bytes);
         return HEADER_BYTES;
@@ -122,6 +139,47 @@ public final class TokenShard implements AutoCloseable {
      * @throws java.io.UncheckedIOException if the file cannot be written
      */
     public static void write(Path file, int[] tokens) {
+        writeAll(file, tokens);
+    }
+
+    /**
+     * Writes records one after the other, each with an end-of-text token behind it, and what of
+     * them is to be learned: the completion and that token. Prompt and completion are tokenized
+     * each by itself, as the prompt alone is when a model serves.
+     *
+     * @param file the file to write or replace; its folder is created if necessary
+     * @param records the records, at least one
+     * @param tokenizer the tokenizer, which has an end of text: GPT-2's have, others get one by
+     *     {@link Tokenizer#withEndOfText}
+     * @throws BadInputException if there is no record, the tokenizer has no end of text or a
+     *     character is not in its vocabulary
+     * @throws java.io.UncheckedIOException if the file cannot be written
+     */
+    public static void write(Path file, List<TextRecord> records, Tokenizer tokenizer) {
+        String none =
+                "The tokenizer %s has no end of text to put between records: give it one, as"
+                        + " by withEndOfText(List.of(0)) for the byte 0";
+        Stream<Integer> ends = tokenizer.endOfText().stream();
+        int[] end = ends.filter(t -> t < tokenizer.vocabSize()).mapToInt(t -> t).limit(1).toArray();
+        unless(end.length == 1, none, tokenizer.name());
+        List<int[][]> all =
+                records.parallelStream().map(record -> encode(record, tokenizer, end)).toList();
+        int[] tokens = all.stream().map(part -> part[0]).flatMapToInt(Arrays::stream).toArray();
+        int[] marks = all.stream().map(part -> part[1]).flatMapToInt(Arrays::stream).toArray();
+        writeAll(file, tokens, marks);
+    }
+
+    private static int[][] encode(TextRecord record, Tokenizer tokenizer, int... end) {
+        int[] prompt = tokenizer.encode(record.prompt());
+        int[] completion = tokenizer.encode(record.completion());
+        int[] tokens = Stream.of(prompt, completion, end).flatMapToInt(Arrays::stream).toArray();
+        int[] marks = new int[tokens.length];
+        Arrays.fill(marks, prompt.length, tokens.length - 1, LEARNED);
+        marks[tokens.length - 1] = ENDS;
+        return new int[][] {tokens, marks};
+    }
+
+    private static void writeAll(Path file, int[] tokens, int[]... marks) {
         unless(tokens.length > 0, "A token shard needs at least one token");
         for (int i = 0; i < tokens.length; i++) {
             if (tokens[i] < 0 || tokens[i] >= MAX_VOCAB_SIZE) {
@@ -129,18 +187,25 @@ public final class TokenShard implements AutoCloseable {
                 throw new BadInputException(token + " does not fit into 16 bits, [0, 65535]");
             }
         }
-        AtomicFiles.write(file, channel -> writeTokens(channel, tokens));
+        AtomicFiles.write(
+                file,
+                channel -> {
+                    ByteBuffer header = buffer(HEADER_BYTES);
+                    header.putInt(0, MAGIC).putInt(4, VERSION).putInt(8, tokens.length);
+                    AtomicFiles.writeFully(channel, header.putInt(12, marks.length));
+                    writeNumbers(channel, tokens);
+                    for (int[] each : marks) {
+                        writeNumbers(channel, each);
+                    }
+                });
     }
 
-    private static void writeTokens(FileChannel channel, int[] tokens) throws IOException {
-        ByteBuffer header = buffer(HEADER_BYTES);
-        header.putInt(0, MAGIC).putInt(4, VERSION).putInt(8, tokens.length);
-        AtomicFiles.writeFully(channel, header);
+    private static void writeNumbers(FileChannel channel, int... numbers) throws IOException {
         ByteBuffer buffer = buffer(WRITE_TOKENS * Short.BYTES);
-        for (int from = 0; from < tokens.length; from += WRITE_TOKENS) {
+        for (int from = 0; from < numbers.length; from += WRITE_TOKENS) {
             buffer.clear();
-            int to = Math.min(from + WRITE_TOKENS, tokens.length);
-            Arrays.stream(tokens, from, to).forEach(token -> buffer.putShort((short) token));
+            int to = Math.min(from + WRITE_TOKENS, numbers.length);
+            Arrays.stream(numbers, from, to).forEach(number -> buffer.putShort((short) number));
             AtomicFiles.writeFully(channel, buffer.flip());
         }
     }
@@ -148,6 +213,35 @@ public final class TokenShard implements AutoCloseable {
     /** {@return the number of tokens, at least 0} */
     public long length() {
         return length;
+    }
+
+    /** {@return whether these are records, with marks of what is to be learned} */
+    public boolean hasRecords() {
+        return marks > 0;
+    }
+
+    /**
+     * {@return whether a token is to be learned; without records all are}
+     *
+     * @param index the position, in [0, {@link #length})
+     * @throws IndexOutOfBoundsException if the position is out of range
+     */
+    public boolean isLearned(long index) {
+        Objects.checkIndex(index, length);
+        return marks == 0 || mark(index) != 0;
+    }
+
+    boolean endsRecord(long index) {
+        return marks > 0 && mark(index) == ENDS;
+    }
+
+    private int mark(long index) {
+        return number(open(), start + index + marks);
+    }
+
+    private static int number(ByteBuffer[] open, long position) {
+        int place = (int) (position & (SEGMENT_TOKENS - 1)) * Short.BYTES;
+        return Short.toUnsignedInt(open[(int) (position >> SEGMENT_BITS)].getShort(place));
     }
 
     /**
@@ -177,8 +271,7 @@ public final class TokenShard implements AutoCloseable {
         ByteBuffer[] open = open();
         for (int i = 0; i < into.length; i++) {
             long position = start + from + i;
-            int place = (int) (position & (SEGMENT_TOKENS - 1)) * Short.BYTES;
-            int token = Short.toUnsignedInt(open[(int) (position >> SEGMENT_BITS)].getShort(place));
+            int token = number(open, position);
             if (token >= vocabSize) {
                 String what = file + " has token " + token + " at position " + position;
                 String beyond = ", beyond the vocabulary [0, " + vocabSize + "): it was made with";
@@ -197,16 +290,24 @@ public final class TokenShard implements AutoCloseable {
     }
 
     /**
-     * {@return the CRC-32C of the tokens as they lie in the file, against change, not malice} It
-     * reads them all, some gigabytes a second.
+     * {@return the CRC-32C of the tokens as they lie in the file, and of the marks of records,
+     * against change, not malice} It reads them all, some gigabytes a second.
      *
      * @throws IllegalStateException if the shard is closed
      */
     public long checksum() {
         CRC32C sum = new CRC32C();
+        add(sum, start);
+        if (marks > 0) {
+            add(sum, start + marks);
+        }
+        return sum.getValue();
+    }
+
+    private void add(CRC32C sum, long begin) {
         ByteBuffer[] open = open();
-        long end = start + length;
-        for (long from = start, to; from < end; from = to) {
+        long end = begin + length;
+        for (long from = begin, to; from < end; from = to) {
             int segment = (int) (from >> SEGMENT_BITS);
             long first = segment * SEGMENT_TOKENS;
             to = Math.min(end, first + SEGMENT_TOKENS);
@@ -214,7 +315,6 @@ public final class TokenShard implements AutoCloseable {
             int position = (int) (from - first) * Short.BYTES;
             sum.update(open[segment].duplicate().limit(limit).position(position));
         }
-        return sum.getValue();
     }
 
     /**
@@ -227,7 +327,7 @@ public final class TokenShard implements AutoCloseable {
      */
     public TokenShard slice(long from, long to) {
         Objects.checkFromToIndex(from, to, length);
-        return new TokenShard(file, vocabSize, start + from, to - from, segments);
+        return new TokenShard(file, vocabSize, start + from, to - from, marks, segments);
     }
 
     /** Lets go of the mapped memory; the garbage collector unmaps it later. */

@@ -39,6 +39,7 @@ import io.github.djlspectral.layers.isometry.diagnostics.IsometryProbe;
 import io.github.djlspectral.layers.isometry.diagnostics.JacobianSpectrum;
 import io.github.djlspectral.optim.Muon;
 import io.github.djlspectral.optim.OptimizerStep;
+import io.github.djlspectral.text.TextRecord;
 import io.github.djlspectral.text.TokenBatches;
 import io.github.djlspectral.text.TokenDataset;
 import io.github.djlspectral.text.TokenShard;
@@ -114,11 +115,18 @@ class GuideTest {
 
     private void fineTune(Gpt2 gpt2, Tokenizer tokenizer) throws IOException {
         Path adapters = folder.resolve("adapters.safetensors");
-        long[] answer = {-1, -1, -1, -1, 'J', 'o', 'h', 'n'}; // -1 or -100: does not count
+        Path file = folder.resolve("records.bin");
+        String lines = "{\"prompt\": \"Name:\", \"completion\": \"John\"}\n";
+        long[] answer = {-1, -1, -1, -1, 'J', 'o', 'h', 'n'};
         NDArray tokens = manager.create(new long[][] {{'N', 'a', 'm', 'e', ':', 'J', 'o', 'h'}});
         NDList record = new NDList(tokens, manager.create(new long[][] {answer}));
         double before = gpt2.loss(store, tokens, record.get(1), false).getFloat();
         // snippet: fine-tune
+        List<TextRecord> records = TextRecord.parse(lines, "names.jsonl");
+        Tokenizer ending = tokenizer.withEndOfText(List.of(0)); // GPT-2's has an end of text
+        TokenShard.write(file, records, ending); // tokens, and which of them are learned
+        TokenShard shard = TokenShard.open(file, ending.vocabSize());
+        TokenBatches batches = TokenBatches.random(List.of(shard), 4, 32, 1);
         try (Model model = Model.newInstance("tuned", "PyTorch");
                 Muon muon = Muon.builder().optLearningRateTracker(Tracker.fixed(0.02f)).build()) {
             model.setBlock(gpt2);
@@ -127,7 +135,9 @@ class GuideTest {
                 gpt2.adapt(Lora.of(8, 2)); // W x + 2 B A x, of which only A and B are trained
                 LossGradient gradient = new LossGradient(gpt2, trainer, true); // recomputes
                 for (int step = 0; step < 20; step++) {
-                    gradient.add(record, 1); // tokens, and targets that are -1 in the prompt
+                    try (NDManager scratch = trainer.getManager().newSubManager()) {
+                        gradient.add(batches.batch(step, scratch), 1); // targets: -1 in prompts
+                    }
                     OptimizerStep.apply(trainer, muon, 1);
                 }
             }
@@ -142,6 +152,7 @@ class GuideTest {
         assertThat(gpt2.loss(store, tokens, record.get(1), false).getFloat())
                 .isLessThan((float) before / 2);
         assertThat(adapters).isNotEmptyFile();
+        shard.close();
         assertThat(scores.getShape()).isEqualTo(new Shape(1, 2));
     }
 

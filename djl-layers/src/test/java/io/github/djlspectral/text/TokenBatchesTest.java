@@ -40,6 +40,7 @@ class TokenBatchesTest {
             TokenBatches.Tokens batch = batches(3, 5).batch(i);
             assertThat(batch.inputs()).hasSize(3 * CONTEXT);
             assertThat(batch.targets()).hasSize(3 * CONTEXT);
+            assertThat(batches(3, 5).learned(i)).isEqualTo(3 * CONTEXT);
             for (int j = 0; j < batch.inputs().length; j++) {
                 assertThat(batch.targets()[j]).isEqualTo(batch.inputs()[j] + 1);
                 if (j % CONTEXT > 0) {
@@ -128,6 +129,7 @@ class TokenBatchesTest {
         TokenBatches.Tokens last = pass.batch(3);
         assertThat(last.inputs()).containsExactly(2052, 2053, 2054, 2055, 2056, 2057, 2058, 2059);
         assertThat(last.targets()[7]).isEqualTo(2060);
+        assertThat(pass.learned(3)).isEqualTo(8);
     }
 
     @Test

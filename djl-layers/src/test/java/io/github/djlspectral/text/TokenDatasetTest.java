@@ -7,12 +7,14 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.Device;
 import ai.djl.Model;
 import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.EasyTrain;
+import ai.djl.training.GradientCollector;
 import ai.djl.training.Trainer;
 import ai.djl.training.dataset.Batch;
 import ai.djl.training.evaluator.Accuracy;
@@ -196,6 +198,34 @@ class TokenDatasetTest {
         assertThat(epoch(inOrder)).isEqualTo(epoch(inOrder)).hasSize(3);
         assertThat(epoch(new TokenDataset(TokenBatches.inOrder(List.of(shard), 60, CONTEXT), 9)))
                 .hasSize(2);
+    }
+
+    @Test
+    void lossOfLogitsIgnoresLabelsBelowZeroAsTheModelDoes() {
+        NDArray logits = manager.randomNormal(0, 2, new Shape(2, 3, 5), DataType.FLOAT64);
+        long[] all = {4, -1, 2, -100, -1, 0};
+        NDArray labels = manager.create(all, new Shape(2, 3));
+        NDArray scores = logits.reshape(6, 5).logSoftmax(1);
+        double expected = 0;
+        for (int row : new int[] {0, 2, 5}) {
+            expected -= scores.getDouble(row, all[row]) / 3;
+        }
+        logits.setRequiresGradient(true);
+        try (GradientCollector collector = manager.getEngine().newGradientCollector()) {
+            NDList predictions = new NDList(logits);
+            NDArray loss = new NextTokenLoss().evaluate(new NDList(labels), predictions);
+            assertThat(loss.getDouble()).isCloseTo(expected, within(1e-12));
+            collector.backward(loss);
+        }
+        NDArray gradient = logits.getGradient().reshape(6, 5).abs().sum(new int[] {1});
+        double[] rows = gradient.toDoubleArray();
+        for (int row = 0; row < 6; row++) {
+            assertThat(rows[row] > 0).isEqualTo(all[row] >= 0);
+        }
+        NDList none = new NDList(manager.full(new Shape(2, 3), -1, DataType.INT64));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new NextTokenLoss().evaluate(none, new NDList(logits)))
+                .withMessageContaining("All labels are below 0");
     }
 
     @Test

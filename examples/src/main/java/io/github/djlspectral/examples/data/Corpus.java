@@ -3,6 +3,9 @@ package io.github.djlspectral.examples.data;
 import static io.github.djlspectral.text.BadInputException.unless;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import ai.djl.util.JsonUtils;
+import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.text.TextRecord;
 import io.github.djlspectral.text.TokenShard;
 import io.github.djlspectral.text.Tokenization;
 import io.github.djlspectral.text.Tokenizer;
@@ -13,6 +16,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.apache.commons.codec.binary.Hex;
 import org.apache.commons.codec.digest.DigestUtils;
@@ -52,8 +58,79 @@ public record Corpus(
         validation.forEach(TokenShard::close);
     }
 
+    /**
+     * Returns the tokens with which samples begin: those before what is learned of the first record
+     * for validation, else the first of the validation text.
+     */
+    public int[] prompt() {
+        TokenShard unseen = validation.get(0);
+        int length = 0;
+        while (!unseen.isLearned(length)) { // a record's end is
+            length++;
+        }
+        int[] prompt = new int[length > 0 ? length : (int) Math.min(16, unseen.length())];
+        unseen.read(0, prompt);
+        return prompt;
+    }
+
     /** Where a corpus comes from, found and complete on this machine. */
-    sealed interface Source {}
+    sealed interface Source {
+
+        String name();
+
+        /** Returns all of its characters; none if they are not known. */
+        String characters();
+
+        /** Opens the tokens, which have a folder in the cache; makes them where need be. */
+        Corpus open(Tokenizer tokenizer, Path cache, PrintStream messages);
+
+        /**
+         * Opens tokens that are made if they are not there yet.
+         *
+         * @param contents all that they depend on beside the tokenizer
+         * @param train writes those to train on
+         * @param bytes of UTF-8 to be predicted in the validation text
+         */
+        default Corpus cached(
+                Tokenizer tokenizer,
+                Path cache,
+                PrintStream messages,
+                List<String> contents,
+                Consumer<Path> train,
+                Consumer<Path> validation,
+                double bytes) {
+            String file = name().replaceFirst("(?s).*[/\\\\](?=.)", "");
+            String label = file.replaceAll("[^A-Za-z0-9._]+", "-").replaceFirst("(.{24}).*", "$1");
+            String key = key(tokenizer, contents); // the key alone is unique
+            Path folder = cache.resolve(label + "-" + key);
+            Path first = folder.resolve("train.bin");
+            Path last = folder.resolve("validation.bin");
+            if (Stream.of(first, last).anyMatch(f -> Downloader.noShard(f).isPresent())) {
+                String message = "Tokenizing %s (%,d characters, %s) into %s%n";
+                int characters = characters().length();
+                messages.printf(Locale.ROOT, message, name(), characters, tokenizer.name(), folder);
+                train.accept(first);
+                validation.accept(last);
+            }
+            List<TokenShard> forTraining = Shards.open(List.of(first), tokenizer);
+            List<TokenShard> unseen = Shards.open(List.of(last), tokenizer);
+            TokenShard all = unseen.get(0);
+            long predicted = LongStream.range(0, all.length()).filter(all::isLearned).count();
+            return new Corpus(name(), tokenizer, forTraining, unseen, bytes / predicted);
+        }
+
+        private static String key(Tokenizer tokenizer, List<String> contents) {
+            MessageDigest digest = DigestUtils.getSha256Digest();
+            List<String> parts = new ArrayList<>(contents);
+            parts.add(0, tokenizer.toJson());
+            for (String part : parts) {
+                byte[] bytes = part.getBytes(UTF_8);
+                digest.update((bytes.length + ":").getBytes(UTF_8)); // so that borders count
+                digest.update(bytes);
+            }
+            return Hex.encodeHexString(digest.digest()).substring(0, 16);
+        }
+    }
 
     /** Texts still to be tokenized; neither is empty. */
     record Texts(String name, String train, String validation) implements Source {
@@ -68,45 +145,100 @@ public record Corpus(
             return new Texts(name, text.substring(0, cut), text.substring(cut));
         }
 
-        /** Opens the tokens, which have a folder in the cache; makes them where need be. */
-        Corpus open(Tokenizer tokenizer, Path cache, PrintStream messages) {
-            String file = name.replaceFirst("(?s).*[/\\\\](?=.)", "");
-            String label = file.replaceAll("[^A-Za-z0-9._]+", "-").replaceFirst("(.{24}).*", "$1");
-            Path folder = cache.resolve(label + "-" + key(tokenizer)); // the key alone is unique
-            Path first = folder.resolve("train.bin");
-            Path last = folder.resolve("validation.bin");
-            if (Stream.of(first, last).anyMatch(f -> Downloader.noShard(f).isPresent())) {
-                String message = "Tokenizing %s (%,d characters, %s) into %s%n";
-                long characters = (long) train.length() + validation.length();
-                messages.printf(Locale.ROOT, message, name, characters, tokenizer.name(), folder);
-                TokenShard.write(first, tokenizer.encode(train));
-                TokenShard.write(last, tokenizer.encode(validation));
-            }
-            List<TokenShard> forTraining = Shards.open(List.of(first), tokenizer);
-            List<TokenShard> unseen = Shards.open(List.of(last), tokenizer);
-            boolean marked = tokenizer.tokenization() == Tokenization.GPT2_EOT;
-            String mark = marked ? Tokenizer.END_OF_TEXT_MARK : ""; // has no bytes
-            double bytes = validation.replace(mark, "").getBytes(UTF_8).length;
-            return new Corpus(name, tokenizer, forTraining, unseen, bytes / length(unseen));
+        @Override
+        public String characters() {
+            return train + validation;
         }
 
-        private String key(Tokenizer tokenizer) {
-            MessageDigest digest = DigestUtils.getSha256Digest();
-            for (String part : List.of(tokenizer.toJson(), train, validation)) {
-                byte[] bytes = part.getBytes(UTF_8);
-                digest.update((bytes.length + ":").getBytes(UTF_8)); // so that borders count
-                digest.update(bytes);
+        @Override
+        public Corpus open(Tokenizer tokenizer, Path cache, PrintStream messages) {
+            boolean marked = tokenizer.tokenization() == Tokenization.GPT2_EOT;
+            String mark = marked ? Tokenizer.END_OF_TEXT_MARK : ""; // has no bytes
+            return cached(
+                    tokenizer,
+                    cache,
+                    messages,
+                    List.of(train, validation),
+                    file -> TokenShard.write(file, tokenizer.encode(train)),
+                    file -> TokenShard.write(file, tokenizer.encode(validation)),
+                    validation.replace(mark, "").getBytes(UTF_8).length);
+        }
+    }
+
+    /** Records still to be tokenized; where a tokenizer has no end of text, it is U+0000. */
+    record Records(String name, List<TextRecord> train, List<TextRecord> validation)
+            implements Source {
+
+        private static final String END = "\0";
+
+        /** Holds out the last tenth of the records, at least one, for validation. */
+        static Records split(String name, List<TextRecord> all) {
+            int cut = (int) (all.size() * 9L / 10);
+            unless(cut > 0, "%s has one record: give more, to train and to validate on", name);
+            String held = "%s (the last %s of %s records held out)";
+            int out = all.size() - cut;
+            return new Records(
+                    String.format(Locale.ROOT, held, name, out, all.size()),
+                    all.subList(0, cut),
+                    all.subList(cut, all.size()));
+        }
+
+        @Override
+        public String characters() {
+            return Stream.of(train, validation)
+                    .flatMap(List::stream)
+                    .map(record -> record.prompt() + record.completion())
+                    .collect(Collectors.joining("", END, ""));
+        }
+
+        @Override
+        public Corpus open(Tokenizer given, Path cache, PrintStream messages) {
+            Tokenizer tokenizer = given.endOfText().isEmpty() ? ended(given) : given;
+            String completions =
+                    validation.stream().map(TextRecord::completion).collect(Collectors.joining());
+            return cached(
+                    tokenizer,
+                    cache,
+                    messages,
+                    List.of(
+                            "records",
+                            JsonUtils.GSON.toJson(train),
+                            JsonUtils.GSON.toJson(validation)),
+                    file -> TokenShard.write(file, train, tokenizer),
+                    file -> TokenShard.write(file, validation, tokenizer),
+                    completions.getBytes(UTF_8).length);
+        }
+
+        private Tokenizer ended(Tokenizer tokenizer) {
+            if (tokenizer.tokenization().isGpt2()) {
+                return tokenizer.withEndOfText(List.of(Tokenizer.END_OF_TEXT));
             }
-            return Hex.encodeHexString(digest.digest()).substring(0, 16);
+            try {
+                return tokenizer.withEndOfText(List.of(tokenizer.encode(END)[0]));
+            } catch (BadInputException e) {
+                String rule =
+                        " has records, between which is U+0000, but the model's vocabulary of"
+                                + " characters lacks it: give a text, or train a new model";
+                throw new BadInputException(name + rule, e);
+            }
         }
     }
 
     /** Files of tokens; where none is for validation, the last tenth of the tokens is held out. */
     record Shards(String name, List<Path> train, List<Path> validation) implements Source {
 
-        Corpus open(Tokenizer tokenizer) {
+        @Override
+        public String characters() {
+            return "";
+        }
+
+        @Override
+        public Corpus open(Tokenizer tokenizer, Path cache, PrintStream messages) {
             List<TokenShard> forTraining = open(train, tokenizer);
             List<TokenShard> unseen = open(validation, tokenizer);
+            String rule = "%s has records: give the JSON lines (.jsonl) that they were made of";
+            Stream<TokenShard> all = Stream.of(forTraining, unseen).flatMap(List::stream);
+            unless(all.noneMatch(TokenShard::hasRecords), rule, name);
             if (unseen.isEmpty()) {
                 long total = length(forTraining);
                 long cut = total - total / 10;

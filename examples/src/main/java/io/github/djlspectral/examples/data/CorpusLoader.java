@@ -74,30 +74,25 @@ public final class CorpusLoader {
      * Loads a data set.
      *
      * @param data a known name such as {@code commons-lang}, {@code tiny-shakespeare}, {@code
-     *     wikitext-2} or {@code fineweb-10b:4} (four training shards); a text file; a folder with
-     *     token shards or with train.txt, valid.txt, test.txt; a token shard; or an http(s) URL
+     *     wikitext-2} or {@code fineweb-10b:4} (four training shards); a text file; records as JSON
+     *     lines (.jsonl); a folder with token shards or with train.txt, valid.txt, test.txt; a
+     *     token shard; or an http(s) URL
      * @return the corpus; the caller closes it
      * @throws BadInputException if it cannot be found, fetched, read or cached
      */
     public Corpus load(String data, Tokenization tokenization) {
         Source source = find(data);
-        String text = source instanceof Texts t ? t.train() + t.validation() : "";
+        String text = source.characters();
         String rule =
                 "%s holds tokens whose characters are not known: use the tokenizer that made them,"
                         + " gpt2 or bytes, or give the text itself";
         unless(!text.isEmpty() || tokenization != Tokenization.CHARS, rule, data);
-        return open(source, tokenization.tokenizerFor(text));
+        return source.open(tokenization.tokenizerFor(text), tokens, messages);
     }
 
     /** Loads a data set with the tokenizer of an earlier run, which may lack a character of it. */
     public Corpus load(String data, Tokenizer tokenizer) {
-        return open(find(data), tokenizer);
-    }
-
-    private Corpus open(Source source, Tokenizer tokenizer) {
-        return source instanceof Texts texts
-                ? texts.open(tokenizer, tokens, messages)
-                : ((Shards) source).open(tokenizer);
+        return find(data).open(tokenizer, tokens, messages);
     }
 
     /** Tells whether data is at a path: not an address, nor a name. */

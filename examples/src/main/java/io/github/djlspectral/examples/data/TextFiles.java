@@ -2,11 +2,13 @@ package io.github.djlspectral.examples.data;
 
 import static io.github.djlspectral.text.BadInputException.unless;
 
+import io.github.djlspectral.examples.data.Corpus.Records;
 import io.github.djlspectral.examples.data.Corpus.Shards;
 import io.github.djlspectral.examples.data.Corpus.Source;
 import io.github.djlspectral.examples.data.Corpus.Texts;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.LfsPointer;
+import io.github.djlspectral.text.TextRecord;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.JarURLConnection;
@@ -25,8 +27,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * Recognises what lies at a path: a text, a token shard, or a folder of either. Text is read
- * strictly: what is not UTF-8 is an error, not a replacement character.
+ * Recognises what lies at a path: a text, records, a token shard, or a folder of either. Text is
+ * read strictly: what is not UTF-8 is an error, not a replacement character.
  */
 final class TextFiles {
 
@@ -48,7 +50,10 @@ final class TextFiles {
             requireNoVocabulary(path);
             return new Shards(name, List.of(path), List.of());
         }
-        return Texts.split(name, read(path));
+        String text = read(path);
+        return path.toString().endsWith(".jsonl")
+                ? Records.split(name, TextRecord.parse(text, path.toString()))
+                : Texts.split(name, text);
     }
 
     /** Returns what is wanted in a folder, in the order of names, but nothing that is hidden. */

@@ -13,7 +13,6 @@ import io.github.djlspectral.generate.GenerationOptions;
 import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.optim.ParameterRouting;
 import io.github.djlspectral.optim.diagnostics.UpdateSpectra;
-import io.github.djlspectral.text.TokenShard;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -34,7 +33,6 @@ import picocli.CommandLine.Spec;
 public final class Training {
 
     private static final double SECONDS_BETWEEN_LINES = 10;
-    private static final int SAMPLE_PROMPT_TOKENS = 16;
     private static final String STOPPED = "Stopped; continue with --resume --out ";
     private static final GenerationOptions SAMPLE =
             new GenerationOptions().withMaxTokens(256).withTemperature(0.8);
@@ -313,9 +311,7 @@ public final class Training {
 
     /** Lets the model continue the beginning of the validation text, unless asked to stop. */
     private void sample() {
-        TokenShard unseen = corpus.validation().get(0);
-        int[] prompt = new int[(int) Math.min(SAMPLE_PROMPT_TOKENS, unseen.length())];
-        unseen.read(0, prompt);
+        int[] prompt = corpus.prompt();
         GenerationOptions seeded = SAMPLE.withSeed(TrainingRun.mix(options.seed, run.step()));
         try {
             String text =

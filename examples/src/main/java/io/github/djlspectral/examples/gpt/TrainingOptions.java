@@ -54,7 +54,7 @@ public final class TrainingOptions {
     @Option(
             names = "--data",
             paramLabel = "<name|path|URL>",
-            description = "A named data set, a text file or directory, token shards, or a URL.")
+            description = "A named data set, text file or directory, .jsonl, token shards, or URL.")
     String data;
 
     @Option(names = "--tokenizer", description = "One of ${COMPLETION-CANDIDATES}.")

@@ -33,6 +33,7 @@ import io.github.djlspectral.torch.Host;
 import java.nio.file.Path;
 import java.util.SplittableRandom;
 import java.util.function.BooleanSupplier;
+import java.util.stream.LongStream;
 
 /**
  * A GPT-2 in training. Its state after a step is the parameters, the optimizer's state and the
@@ -158,11 +159,12 @@ public final class TrainingRun implements AutoCloseable {
         int next = step + 1;
         Engine.getEngine(ENGINE).setRandomSeed(seedOf(next + skipped));
         double loss = 0;
+        long all = learned(step + skipped);
         for (int i = 0; i < options.accumulate; i++) {
             if (stop.getAsBoolean()) {
                 return null;
             }
-            loss += addGradient(step + skipped, i);
+            loss += addGradient(step + skipped, i, all);
         }
         if (!Double.isFinite(loss)) {
             throw new TrainingDivergedException(
@@ -192,16 +194,24 @@ public final class TrainingRun implements AutoCloseable {
      */
     public void addGradients(int number) {
         Engine.getEngine(ENGINE).setRandomSeed(seedOf(number));
+        long all = learned(number - 1);
         for (int i = 0; i < options.accumulate; i++) {
-            addGradient(number - 1, i);
+            addGradient(number - 1, i, all);
         }
     }
 
-    /** Adds a batch's share to the gradients and returns its share of the loss. */
-    private double addGradient(int done, int i) {
+    /** Returns how many targets count in the batches of the step after some others. */
+    private long learned(int done) {
+        long first = (long) done * options.accumulate;
+        return LongStream.range(first, first + options.accumulate).map(batches::learned).sum();
+    }
+
+    /** Adds a batch's share of all targets to the gradients and returns its share of the loss. */
+    private double addGradient(int done, int i, long all) {
+        long number = (long) done * options.accumulate + i;
+        double parts = (double) all / batches.learned(number); // equal ones without records
         try (NDManager scratch = manager().newSubManager()) {
-            NDList batch = batches.batch((long) done * options.accumulate + i, scratch);
-            return gradient.add(batch, 1.0 / options.accumulate) / options.accumulate;
+            return gradient.add(batches.batch(number, scratch), 1 / parts) / parts;
         }
     }
 
@@ -215,7 +225,7 @@ public final class TrainingRun implements AutoCloseable {
         return (float) evaluate(gpt2, manager(), validation, options.evalBatches, stop).loss();
     }
 
-    /** A mean loss in nats per token, and the number of tokens predicted. */
+    /** A mean loss in nats per token that counts, and the number of these. */
     record Evaluation(double loss, long tokens) {}
 
     /**
@@ -236,8 +246,9 @@ public final class TrainingRun implements AutoCloseable {
                 NDList batch = split.batch(i * split.count() / used, scratch);
                 ParameterStore store = new ParameterStore(manager, false);
                 NDArray loss = gpt2.loss(store, batch.get(0), batch.get(1), false);
-                sum += (double) Host.read(loss, NDArray::getFloat) * batch.head().size();
-                tokens += batch.head().size();
+                long learned = split.learned(i * split.count() / used);
+                sum += (double) Host.read(loss, NDArray::getFloat) * learned;
+                tokens += learned;
             }
         }
         return new Evaluation(sum / tokens, tokens);
