@@ -31,16 +31,21 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.URL;
 import java.nio.charset.Charset;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ParameterException;
@@ -110,7 +115,7 @@ public final class Main {
         }
         String first = args.length > 0 ? args[0] : "";
         if (TRAINING.contains(first)) {
-            chooseAllocator(allocator(args));
+            chooseEnvironment(args);
         }
         Set<String> names = COMMANDS.containsKey(first) ? Set.of(first) : COMMANDS.keySet();
         System.exit(execute(commandLine(names), args));
@@ -121,19 +126,35 @@ public final class Main {
         return List.of(args).contains("--recompute") ? SAVING : KEEPING;
     }
 
+    /** Where executors that this process starts find Spark: in the folder of its jar here. */
+    static Map<String, String> spark(URL core, String... args) {
+        Pattern layout = Pattern.compile("jar:(file:.*)/jars/spark-core_([^/]+?)-[^/]*!.*");
+        Matcher matcher = layout.matcher(String.valueOf(core));
+        if (!String.join("\n", args).contains("\n--spark") || !matcher.matches()) {
+            return Map.of();
+        }
+        String home = Path.of(URI.create(matcher.group(1))).toString();
+        return Map.of("SPARK_HOME", home, "SPARK_SCALA_VERSION", matcher.group(2));
+    }
+
     /**
-     * On Linux, begins this process once more with these variables, which glibc reads only then.
-     * Not if the user chose an allocator, or another program called this one.
+     * On Linux, begins this process once more with variables of the environment, which glibc and
+     * Spark read only then. Not with those that the user chose, nor if another program called this.
      */
-    private static void chooseAllocator(Map<String, String> variables) {
+    private static void chooseEnvironment(String... args) {
         String command = System.getProperty("sun.java.command", "");
         boolean own =
                 command.startsWith(Main.class.getName())
                         || command.startsWith(System.getProperty("java.class.path"));
-        boolean chosen =
-                System.getenv().keySet().stream()
-                        .anyMatch(name -> name.matches("MALLOC_.*|GLIBC_TUNABLES|LD_PRELOAD"));
-        if (!own || chosen || !Platform.isLinux()) {
+        Set<String> chosen = System.getenv().keySet();
+        URL core = Main.class.getResource("/org/apache/spark/SparkContext.class");
+        Map<String, String> variables = new HashMap<>(spark(core, args));
+        variables.keySet().removeAll(chosen);
+        if (chosen.stream()
+                .noneMatch(name -> name.matches("MALLOC_.*|GLIBC_TUNABLES|LD_PRELOAD"))) {
+            variables.putAll(allocator(args));
+        }
+        if (!own || variables.isEmpty() || !Platform.isLinux()) {
             return;
         }
         try {
@@ -156,7 +177,7 @@ public final class Main {
             throw new IOException("execv: error " + Native.getLastError());
         } catch (IOException | UnsatisfiedLinkError e) {
             System.err.println(
-                    "djl-spectral: this process cannot begin again with %s, it may be slower: %s"
+                    "djl-spectral: this process cannot begin again with %s, it may be slower or lack Spark: %s"
                             .formatted(variables, e.getMessage()));
         }
     }

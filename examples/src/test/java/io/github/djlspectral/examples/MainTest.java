@@ -2,12 +2,14 @@ package io.github.djlspectral.examples;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.entry;
 
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.net.URL;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -256,6 +258,19 @@ class MainTest {
         assertThat(Main.allocator("train", "--preset", "tiny")).containsKey("MALLOC_ARENA_MAX");
         assertThat(Main.allocator("train", "--recompute", "--preset", "tiny"))
                 .containsOnlyKeys("MALLOC_MMAP_THRESHOLD_");
+    }
+
+    @Test
+    void aLocalClusterIsToldWhereSparkLies() throws Exception {
+        URL core =
+                new URL("jar:file:/a%20b/jars/spark-core_2.13-4.2.0.jar!/org/apache/spark/X.class");
+        assertThat(Main.spark(core, "train", "--spark", "local-cluster[2,1,1024]"))
+                .containsOnly(entry("SPARK_HOME", "/a b"), entry("SPARK_SCALA_VERSION", "2.13"));
+        assertThat(Main.spark(core, "sweep", "--spark=local[1]")).hasSize(2);
+        assertThat(Main.spark(core, "train", "--preset", "tiny")).isEmpty();
+        assertThat(Main.spark(null, "train", "--spark", "local[1]")).isEmpty();
+        URL installed = new URL("jar:file:/repository/spark-core_2.13-4.2.0.jar!/X.class");
+        assertThat(Main.spark(installed, "train", "--spark", "local[1]")).isEmpty();
     }
 
     /** Returns the exit code of a command and all that it printed. */
