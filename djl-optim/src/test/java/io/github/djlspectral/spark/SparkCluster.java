@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -28,6 +29,7 @@ public final class SparkCluster implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final Pattern MASTER = Pattern.compile("Starting Spark master at (spark:\\S+)");
     private static final String REGISTERED = "Registering worker ";
+    private static final String QUICK_START = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1";
 
     private final Path directory;
     private final Process master;
@@ -97,13 +99,15 @@ public final class SparkCluster implements AutoCloseable {
                 .set("spark.executorEnv.OMP_NUM_THREADS", "1")
                 .set(
                         "spark.executor.extraJavaOptions",
-                        "-Dai.djl.pytorch.num_threads=1"
+                        QUICK_START
+                                + " -Dai.djl.pytorch.num_threads=1"
                                 + " -Dorg.slf4j.simpleLogger.defaultLogLevel=warn");
     }
 
     /** Returns SPARK_HOME, which the build sets, with links to the jars of the class path. */
     private static Path home() {
-        Path home = Path.of(System.getenv("SPARK_HOME"));
+        String variable = System.getenv("SPARK_HOME");
+        Path home = Path.of(Objects.requireNonNull(variable, "SPARK_HOME, which the build sets"));
         try {
             Path jars = Files.createDirectories(home.resolve("jars"));
             for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
@@ -186,6 +190,7 @@ public final class SparkCluster implements AutoCloseable {
     private Process start(String name, String main, String... arguments) throws IOException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of(QUICK_START.split(" ")));
         command.addAll(List.of("-Xmx256m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=info"));
         command.addAll(List.of("-cp", System.getProperty("java.class.path")));
         command.addAll(List.of(SparkCluster.class.getName(), main));
@@ -196,7 +201,6 @@ public final class SparkCluster implements AutoCloseable {
                 new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile());
         Map<String, String> environment = builder.environment();
         environment.put("SPARK_HOME", home().toString());
-        environment.put("SPARK_LOCAL_IP", "127.0.0.1");
         environment.put("SPARK_LOCAL_DIRS", directory.resolve("local").toString());
         return builder.start();
     }
