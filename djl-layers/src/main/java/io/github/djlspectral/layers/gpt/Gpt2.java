@@ -221,9 +221,37 @@ public final class Gpt2 extends SelfDescribingBlock {
      */
     public NDArray hidden(ParameterStore parameterStore, NDArray tokens, boolean training) {
         config.checkTokens("tokens", tokens);
-        try (NDArray x = stream(parameterStore, tokens, training)) {
-            return functions.call(training, "hidden", x, head(parameterStore, x, training));
-        }
+        return ofRows("hidden", parameterStore, tokens, training);
+    }
+
+    /**
+     * {@return the hidden state of each sequence's last token, [B, C], what the next token's logits
+     * are made of and a head of another kind may be} Sequences that are shorter than the array are
+     * padded at their end, with any tokens.
+     *
+     * @param parameterStore the parameters on each device
+     * @param tokens int64 [B, T]; T at most the context length, values in [0, V)
+     * @param training whether dropout is on and a gradient recorded
+     * @param lengths how many tokens each sequence has, in [1, T]; none: T
+     * @throws IllegalArgumentException if a shape, type or value is not as described
+     */
+    public NDArray lastHidden(
+            ParameterStore parameterStore, NDArray tokens, boolean training, int... lengths) {
+        long[] rows = lastRows(tokens, lengths);
+        return ofRows("hidden", parameterStore, tokens, training, rows);
+    }
+
+    /**
+     * {@return a block that makes of each text its {@link #lastHidden} state: int64 [B, T], a text
+     * a row, with numbers below 0 from its end on, to [B, C]} Its parameters are the model's. What
+     * follows it is a head of another kind, here a classifier's:
+     *
+     * <pre>{@code
+     * new SequentialBlock().add(gpt2.encoder()).add(Linear.builder().setUnits(classes).build())
+     * }</pre>
+     */
+    public Block encoder() {
+        return new Gpt2Encoder(this);
     }
 
     /**
@@ -236,6 +264,11 @@ public final class Gpt2 extends SelfDescribingBlock {
      * @throws IllegalArgumentException if a shape, type or value is not as described
      */
     public NDArray lastLogits(ParameterStore parameterStore, NDArray tokens, int... lengths) {
+        return ofRows("logits", parameterStore, tokens, false, lastRows(tokens, lengths));
+    }
+
+    /** Checks tokens and lengths; returns where each sequence ends among all rows. */
+    private long[] lastRows(NDArray tokens, int... lengths) {
         config.checkTokens("tokens", tokens);
         int batch = (int) tokens.getShape().get(0);
         int most = (int) tokens.getShape().get(1);
@@ -246,9 +279,15 @@ public final class Gpt2 extends SelfDescribingBlock {
         require(all || legal && lengths.length == batch, rule, batch, most, given);
         long[] rows = new long[batch];
         Arrays.setAll(rows, i -> (long) i * most + (all ? most : lengths[i]) - 1);
-        try (NDArray x = stream(parameterStore, tokens, false);
-                NDArray last = Host.create(tokens.getManager(), rows, new Shape(batch))) {
-            return functions.call(false, "logits", x, head(parameterStore, x, false), last);
+        return rows;
+    }
+
+    /** Calls a function of the stream's chosen rows, or of all. */
+    private NDArray ofRows(
+            String function, ParameterStore store, NDArray tokens, boolean training, long... rows) {
+        try (NDArray x = stream(store, tokens, training);
+                NDArray chosen = Host.create(tokens.getManager(), rows, new Shape(rows.length))) {
+            return functions.call(training, function, x, head(store, x, training), chosen);
         }
     }
 
@@ -327,13 +366,8 @@ public final class Gpt2 extends SelfDescribingBlock {
     @Override
     protected NDList forwardOne(ParameterStore parameterStore, NDArray tokens, boolean training) {
         config.checkTokens("tokens", tokens);
-        try (NDArray x = stream(parameterStore, tokens, training);
-                NDArray all = tokens.getManager().create(new Shape(0), DataType.INT64)) {
-            NDArray rows =
-                    functions.call(training, "logits", x, head(parameterStore, x, training), all);
-            try (rows) {
-                return new NDList(rows.reshape(tokens.getShape().add(config.vocabSize())));
-            }
+        try (NDArray rows = ofRows("logits", parameterStore, tokens, training)) {
+            return new NDList(rows.reshape(tokens.getShape().add(config.vocabSize())));
         }
     }
 

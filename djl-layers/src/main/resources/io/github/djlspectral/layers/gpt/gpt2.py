@@ -226,11 +226,12 @@ def cross_entropy(h: Tensor, w: Tensor, y: Tensor, dw: Tensor, factor: float, re
       __torch__.add_product(dw, dzv, hi, factor, replace and i == 0)
   return total, dh
 
-# The normalised rows of x [B, T, C], of all or of those chosen.
+# The normalised rows of x [B, T, C], of all or of those chosen. The graph keeps a copy of their numbers,
+# which on a CPU lie in a buffer of Java's.
 def normalised(x: Tensor, p: List[Tensor], rows: Tensor) -> Tensor:
   x = torch.flatten(x, 0, 1)
   if torch.numel(rows) > 0:
-    x = torch.index_select(x, 0, rows)
+    x = torch.index_select(x, 0, torch.clone(rows))
   return __torch__.layer_norm(x, p, 0)
 
 # What the gradient of w is added to, zeros at first, or nothing if w has none. An undefined gradient
@@ -259,9 +260,11 @@ class Kernels(Module):
     x = x + __torch__.attention(__torch__.layer_norm(x, p, 0), p, n)
     return x + __torch__.mlp(__torch__.layer_norm(x, p, n + 2 * m), p, 2 * n + 2 * m)
 
-  # The normalised stream x [B, T, C] -> [B, T, C]; p is ln_f and wte.
-  def hidden(self, x: Tensor, p: List[Tensor]) -> Tensor:
-    return __torch__.layer_norm(x, p, 0)
+  # The normalised stream x [B, T, C], or its chosen rows -> [m, C]; p is ln_f and wte. Without logits
+  # the gradient of wte would be sparse, which optimizers do not take: that of no element is not.
+  def hidden(self, x: Tensor, p: List[Tensor], rows: Tensor) -> Tensor:
+    h = __torch__.normalised(x, p, rows) + torch.sum(torch.narrow(p[-1], 0, 0, 0))
+    return h if torch.numel(rows) > 0 else torch.view_as(h, x)
 
   # Logits of the chosen rows of x [B, T, C], or all -> [m, V]; p is ln_f and wte.
   def logits(self, x: Tensor, p: List[Tensor], rows: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 package io.github.djlspectral.layers.gpt;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
@@ -255,6 +256,58 @@ class Gpt2NumericsTest extends Gpt2Fixture {
     private NDArray seededForward(Gpt2 model, NDList input, int seed) {
         engine.setRandomSeed(seed);
         return model.forward(store, input, true).singletonOrThrow();
+    }
+
+    @Test
+    void lastHiddenStatesAreThoseWhereEachSequenceEnds() {
+        Gpt2 model = perturbed(SMALL, Precision.FLOAT32);
+        NDArray tokens = tokens(SMALL, new Shape(3, 9), 1);
+        NDArray hidden = model.hidden(store, tokens, false);
+        NDArray whole = model.lastHidden(store, tokens, false);
+        assertThat(whole.getShape()).isEqualTo(new Shape(3, 32));
+        assertThat(relativeError(whole, hidden.get(":,8"))).isLessThan(1e-6);
+        int[] lengths = {9, 1, 4};
+        NDArray last = model.lastHidden(store, tokens, false, lengths);
+        for (int i = 0; i < lengths.length; i++) {
+            NDArray exact = hidden.get(i).get(lengths[i] - 1);
+            assertThat(relativeError(last.get(i), exact)).isLessThan(1e-6);
+        }
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> model.lastHidden(store, tokens, false, 9, 0, 4))
+                .withMessageContaining("one for each of 3 sequences, in [1, 9], got [9, 0, 4]");
+    }
+
+    /** The graph keeps which rows were chosen, and must not keep them in memory of Java's. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void gradientsOfChosenRowsSurviveGarbageCollection(boolean loss) {
+        NDArray tokens = tokens(SMALL, new Shape(2, 3), 1);
+        NDArray targets = manager.create(new long[][] {{-1, 7, -1}, {5, -1, -1}}); // rows 1, 3
+        NDArray weights = manager.randomNormal(new Shape(2, 32));
+        Gpt2[] models = new Gpt2[2]; // of which one meets a collection
+        for (int i = 0; i < models.length; i++) {
+            models[i] = perturbed(SMALL, Precision.FLOAT32);
+            try (GradientCollector collector = engine.newGradientCollector()) {
+                NDArray result =
+                        loss
+                                ? models[i].loss(store, tokens, targets, true)
+                                : models[i].lastHidden(store, tokens, true, 2, 1).mul(weights);
+                if (i == 1) {
+                    System.gc();
+                    for (int j = 0; j < 2000; j++) {
+                        manager.create(new long[] {0, 2}).close(); // takes freed memory
+                    }
+                }
+                collector.backward(result.sum());
+            }
+        }
+        List<Parameter> exact = models[0].getParameters().values();
+        List<Parameter> actual = models[1].getParameters().values();
+        for (int i = 0; i < exact.size(); i++) {
+            assertThat(actual.get(i).getArray().getGradient())
+                    .as(exact.get(i).getName())
+                    .isEqualTo(exact.get(i).getArray().getGradient());
+        }
     }
 
     @Test
