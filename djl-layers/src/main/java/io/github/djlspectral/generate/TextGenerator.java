@@ -105,6 +105,23 @@ public final class TextGenerator {
         return run(all);
     }
 
+    /**
+     * Continues several texts together, as above, and passes each on while it grows.
+     *
+     * @param prompts the texts, of any lengths
+     * @param options how to continue them, unless a prompt changes it
+     * @return the new texts in the same order, without the prompts
+     * @throws BadInputException if a prompt is as above
+     */
+    public List<String> generate(List<Prompt> prompts, GenerationOptions options) {
+        List<Continuation> all = new ArrayList<>();
+        for (Prompt each : prompts) {
+            int[] prompt = tokenizer.encode(each.text());
+            all.add(new Continuation(prompt, each.options().apply(options), each.sink()));
+        }
+        return run(all);
+    }
+
     private List<String> run(List<Continuation> all) {
         int together = Math.max(1, Math.min(MAX_TOGETHER, all.size()));
         int longest = all.stream().mapToInt(each -> each.end - 1).max().orElse(1);
@@ -164,13 +181,19 @@ public final class TextGenerator {
                     Host.read(model.next(store, input, cache, rows), NDArray::toFloatArray);
             int size = logits.length / rows.length;
             // Drawing one of many tokens takes a millisecond.
-            IntStream.range(0, rows.length)
-                    .parallel()
-                    .forEach(
-                            i -> {
-                                float[] own = Arrays.copyOfRange(logits, i * size, (i + 1) * size);
-                                active.get(rows[i]).accept(own);
-                            });
+            int[] drawn =
+                    IntStream.range(0, rows.length)
+                            .parallel()
+                            .map(
+                                    i -> {
+                                        int end = (i + 1) * size;
+                                        float[] own = Arrays.copyOfRange(logits, end - size, end);
+                                        return active.get(rows[i]).draw(own);
+                                    })
+                            .toArray();
+            for (int i = 0; i < rows.length; i++) {
+                active.get(rows[i]).accept(drawn[i]); // whose sink is called on this thread
+            }
         }
     }
 
@@ -230,17 +253,20 @@ public final class TextGenerator {
         }
 
         /** Draws the next token. */
-        void accept(float[] logits) {
+        int draw(float[] logits) {
             List<Integer> ends = tokenizer.endOfText();
             // The model's vocabulary may be padded: what neither is text nor ends it is not drawn.
             for (int i = tokenizer.vocabSize(); i < logits.length; i++) {
                 logits[i] = ends.contains(i) ? logits[i] : Float.NEGATIVE_INFINITY;
             }
-            int token = sampler.next(logits, seen);
+            return sampler.next(logits, seen);
+        }
+
+        void accept(int token) {
             seen.set(token);
             tokens = length == tokens.length ? Arrays.copyOf(tokens, 2 * length) : tokens;
             tokens[length++] = token;
-            stopped = ends.contains(token) || !stream.accept(token);
+            stopped = tokenizer.endOfText().contains(token) || !stream.accept(token);
         }
 
         boolean finished() {

@@ -9,6 +9,7 @@ import ai.djl.translate.TranslatorFactory;
 import ai.djl.util.Pair;
 import io.github.djlspectral.generate.GenerationOptions;
 import io.github.djlspectral.generate.GenerationTranslator;
+import io.github.djlspectral.generate.Prompt;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Tokenizer;
 import java.lang.reflect.Type;
@@ -17,11 +18,11 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Makes the translators of a published GPT-2: from text to the text that follows, and from tokens,
- * int64 [B, T], to logits [B, T, V]. The former reads these arguments, all optional, which {@link
- * GenerationOptions} describes: {@code maxTokens}, {@code temperature}, {@code topK}, {@code topP},
- * {@code repetitionPenalty}, {@code stops} (a string or a list of them) and {@code seed}. Published
- * models name this class, so its name stays.
+ * Makes the translators of a published GPT-2: from text, or a {@link Prompt} that hears it while it
+ * grows, to the text that follows, and from tokens, int64 [B, T], to logits [B, T, V]. The former
+ * read these arguments, all optional, which {@link GenerationOptions} describes: {@code maxTokens},
+ * {@code temperature}, {@code topK}, {@code topP}, {@code repetitionPenalty}, {@code stops} (a
+ * string or a list of them) and {@code seed}. Published models name this class, so its name stays.
  */
 public final class TextTranslatorFactory implements TranslatorFactory {
 
@@ -34,7 +35,9 @@ public final class TextTranslatorFactory implements TranslatorFactory {
     @Override
     public Set<Pair<Type, Type>> getSupportedTypes() {
         return Set.of(
-                new Pair<>(String.class, String.class), new Pair<>(NDList.class, NDList.class));
+                new Pair<>(String.class, String.class),
+                new Pair<>(Prompt.class, String.class),
+                new Pair<>(NDList.class, NDList.class));
     }
 
     @Override
@@ -49,7 +52,8 @@ public final class TextTranslatorFactory implements TranslatorFactory {
             return (Translator<I, O>) new NoopTranslator();
         }
         Tokenizer tokenizer = Tokenizer.load(model.getModelPath().resolve(TOKENIZER));
-        return (Translator<I, O>) new GenerationTranslator(tokenizer, options(arguments));
+        GenerationTranslator texts = new GenerationTranslator(tokenizer, options(arguments));
+        return (Translator<I, O>) (input == Prompt.class ? texts.forPrompts() : texts);
     }
 
     private static final List<String> OPTIONS =

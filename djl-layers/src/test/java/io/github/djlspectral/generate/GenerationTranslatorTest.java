@@ -9,9 +9,12 @@ import ai.djl.nn.Blocks;
 import ai.djl.translate.TranslateException;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Tokenization;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -94,6 +97,56 @@ class GenerationTranslatorTest {
                 alone.add(predictor.predict(prompt));
             }
             assertThat(predictor.batchPredict(prompts)).isEqualTo(alone);
+        }
+    }
+
+    @Test
+    void textIsPassedOnWhileItGrowsByTheThreadThatPredicts() throws TranslateException {
+        Set<Thread> threads = new HashSet<>();
+        List<List<String>> heard = List.of(new ArrayList<>(), new ArrayList<>());
+        List<Prompt> prompts = new ArrayList<>();
+        for (int i = 0; i < 2; i++) {
+            List<String> own = heard.get(i);
+            prompts.add(
+                    new Prompt(
+                            "prompt".substring(i),
+                            piece -> {
+                                threads.add(Thread.currentThread());
+                                own.add(piece);
+                            }));
+        }
+        try (Predictor<Prompt, String> streaming = model.newPredictor(translator.forPrompts());
+                Predictor<String, String> whole = model.newPredictor(translator)) {
+            List<String> texts = streaming.batchPredict(prompts);
+            assertThat(texts).containsExactly(whole.predict("prompt"), whole.predict("rompt"));
+            for (int i = 0; i < 2; i++) {
+                assertThat(heard.get(i)).hasSizeGreaterThan(3);
+                assertThat(String.join("", heard.get(i))).isEqualTo(texts.get(i));
+            }
+            assertThat(threads).containsExactly(Thread.currentThread());
+            Prompt shorter = new Prompt("prompt", o -> o.withMaxTokens(2), piece -> {});
+            assertThat(streaming.predict(shorter)).isEqualTo(texts.get(0).substring(0, 2));
+        }
+    }
+
+    @Test
+    void aListenerThatFailsEndsThePredictionAndLeavesNothing() throws TranslateException {
+        try (Predictor<Prompt, String> predictor = model.newPredictor(translator.forPrompts())) {
+            predictor.predict(new Prompt("a", piece -> {}));
+            int before = model.getNDManager().getManagedArrays().size();
+            int[] pieces = {0};
+            Prompt gone =
+                    new Prompt(
+                            "prompt",
+                            piece -> {
+                                pieces[0]++;
+                                throw new UncheckedIOException(new IOException("gone"));
+                            });
+            assertThatThrownBy(() -> predictor.batchPredict(List.of(gone, gone)))
+                    .isInstanceOf(TranslateException.class)
+                    .hasCauseInstanceOf(UncheckedIOException.class);
+            assertThat(pieces[0]).isEqualTo(1);
+            assertThat(model.getNDManager().getManagedArrays()).hasSize(before);
         }
     }
 
