@@ -39,6 +39,7 @@ import io.github.djlspectral.layers.isometry.diagnostics.IsometryProbe;
 import io.github.djlspectral.layers.isometry.diagnostics.JacobianSpectrum;
 import io.github.djlspectral.optim.Muon;
 import io.github.djlspectral.optim.OptimizerStep;
+import io.github.djlspectral.optim.ParameterRouting;
 import io.github.djlspectral.text.TextRecord;
 import io.github.djlspectral.text.TokenBatches;
 import io.github.djlspectral.text.TokenDataset;
@@ -144,16 +145,33 @@ class GuideTest {
             Lora.save(gpt2, adapters); // Lora.load(other, adapters) adds them to it
             gpt2.merge();
         }
-        Block classifier = Linear.builder().setUnits(2).build(); // of a text's last hidden state
-        classifier.initialize(manager, DataType.FLOAT32, new Shape(1, gpt2.getConfig().width()));
-        NDArray last = gpt2.hidden(store, tokens, false).get(":,-1");
-        NDArray scores = classifier.forward(store, new NDList(last), false).singletonOrThrow();
+        Block classifier = // int64 [B, T], below 0 where a text has ended, to scores [B, 2]
+                new SequentialBlock().add(gpt2.encoder()).add(Linear.builder().setUnits(2).build());
         // end
         assertThat(gpt2.loss(store, tokens, record.get(1), false).getFloat())
                 .isLessThan((float) before / 2);
         assertThat(adapters).isNotEmptyFile();
         shard.close();
-        assertThat(scores.getShape()).isEqualTo(new Shape(1, 2));
+        classify(classifier);
+    }
+
+    private void classify(Block classifier) {
+        classifier.initialize(manager, DataType.FLOAT32, new Shape(1, 4));
+        NDArray two = manager.create(new long[][] {{'N', -1, -1, -1}, {'N', 'a', -1, -1}});
+        NDArray scores = classifier.forward(store, new NDList(two), false).singletonOrThrow();
+        assertThat(scores.getShape()).isEqualTo(classifier.getOutputShapes(shapes(two))[0]);
+        NDArray n = manager.create(new long[][] {{'N'}}); // alone and without padding
+        NDArray alone = classifier.forward(store, new NDList(n), false).singletonOrThrow();
+        assertThat(scores.get(":1").sub(alone).abs().max().getFloat()).isLessThan(1e-5f);
+        assertThat(scores.get("1:").sub(alone).abs().max().getFloat()).isGreaterThan(1e-3f);
+        assertThat(ParameterRouting.of(classifier).toTable())
+                .containsPattern("h.1.attn.c_attn.weight +3 x \\(64, 64\\) +.* hidden matrices")
+                .containsPattern("Linear_weight +\\(2, 64\\) .* output head")
+                .containsPattern("spectral +8 arrays");
+    }
+
+    private static Shape[] shapes(NDArray array) {
+        return new Shape[] {array.getShape()};
     }
 
     @Test
