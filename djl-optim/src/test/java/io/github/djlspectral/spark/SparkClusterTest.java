@@ -28,7 +28,7 @@ class SparkClusterTest {
     @TempDir Path directory;
 
     @Test
-    void aKilledExecutorIsReplacedAndBitsStay() {
+    void killedExecutorsAreReplacedAndBitsStay() {
         List<ProcessHandle> killed = new ArrayList<>();
         try (SparkCluster cluster = new SparkCluster(directory, 2, 1, "1g")) {
             try (JavaSparkContext context = new JavaSparkContext(cluster.conf())) {
@@ -40,11 +40,14 @@ class SparkClusterTest {
                 Set<Long> after = checkedSteps(context);
                 assertThat(after).doesNotContain(killed.get(0).pid());
                 killed.addAll(cluster.executors(1));
+                cluster.killWorker(1);
+                assertThat(checkedSteps(context)).doesNotContain(killed.get(1).pid()).hasSize(1);
+                killed.addAll(cluster.executors(0));
             } catch (RuntimeException | AssertionError e) {
                 throw new AssertionError("On this cluster:" + cluster.logs(), e);
             }
         }
-        assertThat(killed).noneMatch(ProcessHandle::isAlive);
+        assertThat(killed).hasSize(3).noneMatch(ProcessHandle::isAlive);
     }
 
     @Test
