@@ -4,6 +4,8 @@
     python fine_tuning_check.py DIR   # writes DIR/start: two random checkpoints, tuned here as well
     mvn ...                           # the same again: tunes them there, exports to DIR/tuned
     python fine_tuning_check.py DIR   # compares, and adds what it finds to DIR/start
+    mvn -DskipTests package           # the program of the examples; it tunes and exports "gpt2"
+    python fine_tuning_check.py DIR examples/target/djl-spectral-examples.jar
 
 "bytes" is small: its folder, after the last command, is "fine-tuning" here. "gpt2" has GPT-2's own
 tokenizer, which the first command writes. Each has tuning.json: records, of which the first ones are
@@ -14,9 +16,12 @@ cross-entropy, which is in float32. The stored one is by Python 3.11.7, torch 2.
 5.18.0, tokenizers 0.23.2.
 """
 
+import csv
 import itertools
 import json
 import os
+import shutil
+import subprocess
 import sys
 
 import torch
@@ -129,9 +134,46 @@ def compare(start, tuned):
     write_json(start + "/tuning.json", here)
 
 
+def compare_program(work, jar):
+    """Compares what the program says of a model that it tuned with what its export is."""
+
+    def call(command, *arguments):
+        ran = subprocess.run(["java", "-jar", jar, command, *arguments], check=True, stdout=subprocess.PIPE)
+        return ran.stdout.decode()
+
+    data, run, exported = (f"{work}/{name}" for name in ("records.jsonl", "run", "exported"))
+    for place in (run, exported):
+        shutil.rmtree(place, ignore_errors=True)
+    all_ = records()
+    with open(data, "w") as file:
+        for prompt, completion in all_:
+            file.write(json.dumps({"prompt": prompt, "completion": completion}) + "\n")
+    given = f"--optimizer adamw --lr 0.002 --lr-end 1 --warmup 0 --batch 2 --steps {STEPS}".split()
+    call("train", "--init", work + "/start/gpt2", "--data", data, "--out", run, *given)
+    call("export", "--run", run, "--out", exported)
+    exact = GPT2LMHeadModel.from_pretrained(exported, dtype=torch.float32).eval().double()
+    tokenizer = AutoTokenizer.from_pretrained(exported)
+    others = all_[len(all_) * 9 // 10 :]  # what "train" holds out; they fit into one window
+    parts = [batch(exact, tokenizer, [record]) for record in others]
+    window = {name: torch.cat([part[name] for part in parts], 1) for name in parts[0]}
+    with torch.no_grad():
+        here = exact(**window).loss.item()
+    with open(run + "/metrics.csv") as file:
+        there = float(list(csv.DictReader(file))[-1]["validation_loss"])
+    print(f"{exported}: loss {here:.6f}, from theirs {abs(here - there):.2g}")
+    assert abs(here - there) < TOLERANCE
+    greedily = ("--temperature", "0", "--tokens", str(DRAWN))
+    for (prompt, _), text in zip(others, greedy(exact, tokenizer, others)):
+        continued = call("generate", "--run", run, "--prompt", prompt, *greedily)
+        assert continued.rstrip("\n") == prompt + text, (continued, prompt + text)
+        print("greedy text identical:", prompt, text)
+
+
 if __name__ == "__main__":
     work = sys.argv[1]
-    if os.path.exists(work + "/tuned"):
+    if len(sys.argv) > 2:
+        compare_program(work, sys.argv[2])
+    elif os.path.exists(work + "/tuned"):
         for name in sorted(os.listdir(work + "/tuned")):
             compare(f"{work}/start/{name}", f"{work}/tuned/{name}")
     else:
