@@ -29,6 +29,7 @@ public final class SparkCluster implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final Pattern MASTER = Pattern.compile("Starting Spark master at (spark:\\S+)");
     private static final String REGISTERED = "Registering worker ";
+    private static final String OURS = ".*[/\\\\](ai[/\\\\]djl[/\\\\].*|djl-[^/\\\\]*)";
     private static final String QUICK_START = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1";
 
     private final Path directory;
@@ -104,15 +105,15 @@ public final class SparkCluster implements AutoCloseable {
                                 + " -Dorg.slf4j.simpleLogger.defaultLogLevel=warn");
     }
 
-    /** Returns SPARK_HOME, which the build sets, with links to the jars of the class path. */
+    /** Returns SPARK_HOME, which the build sets, with links to the jars that are not ours. */
     private static Path home() {
         String variable = System.getenv("SPARK_HOME");
         Path home = Path.of(Objects.requireNonNull(variable, "SPARK_HOME, which the build sets"));
         try {
             Path jars = Files.createDirectories(home.resolve("jars"));
             for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
-                if (entry.endsWith(".jar")) {
-                    Path jar = Path.of(entry);
+                Path jar = Path.of(entry);
+                if (entry.endsWith(".jar") && !jar.toString().matches(OURS)) {
                     try {
                         Files.createSymbolicLink(jars.resolve(jar.getFileName()), jar);
                     } catch (FileAlreadyExistsException e) {
