@@ -20,8 +20,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class TextRecordTest {
 
+    private static final char END = '.';
     private static final Tokenizer BYTES =
-            Tokenization.BYTES.tokenizerFor("").withEndOfText(List.of(0));
+            Tokenization.BYTES.tokenizerFor("").withEndOfText(List.of((int) END));
 
     @TempDir private Path folder;
     private Path file;
@@ -110,7 +111,7 @@ class TextRecordTest {
         int[] learned = {0, 0, 1, 1, 1, 1, 1, 1, 0, 1};
         Tokenizer chars = Tokenization.CHARS.tokenizerFor("ab\0").withEndOfText(List.of(0));
         assertTokens(chars, records, new int[] {1, 2, 2, 1, 0, 1, 1, 0, 2, 0}, learned);
-        int[] bytes = {'a', 'b', 'b', 'a', 0, 'a', 'a', 0, 'b', 0};
+        int[] bytes = {'a', 'b', 'b', 'a', END, 'a', 'a', END, 'b', END};
         assertTokens(BYTES, records, bytes, learned);
         Tokenizer gpt2 = Tokenization.GPT2.tokenizerFor("");
         assertThat(gpt2.encode("Hello world")).containsExactly(15496, 995);
@@ -129,9 +130,9 @@ class TextRecordTest {
             assertThat(IntStream.range(0, all.length).map(i -> shard.isLearned(i) ? 1 : 0))
                     .containsExactly(Arrays.stream(learned).boxed().toArray(Integer[]::new));
             // a part keeps its marks
-            TokenShard part = shard.slice(1, all.length);
+            TokenShard part = shard.slice(1, all.length - 1L);
             assertThat(part.isLearned(0)).isEqualTo(learned[1] == 1);
-            assertThatThrownBy(() -> part.isLearned(all.length - 1L))
+            assertThatThrownBy(() -> part.isLearned(all.length - 2L))
                     .isInstanceOf(IndexOutOfBoundsException.class);
         }
     }
@@ -158,7 +159,7 @@ class TextRecordTest {
                 .hasMessageContaining("has 2 as its fourth number");
     }
 
-    /** Windows of 4, so 5 tokens: two records and padding, one cut in three, one alone. */
+    /** Windows of 4, so 5 tokens: two records, one cut, then those that fit, padding. */
     @Test
     void windowsHaveWholeRecordsAndPadding() {
         TokenShard shard =
@@ -168,18 +169,21 @@ class TextRecordTest {
                         new TextRecord("b", ""),
                         new TextRecord("cdefghi", "jk"),
                         text("l"),
-                        new TextRecord("m", "nop"));
+                        new TextRecord("m", "nop"),
+                        text("q"));
         TokenBatches batches = TokenBatches.inOrder(List.of(shard), 2, 4);
-        assertThat(batches.count()).isEqualTo(2);
+        assertThat(batches.count()).isEqualTo(3);
         // c d e f g has a window of its own, in which nothing is learned
         TokenBatches.Tokens first = batches.batch(0);
-        assertThat(first.inputs()).containsExactly(longs('a', 0, 'b', 0, 'g', 'h', 'i', 'j'));
-        assertThat(first.targets()).containsExactly(longs(0, -1, 0, -1, -1, -1, 'j', 'k'));
+        assertThat(first.inputs()).containsExactly(longs('a', END, 'b', END, 'g', 'h', 'i', 'j'));
+        assertThat(first.targets()).containsExactly(longs(END, -1, END, -1, -1, -1, 'j', 'k'));
         assertThat(batches.learned(0)).isEqualTo(4);
         TokenBatches.Tokens second = batches.batch(1);
-        assertThat(second.inputs()).containsExactly(longs('k', 0, 'l', 0, 'm', 'n', 'o', 'p'));
-        assertThat(second.targets()).containsExactly(longs(0, 'l', 0, -1, 'n', 'o', 'p', 0));
+        assertThat(second.inputs()).containsExactly(longs('k', END, 'l', END, 'm', 'n', 'o', 'p'));
+        assertThat(second.targets()).containsExactly(longs(END, 'l', END, -1, 'n', 'o', 'p', END));
         assertThat(batches.learned(1)).isEqualTo(7);
+        assertThat(batches.batch(2).inputs()).containsExactly(longs('q', END, END, END));
+        assertThat(batches.batch(2).targets()).containsExactly(longs(END, -1, -1, -1));
     }
 
     @Test
@@ -201,7 +205,7 @@ class TextRecordTest {
                     assertThat(LongStream.of(targets).filter(t -> t >= 0).count())
                             .isEqualTo(batches.learned(i));
                     assertThat(LongStream.of(targets)).doesNotContain((long) 'p');
-                    ends += LongStream.of(targets).filter(t -> t == 0).count();
+                    ends += LongStream.of(targets).filter(t -> t == END).count();
                     letters += LongStream.of(targets).filter(t -> t == 'c').count();
                     assertEachWindowLearns(targets, context);
                 }
