@@ -33,6 +33,7 @@ public final class SparkCluster implements AutoCloseable {
     private static final String QUICK_START = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1";
 
     private final Path directory;
+    private final int cores;
     private final Process master;
     private final List<Process> workers = new ArrayList<>();
     private final String url;
@@ -47,6 +48,7 @@ public final class SparkCluster implements AutoCloseable {
      */
     public SparkCluster(Path directory, int workers, int cores, String memory) {
         this.directory = directory;
+        this.cores = cores;
         try {
             master = start("master", "org.apache.spark.deploy.master.Master");
             url = await("a master", () -> first(MASTER, log("master")));
@@ -73,9 +75,14 @@ public final class SparkCluster implements AutoCloseable {
         }
     }
 
-    /** Returns the configuration of an application on this cluster. */
+    /** Returns the configuration of an application that has all cores before its first task. */
     public SparkConf conf() {
-        return conf(url, directory);
+        return conf(url, directory)
+                .set("spark.cores.max", String.valueOf(cores * workers.size()))
+                .set("spark.scheduler.minRegisteredResourcesRatio", "1")
+                .set(
+                        "spark.scheduler.maxRegisteredResourcesWaitingTime",
+                        PATIENCE.toSeconds() + "s");
     }
 
     /**
