@@ -243,8 +243,8 @@ public final class Gpt2 extends SelfDescribingBlock {
 
     /**
      * {@return a block that makes of each text its {@link #lastHidden} state: int64 [B, T], a text
-     * a row, with numbers below 0 from its end on, to [B, C]} Its parameters are the model's. What
-     * follows it is a head of another kind, here a classifier's:
+     * a row, with numbers below 0 from its end on and nowhere else, to [B, C]} Its parameters are
+     * the model's. What follows it is a head of another kind, here a classifier's:
      *
      * <pre>{@code
      * new SequentialBlock().add(gpt2.encoder()).add(Linear.builder().setUnits(classes).build())

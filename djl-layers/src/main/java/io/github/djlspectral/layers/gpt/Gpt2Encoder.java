@@ -1,5 +1,7 @@
 package io.github.djlspectral.layers.gpt;
 
+import static io.github.djlspectral.layers.Require.require;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -24,13 +26,22 @@ final class Gpt2Encoder extends AbstractBlock {
     protected NDList forwardInternal(
             ParameterStore store, NDList inputs, boolean training, PairList<String, Object> more) {
         NDArray padded = inputs.singletonOrThrow();
-        try (NDArray is = padded.gte(0);
-                NDArray counts = is.sum(new int[] {1})) {
-            long[] lengths = Host.longs(counts);
-            NDArray tokens = padded.get(":, :" + Arrays.stream(lengths).max().orElse(0));
-            int[] ends = Arrays.stream(lengths).mapToInt(Math::toIntExact).toArray();
-            return new NDList(gpt2.lastHidden(store, tokens.maximum(0), training, ends));
+        Shape shape = padded.getShape();
+        DataType type = padded.getDataType();
+        boolean legal = type == DataType.INT64 && shape.dimension() == 2 && shape.size() > 0;
+        require(legal, "texts must be int64 [batch, length], not empty, got %s %s", type, shape);
+        long[] values = Host.longs(padded);
+        int width = (int) shape.get(1);
+        int[] lengths = new int[(int) shape.get(0)];
+        for (int i = 0; i < values.length; i++) {
+            if (values[i] >= 0 && lengths[i / width]++ != i % width) {
+                String rule = "texts must be padded at their end only, but text %s is so before %s";
+                require(false, rule, i / width, i % width);
+            }
         }
+        int longest = Arrays.stream(lengths).max().getAsInt();
+        NDArray tokens = padded.get(":, :" + longest).maximum(0);
+        return new NDList(gpt2.lastHidden(store, tokens, training, lengths));
     }
 
     @Override

@@ -277,6 +277,28 @@ class Gpt2NumericsTest extends Gpt2Fixture {
                 .withMessageContaining("one for each of 3 sequences, in [1, 9], got [9, 0, 4]");
     }
 
+    @Test
+    void theEncoderTakesTextsThatArePaddedAtTheirEnd() {
+        Gpt2 model = perturbed(SMALL, Precision.FLOAT32);
+        NDArray texts = manager.create(new long[][] {{3, 1, -1, -1}, {2, -100, -1, -1}});
+        NDArray tokens = manager.create(new long[][] {{3, 1}, {2, 50}});
+        NDArray states = model.encoder().forward(store, new NDList(texts), false).head();
+        NDArray exact = model.lastHidden(store, tokens, false, 2, 1);
+        assertThat(relativeError(states, exact)).isLessThan(1e-6);
+        refused(model, manager.create(new long[][] {{3, -1, 1}}), "text 0 is so before 2");
+        refused(model, manager.create(new long[][] {{3, 1}, {-1, -1}}), "in [1, 2], got [2, 0]");
+        refused(
+                model,
+                manager.create(new long[] {3, 1}),
+                "[batch, length], not empty, got int64 (2)");
+    }
+
+    private void refused(Gpt2 model, NDArray texts, String why) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> model.encoder().forward(store, new NDList(texts), false))
+                .withMessageContaining(why);
+    }
+
     /** The graph keeps which rows were chosen, and must not keep them in memory of Java's. */
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
