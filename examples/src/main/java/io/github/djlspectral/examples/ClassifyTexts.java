@@ -35,6 +35,7 @@ import ai.djl.translate.Translator;
 import ai.djl.translate.TranslatorContext;
 import io.github.djlspectral.layers.gpt.Gpt2;
 import io.github.djlspectral.optim.Muon;
+import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Tokenizer;
 import io.github.djlspectral.zoo.SpectralZoo;
 import io.github.djlspectral.zoo.TextTranslatorFactory;
@@ -61,6 +62,9 @@ final class ClassifyTexts {
                 Files.readAllLines(Path.of(arguments[1])).stream()
                         .map(line -> line.split("\t", 2))
                         .toList();
+        boolean whole = lines.stream().allMatch(line -> line.length == 2);
+        String rule = "%s must have a class, a tab and a text in each line";
+        BadInputException.unless(whole, rule, arguments[1]);
         List<String> classes = lines.stream().map(line -> line[0]).sorted().distinct().toList();
         Engine.getInstance().setRandomSeed(1);
         Criteria<NDList, NDList> criteria =

@@ -116,6 +116,15 @@ class ProgramsTest {
                 .matches(".*\\[\\{\"className\":\"cat\".*\\[\\{\"className\":\"mat\".*");
     }
 
+    @Test
+    void aLineWithoutAClassIsRefused() throws Exception {
+        Path file = folder.resolve("wrong.tsv");
+        Files.writeString(file, "cat\ta cat\nthe mat\n");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> output(ClassifyTexts::main, "zoo", file, 1, "a cat"))
+                .withMessage(file + " must have a class, a tab and a text in each line");
+    }
+
     private static String text(Random random, String word) {
         List<String> words = new ArrayList<>(List.of(word));
         for (int i = random.nextInt(9); i > 0; i--) {
