@@ -330,6 +330,24 @@ public final class TokenShard implements AutoCloseable {
         return new TokenShard(file, vocabSize, start + from, to - from, marks, segments);
     }
 
+    /**
+     * {@return one of some parts of about the same length} With records each ends where one does.
+     *
+     * @param number which part, from 0
+     * @param count how many parts, more than {@code number}
+     */
+    public TokenShard part(int number, int count) {
+        return slice(border(number, count), border(number + 1, count));
+    }
+
+    private long border(int number, int count) {
+        long border = length / count * number + length % count * number / count;
+        while (hasRecords() && border > 0 && border < length && !endsRecord(border - 1)) {
+            border++;
+        }
+        return border;
+    }
+
     /** Lets go of the mapped memory; the garbage collector unmaps it later. */
     @Override
     public void close() {

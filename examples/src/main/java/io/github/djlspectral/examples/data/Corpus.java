@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.apache.commons.codec.binary.Hex;
@@ -49,6 +50,19 @@ public record Corpus(
 
     static long length(List<TokenShard> shards) {
         return shards.stream().mapToLong(TokenShard::length).sum();
+    }
+
+    /**
+     * Returns the part of one of some workers: each n-th shard, or if there is only one, its n-th
+     * part, which ends with a record if there are any.
+     */
+    public Corpus share(int worker, int workers) {
+        IntStream each = IntStream.iterate(worker, i -> i < train.size(), i -> i + workers);
+        List<TokenShard> own =
+                train.size() > 1
+                        ? each.mapToObj(train::get).toList()
+                        : List.of(train.get(0).part(worker, workers));
+        return new Corpus(name, tokenizer, own, validation, bytesPerToken);
     }
 
     /** Closes the shards. */

@@ -44,6 +44,9 @@ enum OptimizerChoice {
     /** Plain stochastic gradient descent without momentum: the baseline that keeps no state. */
     SGD;
 
+    static final String UPDATE_SCALES =
+            "spectral, match_rms, spectral_condition or none. Default: spectral; of soap: none.";
+
     /** Tells whether hidden matrices and the rest are treated differently. */
     boolean isSpectral() {
         return this != ADAMW && this != SGD;

@@ -33,7 +33,7 @@ record RunDirectory(Path path) {
     static final String DIVERGED = "diverged.txt";
 
     private static final String FREE_ON_RESUME =
-            "--(data|steps|checkpoint-every|keep|skip-nonfinite|spectrum-every|recompute)";
+            "--(data|steps|checkpoint-every|keep|skip-nonfinite|spectrum-every|recompute|spark)";
     private static final String CONFIG = "config.json";
     private static final String TOKENIZER = "tokenizer.json";
 

@@ -43,6 +43,7 @@ public final class Training {
     private final Path samples;
     private final Corpus corpus;
     private final TrainingRun run;
+    private final SparkTraining spark; // null on one machine
     private final StopSignal stop;
     private final PrintStream out;
     private final List<Metrics.Row> rows = new ArrayList<>();
@@ -51,6 +52,7 @@ public final class Training {
     private final Eta eta;
     private double secondsSinceLine;
     private int stepsSinceLine;
+    private int before; // the step of the row before the last
 
     /** The command {@code train}. */
     @Command(
@@ -109,7 +111,11 @@ public final class Training {
                     out.println("There is no checkpoint yet: beginning at step 0 again");
                 }
             }
-            try (TrainingRun run = new TrainingRun(options, corpus, checkpoint, null);
+            try (TrainingRun run = new TrainingRun(options, corpus, checkpoint, null, 0);
+                    SparkTraining spark =
+                            options.spark.on()
+                                    ? new SparkTraining(options, corpus, run, directory.path())
+                                    : null;
                     AtomicFiles.Lock begun = saved == null ? directory.lock() : null) {
                 out.println(run.description());
                 stop.hold();
@@ -126,7 +132,7 @@ public final class Training {
                     directory.change(saved, options, run.step(), out);
                 }
                 try {
-                    new Training(options, directory, corpus, run, stop, out).loop();
+                    new Training(options, directory, corpus, run, spark, stop, out).loop();
                 } catch (TrainingDivergedException e) {
                     AtomicFiles.write(diverged, e.getMessage() + "\n"); // again it would do so too
                     throw e;
@@ -153,6 +159,7 @@ public final class Training {
             RunDirectory directory,
             Corpus corpus,
             TrainingRun run,
+            SparkTraining spark,
             StopSignal stop,
             PrintStream out) {
         this.options = options;
@@ -160,12 +167,14 @@ public final class Training {
         samples = directory.file("samples.txt");
         this.corpus = corpus;
         this.run = run;
+        this.spark = spark;
         this.stop = stop;
         this.out = out;
         if (run.step() > 0) {
             rows.addAll(Metrics.readAll(directory.file(RunDirectory.METRICS), run.step()));
             spectra.addAll(Spectra.read(directory.file("spectra.csv"), run.step()));
         }
+        before = rows.size() < 2 ? 0 : rows.get(rows.size() - 2).step();
         secondsBefore = rows.isEmpty() ? 0 : last().seconds();
         run.skipped = rows.isEmpty() ? 0 : last().skipped();
         eta = new Eta(options.steps - run.step());
@@ -186,7 +195,11 @@ public final class Training {
             }
             while (run.step() < options.steps) {
                 long start = System.nanoTime();
-                TrainingRun.StepResult step = stepOrSkip();
+                before = run.step();
+                TrainingRun.StepResult step =
+                        spark == null
+                                ? run.stepOrSkip(stop::requested, out)
+                                : stop.requested() ? null : spark.round();
                 double seconds = (System.nanoTime() - start) * 1e-9;
                 if (step == null) {
                     save();
@@ -233,23 +246,6 @@ public final class Training {
         return rows.get(rows.size() - 1);
     }
 
-    /** Makes a step, with other batches if it fails; returns null if asked to stop before. */
-    private TrainingRun.StepResult stepOrSkip() {
-        while (true) {
-            try {
-                return run.step(stop::requested);
-            } catch (TrainingDivergedException e) {
-                if (run.skipped >= options.skipNonfinite) {
-                    throw e;
-                }
-                run.skip();
-                out.println(
-                        "Skipped a batch (%s of at most %s): %s"
-                                .formatted(run.skipped, options.skipNonfinite, e.getMessage()));
-            }
-        }
-    }
-
     /**
      * Keeps a row, and says how it goes after each validation, and every ten seconds. Speeds are
      * means over the steps since the line before, without the time for anything else.
@@ -271,13 +267,13 @@ public final class Training {
                         step.norm(),
                         done * tokens,
                         total,
-                        tokens / seconds,
+                        (done - before) * tokens / seconds,
                         run.skipped));
         metrics.append(List.of(last()));
         if (done > 0) {
-            eta.add(1);
+            eta.add(done - before);
             secondsSinceLine += seconds;
-            stepsSinceLine++;
+            stepsSinceLine += done - before;
         }
         if (!(eta.due(SECONDS_BETWEEN_LINES) | last().evaluated())) {
             return;
@@ -294,6 +290,7 @@ public final class Training {
                             secondsSinceLine / stepsSinceLine * 1000,
                             tokens * stepsSinceLine / secondsSinceLine);
         }
+        text += done > 0 && spark != null ? spark.progress() : "";
         boolean between = done > 0 && done < options.steps;
         out.println(between ? text + "  ETA " + eta.left() : text);
         secondsSinceLine = 0;
@@ -302,7 +299,7 @@ public final class Training {
 
     /** Whether something is to be done after this step; after the last one everything is. */
     private boolean due(int every) {
-        return run.step() % every == 0 || run.step() == options.steps;
+        return run.step() / every > before / every || run.step() == options.steps;
     }
 
     private boolean sampleDue() {
@@ -348,6 +345,9 @@ public final class Training {
     }
 
     private void save() {
+        if (spark != null) {
+            spark.save();
+        }
         run.checkpoint(directory.checkpoints());
         String title = options.preset + ", " + options.optimizer;
         Metrics.plot(title, rows, directory.file("loss.png"));

@@ -16,6 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import picocli.CommandLine;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParseResult;
@@ -102,9 +103,7 @@ public final class TrainingOptions {
 
     @Option(
             names = "--steps",
-            description =
-                    "Optimizer steps in all. With --resume it may change: the schedule then ends"
-                            + " there from the next step on.")
+            description = "Optimizer steps in all; may change with --resume, and so the schedule.")
     int steps;
 
     @Option(names = "--lr", description = "Peak learning rate of the chosen optimizer.")
@@ -139,9 +138,7 @@ public final class TrainingOptions {
     @Option(
             names = "--update-scale",
             paramLabel = "<name>",
-            description =
-                    "Step of a hidden matrix by its shape: spectral, match_rms, spectral_condition"
-                            + " or none. Default: spectral; of soap: none.")
+            description = "Hidden matrices': " + OptimizerChoice.UPDATE_SCALES)
     String updateScale;
 
     @Option(
@@ -207,6 +204,8 @@ public final class TrainingOptions {
 
     @Option(names = "--device", description = "cpu, gpu, gpu0, gpu1, ... Default: cpu.")
     String device = "cpu";
+
+    @Mixin final SparkOptions spark = new SparkOptions();
 
     /**
      * Reads options as on the command line: the preset's values first, then those given.
@@ -275,6 +274,7 @@ public final class TrainingOptions {
     void makePathsAbsolute() {
         data = CorpusLoader.isLocal(data) ? Path.of(data).toAbsolutePath().toString() : data;
         init = init == null ? null : Path.of(init).toAbsolutePath().toString();
+        spark.makePathsAbsolute();
     }
 
     public int steps() {
@@ -304,7 +304,7 @@ public final class TrainingOptions {
     }
 
     long tokensPerStep() {
-        return (long) batch * context * accumulate;
+        return (long) batch * context * accumulate * spark.workers();
     }
 
     /** Fails unless options that were read from a file are all there and legal. */
@@ -338,6 +338,7 @@ public final class TrainingOptions {
         require(spectrumEvery == 0 || isSpectral(), "--spectrum-every", spectrumEvery, none);
         OptimizerChoice.requireLegal(this);
         Environment.requireDeviceName(device);
+        spark.requireLegal(this);
     }
 
     static void atLeast(int least, String option, int value) {

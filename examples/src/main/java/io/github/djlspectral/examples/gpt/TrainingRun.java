@@ -30,6 +30,7 @@ import io.github.djlspectral.optim.diagnostics.SpectrumRecorder;
 import io.github.djlspectral.text.TokenBatches;
 import io.github.djlspectral.text.Tokenizer;
 import io.github.djlspectral.torch.Host;
+import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.SplittableRandom;
 import java.util.function.BooleanSupplier;
@@ -69,7 +70,7 @@ public final class TrainingRun implements AutoCloseable {
      */
     public static TrainingRun observed(
             TrainingOptions options, Corpus corpus, UpdateObserver observer) {
-        return new TrainingRun(options, corpus, null, observer);
+        return new TrainingRun(options, corpus, null, observer, 0);
     }
 
     /** Creates the model, from a checkpoint or, if that is null, from --init or at random. */
@@ -77,11 +78,13 @@ public final class TrainingRun implements AutoCloseable {
             TrainingOptions options,
             Corpus corpus,
             Checkpoints.Checkpoint checkpoint,
-            UpdateObserver observer) {
+            UpdateObserver observer,
+            int stepsDone) {
         this.options = options;
+        step = stepsDone;
         rate = options.rate();
         recorder = new SpectrumRecorder(options.spectrumEvery);
-        batches = TokenBatches.random(corpus.train(), options.batch, options.context, options.seed);
+        batches = batches(options, corpus);
         validation = TokenBatches.inOrder(corpus.validation(), options.batch, options.context);
         Gpt2Config shape = options.model(corpus.tokenizer().vocabSize());
         gpt2 = Gpt2.builder().setConfig(shape).optPrecision(options.precision).build();
@@ -102,7 +105,8 @@ public final class TrainingRun implements AutoCloseable {
         gpt2.initialize(model.getNDManager(), model.getDataType(), input);
         UpdateObserver watching = observer == null ? recorder : observer;
         optimizer = OptimizerChoice.optimizer(options, gpt2, step, watching);
-        if (checkpoint != null && optimizer instanceof StatefulOptimizer stateful) {
+        boolean own = !options.spark.on(); // on Spark, workers have them
+        if (checkpoint != null && own && optimizer instanceof StatefulOptimizer stateful) {
             checkpoint.restore(stateful, gpt2);
         }
         trainer =
@@ -114,6 +118,11 @@ public final class TrainingRun implements AutoCloseable {
         gradient = new LossGradient(gpt2, trainer, options.recompute);
     }
 
+    /** Returns the batches to train on. */
+    static TokenBatches batches(TrainingOptions options, Corpus corpus) {
+        return TokenBatches.random(corpus.train(), options.batch, options.context, options.seed);
+    }
+
     /** Returns the model in training, whose weights may be changed between steps. */
     public Gpt2 block() {
         return gpt2;
@@ -121,6 +130,16 @@ public final class TrainingRun implements AutoCloseable {
 
     public int step() {
         return step;
+    }
+
+    Optimizer optimizer() {
+        return optimizer;
+    }
+
+    /** Counts steps that others have made with this model. */
+    StepResult advance(int steps, float loss, float norm) {
+        step += steps;
+        return new StepResult(loss, rate.getNewValue(step), norm);
     }
 
     public int lastStep() {
@@ -153,7 +172,7 @@ public final class TrainingRun implements AutoCloseable {
      * pass.
      *
      * @throws TrainingDivergedException if the loss or a gradient is not finite; the state is as
-     *     before, but for the gradients: {@link #skip} goes on with other batches
+     *     before, but for the gradients: {@link #stepOrSkip} goes on with other batches
      */
     public StepResult step(BooleanSupplier stop) {
         int next = step + 1;
@@ -180,10 +199,21 @@ public final class TrainingRun implements AutoCloseable {
         }
     }
 
-    /** Lets the next step have the batches after those of the one that failed. */
-    void skip() {
-        OptimizerStep.discard(trainer);
-        skipped++;
+    /** Makes a step, with other batches if it fails, as often as the options allow. */
+    StepResult stepOrSkip(BooleanSupplier stop, PrintStream out) {
+        while (true) {
+            try {
+                return step(stop);
+            } catch (TrainingDivergedException e) {
+                if (skipped >= options.skipNonfinite) {
+                    throw e;
+                }
+                OptimizerStep.discard(trainer);
+                skipped++;
+                String what = "Skipped a batch (%s of at most %s): %s";
+                out.println(what.formatted(skipped, options.skipNonfinite, e.getMessage()));
+            }
+        }
     }
 
     /**
@@ -261,7 +291,7 @@ public final class TrainingRun implements AutoCloseable {
                 options.keep,
                 name -> Host.read(gpt2.getParameters().get(name).getArray(), NDArray::toFloatArray),
                 directory -> {
-                    if (optimizer instanceof StatefulOptimizer stateful) {
+                    if (!options.spark.on() && optimizer instanceof StatefulOptimizer stateful) {
                         Path file = directory.resolve(Checkpoints.OPTIMIZER);
                         OptimizerState.save(stateful, gpt2, file);
                     }

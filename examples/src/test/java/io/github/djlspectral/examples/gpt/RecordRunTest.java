@@ -78,8 +78,8 @@ class RecordRunTest extends Runs {
         TrainingOptions options = options(once);
         TrainingOptions parts = options(apart);
         try (Corpus corpus = loader().load(options.data, options.tokenizer);
-                TrainingRun large = new TrainingRun(options, corpus, null, null);
-                TrainingRun small = new TrainingRun(parts, corpus, null, null)) {
+                TrainingRun large = new TrainingRun(options, corpus, null, null, 0);
+                TrainingRun small = new TrainingRun(parts, corpus, null, null, 0)) {
             TokenBatches single = TokenBatches.random(corpus.train(), 1, 16, options.seed);
             assertThat(IntStream.range(0, 8).mapToLong(single::learned).distinct().count())
                     .isGreaterThan(2);
@@ -105,7 +105,7 @@ class RecordRunTest extends Runs {
     void validationWeighsBatchesByWhatIsLearnedInThem() {
         TrainingOptions options = options("--steps=40", "--lr=0.02");
         try (Corpus corpus = loader().load(options.data, options.tokenizer);
-                TrainingRun run = new TrainingRun(options, corpus, null, null)) {
+                TrainingRun run = new TrainingRun(options, corpus, null, null, 0)) {
             for (int i = 0; i < 20; i++) {
                 run.step(() -> false);
             }

@@ -1,0 +1,201 @@
+package io.github.djlspectral.examples.gpt;
+
+import static io.github.djlspectral.text.BadInputException.unless;
+
+import ai.djl.nn.Block;
+import ai.djl.training.optimizer.Optimizer;
+import ai.djl.util.JsonUtils;
+import io.github.djlspectral.examples.data.Corpus;
+import io.github.djlspectral.examples.data.CorpusLoader;
+import io.github.djlspectral.examples.experiment.Table;
+import io.github.djlspectral.spark.LocalUpdates;
+import io.github.djlspectral.spark.LocalWorker;
+import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.text.Tokenizer;
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.spark.SparkConf;
+import org.apache.spark.api.java.JavaSparkContext;
+
+/**
+ * The part of a run that is on Spark: rounds of steps by workers, whose outcome is the weights of
+ * the driver's model.
+ */
+final class SparkTraining implements AutoCloseable {
+
+    private final TrainingOptions options;
+    private final TrainingRun run;
+    private final JavaSparkContext context;
+    private final LocalUpdates updates;
+    private LocalUpdates.Round last;
+
+    /** Connects to Spark, and takes up the workers' states if the run has made steps. */
+    SparkTraining(TrainingOptions options, Corpus corpus, TrainingRun run, Path directory) {
+        this.options = options;
+        this.run = run;
+        int shards = corpus.train().size();
+        unless(
+                shards == 1 || shards >= options.spark.workers(),
+                "--workers is %s, but there are %s shards to train on: use fewer workers, or more"
+                        + " and smaller shards",
+                options.spark.workers(),
+                shards);
+        for (int i = 0; i < options.spark.workers(); i++) {
+            TrainingRun.batches(options, corpus.share(i, options.spark.workers()));
+        }
+        context = new JavaSparkContext(configuration(options));
+        try {
+            String own = directory.resolve("workers").toAbsolutePath().toUri().toString();
+            updates =
+                    new LocalUpdates(
+                            context,
+                            run.block(),
+                            new Factory(
+                                    JsonUtils.GSON.toJson(options), corpus.tokenizer().toJson()),
+                            options.spark.workers(),
+                            options.spark.outer(),
+                            options.spark.checkpointDir == null
+                                    ? own
+                                    : options.spark.checkpointDir);
+            if (run.step() > 0) {
+                updates.restore(run.step());
+            }
+        } catch (IllegalStateException e) {
+            context.close();
+            throw new BadInputException(e.getMessage(), e);
+        }
+    }
+
+    /**
+     * What is not set, by spark-submit or -Dspark.., is set so that executors find this program.
+     */
+    private static SparkConf configuration(TrainingOptions options) {
+        String master = options.spark.master;
+        SparkConf conf = new SparkConf().setMaster(master);
+        conf.setIfMissing("spark.app.name", "djl-spectral " + options.directory());
+        conf.setIfMissing("spark.ui.enabled", "false");
+        boolean here = master.startsWith("local-cluster[");
+        if (here) {
+            String cores = master.replaceFirst(".*,(.*),.*", "$1").strip();
+            String memory = master.replaceFirst(".*,", "").replace("]", "m").strip();
+            conf.setIfMissing("spark.executor.cores", cores);
+            conf.setIfMissing("spark.executor.memory", memory);
+            conf.setIfMissing("spark.driver.host", "127.0.0.1");
+            conf.setIfMissing("spark.driver.bindAddress", "127.0.0.1");
+        }
+        String threads = conf.get("spark.executor.cores", "1");
+        conf.setIfMissing("spark.task.cpus", master.startsWith("local[") ? "1" : threads);
+        conf.setIfMissing("spark.executorEnv.OMP_NUM_THREADS", threads);
+        String flags = "spark.executor.extraJavaOptions";
+        String native_ = "-Dai.djl.pytorch.num_threads=" + threads;
+        conf.set(flags, native_ + " " + conf.get(flags, "")); // the last one counts
+        List<String> jars =
+                Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
+                        .map(entry -> Path.of(entry).toAbsolutePath().toString())
+                        .toList();
+        if (here || master.startsWith("spark://127.0.0.1")) {
+            conf.setIfMissing("spark.executor.extraClassPath", String.join(":", jars));
+        } else if (!master.startsWith("local")) {
+            String own =
+                    jars.stream()
+                            .filter(jar -> !jar.contains("spark"))
+                            .collect(Collectors.joining(","));
+            conf.setIfMissing("spark.jars", own);
+        }
+        return conf;
+    }
+
+    /** Creates a worker of the run where it trains. */
+    private record Factory(String options, String tokenizer) implements LocalWorker.Factory {
+
+        @Override
+        public LocalWorker create(LocalWorker.Share share) throws IOException {
+            TrainingOptions own = JsonUtils.GSON.fromJson(options, TrainingOptions.class);
+            own.init = null; // the weights come from the driver
+            own.seed += share.worker();
+            own.device = share.device().isGpu() ? "gpu" + share.device().getDeviceId() : "cpu";
+            Path file = Files.createTempFile("tokenizer", ".json");
+            Files.writeString(file, tokenizer);
+            Tokenizer same = Tokenizer.load(file);
+            Files.delete(file);
+            CorpusLoader loader =
+                    new CorpusLoader(CorpusLoader.defaultCacheDirectory(), System.err);
+            Corpus all = loader.load(own.data, same);
+            Corpus part = all.share(share.worker(), share.workers());
+            TrainingRun run = new TrainingRun(own, part, null, null, (int) share.step());
+            return new Worker(run, all);
+        }
+    }
+
+    /** A run that makes the steps of one worker. */
+    private record Worker(TrainingRun run, Corpus corpus) implements LocalWorker {
+
+        @Override
+        public Block block() {
+            return run.block();
+        }
+
+        @Override
+        public Optimizer optimizer() {
+            return run.optimizer();
+        }
+
+        @Override
+        public Step step(long number) {
+            TrainingRun.StepResult found = run.step(() -> false);
+            return new Step(found.loss(), found.norm());
+        }
+
+        @Override
+        public void close() {
+            run.close();
+            corpus.close();
+        }
+    }
+
+    /** Makes a round, the last one perhaps of fewer steps. */
+    TrainingRun.StepResult round() {
+        int steps = Math.min(options.spark.innerSteps(), options.steps - run.step());
+        try {
+            last = updates.round(steps);
+        } catch (IllegalStateException e) {
+            throw new BadInputException(e.getMessage(), e);
+        }
+        double loss = mean(LocalWorker.Step::loss);
+        return run.advance(steps, (float) loss, (float) mean(LocalWorker.Step::norm));
+    }
+
+    private double mean(java.util.function.ToDoubleFunction<LocalWorker.Step> value) {
+        return last.steps().stream()
+                .flatMap(List::stream)
+                .mapToDouble(value)
+                .average()
+                .orElseThrow();
+    }
+
+    /** Says in a few words what the last round was. */
+    String progress() {
+        int round = (run.step() - 1) / options.spark.innerSteps() + 1;
+        return Table.text("  round %d  %.0f%% communication", round, 100 * last.waiting());
+    }
+
+    /** Saves the workers' states. */
+    void save() {
+        try {
+            updates.save(options.keep);
+        } catch (IllegalStateException e) {
+            throw new BadInputException(e.getMessage(), e);
+        }
+    }
+
+    @Override
+    public void close() {
+        updates.close();
+        context.close();
+    }
+}
