@@ -17,6 +17,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
+import java.util.function.LongPredicate;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
@@ -73,17 +74,17 @@ public record Corpus(
     }
 
     /**
-     * Returns the tokens with which samples begin: those before what is learned of the first record
-     * for validation, else the first of the validation text.
+     * Returns the tokens with which samples begin: the first prompt of the records for validation,
+     * else the first tokens.
      */
     public int[] prompt() {
         TokenShard unseen = validation.get(0);
-        int length = 0;
-        while (!unseen.isLearned(length)) { // a record's end is
-            length++;
-        }
-        int[] prompt = new int[length > 0 ? length : (int) Math.min(16, unseen.length())];
-        unseen.read(0, prompt);
+        LongPredicate given = token -> !unseen.isLearned(token);
+        long end = unseen.hasRecords() ? unseen.length() : 0;
+        long first = LongStream.range(0, end).filter(given).findFirst().orElse(end);
+        long length = LongStream.range(first, end).takeWhile(given).count();
+        int[] prompt = new int[(int) (length > 0 ? length : Math.min(16, unseen.length()))];
+        unseen.read(length > 0 ? first : 0, prompt);
         return prompt;
     }
 

@@ -75,6 +75,18 @@ class RecordsTest {
     }
 
     @Test
+    void samplesBeginWithTheFirstPromptOrTheFirstTokens() throws IOException {
+        String text = lines(11).replaceAll(".*p9.*", "{\"text\": \"t9\"}");
+        try (Corpus corpus = load(text, Tokenization.BYTES)) {
+            assertThat(corpus.tokenizer().decode(corpus.prompt())).isEqualTo("p10");
+        }
+        String texts = "{\"text\": \"once upon a time there was\"}\n".repeat(2);
+        try (Corpus corpus = load(texts, Tokenization.BYTES)) {
+            assertThat(corpus.tokenizer().decode(corpus.prompt())).isEqualTo("once upon a time");
+        }
+    }
+
+    @Test
     void tokensAreMadeOnceForEachMask() throws IOException {
         load(lines(9), Tokenization.BYTES).close();
         load(lines(9), Tokenization.BYTES).close();
