@@ -97,12 +97,11 @@ public final class TextGenerator {
     public List<String> generate(List<String> prompts, List<GenerationOptions> options) {
         boolean even = prompts.size() == options.size();
         unless(even, "There are %s prompts, but options for %s", prompts.size(), options.size());
-        List<Continuation> all = new ArrayList<>();
-        for (int i = 0; i < prompts.size(); i++) {
-            int[] prompt = tokenizer.encode(prompts.get(i));
-            all.add(new Continuation(prompt, options.get(i), piece -> {}));
-        }
-        return run(all);
+        return generate(
+                IntStream.range(0, prompts.size())
+                        .mapToObj(i -> new Prompt(prompts.get(i), o -> options.get(i), piece -> {}))
+                        .toList(),
+                new GenerationOptions());
     }
 
     /**
@@ -184,12 +183,7 @@ public final class TextGenerator {
             int[] drawn =
                     IntStream.range(0, rows.length)
                             .parallel()
-                            .map(
-                                    i -> {
-                                        int end = (i + 1) * size;
-                                        float[] own = Arrays.copyOfRange(logits, end - size, end);
-                                        return active.get(rows[i]).draw(own);
-                                    })
+                            .map(i -> active.get(rows[i]).draw(logits, i * size, size))
                             .toArray();
             for (int i = 0; i < rows.length; i++) {
                 active.get(rows[i]).accept(drawn[i]); // whose sink is called on this thread
@@ -253,7 +247,8 @@ public final class TextGenerator {
         }
 
         /** Draws the next token. */
-        int draw(float[] logits) {
+        int draw(float[] all, int from, int size) {
+            float[] logits = Arrays.copyOfRange(all, from, from + size);
             List<Integer> ends = tokenizer.endOfText();
             // The model's vocabulary may be padded: what neither is text nor ends it is not drawn.
             for (int i = tokenizer.vocabSize(); i < logits.length; i++) {

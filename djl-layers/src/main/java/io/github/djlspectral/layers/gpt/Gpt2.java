@@ -224,27 +224,17 @@ public final class Gpt2 extends SelfDescribingBlock {
         return ofRows("hidden", parameterStore, tokens, training);
     }
 
-    /**
-     * {@return the hidden state of each sequence's last token, [B, C], what the next token's logits
-     * are made of and a head of another kind may be} Sequences that are shorter than the array are
-     * padded at their end, with any tokens.
-     *
-     * @param parameterStore the parameters on each device
-     * @param tokens int64 [B, T]; T at most the context length, values in [0, V)
-     * @param training whether dropout is on and a gradient recorded
-     * @param lengths how many tokens each sequence has, in [1, T]; none: T
-     * @throws IllegalArgumentException if a shape, type or value is not as described
-     */
-    public NDArray lastHidden(
+    /** Returns the hidden states that {@link #lastLogits} are made of, [B, C]. */
+    NDArray lastHidden(
             ParameterStore parameterStore, NDArray tokens, boolean training, int... lengths) {
         long[] rows = lastRows(tokens, lengths);
         return ofRows("hidden", parameterStore, tokens, training, rows);
     }
 
     /**
-     * {@return a block that makes of each text its {@link #lastHidden} state: int64 [B, T], a text
-     * a row, with numbers below 0 from its end on and nowhere else, to [B, C]} Its parameters are
-     * the model's. What follows it is a head of another kind, here a classifier's:
+     * {@return a block that makes of each text its last token's {@link #hidden} state: int64 [B,
+     * T], a text a row, with numbers below 0 from its end on and nowhere else, to [B, C]} Its
+     * parameters are the model's. What follows it is a head of another kind, here a classifier's:
      *
      * <pre>{@code
      * new SequentialBlock().add(gpt2.encoder()).add(Linear.builder().setUnits(classes).build())
