@@ -8,6 +8,7 @@ import ai.djl.util.JsonUtils;
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.experiment.Table;
+import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.spark.LocalUpdates;
 import io.github.djlspectral.spark.LocalWorker;
 import io.github.djlspectral.text.BadInputException;
@@ -17,8 +18,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.apache.hadoop.util.ShutdownHookManager;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 
@@ -32,9 +37,13 @@ final class SparkTraining implements AutoCloseable {
     private final TrainingRun run;
     private final JavaSparkContext context;
     private final LocalUpdates updates;
+    private final CountDownLatch closed = new CountDownLatch(1);
+    private final Runnable hook = this::endWhenSaved;
+    private volatile boolean ending;
+    private volatile boolean within;
     private LocalUpdates.Round last;
 
-    /** Connects to Spark, and takes up the workers' states if the run has made steps. */
+    /** Connects to Spark, and takes up the workers' states of the run's step, or has none. */
     SparkTraining(TrainingOptions options, Corpus corpus, TrainingRun run, Path directory) {
         this.options = options;
         this.run = run;
@@ -50,24 +59,40 @@ final class SparkTraining implements AutoCloseable {
         }
         context = new JavaSparkContext(configuration(options));
         try {
-            String own = directory.resolve("workers").toAbsolutePath().toUri().toString();
+            Path own = directory.resolve("workers").toAbsolutePath();
+            String chosen = options.spark.checkpointDir;
+            String tokenizer = corpus.tokenizer().toJson();
             updates =
                     new LocalUpdates(
                             context,
                             run.block(),
-                            new Factory(
-                                    JsonUtils.GSON.toJson(options), corpus.tokenizer().toJson()),
+                            new Factory(JsonUtils.GSON.toJson(options), tokenizer),
                             options.spark.workers(),
                             options.spark.outer(),
-                            options.spark.checkpointDir == null
-                                    ? own
-                                    : options.spark.checkpointDir);
-            if (run.step() > 0) {
+                            chosen == null ? own.toUri().toString() : chosen);
+            if (options.resume) {
                 updates.restore(run.step());
+            } else {
+                AtomicFiles.deleteAll(own); // of a beginning that failed
+                updates.save(1);
             }
         } catch (IllegalStateException e) {
             context.close();
             throw new BadInputException(e.getMessage(), e);
+        }
+        // Before Spark's own, which would take the workers' states away before they are saved.
+        ShutdownHookManager.get().addShutdownHook(hook, 100, 1, TimeUnit.DAYS);
+    }
+
+    private void endWhenSaved() {
+        ending = true;
+        if (within) {
+            context.sc().cancelAllJobs();
+        }
+        try {
+            closed.await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 
@@ -79,6 +104,7 @@ final class SparkTraining implements AutoCloseable {
         SparkConf conf = new SparkConf().setMaster(master);
         conf.setIfMissing("spark.app.name", "djl-spectral " + options.directory());
         conf.setIfMissing("spark.ui.enabled", "false");
+        conf.setIfMissing("spark.task.maxFailures", "8"); // a killed executor's tasks count
         boolean here = master.startsWith("local-cluster[");
         if (here) {
             String cores = master.replaceFirst(".*,(.*),.*", "$1").strip();
@@ -158,19 +184,28 @@ final class SparkTraining implements AutoCloseable {
         }
     }
 
-    /** Makes a round, the last one perhaps of fewer steps. */
+    /** Makes a round, the last one perhaps of fewer steps; null if asked to end, as before it. */
     TrainingRun.StepResult round() {
         int steps = Math.min(options.spark.innerSteps(), options.steps - run.step());
+        within = true;
+        if (ending) {
+            return null;
+        }
         try {
             last = updates.round(steps);
         } catch (IllegalStateException e) {
+            if (ending) {
+                return null;
+            }
             throw new BadInputException(e.getMessage(), e);
+        } finally {
+            within = false;
         }
         double loss = mean(LocalWorker.Step::loss);
         return run.advance(steps, (float) loss, (float) mean(LocalWorker.Step::norm));
     }
 
-    private double mean(java.util.function.ToDoubleFunction<LocalWorker.Step> value) {
+    private double mean(ToDoubleFunction<LocalWorker.Step> value) {
         return last.steps().stream()
                 .flatMap(List::stream)
                 .mapToDouble(value)
@@ -184,10 +219,10 @@ final class SparkTraining implements AutoCloseable {
         return Table.text("  round %d  %.0f%% communication", round, 100 * last.waiting());
     }
 
-    /** Saves the workers' states. */
+    /** Saves the workers' states, before the run's own checkpoint, which may fail. */
     void save() {
         try {
-            updates.save(options.keep);
+            updates.save(options.keep + 1);
         } catch (IllegalStateException e) {
             throw new BadInputException(e.getMessage(), e);
         }
@@ -197,5 +232,9 @@ final class SparkTraining implements AutoCloseable {
     public void close() {
         updates.close();
         context.close();
+        closed.countDown();
+        if (!ShutdownHookManager.get().isShutdownInProgress()) {
+            ShutdownHookManager.get().removeShutdownHook(hook);
+        }
     }
 }
