@@ -9,10 +9,12 @@ import java.io.IOException;
 import java.io.StringReader;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * A text to learn from, of which the beginning may be a prompt, which is read but not learned;
@@ -96,5 +98,16 @@ public record TextRecord(String prompt, String completion) {
         return text
                 ? new TextRecord("", values.get("text"))
                 : new TextRecord(values.get("prompt"), values.get("completion"));
+    }
+
+    /** Returns the tokens, the last of which is an end of text, and their marks. */
+    int[][] encode(Tokenizer tokenizer, int... end) {
+        int[] given = tokenizer.encode(prompt);
+        int[] learned = tokenizer.encode(completion);
+        int[] tokens = Stream.of(given, learned, end).flatMapToInt(Arrays::stream).toArray();
+        int[] marks = new int[tokens.length];
+        Arrays.fill(marks, given.length, tokens.length - 1, TokenShard.LEARNED);
+        marks[tokens.length - 1] = TokenShard.ENDS;
+        return new int[][] {tokens, marks};
     }
 }

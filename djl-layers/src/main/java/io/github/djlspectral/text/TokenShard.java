@@ -35,8 +35,8 @@ public final class TokenShard implements AutoCloseable {
     private static final int WRITE_TOKENS = 1 << 16;
 
     // marks of tokens; the last of a record, its end of text, is learned too
-    private static final int LEARNED = 1;
-    private static final int ENDS = 2;
+    static final int LEARNED = 1;
+    static final int ENDS = 2;
 
     private final Path file;
     private final int vocabSize;
@@ -163,20 +163,10 @@ public final class TokenShard implements AutoCloseable {
         int[] end = ends.filter(t -> t < tokenizer.vocabSize()).mapToInt(t -> t).limit(1).toArray();
         unless(end.length == 1, none, tokenizer.name());
         List<int[][]> all =
-                records.parallelStream().map(record -> encode(record, tokenizer, end)).toList();
+                records.parallelStream().map(record -> record.encode(tokenizer, end)).toList();
         int[] tokens = all.stream().map(part -> part[0]).flatMapToInt(Arrays::stream).toArray();
         int[] marks = all.stream().map(part -> part[1]).flatMapToInt(Arrays::stream).toArray();
         writeAll(file, tokens, marks);
-    }
-
-    private static int[][] encode(TextRecord record, Tokenizer tokenizer, int... end) {
-        int[] prompt = tokenizer.encode(record.prompt());
-        int[] completion = tokenizer.encode(record.completion());
-        int[] tokens = Stream.of(prompt, completion, end).flatMapToInt(Arrays::stream).toArray();
-        int[] marks = new int[tokens.length];
-        Arrays.fill(marks, prompt.length, tokens.length - 1, LEARNED);
-        marks[tokens.length - 1] = ENDS;
-        return new int[][] {tokens, marks};
     }
 
     private static void writeAll(Path file, int[] tokens, int[]... marks) {
