@@ -37,6 +37,7 @@ import org.apache.spark.util.TaskCompletionListener;
 record InnerSteps(
         LocalWorker.Factory factory,
         Broadcast<float[][]> weights,
+        HadoopFolder checkpoints,
         int piece,
         int workers,
         long last,
@@ -56,12 +57,9 @@ record InnerSteps(
         task.addTaskCompletionListener(
                 (TaskCompletionListener) context -> AtomicFiles.deleteAll(folder));
         Path file = folder.resolve("state.safetensors");
-        boolean known = write(before, file) >= 0;
+        boolean known = write(checkpoints, before, file) >= 0;
         Device device = device(task.resourcesJMap());
-        double[] losses = new double[count];
-        double[] norms = new double[count];
-        long begin;
-        long end;
+        Report report = new Report(count);
         float[][] after;
         ONE_AT_A_TIME.lockInterruptibly();
         try (LocalWorker local =
@@ -71,26 +69,25 @@ record InnerSteps(
             if (known) {
                 OptimizerState.load(local.optimizer(), local.block(), file);
             }
-            begin = System.nanoTime();
+            long begin = System.nanoTime();
             for (int i = 0; i < count; i++) {
                 if (task.isInterrupted()) {
                     throw new InterruptedException("the task is not needed any more");
                 }
                 LocalWorker.Step step = local.step(last + i + 1);
-                losses[i] = step.loss();
-                norms[i] = step.norm();
+                report.losses[i] = step.loss();
+                report.norms[i] = step.norm();
             }
-            end = System.nanoTime();
+            report.training = (System.nanoTime() - begin) * 1e-9;
             after = Weights.read(local.block(), piece);
             OptimizerState.save(local.optimizer(), local.block(), file);
         } catch (TrainingDivergedException e) {
-            Report report = new Report(String.valueOf(e.getMessage()), losses, norms, 0, 0);
+            report.failure = String.valueOf(e.getMessage());
             return Stream.of(new Piece(worker, 0, report)).iterator();
         } finally {
             ONE_AT_A_TIME.unlock();
         }
-        double whole = (System.nanoTime() - start) * 1e-9;
-        Report report = new Report(null, losses, norms, (end - begin) * 1e-9, whole);
+        report.task = (System.nanoTime() - start) * 1e-9;
         int pieces = Math.toIntExact((Files.size(file) - 1) / STATE_PIECE + 1);
         int floats = after.length;
         return IntStream.rangeClosed(0, floats + pieces) // one at a time, when it is asked for
@@ -112,15 +109,15 @@ record InnerSteps(
     }
 
     /** Makes a file of the state among the pieces, wherever it lies, and tells whose; -1: none. */
-    static int write(Iterator<Piece> pieces, Path file) throws IOException {
+    static int write(HadoopFolder folder, Iterator<Piece> pieces, Path file) throws IOException {
         int worker = -1;
         while (pieces.hasNext()) {
             Piece piece = pieces.next();
-            if (piece.content() instanceof HadoopFolder place) {
-                worker = piece.worker();
-                place.get(stateName(worker), file);
-            } else if (piece.content() instanceof byte[] bytes) {
-                worker = piece.worker();
+            if (piece.content instanceof String name) {
+                worker = piece.worker;
+                folder.folder(name).get(stateName(worker), file);
+            } else if (piece.content instanceof byte[] bytes) {
+                worker = piece.worker;
                 Files.write(file, bytes, CREATE, APPEND);
             }
         }
@@ -145,8 +142,8 @@ record InnerSteps(
     static Iterator<Piece> weights(Iterator<Piece> pieces) {
         Spliterator<Piece> all = Spliterators.spliteratorUnknownSize(pieces, Spliterator.ORDERED);
         return StreamSupport.stream(all, false)
-                .takeWhile(piece -> !(piece.content() instanceof byte[]))
-                .filter(piece -> piece.content() instanceof float[])
+                .takeWhile(piece -> !(piece.content instanceof byte[]))
+                .filter(piece -> piece.content instanceof float[])
                 .iterator();
     }
 

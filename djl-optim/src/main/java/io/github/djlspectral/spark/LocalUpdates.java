@@ -187,7 +187,7 @@ public final class LocalUpdates implements AutoCloseable {
         float[][] before = Weights.read(block, piece);
         Broadcast<float[][]> sent = context.broadcast(before);
         broadcasts.add(sent);
-        InnerSteps inner = new InnerSteps(factory, sent, piece, workers, step, innerSteps);
+        InnerSteps inner = new InnerSteps(factory, sent, folder, piece, workers, step, innerSteps);
         JavaRDD<Piece> done =
                 states.mapPartitionsWithIndex(inner, true)
                         .persist(StorageLevel.MEMORY_AND_DISK_SER());
@@ -196,7 +196,7 @@ public final class LocalUpdates implements AutoCloseable {
             List<Report> reports = done.mapPartitions(LocalUpdates::report).collect();
             double trained = (System.nanoTime() - begin) * 1e-9;
             for (int i = 0; i < workers; i++) {
-                String failure = reports.get(i).failure();
+                String failure = reports.get(i).failure;
                 if (failure != null) {
                     String which = "Worker %s of %s, steps %s to %s: %s";
                     long first = step + 1;
@@ -211,8 +211,8 @@ public final class LocalUpdates implements AutoCloseable {
             if (rounds.size() > 1) {
                 rounds.remove(0).unpersist();
             }
-            double training = reports.stream().mapToDouble(Report::training).sum();
-            double tasks = reports.stream().mapToDouble(Report::task).sum();
+            double training = reports.stream().mapToDouble(r -> r.training).sum();
+            double tasks = reports.stream().mapToDouble(r -> r.task).sum();
             double seconds = (System.nanoTime() - start) * 1e-9;
             List<List<Step>> steps = reports.stream().map(LocalUpdates::steps).toList();
             return new Round(steps, seconds, 1 - trained * training / tasks / seconds);
@@ -223,13 +223,13 @@ public final class LocalUpdates implements AutoCloseable {
     }
 
     private static List<Step> steps(Report report) {
-        return IntStream.range(0, report.losses().length)
-                .mapToObj(i -> new Step(report.losses()[i], report.norms()[i]))
+        return IntStream.range(0, report.losses.length)
+                .mapToObj(i -> new Step(report.losses[i], report.norms[i]))
                 .toList();
     }
 
     private static Iterator<Report> report(Iterator<Piece> pieces) {
-        return Stream.of((Report) pieces.next().content()).iterator();
+        return Stream.of((Report) pieces.next().content).iterator();
     }
 
     /** Sums the workers' weights by piece on the cluster and makes the outer step with them. */
@@ -237,7 +237,7 @@ public final class LocalUpdates implements AutoCloseable {
         int count = workers;
         JavaRDD<double[]> means =
                 done.mapPartitions(InnerSteps::weights)
-                        .mapToPair(weights -> new Tuple2<>(weights.index(), weights))
+                        .mapToPair(weights -> new Tuple2<>(weights.index, weights))
                         .partitionBy(new ByIndex(before.length))
                         .values()
                         .mapPartitions(weights -> Stream.of(mean(weights, count)).iterator());
@@ -266,7 +266,7 @@ public final class LocalUpdates implements AutoCloseable {
     /** The mean of the workers' piece, summed in the order of their numbers. */
     private static double[] mean(Iterator<Piece> weights, int workers) {
         float[][] all = new float[workers][];
-        weights.forEachRemaining(weight -> all[weight.worker()] = (float[]) weight.content());
+        weights.forEachRemaining(weight -> all[weight.worker] = (float[]) weight.content);
         double[] mean = new double[all[0].length];
         for (int i = 0; i < mean.length; i++) {
             for (float[] one : all) {
@@ -293,9 +293,9 @@ public final class LocalUpdates implements AutoCloseable {
     /** What a checkpoint says of itself. */
     private record Note(long step, int workers, List<String> parameters) {}
 
-    private HadoopFolder place(long number) {
+    private static String name(long number) {
         String digits = String.valueOf(number);
-        return folder.folder(PREFIX + "0".repeat(Math.max(0, 10 - digits.length())) + digits);
+        return PREFIX + "0".repeat(Math.max(0, 10 - digits.length())) + digits;
     }
 
     /**
@@ -316,9 +316,10 @@ public final class LocalUpdates implements AutoCloseable {
             throw new IllegalStateException(what.formatted(folder.path(), there));
         }
         HadoopFolder partial = folder.folder(".partial-" + UUID.randomUUID());
-        HadoopFolder whole = place(step);
+        HadoopFolder whole = folder.folder(name(step));
         try {
-            states.foreachPartition(pieces -> put(partial, pieces));
+            HadoopFolder all = folder;
+            states.foreachPartition(pieces -> put(all, partial, pieces));
             int seen = partial.list().size();
             if (step > 0 && seen != workers) {
                 String rule = "%s of %s workers' files are in %s: it must be one folder for all";
@@ -341,7 +342,7 @@ public final class LocalUpdates implements AutoCloseable {
         } catch (Exception e) { // Spark's come undeclared
             throw failure(e);
         }
-        states = stored(whole);
+        states = stored();
         forget();
         owned = true;
         List<String> done = saved().stream().filter(name -> number(name) <= step).toList();
@@ -366,12 +367,13 @@ public final class LocalUpdates implements AutoCloseable {
         }
     }
 
-    private static void put(HadoopFolder folder, Iterator<Piece> pieces) throws IOException {
+    private static void put(HadoopFolder folder, HadoopFolder partial, Iterator<Piece> pieces)
+            throws IOException {
         temporarily(
                 file -> {
-                    int worker = InnerSteps.write(pieces, file);
+                    int worker = InnerSteps.write(folder, pieces, file);
                     if (worker >= 0) {
-                        folder.put(file, InnerSteps.stateName(worker));
+                        partial.put(file, InnerSteps.stateName(worker));
                     }
                 });
     }
@@ -385,9 +387,10 @@ public final class LocalUpdates implements AutoCloseable {
         return partitions().flatMap(worker -> Collections.emptyIterator());
     }
 
-    /** The workers' states as they lie in a checkpoint. */
-    private JavaRDD<Piece> stored(HadoopFolder place) {
-        return step == 0 ? none() : partitions().map(worker -> new Piece(worker, 0, place));
+    /** The workers' states as they lie in the checkpoint of this step. */
+    private JavaRDD<Piece> stored() {
+        String name = name(step);
+        return step == 0 ? none() : partitions().map(worker -> new Piece(worker, 0, name));
     }
 
     private static long number(String name) {
@@ -428,12 +431,12 @@ public final class LocalUpdates implements AutoCloseable {
      *     or it cannot be read; nothing has changed
      */
     public void restore(long number) {
-        HadoopFolder place = place(number);
+        HadoopFolder place = folder.folder(name(number));
         try {
             temporarily(
                     local -> {
                         place.get(OUTER, local);
-                        take(place, Safetensors.open(local));
+                        take(Safetensors.open(local));
                     });
         } catch (IOException | UncheckedIOException e) {
             String what = "Cannot take up %s: %s";
@@ -441,7 +444,7 @@ public final class LocalUpdates implements AutoCloseable {
         }
     }
 
-    private void take(HadoopFolder place, Safetensors file) throws IOException {
+    private void take(Safetensors file) throws IOException {
         String text = file.metadata().get(NOTE);
         if (text == null || !file.verify()) {
             throw new IOException(OUTER + " is of another kind, or has no checksum");
@@ -461,7 +464,7 @@ public final class LocalUpdates implements AutoCloseable {
         velocity = speed.length == 0 ? null : speed;
         step = note.step;
         owned = true;
-        states = stored(place);
+        states = stored();
     }
 
     private static float[][] pieces(Safetensors file, String prefix) {

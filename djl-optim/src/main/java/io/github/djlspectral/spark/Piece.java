@@ -4,24 +4,52 @@ import java.io.Serializable;
 
 /**
  * What a worker leaves behind, in this order: its report, its weights piece by piece, and its
- * optimizer's state. One at a time is in memory while Spark stores them.
- *
- * @param worker its number
- * @param index which of the weights' or state's pieces it is
- * @param content a {@link Report}, {@code float[]} or {@code byte[]}; in place of a state, the
- *     {@link HadoopFolder} where it lies
+ * optimizer's state. One at a time is in memory while Spark stores them, by Java's serialisation or
+ * by Kryo, which knows no records.
  */
-record Piece(int worker, int index, Object content) implements Serializable {
+final class Piece implements Serializable {
+
+    private static final long serialVersionUID = 1L;
+
+    final int worker;
+
+    /** Which of the weights' or of the state's pieces it is. */
+    final int index;
 
     /**
-     * What the driver is told.
-     *
-     * @param failure why there is nothing else; null if there is
-     * @param losses of the steps
-     * @param norms of the steps' gradients
-     * @param training the seconds that they took
-     * @param task the seconds that all took
+     * A {@link Report}, {@code float[]} or {@code byte[]}; or in place of a state the name of the
+     * checkpoint that has it.
      */
-    record Report(String failure, double[] losses, double[] norms, double training, double task)
-            implements Serializable {}
+    final Object content;
+
+    Piece(int worker, int index, Object content) {
+        this.worker = worker;
+        this.index = index;
+        this.content = content;
+    }
+
+    /** What the driver is told. */
+    static final class Report implements Serializable {
+
+        private static final long serialVersionUID = 1L;
+
+        /** Why there is nothing else; null if there is. */
+        String failure;
+
+        /** What the steps found. */
+        final double[] losses;
+
+        final double[] norms;
+
+        /** The seconds that the steps took. */
+        double training;
+
+        /** The seconds that all took. */
+        double task;
+
+        Report(int steps) {
+            losses = new double[steps];
+            norms = new double[steps];
+        }
+    }
 }

@@ -61,6 +61,7 @@ class LocalUpdatesTest {
                         .setMaster("local[2]")
                         .setAppName("test")
                         .set("spark.ui.enabled", "false")
+                        .set("spark.serializer", "org.apache.spark.serializer.KryoSerializer")
                         .set("spark.driver.host", "127.0.0.1");
         context = new JavaSparkContext(conf);
     }
