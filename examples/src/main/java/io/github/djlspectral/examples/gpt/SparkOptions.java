@@ -13,7 +13,7 @@ import java.util.Map;
 import picocli.CommandLine.Option;
 
 /** Where and how a run goes beyond one machine; nothing is given if it does not. */
-final class SparkOptions {
+public final class SparkOptions {
 
     /** What every master's name that Spark knows begins with. */
     private static final String MASTERS = "(local($|\\[)|local-cluster\\[|spark://|yarn$|k8s://).*";
@@ -71,14 +71,9 @@ final class SparkOptions {
         if (!on()) {
             return;
         }
-        String names = "one of local[n], local-cluster[n,cores,MiB], spark://.., yarn, k8s://..";
-        require(master.matches(MASTERS), "--spark", master, names);
+        requireUsable(master);
         atLeast(1, "--workers", workers());
         atLeast(1, "--inner-steps", innerSteps());
-        unless(
-                SparkOptions.class.getResource("/org/apache/spark/SparkContext.class") != null,
-                "--spark needs Spark's jars on the class path: build with mvn -Pspark package, and"
-                        + " run with -cp 'djl-spectral-examples.jar:spark/jars/*'");
         try {
             outer();
         } catch (IllegalArgumentException e) {
@@ -89,6 +84,16 @@ final class SparkOptions {
         require(options.spectrumEvery == 0, "--spectrum-every", options.spectrumEvery, alone);
         boolean keeps = options.optimizer != OptimizerChoice.SGD;
         require(keeps, "--optimizer", options.optimizer, "one that is not sgd with --spark");
+    }
+
+    /** Fails unless {@code --spark} names a master and Spark's jars are there. */
+    public static void requireUsable(String master) {
+        String names = "one of local[n], local-cluster[n,cores,MiB], spark://.., yarn, k8s://..";
+        require(master.matches(MASTERS), "--spark", master, names);
+        unless(
+                SparkOptions.class.getResource("/org/apache/spark/SparkContext.class") != null,
+                "--spark needs Spark's jars on the class path: build with mvn -Pspark package, and"
+                        + " run with -cp 'djl-spectral-examples.jar:spark/jars/*'");
     }
 
     /** Makes a path without a file system's name hold in every working directory. */

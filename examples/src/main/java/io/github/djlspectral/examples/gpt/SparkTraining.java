@@ -31,7 +31,7 @@ import org.apache.spark.api.java.JavaSparkContext;
  * The part of a run that is on Spark: rounds of steps by workers, whose outcome is the weights of
  * the driver's model.
  */
-final class SparkTraining implements AutoCloseable {
+public final class SparkTraining implements AutoCloseable {
 
     private final TrainingOptions options;
     private final TrainingRun run;
@@ -57,7 +57,7 @@ final class SparkTraining implements AutoCloseable {
         for (int i = 0; i < options.spark.workers(); i++) {
             TrainingRun.batches(options, corpus.share(i, options.spark.workers()));
         }
-        context = new JavaSparkContext(configuration(options));
+        context = connect(options.spark.master, "djl-spectral " + options.directory());
         try {
             Path own = directory.resolve("workers").toAbsolutePath();
             String chosen = options.spark.checkpointDir;
@@ -97,12 +97,12 @@ final class SparkTraining implements AutoCloseable {
     }
 
     /**
-     * What is not set, by spark-submit or -Dspark.., is set so that executors find this program.
+     * Begins an application. What is not set, by spark-submit or -Dspark.., is set so that
+     * executors find this program.
      */
-    private static SparkConf configuration(TrainingOptions options) {
-        String master = options.spark.master;
+    public static JavaSparkContext connect(String master, String name) {
         SparkConf conf = new SparkConf().setMaster(master);
-        conf.setIfMissing("spark.app.name", "djl-spectral " + options.directory());
+        conf.setIfMissing("spark.app.name", name);
         conf.setIfMissing("spark.ui.enabled", "false");
         conf.setIfMissing("spark.task.maxFailures", "8"); // a killed executor's tasks count
         boolean here = master.startsWith("local-cluster[");
@@ -114,7 +114,8 @@ final class SparkTraining implements AutoCloseable {
             conf.setIfMissing("spark.driver.host", "127.0.0.1");
             conf.setIfMissing("spark.driver.bindAddress", "127.0.0.1");
         }
-        String threads = conf.get("spark.executor.cores", "1");
+        conf.setIfMissing("spark.executor.cores", "1"); // a standalone master would give all
+        String threads = conf.get("spark.executor.cores");
         conf.setIfMissing("spark.task.cpus", master.startsWith("local[") ? "1" : threads);
         conf.setIfMissing("spark.executorEnv.OMP_NUM_THREADS", threads);
         String flags = "spark.executor.extraJavaOptions";
@@ -133,7 +134,7 @@ final class SparkTraining implements AutoCloseable {
                             .collect(Collectors.joining(","));
             conf.setIfMissing("spark.jars", own);
         }
-        return conf;
+        return new JavaSparkContext(conf);
     }
 
     /** Creates a worker of the run where it trains. */

@@ -86,7 +86,7 @@ public final class Training {
      *     {@code --skip-nonfinite}, or the last validation is NaN; {@code diverged.txt} says so too
      */
     @SuppressWarnings("try") // locks are held, not used
-    static void train(Map<String, Object> given, CorpusLoader loader, PrintStream out) {
+    public static void train(Map<String, Object> given, CorpusLoader loader, PrintStream out) {
         TrainingOptions options = TrainingOptions.of(given);
         Environment.device(options.device); // before anything is loaded for it
         RunDirectory directory = new RunDirectory(options.directory());

@@ -217,7 +217,7 @@ public final class TrainingOptions {
     }
 
     /** Returns the values of the options that are given on a command line, and of no others. */
-    static Map<String, Object> given(String... arguments) {
+    public static Map<String, Object> given(String... arguments) {
         return given(new TrainingOptions().parse(List.of(arguments)));
     }
 

@@ -16,43 +16,56 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.stream.Stream;
 
 /**
  * Trains every optimizer at every learning rate with every seed, some at a time. Runs that are
  * finished or have diverged are not repeated and interrupted ones are continued, so that a sweep
  * can be stopped and started at any time.
  *
- * <p>Each is the command {@code train} in a process of its own with one thread for PyTorch, so that
- * as many runs as there are cores do not get in each other's way and results do not depend on their
- * number. They end with this one: when it is asked to, by Ctrl-C or a signal, it asks them to and
- * waits until they have saved their work. On Windows, which has no such signal, they are ended at
- * once and continue from their last checkpoint.
+ * <p>Each is a task of Spark, or the command {@code train} in a process of its own, with one thread
+ * for PyTorch, so that as many runs as there are cores do not get in each other's way and results
+ * do not depend on their number. They end with this process: when it is asked to, by Ctrl-C or a
+ * signal, it asks them to and waits until processes have saved their work. On Windows, which has no
+ * such signal, they are ended at once and continue from their last checkpoint.
  */
 final class Sweep {
 
+    static final String LOG = "train.log";
+
+    private final SparkRuns spark;
     private final String mainClass;
     private final int jobs;
     private final Path csv;
     private final PrintStream messages;
     private final Map<Cell, RunOutcome> outcomes = new LinkedHashMap<>();
     private final List<String> failures = new ArrayList<>();
-    private final Map<Process, Cell> running = new ConcurrentHashMap<>();
+    private final Map<CompletableFuture<String>, Cell> running = new HashMap<>();
+    private final Set<Process> processes = ConcurrentHashMap.newKeySet();
     private volatile boolean stopping;
 
     /**
      * Reads what has been done before.
      *
+     * @param spark where to train, or null: in processes, some jobs at a time
      * @param csv the file that lists the runs that have ended, at any time
      * @throws BadInputException if a run's directory holds another one
      */
-    Sweep(List<Cell> cells, String mainClass, int jobs, Path csv, PrintStream messages) {
+    Sweep(
+            List<Cell> cells,
+            SparkRuns spark,
+            String mainClass,
+            int jobs,
+            Path csv,
+            PrintStream messages) {
+        this.spark = spark;
         this.mainClass = mainClass;
         this.jobs = jobs;
         this.csv = csv;
@@ -79,16 +92,19 @@ final class Sweep {
         Deque<Cell> open = new ArrayDeque<>(outcomes.keySet());
         open.removeIf(this::hasEnded);
         int all = outcomes.size();
-        String plan = "%d runs, %d of them done before; %d at a time";
-        messages.println(Table.text(plan, all, all - open.size(), jobs));
-        Thread hook = new Thread(this::interrupted, "stop child processes");
+        String plan = "%d runs, %d of them done before; %s at a time";
+        Object some = spark == null ? jobs : spark;
+        messages.println(Table.text(plan, all, all - open.size(), some));
+        Thread hook = new Thread(this::interrupted, "stop runs");
         Runtime.getRuntime().addShutdownHook(hook);
         try {
             if (!train(open)) {
                 return Optional.empty();
             }
         } finally {
-            stop();
+            if (!running.isEmpty()) {
+                stop();
+            }
             try {
                 Runtime.getRuntime().removeShutdownHook(hook);
             } catch (IllegalStateException e) {
@@ -115,24 +131,22 @@ final class Sweep {
         int total = waiting.size();
         Eta eta = new Eta(total);
         while (!waiting.isEmpty() || !running.isEmpty()) {
-            while (running.size() < jobs && !waiting.isEmpty()) {
+            while ((spark != null || running.size() < jobs) && !waiting.isEmpty()) {
                 if (!start(waiting.remove())) {
                     return false;
                 }
             }
-            Stream<CompletableFuture<Process>> exits =
-                    running.keySet().stream().map(Process::onExit);
-            CompletableFuture.anyOf(exits.toArray(CompletableFuture[]::new)).join();
-            for (Process process : running.keySet()) {
-                if (process.isAlive()) {
+            CompletableFuture.anyOf(running.keySet().toArray(CompletableFuture[]::new)).join();
+            for (CompletableFuture<String> run : List.copyOf(running.keySet())) {
+                if (!run.isDone()) {
                     continue;
                 }
                 if (stopping) {
                     return false;
                 }
-                Cell cell = running.remove(process);
+                Cell cell = running.remove(run);
                 read(cell);
-                String result = hasEnded(cell) ? describe(cell) : fail(cell, process.exitValue());
+                String result = hasEnded(cell) ? describe(cell) : fail(cell, run.join());
                 eta.add(1);
                 int ended = total - waiting.size() - running.size();
                 String line = "[%d/%d] %s: %s; ETA %s";
@@ -153,11 +167,12 @@ final class Sweep {
     }
 
     /** Says why: the last line that the run has printed tells. */
-    private String fail(Cell cell, int exitCode) {
+    private String fail(Cell cell, String how) {
         try {
-            List<String> lines = Files.readAllLines(log(cell));
+            boolean started = Files.exists(log(cell));
+            List<String> lines = started ? Files.readAllLines(log(cell)) : List.of();
             String last = lines.isEmpty() ? "it said nothing" : lines.get(lines.size() - 1);
-            String reason = Table.text("exit code %d, %s: %s", exitCode, log(cell), last);
+            String reason = Table.text("%s, %s: %s", how, log(cell), last);
             failures.add(cell + ": " + reason);
             return "failed with " + reason;
         } catch (IOException e) {
@@ -166,22 +181,34 @@ final class Sweep {
     }
 
     private static Path log(Cell cell) {
-        return cell.directory().resolve("train.log");
+        return cell.directory().resolve(LOG);
     }
 
     /** Starts a run, or continues it; returns false if this process was asked to stop. */
     private synchronized boolean start(Cell cell) {
         if (!stopping) {
-            boolean resume = outcomes.get(cell).state() == State.UNFINISHED;
-            ProcessBuilder builder = prepare(mainClass, cell, resume);
             try {
-                running.put(builder.start(), cell);
+                Files.createDirectories(cell.directory());
             } catch (IOException e) {
-                String java = builder.command().get(0);
-                throw new UncheckedIOException("Cannot start " + java + " (" + e + ")", e);
+                String rule = "Cannot create %s (%s); choose another --out";
+                throw new UncheckedIOException(Table.text(rule, cell.directory(), e), e);
             }
+            running.put(spark == null ? startProcess(cell) : spark.start(cell), cell);
         }
         return !stopping;
+    }
+
+    private CompletableFuture<String> startProcess(Cell cell) {
+        boolean resume = outcomes.get(cell).state() == State.UNFINISHED;
+        ProcessBuilder builder = prepare(mainClass, cell, resume);
+        try {
+            Process process = builder.start();
+            processes.add(process);
+            return process.onExit().thenApply(ended -> "exit code " + ended.exitValue());
+        } catch (IOException e) {
+            String java = builder.command().get(0);
+            throw new UncheckedIOException("Cannot start " + java + " (" + e + ")", e);
+        }
     }
 
     /** Prepares a run with the Java, the class path and the system properties of this process. */
@@ -200,16 +227,11 @@ final class Sweep {
         }
         ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
         builder.environment().put("OMP_WAIT_POLICY", "PASSIVE");
-        try {
-            Files.createDirectories(cell.directory());
-        } catch (IOException e) {
-            String rule = "Cannot create %s (%s); choose another --out";
-            throw new UncheckedIOException(Table.text(rule, cell.directory(), e), e);
-        }
         return builder.redirectOutput(Redirect.appendTo(log(cell).toFile()));
     }
 
     private void interrupted() {
+        stopping = true; // before a run is seen to end for it
         messages.println("Stopping; the same command goes on from here");
         stop();
     }
@@ -218,7 +240,10 @@ final class Sweep {
         synchronized (this) {
             stopping = true; // nothing starts any more
         }
-        running.keySet().forEach(Process::destroy);
-        running.keySet().forEach(process -> process.onExit().join());
+        if (spark != null) {
+            spark.close();
+        }
+        processes.forEach(Process::destroy);
+        processes.forEach(process -> process.onExit().join());
     }
 }

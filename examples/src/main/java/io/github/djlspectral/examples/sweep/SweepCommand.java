@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.sweep;
 
 import io.github.djlspectral.examples.data.Corpus;
+import io.github.djlspectral.examples.gpt.SparkOptions;
 import io.github.djlspectral.examples.sweep.SweepPlan.Cell;
 import io.github.djlspectral.text.BadInputException;
 import java.nio.file.Path;
@@ -58,6 +59,14 @@ public final class SweepCommand implements Runnable {
     private Integer jobs;
 
     @Option(
+            names = "--spark",
+            paramLabel = "<master>",
+            description =
+                    "Train on Spark, as for train, with a run per executor at a time. All machines"
+                            + " must reach --out, and a path in --data.")
+    private String spark;
+
+    @Option(
             names = "--only",
             paramLabel = "<regex>",
             description = "Optimizers to train, by a part of their label. Default: all.")
@@ -67,11 +76,16 @@ public final class SweepCommand implements Runnable {
 
     @Override
     public void run() {
+        if (spark != null) {
+            SparkOptions.requireUsable(spark);
+            String rule = "--jobs is %s, but must be left out with --spark, which decides it";
+            BadInputException.unless(jobs == null, rule, jobs);
+        }
         int cores = Runtime.getRuntime().availableProcessors();
         jobs = jobs != null ? jobs : Integer.valueOf(given.quick ? cores : 1);
-        String rule = "--jobs is %s, but must be at least 1, at most the %s cores";
+        String range = "--jobs is %s, but must be at least 1, at most the %s cores";
         boolean legal = jobs >= 1 && jobs <= cores; // more would get in each other's way
-        BadInputException.unless(legal, rule, jobs, cores);
+        BadInputException.unless(legal, range, jobs, cores);
         SweepPlan size =
                 widths.isEmpty()
                         ? SweepPlan.of(given.quick, seeds)
@@ -84,15 +98,17 @@ public final class SweepCommand implements Runnable {
             setting = plan.describe(corpus.description());
         }
         System.out.println(setting);
-        Optional<SweepResults> tuned = train(cells);
-        if (tuned.isPresent()) {
-            cells.addAll(plan.tests(out, tuned.get()));
-            train(cells).ifPresent(results -> results.report(setting, out, System.out));
+        try (SparkRuns runs = spark == null ? null : new SparkRuns(spark)) {
+            Optional<SweepResults> tuned = train(cells, runs);
+            if (tuned.isPresent()) {
+                cells.addAll(plan.tests(out, tuned.get()));
+                train(cells, runs).ifPresent(all -> all.report(setting, out, System.out));
+            }
         }
     }
 
-    private Optional<SweepResults> train(List<Cell> cells) {
+    private Optional<SweepResults> train(List<Cell> cells, SparkRuns runs) {
         String main = spec.root().userObject().getClass().getName();
-        return new Sweep(cells, main, jobs, out.resolve("sweep.csv"), System.out).run();
+        return new Sweep(cells, runs, main, jobs, out.resolve("sweep.csv"), System.out).run();
     }
 }

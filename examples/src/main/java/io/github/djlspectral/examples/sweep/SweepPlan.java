@@ -28,7 +28,7 @@ record SweepPlan(TrainArguments common, List<Contender> contenders, int seeds) {
 
     /** What a sweep itself gives to each run. */
     private static final Set<String> TAKEN =
-            Set.of("--optimizer", "--lr", "--seed", "--out", "--resume");
+            Set.of("--optimizer", "--lr", "--seed", "--out", "--resume", "--spark");
 
     private static final Set<String> FULL_ONLY = Set.of("Freon c=1/4", "Freon c=0.6", "Freon c=1");
     private static final String FREON = "--optimizer freon --exponent ";

@@ -5,6 +5,7 @@ import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.examples.gpt.TrainingOptions;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Tokenization;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -95,6 +96,17 @@ record TrainArguments(Map<String, String> values) {
         Map<String, String> left = new LinkedHashMap<>(values);
         left.remove(option);
         return new TrainArguments(left);
+    }
+
+    /** Returns these options with paths that hold in every working directory. */
+    TrainArguments absolute() {
+        Map<String, String> all = new LinkedHashMap<>(values);
+        all.replaceAll(
+                (option, value) ->
+                        option.matches("--(data|init|out)") && CorpusLoader.isLocal(value)
+                                ? Path.of(value).toAbsolutePath().toString()
+                                : value);
+        return new TrainArguments(all);
     }
 
     /** Returns the options as arguments of {@code train}. */

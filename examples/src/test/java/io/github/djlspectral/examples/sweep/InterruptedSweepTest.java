@@ -11,10 +11,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** A sweep in a process of its own, which is asked to stop. */
 @DisabledOnOs(value = OS.WINDOWS, disabledReason = "has no signal that asks a process to stop")
@@ -25,10 +26,13 @@ class InterruptedSweepTest {
 
     @TempDir private Path directory;
 
-    @Test
-    void itsRunsSaveAndEndWithIt() throws IOException, InterruptedException {
+    /** On Spark in that process there are no others. */
+    @ParameterizedTest
+    @CsvSource({"--jobs=1, 1", "--spark=local[1], 0"})
+    void itsRunsSaveAndEndWithIt(String place, int processes)
+            throws IOException, InterruptedException {
         Path out = directory.resolve("out");
-        Process sweep = start(out);
+        Process sweep = start(out, place);
         Path run = out.resolve("muon/lr-0.005/seed-0");
         while (!(Files.exists(run.resolve("metrics.csv")) && lines(run) > 2)) {
             assertThat(sweep.waitFor(POLL_MILLISECONDS, TimeUnit.MILLISECONDS))
@@ -36,10 +40,10 @@ class InterruptedSweepTest {
                     .isFalse();
         }
         List<ProcessHandle> children = sweep.descendants().toList();
-        assertThat(children).hasSize(1);
+        assertThat(children).hasSize(processes);
         sweep.destroy(); // SIGTERM, which the JVM handles as it does Ctrl-C
         sweep.waitFor();
-        assertThat(children.get(0).isAlive()).isFalse();
+        assertThat(children).noneMatch(ProcessHandle::isAlive);
         assertThat(run.resolve("train.log")).content().contains("Stopped; continue with --resume");
         assertThat(directory.resolve("log.txt"))
                 .content()
@@ -51,12 +55,11 @@ class InterruptedSweepTest {
         return Files.readString(run.resolve("metrics.csv")).lines().count();
     }
 
-    private Process start(Path out) throws IOException {
+    private Process start(Path out, String place) throws IOException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
-        command.addAll(
-                List.of("sweep", "--quick", "--only=muon", "--jobs=1", "--out=" + out, "--"));
+        command.addAll(List.of("sweep", "--quick", "--only=muon", place, "--out=" + out, "--"));
         String steps = "--steps=" + FOREVER;
         for (String option : TestText.options(TestText.write(directory), out, steps)) {
             if (!option.startsWith("--out")) {

@@ -97,7 +97,7 @@ class SweepTest {
     private Sweep sweep() {
         output.reset();
         PrintStream stream = new PrintStream(output, true, StandardCharsets.UTF_8);
-        return new Sweep(cells, Main.class.getName(), 2, csv, stream);
+        return new Sweep(cells, null, Main.class.getName(), 2, csv, stream);
     }
 
     private Path log() {
