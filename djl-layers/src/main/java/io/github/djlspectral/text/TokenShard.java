@@ -12,7 +12,8 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
-import java.util.stream.Stream;
+import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import java.util.zip.CRC32C;
 
 /**
@@ -43,16 +44,16 @@ public final class TokenShard implements AutoCloseable {
     private final long start;
     private final long length;
     private final long marks; // how far a token's mark is behind it; 0 without marks
-    private volatile ByteBuffer[] segments;
+    private volatile Supplier<ByteBuffer[]> segments;
 
     private TokenShard(
-            Path file, int vocabSize, long start, long length, long marks, ByteBuffer[] segments) {
+            Path file, int vocab, long start, long length, long marks, Supplier<ByteBuffer[]> all) {
         this.file = file;
-        this.vocabSize = vocabSize;
+        vocabSize = vocab;
         this.start = start;
         this.length = length;
         this.marks = marks;
-        this.segments = segments;
+        segments = all;
     }
 
     /**
@@ -64,9 +65,8 @@ public final class TokenShard implements AutoCloseable {
      *     its length differs from what its header says, or the vocabulary size is out of range
      */
     public static TokenShard open(Path file, int vocabSize) {
-        boolean legal = vocabSize >= 1 && vocabSize <= MAX_VOCAB_SIZE;
         String range = "The vocabulary size is %s, but must be in [1, %s]";
-        unless(legal, range, vocabSize, MAX_VOCAB_SIZE);
+        unless(vocabSize >= 1 && vocabSize <= MAX_VOCAB_SIZE, range, vocabSize, MAX_VOCAB_SIZE);
         try (FileChannel channel = FileChannel.open(file)) {
             ByteBuffer header = buffer(HEADER_BYTES);
             int begin = readHeader(file, channel, header);
@@ -82,12 +82,25 @@ public final class TokenShard implements AutoCloseable {
                 segments[i].order(ByteOrder.LITTLE_ENDIAN);
             }
             long tokens = marked ? length / 2 : length;
-            return new TokenShard(file, vocabSize, 0, tokens, marked ? tokens : 0, segments);
+            return new TokenShard(file, vocabSize, 0, tokens, marked ? tokens : 0, () -> segments);
         } catch (NoSuchFileException e) {
             throw new BadInputException("There is no file " + file, e);
         } catch (IOException e) {
             throw new BadInputException("Cannot read the token shard " + file + " (" + e + ")", e);
         }
+    }
+
+    /**
+     * {@return the tokens of a shard that is not needed before one of them is read}
+     *
+     * @param file what it is called
+     * @param vocabSize as for {@link #open}
+     * @param length the number of tokens; the shard may have more
+     * @param from the shard, without records; asked each time, also by parts of this one
+     */
+    public static TokenShard lazy(
+            Path file, int vocabSize, long length, Supplier<TokenShard> from) {
+        return new TokenShard(file, vocabSize, 0, length, 0, () -> from.get().open());
     }
 
     /** Returns the length of a file's header, after checking it; 0 if there is none. */
@@ -159,11 +172,9 @@ public final class TokenShard implements AutoCloseable {
         String none =
                 "The tokenizer %s has no end of text to put between records: give it one, as"
                         + " by withEndOfText(List.of(0)) for the byte 0";
-        Stream<Integer> ends = tokenizer.endOfText().stream();
-        int[] end = ends.filter(t -> t < tokenizer.vocabSize()).mapToInt(t -> t).limit(1).toArray();
+        int[] end = tokenizer.end();
         unless(end.length == 1, none, tokenizer.name());
-        List<int[][]> all =
-                records.parallelStream().map(record -> record.encode(tokenizer, end)).toList();
+        List<int[][]> all = records.parallelStream().map(r -> r.encode(tokenizer, end)).toList();
         int[] tokens = all.stream().map(part -> part[0]).flatMapToInt(Arrays::stream).toArray();
         int[] marks = all.stream().map(part -> part[1]).flatMapToInt(Arrays::stream).toArray();
         writeAll(file, tokens, marks);
@@ -171,12 +182,9 @@ public final class TokenShard implements AutoCloseable {
 
     private static void writeAll(Path file, int[] tokens, int[]... marks) {
         unless(tokens.length > 0, "A token shard needs at least one token");
-        for (int i = 0; i < tokens.length; i++) {
-            if (tokens[i] < 0 || tokens[i] >= MAX_VOCAB_SIZE) {
-                String token = "Token " + tokens[i] + " at position " + i;
-                throw new BadInputException(token + " does not fit into 16 bits, [0, 65535]");
-            }
-        }
+        String rule = "Token %s at position %s does not fit into 16 bits, [0, 65535]";
+        IntStream bad = IntStream.range(0, tokens.length).filter(i -> tokens[i] >>> Short.SIZE > 0);
+        bad.findFirst().ifPresent(i -> unless(false, rule, tokens[i], i));
         AtomicFiles.write(
                 file,
                 channel -> {
@@ -272,11 +280,11 @@ public final class TokenShard implements AutoCloseable {
     }
 
     private ByteBuffer[] open() {
-        ByteBuffer[] open = segments;
+        Supplier<ByteBuffer[]> open = segments;
         if (open == null) {
             throw new IllegalStateException("The token shard " + file + " is closed");
         }
-        return open;
+        return open.get();
     }
 
     /**

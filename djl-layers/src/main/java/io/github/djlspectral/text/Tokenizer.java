@@ -124,6 +124,11 @@ public final class Tokenizer {
         return endOfText;
     }
 
+    /** Returns the token to put behind a text; none if the vocabulary has none. */
+    int[] end() {
+        return endOfText.stream().filter(t -> t < vocabSize).mapToInt(t -> t).limit(1).toArray();
+    }
+
     /**
      * {@return this tokenizer with other tokens that end a text}
      *
@@ -176,16 +181,29 @@ public final class Tokenizer {
      */
     public static Tokenizer load(Path file) {
         try {
-            Json json = GSON.fromJson(Files.readString(file), Json.class);
+            return of(Files.readString(file), file.toString());
+        } catch (IOException e) {
+            throw new BadInputException("Cannot read the tokenizer " + file + ": " + e, e);
+        }
+    }
+
+    /**
+     * {@return the tokenizer that {@link #toJson} describes}
+     *
+     * @param text the JSON
+     * @param origin where it is from, for the message
+     * @throws BadInputException if it is no tokenizer
+     */
+    public static Tokenizer of(String text, String origin) {
+        try {
+            Json json = GSON.fromJson(text, Json.class);
             boolean known = json != null && json.name != null;
-            unless(known, "%s does not describe a tokenizer", file);
+            unless(known, "%s does not describe a tokenizer", origin);
             Tokenization way = Tokenization.of(json.name);
             List<Integer> ends = json.endOfText == null ? way.usualEnds() : json.endOfText;
             return new Tokenizer(way, Objects.requireNonNullElse(json.characters, ""), ends);
         } catch (JsonParseException e) {
-            throw new BadInputException(file + " does not describe a tokenizer", e);
-        } catch (IOException e) {
-            throw new BadInputException("Cannot read the tokenizer " + file + ": " + e, e);
+            throw new BadInputException(origin + " does not describe a tokenizer", e);
         }
     }
 }

@@ -6,16 +6,40 @@ import java.io.OutputStream;
 import java.io.Serializable;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.util.Comparator;
 import java.util.List;
 import java.util.UUID;
 import java.util.stream.Stream;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.SparkConf;
 import org.apache.spark.util.SerializableConfiguration;
 
-/** A folder that the driver and all executors reach by the same path. */
-record HadoopFolder(String path, SerializableConfiguration configuration) implements Serializable {
+/**
+ * A folder that the driver and all executors reach by the same path. Methods throw {@link
+ * UncheckedIOException}, which names the folder, if the file system fails.
+ *
+ * @param path where it is, such as {@code hdfs:///corpus}; it need not exist
+ * @param configuration the file systems' settings, which go with it to executors
+ * @serial exclude
+ */
+public record HadoopFolder(String path, SerializableConfiguration configuration)
+        implements Serializable {
+
+    /**
+     * {@return a folder, by the settings on the class path and Spark's {@code spark.hadoop.*}}
+     *
+     * @param path where it is
+     */
+    public static HadoopFolder of(String path) {
+        Configuration configuration = new Configuration();
+        for (var setting : new SparkConf().getAllWithPrefix("spark.hadoop.")) {
+            configuration.set(setting._1(), setting._2());
+        }
+        return new HadoopFolder(path, new SerializableConfiguration(configuration));
+    }
 
     HadoopFolder folder(String name) {
         return new HadoopFolder(path + "/" + name, configuration);
@@ -35,24 +59,46 @@ record HadoopFolder(String path, SerializableConfiguration configuration) implem
         T run(FileSystem system, Path folder) throws IOException;
     }
 
-    /** The names of what is there, none if there is no folder. */
-    List<String> list() {
+    /**
+     * What is in a folder.
+     *
+     * @param name its name there
+     * @param bytes how long it is
+     * @param modified when, in milliseconds since 1970
+     * @serial exclude
+     */
+    public record Entry(String name, long bytes, long modified) implements Serializable {}
+
+    /** {@return what is there, in the order of names; nothing if there is no folder} */
+    public List<Entry> entries() {
         return with(
                 "list",
                 (system, folder) ->
                         !system.exists(folder)
                                 ? List.of()
                                 : Stream.of(system.listStatus(folder))
-                                        .map(FileStatus::getPath)
-                                        .map(Path::getName)
-                                        .sorted()
+                                        .map(HadoopFolder::entry)
+                                        .sorted(Comparator.comparing(Entry::name))
                                         .toList());
+    }
+
+    private static Entry entry(FileStatus status) {
+        String name = status.getPath().getName();
+        return new Entry(name, status.getLen(), status.getModificationTime());
+    }
+
+    /** The names of what is there, none if there is no folder. */
+    List<String> list() {
+        return entries().stream().map(Entry::name).toList();
     }
 
     /**
      * Copies a local file there, whole or not at all; if another attempt was faster, its is kept.
+     *
+     * @param from the local file
+     * @param name its name there
      */
-    void put(java.nio.file.Path from, String name) {
+    public void put(java.nio.file.Path from, String name) {
         with(
                 "write " + name + " to",
                 (system, folder) -> {
@@ -71,8 +117,13 @@ record HadoopFolder(String path, SerializableConfiguration configuration) implem
                 });
     }
 
-    /** Copies a file from there. */
-    void get(String name, java.nio.file.Path to) {
+    /**
+     * Copies a file from there.
+     *
+     * @param name its name there
+     * @param to the local file, which must not exist
+     */
+    public void get(String name, java.nio.file.Path to) {
         with(
                 "read " + name + " in",
                 (system, folder) -> {
@@ -82,8 +133,12 @@ record HadoopFolder(String path, SerializableConfiguration configuration) implem
                 });
     }
 
-    /** Takes another place, with all that is in it. */
-    void moveTo(HadoopFolder other) {
+    /**
+     * Takes another place, with all that is in it.
+     *
+     * @param other the place, where nothing is
+     */
+    public void moveTo(HadoopFolder other) {
         with(
                 "move to " + other.path + " the folder",
                 (system, folder) -> {
@@ -94,7 +149,8 @@ record HadoopFolder(String path, SerializableConfiguration configuration) implem
                 });
     }
 
-    void delete() {
+    /** Deletes it, with all that is in it, if it exists. */
+    public void delete() {
         with("delete", (system, folder) -> system.delete(folder, true));
     }
 }

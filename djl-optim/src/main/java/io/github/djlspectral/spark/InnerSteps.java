@@ -84,6 +84,9 @@ record InnerSteps(
         } catch (TrainingDivergedException e) {
             report.failure = String.valueOf(e.getMessage());
             return Stream.of(new Piece(worker, 0, report)).iterator();
+        } catch (RuntimeException | IOException e) {
+            String which = "worker %s of %s: %s";
+            throw new IllegalStateException(which.formatted(worker, workers, e.getMessage()), e);
         } finally {
             ONE_AT_A_TIME.unlock();
         }

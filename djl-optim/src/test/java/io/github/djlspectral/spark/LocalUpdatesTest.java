@@ -315,7 +315,8 @@ class LocalUpdatesTest {
                 float[] before = numbers(model.getBlock());
                 assertThatThrownBy(() -> updates.round(1))
                         .isInstanceOf(IllegalStateException.class)
-                        .hasMessageStartingWith("After step 1: Cannot load the optimizer state")
+                        .hasMessageStartingWith(
+                                "After step 1: worker 1 of 2: Cannot load the optimizer state")
                         .hasMessageEndingWith(
                                 "what is saved in " + uri(folder) + " has not changed");
                 assertThat(numbers(model.getBlock())).isEqualTo(before);
@@ -364,7 +365,8 @@ class LocalUpdatesTest {
             updates.round(1);
             assertThatThrownBy(() -> updates.round(1))
                     .isInstanceOf(IllegalStateException.class)
-                    .hasMessageStartingWith("After step 1: java.io.IOException: No space")
+                    .hasMessageMatching(
+                            "After step 1: worker [01] of 2: java.io.IOException: No space.*")
                     .hasMessageContaining("what is saved in " + uri(folder));
         }
     }
