@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.entry;
 
+import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -17,6 +18,8 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -276,13 +279,29 @@ class MainTest {
         assertThat(Main.spark(installed, "train", "--spark", "local[1]")).isEmpty();
     }
 
-    /** Returns the exit code of a command and all that it printed. */
+    @Test
+    void dataOfHadoopNeedsItsJars() throws Exception {
+        String all = System.getProperty("java.class.path");
+        String own =
+                Stream.of(all.split(File.pathSeparator))
+                        .filter(jar -> !jar.matches(".*(spark-|hadoop-|scala-).*"))
+                        .collect(Collectors.joining(File.pathSeparator));
+        assertThat(own).hasSizeLessThan(all.length());
+        for (String data : List.of("hdfs:///corpus", "file:///corpus", "s3a://bucket/corpus")) {
+            assertThat(shell(own, "JAVA train --out=none --data=" + data))
+                    .startsWith("2 djl-spectral: --data " + data + " needs Spark's jars on the")
+                    .hasLineCount(1);
+        }
+    }
+
     private static String shell(String command) throws Exception {
+        return shell(System.getProperty("java.class.path"), command);
+    }
+
+    /** Returns the exit code of a command and all that it printed. */
+    private static String shell(String classPath, String command) throws Exception {
         Path java = Path.of(System.getProperty("java.home"), "bin", "java");
-        String program =
-                "%s -Xmx64m -cp '%s' %s"
-                        .formatted(
-                                java, System.getProperty("java.class.path"), Main.class.getName());
+        String program = "%s -Xmx64m -cp '%s' %s".formatted(java, classPath, Main.class.getName());
         ProcessBuilder builder =
                 new ProcessBuilder("sh", "-c", command.replace("JAVA ", program + " "))
                         .redirectErrorStream(true);

@@ -31,13 +31,15 @@ import org.apache.commons.codec.digest.DigestUtils;
  * @param name what was asked for, and how it was split where that is not obvious; for people
  * @param bytesPerToken UTF-8 bytes of validation text per validation token; a loss in nats per
  *     token is {@code loss / ln 2 / bytesPerToken} bits per byte
+ * @param cluster where the shards are, if Hadoop reaches them; else null
  */
 public record Corpus(
         String name,
         Tokenizer tokenizer,
         List<TokenShard> train,
         List<TokenShard> validation,
-        double bytesPerToken)
+        double bytesPerToken,
+        HadoopShards cluster)
         implements AutoCloseable {
 
     /** Describes the corpus in one line: name, numbers of tokens, tokenizer and vocabulary. */
@@ -63,7 +65,20 @@ public record Corpus(
                 train.size() > 1
                         ? each.mapToObj(train::get).toList()
                         : List.of(train.get(0).part(worker, workers));
-        return new Corpus(name, tokenizer, own, validation, bytesPerToken);
+        return new Corpus(name, tokenizer, own, validation, bytesPerToken, cluster);
+    }
+
+    /** Returns what changes with the data: the number of tokens and the checksum of each shard. */
+    public String checksum() {
+        return cluster == null
+                ? "crc32c " + checksum(train) + " / " + checksum(validation)
+                : cluster.checksum();
+    }
+
+    private static String checksum(List<TokenShard> split) {
+        return split.stream()
+                .map(shard -> shard.length() + ":" + Long.toHexString(shard.checksum()))
+                .collect(Collectors.joining(" "));
     }
 
     /** Closes the shards. */
@@ -89,7 +104,7 @@ public record Corpus(
     }
 
     /** Where a corpus comes from, found and complete on this machine. */
-    sealed interface Source {
+    sealed interface Source permits Corpus.Texts, Corpus.Records, Corpus.Shards, HadoopShards {
 
         String name();
 
@@ -131,7 +146,7 @@ public record Corpus(
             List<TokenShard> unseen = Shards.open(List.of(last), tokenizer);
             TokenShard all = unseen.get(0);
             long predicted = LongStream.range(0, all.length()).filter(all::isLearned).count();
-            return new Corpus(name(), tokenizer, forTraining, unseen, bytes / predicted);
+            return new Corpus(name(), tokenizer, forTraining, unseen, bytes / predicted, null);
         }
 
         private static String key(Tokenizer tokenizer, List<String> contents) {
@@ -262,11 +277,16 @@ public record Corpus(
                 forTraining = range(forTraining, 0, cut);
             }
             sample(forTraining.get(0)); // tokens of another vocabulary fail here, not in training
-            int[] tokens = sample(unseen.get(0));
+            double bytes = bytesPerToken(unseen.get(0), tokenizer);
+            return new Corpus(name, tokenizer, forTraining, unseen, bytes, null);
+        }
+
+        static double bytesPerToken(TokenShard unseen, Tokenizer tokenizer) {
+            int[] tokens = sample(unseen);
             List<Integer> marks = tokenizer.endOfText(); // between documents; they have no bytes
             int[] text = Arrays.stream(tokens).filter(t -> !marks.contains(t)).toArray();
             double bytes = tokenizer.decode(text).getBytes(UTF_8).length;
-            return new Corpus(name, tokenizer, forTraining, unseen, bytes / tokens.length);
+            return bytes / tokens.length;
         }
 
         private static List<TokenShard> open(List<Path> files, Tokenizer tokenizer) {

@@ -76,7 +76,8 @@ public final class CorpusLoader {
      * @param data a known name such as {@code commons-lang}, {@code tiny-shakespeare}, {@code
      *     wikitext-2} or {@code fineweb-10b:4} (four training shards); a text file; records as JSON
      *     lines (.jsonl); a folder with token shards or with train.txt, valid.txt, test.txt; a
-     *     token shard; or an http(s) URL
+     *     token shard; an http(s) URL; or the address of a folder of token shards that Hadoop
+     *     knows, such as {@code hdfs://..}
      * @return the corpus; the caller closes it
      * @throws BadInputException if it cannot be found, fetched, read or cached
      */
@@ -100,8 +101,17 @@ public final class CorpusLoader {
         return !isAddress(data) && !NAMES.contains(name(data));
     }
 
+    /** Fails where Spark, and Hadoop with it, is not on the class path. */
+    public static void requireSpark(String option) {
+        unless(
+                CorpusLoader.class.getResource("/org/apache/spark/SparkContext.class") != null,
+                "%s needs Spark's jars on the class path: build with mvn -Pspark package, and run"
+                        + " with -cp 'djl-spectral-examples.jar:spark/jars/*'",
+                option);
+    }
+
     private static boolean isAddress(String data) {
-        return data.startsWith("http://") || data.startsWith("https://");
+        return data.matches("(?s)[A-Za-z][A-Za-z0-9+.-]*://.*");
     }
 
     /** Returns what is before a colon: behind it is how much of a data set is asked for. */
@@ -110,8 +120,12 @@ public final class CorpusLoader {
     }
 
     private Source find(String data) {
-        if (isAddress(data)) {
+        if (data.matches("(?s)https?://.*")) {
             return TextFiles.open(data, download(data));
+        }
+        if (isAddress(data)) {
+            requireSpark("--data " + data);
+            return HadoopShards.find(data);
         }
         if (isLocal(data)) {
             return TextFiles.open(data, existing(data));

@@ -32,7 +32,9 @@ import java.util.stream.Stream;
  */
 final class TextFiles {
 
-    private static final String SHARD_SUFFIX = ".bin";
+    static final String SHARD_SUFFIX = ".bin";
+    static final String VOCABULARY = "meta.pkl";
+
     private static final String LANG = "org/apache/commons/lang3/";
 
     /** A whole part of a name: "medieval" and "interval" are for training. */
@@ -47,7 +49,7 @@ final class TextFiles {
             return shards.isEmpty() ? texts(name, path) : split(name, path, shards);
         }
         if (path.toString().endsWith(SHARD_SUFFIX)) {
-            requireNoVocabulary(path);
+            requireNoVocabulary(Files.exists(path.resolveSibling(VOCABULARY)), path);
             return new Shards(name, List.of(path), List.of());
         }
         String text = read(path);
@@ -66,19 +68,22 @@ final class TextFiles {
         }
     }
 
-    private static void requireNoVocabulary(Path shard) {
-        Path vocabulary = shard.resolveSibling("meta.pkl");
+    static void requireNoVocabulary(boolean there, Object shards) {
         String rule =
                 "%s has tokens of the vocabulary in nanoGPT's %s, which is neither gpt2 nor bytes:"
                         + " give the text that they were made of, with --tokenizer chars, or remove"
                         + " that file if it is not theirs";
-        unless(!Files.exists(vocabulary), rule, shard, vocabulary);
+        unless(!there, rule, shards, VOCABULARY);
+    }
+
+    static boolean isForValidation(String file) {
+        return VALIDATION.matcher(file).find();
     }
 
     /** As llm.c and nanoGPT name them: {@code val.bin}, {@code fineweb_val_000000.bin}. */
     private static Source split(String name, Path folder, List<Path> shards) {
-        requireNoVocabulary(shards.get(0));
-        Predicate<Path> unseen = file -> VALIDATION.matcher(file.getFileName() + "").find();
+        requireNoVocabulary(Files.exists(folder.resolve(VOCABULARY)), folder);
+        Predicate<Path> unseen = file -> isForValidation(file.getFileName().toString());
         List<Path> train = shards.stream().filter(unseen.negate()).toList();
         String rule =
                 "The folder %s has token shards for validation only: add one to train on, such as"

@@ -11,7 +11,6 @@ import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.layers.gpt.Gpt2Config;
 import io.github.djlspectral.layers.gpt.Precision;
 import io.github.djlspectral.text.BadInputException;
-import io.github.djlspectral.text.TokenShard;
 import io.github.djlspectral.text.Tokenizer;
 import io.github.djlspectral.torch.Bfloat16;
 import java.io.IOException;
@@ -22,7 +21,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Collectors;
 
 /** The files of a run. */
 record RunDirectory(Path path) {
@@ -198,7 +196,7 @@ record RunDirectory(Path path) {
                     options,
                     options.model(corpus.tokenizer().vocabSize()),
                     corpus.description(),
-                    "crc32c " + checksum(corpus.train()) + " / " + checksum(corpus.validation()),
+                    corpus.checksum(),
                     Environment.versions(Engine.getEngine("PyTorch")),
                     cpu && options.precision == Precision.BFLOAT16 ? Bfloat16.onCpu() : null,
                     List.of());
@@ -236,13 +234,6 @@ record RunDirectory(Path path) {
             now.overlay(given);
             requireSameRun(options, now);
             return now;
-        }
-
-        /** Returns the number of tokens and the checksum of each shard. */
-        private static String checksum(List<TokenShard> split) {
-            return split.stream()
-                    .map(shard -> shard.length() + ":" + Long.toHexString(shard.checksum()))
-                    .collect(Collectors.joining(" "));
         }
 
         void requireSameData(Config now) {

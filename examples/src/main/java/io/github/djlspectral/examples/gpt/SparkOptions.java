@@ -2,9 +2,9 @@ package io.github.djlspectral.examples.gpt;
 
 import static io.github.djlspectral.examples.gpt.TrainingOptions.atLeast;
 import static io.github.djlspectral.examples.gpt.TrainingOptions.require;
-import static io.github.djlspectral.text.BadInputException.unless;
 import static java.util.Objects.requireNonNullElse;
 
+import io.github.djlspectral.examples.data.CorpusLoader;
 import io.github.djlspectral.spark.OuterStep;
 import io.github.djlspectral.text.BadInputException;
 import java.nio.file.Path;
@@ -90,10 +90,7 @@ public final class SparkOptions {
     public static void requireUsable(String master) {
         String names = "one of local[n], local-cluster[n,cores,MiB], spark://.., yarn, k8s://..";
         require(master.matches(MASTERS), "--spark", master, names);
-        unless(
-                SparkOptions.class.getResource("/org/apache/spark/SparkContext.class") != null,
-                "--spark needs Spark's jars on the class path: build with mvn -Pspark package, and"
-                        + " run with -cp 'djl-spectral-examples.jar:spark/jars/*'");
+        CorpusLoader.requireSpark("--spark");
     }
 
     /** Makes a path without a file system's name hold in every working directory. */

@@ -7,6 +7,7 @@ import ai.djl.training.optimizer.Optimizer;
 import ai.djl.util.JsonUtils;
 import io.github.djlspectral.examples.data.Corpus;
 import io.github.djlspectral.examples.data.CorpusLoader;
+import io.github.djlspectral.examples.data.HadoopShards;
 import io.github.djlspectral.examples.experiment.Table;
 import io.github.djlspectral.io.AtomicFiles;
 import io.github.djlspectral.spark.LocalUpdates;
@@ -14,8 +15,6 @@ import io.github.djlspectral.spark.LocalWorker;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Tokenizer;
 import java.io.File;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -66,7 +65,8 @@ public final class SparkTraining implements AutoCloseable {
                     new LocalUpdates(
                             context,
                             run.block(),
-                            new Factory(JsonUtils.GSON.toJson(options), tokenizer),
+                            new Factory(
+                                    JsonUtils.GSON.toJson(options), tokenizer, corpus.cluster()),
                             options.spark.workers(),
                             options.spark.outer(),
                             chosen == null ? own.toUri().toString() : chosen);
@@ -138,21 +138,21 @@ public final class SparkTraining implements AutoCloseable {
     }
 
     /** Creates a worker of the run where it trains. */
-    private record Factory(String options, String tokenizer) implements LocalWorker.Factory {
+    private record Factory(String options, String tokenizer, HadoopShards shards)
+            implements LocalWorker.Factory {
 
         @Override
-        public LocalWorker create(LocalWorker.Share share) throws IOException {
+        public LocalWorker create(LocalWorker.Share share) {
             TrainingOptions own = JsonUtils.GSON.fromJson(options, TrainingOptions.class);
             own.init = null; // the weights come from the driver
             own.seed += share.worker();
             own.device = share.device().isGpu() ? "gpu" + share.device().getDeviceId() : "cpu";
-            Path file = Files.createTempFile("tokenizer", ".json");
-            Files.writeString(file, tokenizer);
-            Tokenizer same = Tokenizer.load(file);
-            Files.delete(file);
-            CorpusLoader loader =
-                    new CorpusLoader(CorpusLoader.defaultCacheDirectory(), System.err);
-            Corpus all = loader.load(own.data, same);
+            Tokenizer same = Tokenizer.of(tokenizer, "The run's tokenizer");
+            Path cache = CorpusLoader.defaultCacheDirectory();
+            Corpus all =
+                    shards == null
+                            ? new CorpusLoader(cache, System.err).load(own.data, same)
+                            : shards.open(same, CorpusLoader.folders(cache).get(1));
             Corpus part = all.share(share.worker(), share.workers());
             TrainingRun run = new TrainingRun(own, part, null, null, (int) share.step());
             return new Worker(run, all);
