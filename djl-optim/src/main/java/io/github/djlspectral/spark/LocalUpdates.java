@@ -81,6 +81,7 @@ public final class LocalUpdates implements AutoCloseable {
     private static final String OUTER = "outer.safetensors";
     private static final String NOTE = "local_updates";
     private static final String PREFIX = "step-";
+    private static final String PARTIAL = ".partial-";
 
     private final JavaSparkContext context;
     private final Block block;
@@ -278,7 +279,7 @@ public final class LocalUpdates implements AutoCloseable {
     }
 
     private RuntimeException failure(Exception e) {
-        if (e instanceof RuntimeException own) {
+        if (e instanceof RuntimeException own && !(e instanceof UncheckedIOException)) {
             return own;
         }
         Throwable cause = e;
@@ -315,12 +316,15 @@ public final class LocalUpdates implements AutoCloseable {
                     "%s has checkpoints of another training, %s: restore it, or save elsewhere";
             throw new IllegalStateException(what.formatted(folder.path(), there));
         }
-        HadoopFolder partial = folder.folder(".partial-" + UUID.randomUUID());
+        folder.list().stream()
+                .filter(name -> name.startsWith(PARTIAL)) // of what was killed
+                .forEach(name -> folder.folder(name).delete());
+        HadoopFolder partial = folder.folder(PARTIAL + UUID.randomUUID());
         HadoopFolder whole = folder.folder(name(step));
         try {
             HadoopFolder all = folder;
             states.foreachPartition(pieces -> put(all, partial, pieces));
-            int seen = partial.list().size();
+            long seen = partial.list().stream().filter(name -> !name.startsWith(".")).count();
             if (step > 0 && seen != workers) {
                 String rule = "%s of %s workers' files are in %s: it must be one folder for all";
                 throw new IllegalStateException(rule.formatted(seen, workers, partial.path()));

@@ -92,7 +92,7 @@ class LocalUpdatesTest {
                                         ? muon.attachTo(config)
                                         : config.optOptimizer(optimizer));
         trainer.initialize(new Shape(1, 8));
-        return LocalWorker.of(share, trainer, optimizer, (step, m) -> batch(share, step, m));
+        return LocalWorker.of(share, trainer, optimizer, (step, m) -> batch(m));
     }
 
     static LocalWorker.Factory factory(Choice choice) {
@@ -103,13 +103,8 @@ class LocalUpdatesTest {
         return factory(() -> Muon.builder().build());
     }
 
-    static Pair<NDList, NDList> batch(Share share, long step, NDManager manager) {
-        Random random = new Random(31 * step + share.worker());
-        float[] points = new float[32 * 8];
-        for (int i = 0; i < points.length; i++) {
-            points[i] = (float) random.nextGaussian();
-        }
-        NDArray data = manager.create(points, new Shape(32, 8));
+    static Pair<NDList, NDList> batch(NDManager manager) {
+        NDArray data = manager.randomNormal(new Shape(32, 8)); // of the step and the worker
         NDArray labels = data.get(":, 0").gt(data.get(":, 1")).toType(DataType.INT64, false);
         return new Pair<>(new NDList(data), new NDList(labels));
     }

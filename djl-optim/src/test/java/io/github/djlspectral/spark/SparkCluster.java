@@ -2,6 +2,7 @@ package io.github.djlspectral.spark;
 
 import java.io.File;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,6 +31,10 @@ public final class SparkCluster implements AutoCloseable {
     private static final Pattern MASTER = Pattern.compile("Starting Spark master at (spark:\\S+)");
     private static final String REGISTERED = "Registering worker ";
     private static final String OURS = ".*[/\\\\](ai[/\\\\]djl[/\\\\].*|djl-[^/\\\\]*)";
+
+    /** Two names, as Spark runs copies of slow tasks only on another host. */
+    private static final String[] HOSTS = {"127.0.0.1", "localhost"};
+
     private static final String QUICK_START = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1";
 
     private final Path directory;
@@ -50,13 +55,14 @@ public final class SparkCluster implements AutoCloseable {
         this.directory = directory;
         this.cores = cores;
         try {
-            master = start("master", "org.apache.spark.deploy.master.Master");
+            master = start("master", HOSTS[0], "org.apache.spark.deploy.master.Master");
             url = await("a master", () -> first(MASTER, log("master")));
             for (int i = 0; i < workers; i++) {
                 String name = "worker-" + i;
                 this.workers.add(
                         start(
                                 name,
+                                HOSTS[i % 2],
                                 "org.apache.spark.deploy.worker.Worker",
                                 "--cores",
                                 String.valueOf(cores),
@@ -159,7 +165,7 @@ public final class SparkCluster implements AutoCloseable {
                 int from = Math.max(0, lines.size() - 30);
                 logs.append(String.join("\n", lines.subList(from, lines.size())));
             }
-        } catch (IOException e) {
+        } catch (IOException | UncheckedIOException e) { // of files that go
             logs.append(e);
         }
         return logs.toString();
@@ -195,14 +201,15 @@ public final class SparkCluster implements AutoCloseable {
         }
     }
 
-    private Process start(String name, String main, String... arguments) throws IOException {
+    private Process start(String name, String host, String main, String... arguments)
+            throws IOException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of(QUICK_START.split(" ")));
         command.addAll(List.of("-Xmx256m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=info"));
         command.addAll(List.of("-cp", System.getProperty("java.class.path")));
         command.addAll(List.of(SparkCluster.class.getName(), main));
-        command.addAll(List.of("--host", "127.0.0.1", "--port", "0", "--webui-port", "0"));
+        command.addAll(List.of("--host", host, "--port", "0", "--webui-port", "0"));
         command.addAll(Arrays.asList(arguments));
         Path log = directory.resolve(name + ".log");
         ProcessBuilder builder =
