@@ -75,22 +75,30 @@ class LocalUpdatesTest {
     interface Choice extends java.io.Serializable, Supplier<Optimizer> {}
 
     static Model model() {
+        return model(16);
+    }
+
+    static Model model(int units) {
         Model model = Model.newInstance("mlp", Device.cpu(), "PyTorch");
         SequentialBlock block = new SequentialBlock();
         for (int i = 0; i < 2; i++) {
-            block.add(Linear.builder().setUnits(16).build()).add(Activation::relu);
+            block.add(Linear.builder().setUnits(units).build()).add(Activation::relu);
         }
         model.setBlock(block.add(Linear.builder().setUnits(2).build()));
         return model;
     }
 
     static LocalWorker worker(Share share, Optimizer optimizer) {
+        return worker(share, optimizer, model());
+    }
+
+    static LocalWorker worker(Share share, Optimizer optimizer, Model model) {
         DefaultTrainingConfig config = new DefaultTrainingConfig(Loss.softmaxCrossEntropyLoss());
         Trainer trainer =
-                model().newTrainer(
-                                optimizer instanceof Muon muon
-                                        ? muon.attachTo(config)
-                                        : config.optOptimizer(optimizer));
+                model.newTrainer(
+                        optimizer instanceof Muon muon
+                                ? muon.attachTo(config)
+                                : config.optOptimizer(optimizer));
         trainer.initialize(new Shape(1, 8));
         return LocalWorker.of(share, trainer, optimizer, (step, m) -> batch(m));
     }

@@ -1,16 +1,21 @@
 package io.github.djlspectral.examples.gpt;
 
+import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.djlspectral.examples.Main;
 import io.github.djlspectral.examples.experiment.Environment;
+import io.github.djlspectral.spark.SparkCluster;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -21,6 +26,15 @@ class InterruptedRunTest extends Runs {
     private static final int STEPS = 60;
     private static final int INTERRUPT_AFTER = 37; // between two checkpoints, at 32 and 40
     private static final int POLL_MILLISECONDS = 5;
+
+    private static final String[] SPARK = {
+        "--spark=local-cluster[2,1,1024]",
+        "--workers=3",
+        "--inner-steps=4",
+        "--checkpoint-every=8",
+        "--keep=1",
+        "--steps=24"
+    };
 
     private List<String> locale = List.of();
 
@@ -96,6 +110,64 @@ class InterruptedRunTest extends Runs {
         }
     }
 
+    @Test
+    @Tag("slow")
+    void aRunOnSparkSurvivesItsExecutorsAndItself() throws IOException, InterruptedException {
+        SparkCluster.conf(SPARK[0], directory); // brings Spark's jars where executors are started
+        Path killed = directory.resolve("killed");
+        Process process = start(killed, SPARK);
+        waitForLines(process, killed, 3); // after round 1
+        List<ProcessHandle> executors = process.children().toList();
+        assertThat(executors).hasSize(2);
+        executors.get(0).destroyForcibly();
+        waitForLines(process, killed, 5); // after round 3, in the middle of round 4
+        executors = process.children().toList();
+        process.destroyForcibly().waitFor();
+        assertThat(rows(killed)).last().extracting(Metrics.Row::step).isEqualTo(12);
+        assertThat(executors)
+                .hasSize(2)
+                .allSatisfy(one -> assertThat(one.onExit()).succeedsWithin(60, SECONDS));
+        assertThat(log()).doesNotContain("step 16/24");
+        assertThat(start(killed, "--resume", "--out=" + killed).waitFor()).isZero();
+        assertThat(log()).contains("continuing after step 8");
+        assertThat(names(killed.resolve("workers")))
+                .containsExactly("step-0000000016", "step-0000000024");
+        assertAsUndisturbed(killed);
+    }
+
+    @Test
+    @Tag("slow")
+    void aRunOnSparkThatIsAskedToStopSavesFirst() throws IOException, InterruptedException {
+        SparkCluster.conf(SPARK[0], directory);
+        Path stopped = directory.resolve("stopped");
+        Process process = start(stopped, SPARK);
+        waitForLines(process, stopped, 5);
+        process.destroy();
+        assertThat(process.waitFor()).isEqualTo(143);
+        assertThat(log()).contains("Stopping, to continue later", "Stopped; continue with");
+        int step = new RunDirectory(stopped).checkpoints().required().step();
+        assertThat(step).isBetween(12, 20);
+        assertThat(rows(stopped)).last().extracting(Metrics.Row::step).isEqualTo(step);
+        command("--resume", "--out=" + stopped, "--spark=local[2]");
+        assertAsUndisturbed(stopped);
+    }
+
+    /** Asserts that the weights are those of an undisturbed run in one process. */
+    private void assertAsUndisturbed(Path run) throws IOException {
+        Path whole = directory.resolve("whole");
+        train(whole, "--spark=local[2]", SPARK[1], SPARK[2], SPARK[3], SPARK[4], SPARK[5]);
+        String weights = "model.safetensors";
+        assertThat(checkpoint(run, 24).resolve(weights))
+                .hasSameBinaryContentAs(checkpoint(whole, 24).resolve(weights));
+        assertThat(rows(run)).hasSameSizeAs(rows(whole));
+    }
+
+    private static List<String> names(Path folder) throws IOException {
+        try (Stream<Path> all = Files.list(folder)) {
+            return all.map(path -> path.getFileName().toString()).sorted().toList();
+        }
+    }
+
     private static void signal(Process process) throws IOException, InterruptedException {
         new ProcessBuilder("kill", "-TERM", Long.toString(process.pid())).start().waitFor();
     }
@@ -138,7 +210,12 @@ class InterruptedRunTest extends Runs {
     }
 
     private void waitForStep(Process process, Path run) throws IOException, InterruptedException {
-        while (lines(run) < INTERRUPT_AFTER + 2) {
+        waitForLines(process, run, INTERRUPT_AFTER + 2);
+    }
+
+    private void waitForLines(Process process, Path run, int lines)
+            throws IOException, InterruptedException {
+        while (lines(run) < lines) {
             assertThat(process.waitFor(POLL_MILLISECONDS, TimeUnit.MILLISECONDS))
                     .as(() -> "the run ended early: " + log())
                     .isFalse();
