@@ -128,7 +128,9 @@ class InterruptedRunTest extends Runs {
                 .hasSize(2)
                 .allSatisfy(one -> assertThat(one.onExit()).succeedsWithin(60, SECONDS));
         assertThat(log()).doesNotContain("step 16/24");
-        assertThat(start(killed, "--resume", "--out=" + killed).waitFor()).isZero();
+        String[] resumed =
+                Stream.concat(Stream.of(SPARK), Stream.of("--resume")).toArray(String[]::new);
+        assertThat(start(killed, resumed).waitFor()).isZero();
         assertThat(log()).contains("continuing after step 8");
         assertThat(names(killed.resolve("workers")))
                 .containsExactly("step-0000000016", "step-0000000024");
