@@ -432,7 +432,8 @@ class SparkFailuresTest {
         order("bad");
         assertThatThrownBy(() -> updates.round(2))
                 .isInstanceOf(IllegalStateException.class)
-                .hasMessageContainingAll("After step 6: " + FULL, "has not changed");
+                .hasMessageContainingAll(
+                        "After step 6: worker ", " of 3: " + FULL, "has not changed");
         Files.delete(directory.resolve("bad"));
         check(updates, block);
         round(updates, block);
