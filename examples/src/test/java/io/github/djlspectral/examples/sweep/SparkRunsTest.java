@@ -9,6 +9,7 @@ import io.github.djlspectral.examples.sweep.SweepPlan.Cell;
 import io.github.djlspectral.examples.sweep.SweepPlan.Contender;
 import io.github.djlspectral.spark.SparkCluster;
 import io.github.djlspectral.text.BadInputException;
+import io.github.djlspectral.torch.Bfloat16;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -16,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -160,6 +162,32 @@ class SparkRunsTest {
     }
 
     @Test
+    void aTaskIsTriedAgainWhereverItIs() throws Exception {
+        System.setProperty("ai.djl.pytorch.num_threads", "2");
+        Cell cell = cells("again", "--steps 6 --precision bfloat16").get(0);
+        List<String> arguments = cell.arguments().toList();
+        String folder = Files.createDirectories(cell.directory()).toString();
+        SparkRuns.train(folder, arguments);
+        assertThat(System.getProperty("ai.djl.pytorch.num_threads")).isEqualTo("1");
+        interrupt(cell);
+        SparkRuns.train(folder, arguments);
+        assertThat(log(cell)).content().contains("continuing after step 4");
+        assertThat(System.getProperty(Bfloat16.PROPERTY)).as("the next run's own").isNull();
+        String all = Files.readString(log(cell));
+        SparkRuns.train(folder, arguments);
+        assertThat(log(cell)).content().isEqualTo(all);
+    }
+
+    @Test
+    void pathsHoldInTheDirectoriesOfExecutors() {
+        Map<String, String> given = Map.of("--data", "a.txt", "--init", "b", "--out", "c");
+        assertThat(new TrainArguments(given).absolute().values().values())
+                .allMatch(path -> Path.of(path).isAbsolute());
+        TrainArguments named = new TrainArguments(Map.of("--data", "commons-lang", "--lr", "1"));
+        assertThat(named.absolute()).isEqualTo(named);
+    }
+
+    @Test
     @Tag("slow")
     void aRunOfAKilledExecutorIsContinued() throws Exception {
         String options = "--steps 400 --eval-every 100 --checkpoint-every 50 --keep 2";
@@ -174,6 +202,13 @@ class SparkRunsTest {
                 assertThat(results).as(spark.logs()).isNotDone();
                 Thread.sleep(POLL_MILLISECONDS);
             }
+            Stream.of(0, 1)
+                    .flatMap(worker -> spark.executors(worker).stream())
+                    .forEach(ProcessHandle::destroy); // they save
+            while (!Files.exists(run.resolve("checkpoints/step-000200"))) {
+                assertThat(results).as(spark.logs()).isNotDone();
+                Thread.sleep(POLL_MILLISECONDS);
+            }
             spark.killExecutors(0);
             spark.killExecutors(1);
             String log = Files.readString(run.resolve("train.log"));
@@ -182,7 +217,7 @@ class SparkRunsTest {
             assertThat(run.resolve("train.log"))
                     .content()
                     .startsWith(log)
-                    .contains("All 400 steps done")
+                    .contains("Stopped; continue with --resume", "All 400 steps done")
                     .doesNotContain("no checkpoint yet");
         }
         assertThat(printed()).contains("[3/3]").doesNotContain("failed");
