@@ -1,6 +1,7 @@
 package io.github.djlspectral.examples.gpt;
 
 import static io.github.djlspectral.text.BadInputException.unless;
+import static java.util.jar.Attributes.Name.CLASS_PATH;
 
 import ai.djl.nn.Block;
 import ai.djl.training.optimizer.Optimizer;
@@ -15,15 +16,22 @@ import io.github.djlspectral.spark.LocalWorker;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Tokenizer;
 import java.io.File;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.ToDoubleFunction;
+import java.util.jar.JarFile;
+import java.util.jar.Manifest;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.hadoop.util.ShutdownHookManager;
 import org.apache.spark.SparkConf;
+import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaSparkContext;
 
 /**
@@ -78,7 +86,8 @@ public final class SparkTraining implements AutoCloseable {
             }
         } catch (IllegalStateException e) {
             context.close();
-            throw new BadInputException(e.getMessage(), e);
+            throw new BadInputException(
+                    "--spark " + options.spark.master + ": " + e.getMessage(), e);
         }
         // Before Spark's own, which would take the workers' states away before they are saved.
         ShutdownHookManager.get().addShutdownHook(hook, 100, 1, TimeUnit.DAYS);
@@ -121,20 +130,42 @@ public final class SparkTraining implements AutoCloseable {
         String flags = "spark.executor.extraJavaOptions";
         String native_ = "-Dai.djl.pytorch.num_threads=" + threads;
         conf.set(flags, native_ + " " + conf.get(flags, "")); // the last one counts
-        List<String> jars =
+        List<Path> entries =
                 Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
-                        .map(entry -> Path.of(entry).toAbsolutePath().toString())
+                        .map(entry -> Path.of(entry).toAbsolutePath())
                         .toList();
-        if (here || master.startsWith("spark://127.0.0.1")) {
-            conf.setIfMissing("spark.executor.extraClassPath", String.join(":", jars));
-        } else if (!master.startsWith("local")) {
-            String own =
-                    jars.stream()
-                            .filter(jar -> !jar.contains("spark"))
-                            .collect(Collectors.joining(","));
-            conf.setIfMissing("spark.jars", own);
+        if (here) {
+            String all = entries.stream().map(Path::toString).collect(Collectors.joining(":"));
+            conf.setIfMissing("spark.executor.extraClassPath", all);
+        } else if (!master.startsWith("local[") && !master.equals("local")) {
+            conf.setIfMissing("spark.jars", jars(entries));
         }
         return new JavaSparkContext(conf);
+    }
+
+    /** Returns the jars that executors elsewhere need: all but Spark's, with those they name. */
+    private static String jars(List<Path> entries) {
+        String spark =
+                SparkContext.class.getProtectionDomain().getCodeSource().getLocation().getPath();
+        Path theirs = new File(spark).getParentFile().toPath();
+        List<String> own = new ArrayList<>();
+        for (Path entry : entries) {
+            if (entry.startsWith(theirs) || !Files.isRegularFile(entry)) {
+                continue;
+            }
+            own.add(entry.toString());
+            try (JarFile jar = new JarFile(entry.toFile())) {
+                Manifest manifest = jar.getManifest();
+                Object named =
+                        manifest == null ? null : manifest.getMainAttributes().get(CLASS_PATH);
+                Stream.ofNullable(named)
+                        .flatMap(names -> Stream.of(names.toString().split(" ")))
+                        .forEach(name -> own.add(entry.resolveSibling(name).toString()));
+            } catch (IOException e) {
+                throw new UncheckedIOException("Cannot read " + entry, e);
+            }
+        }
+        return String.join(",", own);
     }
 
     /** Creates a worker of the run where it trains. */
