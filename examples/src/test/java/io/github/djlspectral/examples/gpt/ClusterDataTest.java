@@ -145,6 +145,8 @@ class ClusterDataTest extends Runs {
             assertRefused(() -> TokenShards.write(all, few, uri, 0.1), "'q' (U+0071) is not among");
             JavaRDD<String> none = context.parallelize(List.of("", ""), 2);
             assertRefused(() -> TokenShards.write(none, bytes, uri, 0.1), "no document to train");
+            double most = Math.nextDown(1.0); // what is written before the refusal is deleted
+            assertRefused(() -> TokenShards.write(all, bytes, uri, most), "no document to train");
             for (double share : new double[] {-0.1, 1, Double.NaN}) {
                 assertRefused(() -> TokenShards.write(all, bytes, uri, share), "must be in [0, 1)");
             }
