@@ -40,18 +40,10 @@ import scala.Tuple2;
  * arXiv:2311.08105); with Muon inside, MuLoCo (arXiv:2505.23725).
  *
  * <pre>{@code
- * LocalWorker.Factory factory =
- *         share -> {
- *             Model model = Model.newInstance("mlp", share.device());
- *             model.setBlock(block());
- *             Muon muon = Muon.builder().build();
- *             Trainer trainer = model.newTrainer(muon.attachTo(new DefaultTrainingConfig(loss())));
- *             trainer.initialize(new Shape(1, 8));
- *             return LocalWorker.of(share, trainer, muon, (step, manager) -> batch(share, step, manager));
- *         };
+ * LocalWorker.Factory factory = share -> LocalWorker.of(share, trainer, optimizer, batches);
  * OuterStep outer = new OuterStep(0.7, 0.9);
  * try (LocalUpdates updates = new LocalUpdates(context, block, factory, 4, outer, "hdfs:///mlp")) {
- *     updates.restore(); // if an earlier process has saved something
+ *     updates.restore(); // what an earlier process has saved
  *     while (updates.step() < 3000) {
  *         updates.round(30);
  *         updates.save(2);

@@ -16,6 +16,7 @@ import ai.djl.nn.Block;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.DefaultTrainingConfig;
+import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
@@ -74,12 +75,24 @@ class LocalUpdatesTest {
     /** Makes a perceptron's optimizer; sent to executors. */
     interface Choice extends java.io.Serializable, Supplier<Optimizer> {}
 
+    private static Loss loss() {
+        return Loss.softmaxCrossEntropyLoss();
+    }
+
     static Model model() {
         return model(16);
     }
 
     static Model model(int units) {
-        Model model = Model.newInstance("mlp", Device.cpu(), "PyTorch");
+        return model(units, Device.cpu());
+    }
+
+    private static Model model(Device device) {
+        return model(16, device);
+    }
+
+    private static Model model(int units, Device device) {
+        Model model = Model.newInstance("mlp", device, "PyTorch");
         SequentialBlock block = new SequentialBlock();
         for (int i = 0; i < 2; i++) {
             block.add(Linear.builder().setUnits(units).build()).add(Activation::relu);
@@ -93,7 +106,7 @@ class LocalUpdatesTest {
     }
 
     static LocalWorker worker(Share share, Optimizer optimizer, Model model) {
-        DefaultTrainingConfig config = new DefaultTrainingConfig(Loss.softmaxCrossEntropyLoss());
+        DefaultTrainingConfig config = new DefaultTrainingConfig(loss());
         Trainer trainer =
                 model.newTrainer(
                         optimizer instanceof Muon muon
@@ -172,6 +185,41 @@ class LocalUpdatesTest {
                     assertThat(numbers(block)).isEqualTo(expected);
                 }
             }
+        }
+    }
+
+    @Test
+    void guide() {
+        String folder = uri(this.folder);
+        try (Model model = model()) {
+            Block block = initialised(model);
+            // snippet: on-spark
+            LocalWorker.Factory factory =
+                    share -> {
+                        Model own = model(share.device()); // with a block like the driver's
+                        Muon muon = Muon.builder().build();
+                        DefaultTrainingConfig config = new DefaultTrainingConfig(loss());
+                        config.optDevices(new Device[] {share.device()});
+                        Trainer trainer = own.newTrainer(muon.attachTo(config));
+                        trainer.initialize(new Shape(1, 8));
+                        return LocalWorker.of(
+                                share, trainer, muon, (step, scratch) -> batch(scratch));
+                    };
+            OuterStep outer = new OuterStep(0.7, 0.9);
+            try (LocalUpdates updates =
+                    new LocalUpdates(context, block, factory, 4, outer, folder)) {
+                updates.restore(); // what an earlier process has saved
+                while (updates.step() < 60) {
+                    updates.round(30); // each worker makes 30 steps
+                    updates.save(2); // and two checkpoints are kept
+                }
+            }
+            // end
+            NDManager manager = model.getNDManager();
+            Pair<NDList, NDList> unseen = batch(manager);
+            NDList found =
+                    block.forward(new ParameterStore(manager, false), unseen.getKey(), false);
+            assertThat(loss().evaluate(unseen.getValue(), found).getFloat()).isLessThan(0.3f);
         }
     }
 

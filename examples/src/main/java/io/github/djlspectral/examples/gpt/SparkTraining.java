@@ -140,7 +140,10 @@ public final class SparkTraining implements AutoCloseable {
         } else if (!master.startsWith("local[") && !master.equals("local")) {
             conf.setIfMissing("spark.jars", jars(entries));
         }
-        return new JavaSparkContext(conf);
+        JavaSparkContext context = new JavaSparkContext(conf);
+        String rule = "--spark is %s, which takes no application: Spark's errors above say why";
+        unless(!context.sc().isStopped(), rule, master);
+        return context;
     }
 
     /** Returns the jars that executors elsewhere need: all but Spark's, with those they name. */

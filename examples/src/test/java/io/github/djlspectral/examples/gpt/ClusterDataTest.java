@@ -87,7 +87,10 @@ class ClusterDataTest extends Runs {
         try (JavaSparkContext context = spark()) {
             Files.createDirectories(folder);
             String uri = folder.toUri().toString();
-            TokenShards.write(documents(context), gpt2, uri, 0.25);
+            JavaRDD<String> documents = documents(context);
+            // snippet: shards-on-spark
+            TokenShards.write(documents, gpt2, uri, 0.25); // a quarter for validation
+            // end
             Map<String, byte[]> first = files();
             assertThat(first)
                     .containsOnlyKeys(

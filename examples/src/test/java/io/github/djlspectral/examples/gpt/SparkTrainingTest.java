@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.IntStream;
 import org.assertj.core.api.Assertions;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What {@code train --spark} does where Spark is in this process. */
@@ -105,6 +106,14 @@ class SparkTrainingTest extends Runs {
         assertRefused(() -> train(run, "--spark=local[1]", skip), "--skip-nonfinite is 1");
         String[] short_ = {"--spark=local[1]", "--workers=2000"};
         assertRefused(() -> train(run, short_), "is too short: a context of 16 needs");
+        assertThat(run).doesNotExist();
+    }
+
+    @Test
+    @Tag("slow") // Spark tries for a minute
+    void aMasterThatDoesNotAnswerIsNamed() {
+        String nobody = "--spark=spark://127.0.0.1:1";
+        assertRefused(() -> train(run, nobody), "--spark", "spark://127.0.0.1:1");
         assertThat(run).doesNotExist();
     }
 }
