@@ -44,7 +44,7 @@ record InnerSteps(
         int count)
         implements Function2<Integer, Iterator<Piece>, Iterator<Piece>> {
 
-    private static final int STATE_PIECE = 1 << 26;
+    private static final int STATE_PIECE = LocalUpdates.PIECE * Float.BYTES;
 
     /** The engine's random numbers and DJL's gradient collector are one per process. */
     private static final ReentrantLock ONE_AT_A_TIME = new ReentrantLock(true);

@@ -58,16 +58,18 @@ import scala.Tuple2;
  *
  * <p>In an executor one worker at a time trains, so give each executor one task ({@code
  * spark.task.cpus} = {@code spark.executor.cores}). Of P parameters a round sends 4 P bytes to each
- * executor, has each worker write 4 P, brings 8 P to the driver, which holds 16 P, and keeps the
- * optimizers' states with the workers. There is no synchronous all-reduce, which needs the network
- * between one machine's GPUs; use a tool that has one there.
+ * executor, has each worker write 4 P, brings 8 P to the driver, which holds 20 P, and keeps the
+ * optimizers' states on the workers' disks. For large models set {@code
+ * spark.serializer.objectStreamReset} to 1, or Java's serialisation holds what it has written.
+ * There is no synchronous all-reduce, which needs the network between one machine's GPUs; use a
+ * tool that has one there.
  *
  * <p>Not thread-safe.
  */
 public final class LocalUpdates implements AutoCloseable {
 
-    /** Numbers in a piece of weights: 64 MiB. */
-    static final int PIECE = 1 << 24;
+    /** Numbers in a piece of weights: 16 MiB with an array's header, for G1 has whole mebibytes. */
+    static final int PIECE = (1 << 22) - 8;
 
     private static final long AT_ONCE = 1 << 28; // bytes that a task sums, of all workers
     private static final String OUTER = "outer.safetensors";
@@ -183,7 +185,9 @@ public final class LocalUpdates implements AutoCloseable {
         InnerSteps inner = new InnerSteps(factory, sent, folder, piece, workers, step, innerSteps);
         JavaRDD<Piece> done =
                 states.mapPartitionsWithIndex(inner, true)
-                        .persist(StorageLevel.MEMORY_AND_DISK_SER());
+                        .persist(
+                                StorageLevel
+                                        .DISK_ONLY()); // in memory the broadcast needs its place
         try {
             long begin = System.nanoTime();
             List<Report> reports = done.mapPartitions(LocalUpdates::report).collect();
@@ -238,7 +242,7 @@ public final class LocalUpdates implements AutoCloseable {
         float[][] speed = new float[before.length][];
         // Spark bounds what one job brings to the driver; 0 is no bound.
         long most = context.getConf().getSizeAsBytes("spark.driver.maxResultSize", "1g") / 2;
-        long bytes = most == 0 ? 2 * AT_ONCE : Math.min(most, 2 * AT_ONCE);
+        long bytes = most == 0 ? AT_ONCE / 2 : Math.min(most, AT_ONCE / 2);
         int together = (int) Math.max(1, bytes / Double.BYTES / piece);
         for (int i = 0; i < before.length; i += together) {
             int[] some = IntStream.range(i, Math.min(i + together, before.length)).toArray();

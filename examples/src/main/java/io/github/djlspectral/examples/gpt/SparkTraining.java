@@ -114,6 +114,8 @@ public final class SparkTraining implements AutoCloseable {
         conf.setIfMissing("spark.app.name", name);
         conf.setIfMissing("spark.ui.enabled", "false");
         conf.setIfMissing("spark.task.maxFailures", "8"); // a killed executor's tasks count
+        conf.setIfMissing("spark.serializer.objectStreamReset", "1"); // or all pieces are held
+        conf.setIfMissing("spark.memory.fraction", "0.2"); // what is kept lies on disks
         boolean here = master.startsWith("local-cluster[");
         if (here) {
             String cores = master.replaceFirst(".*,(.*),.*", "$1").strip();
