@@ -11,11 +11,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 
 /** A sweep in a process of its own, which is asked to stop. */
 @DisabledOnOs(value = OS.WINDOWS, disabledReason = "has no signal that asks a process to stop")
@@ -26,10 +26,18 @@ class InterruptedSweepTest {
 
     @TempDir private Path directory;
 
-    /** On Spark in that process there are no others. */
-    @ParameterizedTest
-    @CsvSource({"--jobs=1, 1", "--spark=local[1], 0"})
-    void itsRunsSaveAndEndWithIt(String place, int processes)
+    @Test
+    void itsRunsSaveAndEndWithIt() throws IOException, InterruptedException {
+        assertRunsSaveAndEndWithIt("--jobs=1", 1);
+    }
+
+    @Test
+    @Tag("slow")
+    void onSparkInThatProcessThereAreNoOthers() throws IOException, InterruptedException {
+        assertRunsSaveAndEndWithIt("--spark=local[1]", 0);
+    }
+
+    private void assertRunsSaveAndEndWithIt(String place, int processes)
             throws IOException, InterruptedException {
         Path out = directory.resolve("out");
         Process sweep = start(out, place);

@@ -81,6 +81,7 @@ class SparkRunsTest {
     }
 
     @Test
+    @Tag("slow")
     void runsAreTheSameToTheLastDigitAndMadeOnce() throws IOException {
         String options = "--steps 6 --eval-every 2";
         List<String> expected = inProcesses(options);
