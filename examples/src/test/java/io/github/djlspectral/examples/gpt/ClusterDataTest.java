@@ -28,6 +28,7 @@ import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** From documents on a cluster to training on it, where Spark is in this process. */
@@ -176,6 +177,7 @@ class ClusterDataTest extends Runs {
     }
 
     @Test
+    @Tag("slow")
     void trainsOnWhatWasTokenised() throws IOException {
         tokenise();
         train(run, options());
@@ -197,6 +199,7 @@ class ClusterDataTest extends Runs {
     }
 
     @Test
+    @Tag("slow")
     void brokenShardIsNamedWithItsWorker() throws IOException {
         tokenise();
         Path shard = folder.resolve("train_000001.bin");

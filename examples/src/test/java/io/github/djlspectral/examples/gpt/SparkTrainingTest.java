@@ -44,6 +44,7 @@ class SparkTrainingTest extends Runs {
     }
 
     @Test
+    @Tag("slow")
     void goesOnToTheBitFromACheckpoint() throws IOException {
         train(run, THREE);
         byte[] expected = weights(run, 10);
