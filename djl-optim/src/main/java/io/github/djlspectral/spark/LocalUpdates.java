@@ -1,13 +1,8 @@
 package io.github.djlspectral.spark;
 
 import ai.djl.TrainingDivergedException;
-import ai.djl.ndarray.types.DataType;
-import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
-import ai.djl.util.JsonUtils;
 import io.github.djlspectral.io.AtomicFiles;
-import io.github.djlspectral.io.Safetensors;
-import io.github.djlspectral.io.SafetensorsWriter;
 import io.github.djlspectral.spark.LocalWorker.Step;
 import io.github.djlspectral.spark.Piece.Report;
 import java.io.IOException;
@@ -20,11 +15,10 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Map;
 import java.util.UUID;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.apache.spark.Partitioner;
+import org.apache.spark.HashPartitioner;
 import org.apache.spark.SparkException;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -72,8 +66,6 @@ public final class LocalUpdates implements AutoCloseable {
     static final int PIECE = (1 << 22) - 8;
 
     private static final long AT_ONCE = 1 << 28; // bytes that a task sums, of all workers
-    private static final String OUTER = "outer.safetensors";
-    private static final String NOTE = "local_updates";
     private static final String PREFIX = "step-";
     private static final String PARTIAL = ".partial-";
 
@@ -183,11 +175,9 @@ public final class LocalUpdates implements AutoCloseable {
         Broadcast<float[][]> sent = context.broadcast(before);
         broadcasts.add(sent);
         InnerSteps inner = new InnerSteps(factory, sent, folder, piece, workers, step, innerSteps);
+        // Not in memory, which the broadcast fills.
         JavaRDD<Piece> done =
-                states.mapPartitionsWithIndex(inner, true)
-                        .persist(
-                                StorageLevel
-                                        .DISK_ONLY()); // in memory the broadcast needs its place
+                states.mapPartitionsWithIndex(inner, true).persist(StorageLevel.DISK_ONLY());
         try {
             long begin = System.nanoTime();
             List<Report> reports = done.mapPartitions(LocalUpdates::report).collect();
@@ -235,24 +225,26 @@ public final class LocalUpdates implements AutoCloseable {
         JavaRDD<double[]> means =
                 done.mapPartitions(InnerSteps::weights)
                         .mapToPair(weights -> new Tuple2<>(weights.index, weights))
-                        .partitionBy(new ByIndex(before.length))
+                        .partitionBy(new HashPartitioner(before.length)) // an index is its hash
                         .values()
                         .mapPartitions(weights -> Stream.of(mean(weights, count)).iterator());
         float[][] after = new float[before.length][];
-        float[][] speed = new float[before.length][];
+        float[][] speed = outer.momentum() > 0 ? new float[before.length][] : null;
         // Spark bounds what one job brings to the driver; 0 is no bound.
-        long most = context.getConf().getSizeAsBytes("spark.driver.maxResultSize", "1g") / 2;
-        long bytes = most == 0 ? AT_ONCE / 2 : Math.min(most, AT_ONCE / 2);
+        long most = context.getConf().getSizeAsBytes("spark.driver.maxResultSize", "1g");
+        long bytes = (most == 0 ? AT_ONCE : Math.min(most, AT_ONCE)) / 2;
         int together = (int) Math.max(1, bytes / Double.BYTES / piece);
         for (int i = 0; i < before.length; i += together) {
             int[] some = IntStream.range(i, Math.min(i + together, before.length)).toArray();
             List<double[]>[] found = means.collectPartitions(some);
             for (int k = 0; k < some.length; k++) {
                 int n = some[k];
-                if (outer.momentum() > 0) {
-                    speed[n] = velocity == null ? new float[before[n].length] : velocity[n].clone();
+                float[] own = null;
+                if (speed != null) {
+                    own = velocity == null ? new float[before[n].length] : velocity[n].clone();
+                    speed[n] = own;
                 }
-                after[n] = outer.moved(before[n], found[k].get(0), speed[n]);
+                after[n] = outer.moved(before[n], found[k].get(0), own);
                 found[k] = null;
             }
         }
@@ -286,9 +278,6 @@ public final class LocalUpdates implements AutoCloseable {
         return new IllegalStateException(
                 what.formatted(step, cause.getMessage(), folder.path()), e);
     }
-
-    /** What a checkpoint says of itself. */
-    private record Note(long step, int workers, List<String> parameters) {}
 
     private static String name(long number) {
         String digits = String.valueOf(number);
@@ -325,17 +314,11 @@ public final class LocalUpdates implements AutoCloseable {
                 String rule = "%s of %s workers' files are in %s: it must be one folder for all";
                 throw new IllegalStateException(rule.formatted(seen, workers, partial.path()));
             }
-            Note note = new Note(step, workers, Weights.describe(block));
-            SafetensorsWriter file =
-                    new SafetensorsWriter(Map.of(NOTE, JsonUtils.GSON_COMPACT.toJson(note)));
-            add(file, "weights.", Weights.read(block, piece));
-            if (velocity != null && outer.momentum() > 0) {
-                add(file, "velocity.", velocity);
-            }
+            OuterFile file = new OuterFile(step, Weights.read(block, piece), velocity);
             temporarily(
                     local -> {
-                        file.write(local);
-                        partial.put(local, OUTER);
+                        file.write(local, workers, block);
+                        partial.put(local, OuterFile.NAME);
                     });
             whole.delete();
             partial.moveTo(whole);
@@ -350,18 +333,11 @@ public final class LocalUpdates implements AutoCloseable {
                 .forEach(old -> folder.folder(old).delete());
     }
 
-    private static void add(SafetensorsWriter file, String prefix, float[][] pieces) {
-        for (int i = 0; i < pieces.length; i++) {
-            float[] values = pieces[i];
-            file.add(prefix + i, new Shape(values.length), DataType.FLOAT32, () -> values);
-        }
-    }
-
     /** Does something with a local file that is deleted then. */
     private static void temporarily(AtomicFiles.Content<Path> body) throws IOException {
         Path place = Files.createTempDirectory("djl-spectral");
         try {
-            body.writeTo(place.resolve(OUTER));
+            body.writeTo(place.resolve("file.safetensors"));
         } finally {
             AtomicFiles.deleteAll(place);
         }
@@ -435,8 +411,8 @@ public final class LocalUpdates implements AutoCloseable {
         try {
             temporarily(
                     local -> {
-                        place.get(OUTER, local);
-                        take(Safetensors.open(local));
+                        place.get(OuterFile.NAME, local);
+                        take(OuterFile.read(local, workers, block, piece));
                     });
         } catch (IOException | UncheckedIOException e) {
             String what = "Cannot take up %s: %s";
@@ -444,61 +420,18 @@ public final class LocalUpdates implements AutoCloseable {
         }
     }
 
-    private void take(Safetensors file) throws IOException {
-        String text = file.metadata().get(NOTE);
-        if (text == null || !file.verify()) {
-            throw new IOException(OUTER + " is of another kind, or has no checksum");
-        }
-        Note note = JsonUtils.GSON_COMPACT.fromJson(text, Note.class);
-        List<String> differ = new ArrayList<>(note.parameters);
-        differ.removeAll(Weights.describe(block));
-        boolean same = differ.isEmpty() && note.parameters.equals(Weights.describe(block));
-        if (!same || note.workers != workers) {
-            String other = "it has %s workers, here are %s, and of its parameters others are %s";
-            throw new IOException(other.formatted(note.workers, workers, differ));
-        }
-        float[][] weights = pieces(file, "weights.");
-        float[][] speed = pieces(file, "velocity.");
-        Weights.write(block, weights);
+    private void take(OuterFile file) {
+        Weights.write(block, file.weights());
         forget();
-        velocity = speed.length == 0 ? null : speed;
-        step = note.step;
+        velocity = file.velocity();
+        step = file.step();
         owned = true;
         states = stored();
-    }
-
-    private static float[][] pieces(Safetensors file, String prefix) {
-        long count = file.names().stream().filter(name -> name.startsWith(prefix)).count();
-        return IntStream.range(0, (int) count)
-                .mapToObj(i -> file.read(prefix + i))
-                .toArray(float[][]::new);
     }
 
     /** Lets the cluster forget everything; checkpoints stay. */
     @Override
     public void close() {
         forget();
-    }
-
-    /** Piece number i goes to partition number i. */
-    private static final class ByIndex extends Partitioner {
-
-        private static final long serialVersionUID = 1L;
-
-        private final int count;
-
-        ByIndex(int count) {
-            this.count = count;
-        }
-
-        @Override
-        public int numPartitions() {
-            return count;
-        }
-
-        @Override
-        public int getPartition(Object index) {
-            return (Integer) index;
-        }
     }
 }

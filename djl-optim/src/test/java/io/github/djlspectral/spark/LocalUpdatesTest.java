@@ -27,13 +27,16 @@ import io.github.djlspectral.optim.Freon;
 import io.github.djlspectral.optim.Muon;
 import io.github.djlspectral.spark.LocalWorker.Share;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.function.LongFunction;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -166,7 +169,7 @@ class LocalUpdatesTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {1, 5, 10})
+    @ValueSource(ints = {1, 2, 4})
     void oneWorkerIsTrainingOnOneMachine(int innerSteps) {
         List<Choice> choices =
                 List.of(
@@ -177,9 +180,9 @@ class LocalUpdatesTest {
             try (Model model = model();
                     LocalWorker worker = worker(share(0, 1), choice.get())) {
                 Block block = initialised(model);
-                float[] expected = alone(worker, numbers(block), 1, 10);
+                float[] expected = alone(worker, numbers(block), 1, 4);
                 try (LocalUpdates updates = updates(block, factory(choice), 1, TAKE_THE_MEAN)) {
-                    while (updates.step() < 10) {
+                    while (updates.step() < 4) {
                         updates.round(innerSteps);
                     }
                     assertThat(numbers(block)).isEqualTo(expected);
@@ -305,6 +308,22 @@ class LocalUpdatesTest {
     }
 
     @Test
+    void piecesOfAnotherSizeAreRefused() {
+        OuterStep outer = new OuterStep(0.7, 0.9);
+        try (Model model = model()) {
+            Block block = initialised(model);
+            try (LocalUpdates updates = updates(block, muon(), 2, outer)) {
+                updates.save(1);
+            }
+            try (LocalUpdates updates =
+                    new LocalUpdates(context, block, muon(), 2, outer, uri(folder), 99)) {
+                assertThatThrownBy(updates::restore)
+                        .hasMessageContaining("its pieces have 100 numbers, not 99");
+            }
+        }
+    }
+
+    @Test
     void newestCheckpointIsTaken() {
         try (Model model = model()) {
             Block block = initialised(model);
@@ -390,8 +409,8 @@ class LocalUpdatesTest {
     void divergenceOfOneWorkerIsTold() {
         LocalWorker.Factory one =
                 share -> {
-                    LocalWorker inner = worker(share, Muon.builder().build());
-                    return new Failing(inner, share.worker() == 1 ? 4 : 99, true);
+                    long at = share.worker() == 1 ? 4 : 99;
+                    return failing(share, at, new TrainingDivergedException("The loss is NaN"));
                 };
         try (Model model = model();
                 LocalUpdates updates = updates(initialised(model), one, 3, TAKE_THE_MEAN)) {
@@ -410,7 +429,12 @@ class LocalUpdatesTest {
     @Test
     void failureOfOneWorkerIsTold() {
         LocalWorker.Factory one =
-                share -> new Failing(worker(share, Muon.builder().build()), 2, false);
+                share ->
+                        failing(
+                                share,
+                                2,
+                                new UncheckedIOException(
+                                        new IOException("No space left on device")));
         try (Model model = model();
                 LocalUpdates updates = updates(initialised(model), one, 2, TAKE_THE_MEAN)) {
             updates.round(1);
@@ -422,8 +446,9 @@ class LocalUpdatesTest {
         }
     }
 
-    /** Fails at a step. */
-    private record Failing(LocalWorker inner, long at, boolean diverges) implements LocalWorker {
+    /** A worker whose steps something is done around. */
+    record Around(LocalWorker inner, UnaryOperator<LongFunction<Step>> change)
+            implements LocalWorker {
 
         @Override
         public Block block() {
@@ -437,19 +462,26 @@ class LocalUpdatesTest {
 
         @Override
         public Step step(long number) {
-            if (number == at && diverges) {
-                throw new TrainingDivergedException("The loss is NaN");
-            }
-            if (number == at) {
-                throw new java.io.UncheckedIOException(new IOException("No space left on device"));
-            }
-            return inner.step(number);
+            return change.apply(inner::step).apply(number);
         }
 
         @Override
         public void close() {
             inner.close();
         }
+    }
+
+    private static LocalWorker failing(Share share, long at, RuntimeException failure) {
+        LocalWorker inner = worker(share, Muon.builder().build());
+        return new Around(
+                inner,
+                steps ->
+                        number -> {
+                            if (number == at) {
+                                throw failure;
+                            }
+                            return steps.apply(number);
+                        });
     }
 
     @Test

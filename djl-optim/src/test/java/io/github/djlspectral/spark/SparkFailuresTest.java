@@ -10,9 +10,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.djl.Model;
 import ai.djl.TrainingDivergedException;
 import ai.djl.nn.Block;
-import ai.djl.training.optimizer.Optimizer;
 import io.github.djlspectral.optim.Muon;
 import io.github.djlspectral.spark.LocalWorker.Share;
+import io.github.djlspectral.spark.LocalWorker.Step;
 import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -25,6 +25,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.LongFunction;
 import java.util.stream.Stream;
 import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.hadoop.fs.permission.FsPermission;
@@ -92,7 +93,9 @@ class SparkFailuresTest {
                         throw new IOException(FULL);
                     }
                     LocalWorker worker = LocalUpdatesTest.worker(share, Muon.builder().build());
-                    return new Troubled(worker, share, place);
+                    Block own = worker.block();
+                    return new LocalUpdatesTest.Around(
+                            worker, steps -> n -> step(steps, n, own, share, place));
                 };
         OuterStep outer = new OuterStep(0.7, 0.9);
         String checkpoints = "held://" + place + "/checkpoints";
@@ -133,43 +136,27 @@ class SparkFailuresTest {
         return ProcessHandle.current().pid();
     }
 
-    /** A worker whose order among the others shows in the sum, and which does as files say. */
-    private record Troubled(LocalWorker inner, Share share, String place) implements LocalWorker {
-
-        @Override
-        public Block block() {
-            return inner.block();
+    /**
+     * A worker's step, whose order among the others shows in the sum, and which does as files say.
+     */
+    private static Step step(
+            LongFunction<Step> steps, long number, Block block, Share share, String place) {
+        float[][] pieces = Weights.read(block, PIECE);
+        if (share.worker() == 1 && Files.exists(Path.of(place, "nan"))) {
+            pieces[1][0] = Float.NaN;
+            Weights.write(block, pieces);
         }
-
-        @Override
-        public Optimizer optimizer() {
-            return inner.optimizer();
-        }
-
-        @Override
-        public Step step(long number) {
-            float[][] pieces = Weights.read(block(), PIECE);
-            if (share.worker() == 1 && Files.exists(Path.of(place, "nan"))) {
-                pieces[1][0] = Float.NaN;
-                Weights.write(block(), pieces);
+        Step step = steps.apply(number);
+        if (number % 2 == 0) {
+            hold(place, "hold-step");
+            pieces = Weights.read(block, PIECE);
+            for (int i = 0; i < PIECE; i++) { // float64 holds no sum of these
+                pieces[2][i] += 1e9f * (share.worker() - 1);
             }
-            Step step = inner.step(number);
-            if (number % 2 == 0) {
-                hold(place, "hold-step");
-                pieces = Weights.read(block(), PIECE);
-                for (int i = 0; i < PIECE; i++) { // float64 holds no sum of these
-                    pieces[2][i] += 1e9f * (share.worker() - 1);
-                }
-                Weights.write(block(), pieces);
-                sleep(50 * ((share.worker() + number / 2) % WORKERS));
-            }
-            return step;
+            Weights.write(block, pieces);
+            sleep(50 * ((share.worker() + number / 2) % WORKERS));
         }
-
-        @Override
-        public void close() {
-            inner.close();
-        }
+        return step;
     }
 
     private static void sleep(long milliseconds) {
