@@ -129,7 +129,6 @@ final class TorchTask extends Task {
                             if (answers > before) {
                                 watch(answers);
                             } else if (process.isAlive()) {
-                                last = "no answer in " + patience.toSeconds() + " seconds";
                                 ended = true;
                                 process.descendants().forEach(ProcessHandle::destroyForcibly);
                                 process.destroyForcibly();
@@ -168,6 +167,10 @@ final class TorchTask extends Task {
             if (!ended) { // which closes the stream, too
                 throw new UncheckedIOException("Cannot read what Python says", e);
             }
+        }
+        if (ended) { // whatever its shell says of that
+            String time = patience.toSeconds() + " seconds";
+            throw new IllegalStateException("no answer in " + time);
         }
         int code = process.onExit().join().exitValue();
         if (code != 0) {
