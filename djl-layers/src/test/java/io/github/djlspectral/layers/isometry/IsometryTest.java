@@ -48,7 +48,7 @@ class IsometryTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {1, 2, 16, 64, 257})
+    @ValueSource(ints = {1, 2, 16, 64, 97})
     void theJacobianIsIsometricEverywhere(int n) {
         for (DataType type : new DataType[] {DataType.FLOAT64, DataType.FLOAT32}) {
             for (Map.Entry<String, Block> layer : IsometryCatalogue.layers(n).entrySet()) {
@@ -164,7 +164,7 @@ class IsometryTest {
                 "Householder, trained"
             })
     void twoHundredLayersChangeNoLength(String family) {
-        double[] ratios = new double[8];
+        double[] ratios = new double[4];
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             List<Block> layers = new ArrayList<>();
             for (int i = 0; i < 200; i++) {
@@ -189,7 +189,7 @@ class IsometryTest {
         }
         Arrays.sort(ratios);
         assertThat(ratios[0]).isCloseTo(1, within(1e-4)); // least, median and largest: 1.000
-        assertThat(ratios[7]).isCloseTo(1, within(1e-4));
+        assertThat(ratios[3]).isCloseTo(1, within(1e-4));
     }
 
     /** Widths that never fall, or never rise; falling after rising is not isometric. */

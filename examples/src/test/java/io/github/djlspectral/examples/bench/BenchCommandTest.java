@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -43,6 +44,7 @@ class BenchCommandTest {
 
     /** Ctrl-C in the middle, then the same command with --resume. */
     @Test
+    @Tag("slow")
     @DisabledOnOs(value = OS.WINDOWS, disabledReason = "has no signal that asks a process to stop")
     void whatWasMeasuredBeforeAnInterruptionIsKept() throws IOException, InterruptedException {
         Files.createDirectory(temporary());

@@ -20,6 +20,7 @@ import io.github.djlspectral.text.Tokenization;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,7 +36,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class LandscapeTest {
 
-    private static final int STEPS = 5;
+    private static final int STEPS = 3;
     private static final double SMALL = 1e-3;
     private static final List<Double> EXPONENTS = List.of(0.0, 0.5, 0.75);
     private static final List<Double> RATES = List.of(0.0, SMALL, 2 * SMALL);
@@ -70,7 +71,7 @@ class LandscapeTest {
 
     @Test
     void trainingIsNotDisturbed() {
-        Map<String, float[]> expected;
+        Map<String, FloatBuffer> expected;
         float[] losses = new float[STEPS];
         try (StepMeasurement measurement = measurement(arguments)) {
             TrainingRun run = measurement.run;
@@ -82,7 +83,7 @@ class LandscapeTest {
         }
         try (StepMeasurement measurement = measurement(arguments)) {
             for (int step = 0; step < STEPS; step++) {
-                if (step == 2) {
+                if (step == 1) {
                     measurement.run.step(() -> false);
                 } else {
                     Point[] points = measurement.stepAndMeasure(EXPONENTS, RATES);
@@ -90,15 +91,19 @@ class LandscapeTest {
                     assertThat(points).hasSize(9).allMatch(point -> point.loss() == before);
                 }
             }
-            assertThat(weights(measurement.run)).usingRecursiveComparison().isEqualTo(expected);
+            assertThat(weights(measurement.run)).isEqualTo(expected);
         }
     }
 
-    private static Map<String, float[]> weights(TrainingRun run) {
-        Map<String, float[]> weights = new TreeMap<>();
+    private static Map<String, FloatBuffer> weights(TrainingRun run) {
+        Map<String, FloatBuffer> weights = new TreeMap<>();
         run.block()
                 .getParameters()
-                .forEach(p -> weights.put(p.getKey(), p.getValue().getArray().toFloatArray()));
+                .forEach(
+                        p -> {
+                            float[] values = p.getValue().getArray().toFloatArray();
+                            weights.put(p.getKey(), FloatBuffer.wrap(values));
+                        });
         return weights;
     }
 
