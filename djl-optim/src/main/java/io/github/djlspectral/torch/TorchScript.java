@@ -32,11 +32,15 @@ import java.util.stream.Stream;
  * <p>The source is a resource file that declares one class {@code Kernels(Module)}, in the dialect
  * of serialized TorchScript: {@code torch.} names operators, functions beside the class are called
  * as {@code __torch__.name(..)}. It is compiled once per device, on first use. Instances are
- * immutable and thread-safe.
+ * immutable and thread-safe. The first compilation lowers PyTorch's threads to the processors that
+ * the JVM may use, as in a container with a quota, unless {@code ai.djl.pytorch.num_threads},
+ * {@code OMP_NUM_THREADS} or {@code MKL_NUM_THREADS} gives a number.
  *
  * <p>In the libraries, this class is the only one that touches the classes of DJL's PyTorch engine.
  */
 public final class TorchScript {
+
+    private static boolean threadsFit;
 
     private final String name;
     private final byte[] archive;
@@ -325,6 +329,7 @@ public final class TorchScript {
 
     private PtSymbolBlock compile(Device device) {
         Engine engine = Engine.getEngine("PyTorch");
+        fitThreads();
         // Once it has freed an array this large, glibc keeps twice as much for the next ones, which
         // it otherwise gives back and fetches page by page: a tenth of a step of Muon.
         try (NDManager host = engine.newBaseManager(Device.cpu())) {
@@ -338,6 +343,22 @@ public final class TorchScript {
             String rule = "Cannot compile TorchScript %s: %s";
             throw new EngineException(rule.formatted(name, e.getMessage().strip()), e);
         }
+    }
+
+    /**
+     * Once, has PyTorch use no more threads than the JVM may, unless a number was chosen: it counts
+     * the processors of the machine, whatever share of them a container has.
+     */
+    private static synchronized void fitThreads() {
+        boolean chosen =
+                System.getProperty("ai.djl.pytorch.num_threads") != null
+                        || System.getenv("OMP_NUM_THREADS") != null
+                        || System.getenv("MKL_NUM_THREADS") != null;
+        int processors = Runtime.getRuntime().availableProcessors();
+        if (!threadsFit && !chosen && JniUtils.getNumThreads() > processors) {
+            JniUtils.setNumThreads(processors);
+        }
+        threadsFit = true;
     }
 
     private static PtNDManager pytorch(NDManager manager) {

@@ -1,5 +1,6 @@
 package io.github.djlspectral.torch;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -10,14 +11,21 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.training.GradientCollector;
 import ai.djl.util.passthrough.PassthroughNDManager;
 import java.io.UncheckedIOException;
+import java.lang.ProcessBuilder.Redirect;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class TorchScriptTest {
 
@@ -115,5 +123,34 @@ class TorchScriptTest {
         assertThatThrownBy(() -> TorchScript.ofResources(TorchScriptTest.class, "none.py"))
                 .isInstanceOf(UncheckedIOException.class)
                 .hasMessageContaining("none.py");
+    }
+
+    /** In a process that may use one processor, whatever the machine has. */
+    @ParameterizedTest
+    @CsvSource({"any=0, 1", "ai.djl.pytorch.num_threads=3, 3"})
+    void threadsFitTheProcessorsUnlessChosen(String property, String threads) throws Exception {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of("-XX:ActiveProcessorCount=1", "-D" + property));
+        command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+        command.add(Threads.class.getName());
+        ProcessBuilder builder = new ProcessBuilder(command).redirectError(Redirect.INHERIT);
+        builder.environment().keySet().removeAll(Set.of("OMP_NUM_THREADS", "MKL_NUM_THREADS"));
+        Process child = builder.start();
+        assertThat(child.getInputStream()).asString(UTF_8).isEqualTo(threads);
+        assertThat(child.waitFor()).isZero();
+    }
+
+    /** Prints how many threads PyTorch takes for an operation. */
+    static final class Threads {
+
+        private Threads() {}
+
+        public static void main(String[] arguments) {
+            try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+                BRIDGE.call(manager, "scaled", manager.ones(new Shape(2)), 0.5);
+                System.out.print(JniUtils.getNumThreads());
+            }
+        }
     }
 }
