@@ -259,6 +259,18 @@ class MainTest {
         assertThat(output).startsWith("2 ").contains("(see djl-spectral ");
     }
 
+    /** OpenMP says what it found when the engine loaded it. */
+    @ParameterizedTest
+    @EnabledOnOs(OS.LINUX)
+    @CsvSource({"ANY=0, 20000", "OMP_WAIT_POLICY=passive, 0"})
+    void waitingThreadsSpinForAShortTimeUnlessTheUserChose(String variable, int count)
+            throws Exception {
+        String environment = "unset OMP_WAIT_POLICY; OMP_DISPLAY_ENV=verbose " + variable;
+        String command = " JAVA random-features --rows 2 --columns 2 --batch 1 --steps 3 --seeds 1";
+        assertThat(shell(environment + command + " --out " + directory))
+                .contains("GOMP_SPINCOUNT = '" + count + "'");
+    }
+
     @Test
     void whoRecomputesGetsTheAllocatorThatGivesBack() {
         assertThat(Main.allocator("train", "--preset", "tiny")).containsKey("MALLOC_ARENA_MAX");

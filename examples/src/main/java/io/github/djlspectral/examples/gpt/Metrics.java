@@ -33,6 +33,12 @@ public final class Metrics {
 
     private Metrics() {}
 
+    /** Returns how many times as long as in the fastest step tokens take at this speed. */
+    static double slowness(List<Row> rows, double speed) {
+        return rows.stream().mapToDouble(Row::speed).filter(s -> s > speed).max().orElse(speed)
+                / speed;
+    }
+
     /**
      * What is known about a run after a step. Losses are in nats per token, NaN if not evaluated;
      * that in training is the mean over the step's tokens before its update.

@@ -32,6 +32,12 @@ import picocli.CommandLine.Spec;
  */
 public final class Training {
 
+    private static final double SLOW = 4;
+
+    private static final String BESIDE_OTHERS =
+            "A step takes %.1f times as long as the fastest one. If others use these cores,"
+                    + " OMP_WAIT_POLICY=passive or -Dai.djl.pytorch.num_threads=1 is faster";
+
     private static final double SECONDS_BETWEEN_LINES = 10;
     private static final String STOPPED = "Stopped; continue with --resume --out ";
     private static final GenerationOptions SAMPLE =
@@ -53,6 +59,8 @@ public final class Training {
     private double secondsSinceLine;
     private int stepsSinceLine;
     private int before; // the step of the row before the last
+    private boolean warm; // after a line with steps, the first of which take longer
+    private boolean slownessSaid;
 
     /** The command {@code train}. */
     @Command(
@@ -281,18 +289,22 @@ public final class Training {
         String text = "step " + done + "/" + options.steps;
         text += done > 0 ? Table.text("  train %.4f", step.loss()) : "";
         text += last().evaluated() ? Table.text("  validation %.4f", validation) : "";
+        double speed = tokens * stepsSinceLine / secondsSinceLine;
         if (done > 0) {
             text +=
                     Table.text(
                             "  lr %.3g  gradient %.3g  %.1f ms/step  %,.0f tokens/s",
-                            step.rate(),
-                            step.norm(),
-                            secondsSinceLine / stepsSinceLine * 1000,
-                            tokens * stepsSinceLine / secondsSinceLine);
+                            step.rate(), step.norm(), tokens / speed * 1000, speed);
         }
         text += done > 0 && spark != null ? spark.progress() : "";
         boolean between = done > 0 && done < options.steps;
         out.println(between ? text + "  ETA " + eta.left() : text);
+        double slowness = Metrics.slowness(rows, speed);
+        if (slowness > SLOW && warm && !slownessSaid) {
+            out.println(Table.text(BESIDE_OTHERS, slowness));
+            slownessSaid = true;
+        }
+        warm = done > 0;
         secondsSinceLine = 0;
         stepsSinceLine = 0;
     }

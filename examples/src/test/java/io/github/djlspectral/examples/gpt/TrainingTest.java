@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -167,6 +168,19 @@ class TrainingTest extends Runs {
         train(run, "--steps=5", "--resume", "--data=" + moved);
         resume(run); // knows the new place
         assertThat(Files.readString(run.resolve("config.json"))).contains(moved.toString());
+    }
+
+    @Test
+    void stepsThatTakeLongOnceWarmTellWhatHelps() throws IOException {
+        train(run, "--steps=4", "--eval-every=2");
+        Path metrics = run.resolve("metrics.csv");
+        List<String> lines = new ArrayList<>(Files.readAllLines(metrics));
+        lines.set(2, lines.get(2).replaceFirst("[^,]+(,[^,]*)$", "1e12$1")); // tokens per second
+        Files.write(metrics, lines);
+        train(run, "--steps=8", "--eval-every=2", "--resume");
+        assertThat(output())
+                .containsOnlyOnce(" times as long as the fastest one. If others use these cores,")
+                .containsSubsequence("step 6/8", "step 8/8", " times as long");
     }
 
     @Test
