@@ -27,21 +27,21 @@ final class PolarMap extends SpectralMap {
     // The same with bfloat16 products on 2 cores with AMX, where they are 7 times as fast: 2.9 ms
     // against Halley's 5.3 for 384 x 384, 18 against 30 for 768 x 768 with one thread, 17 against
     // 19 with two; but 68 against 59 and 45 against 33 for 768 x 3072, where Halley has 1.6
-    // products of that size and the polynomials have 12; alike for 256 x 256.
+    // products of that size and the polynomials have 12; alike for 256 x 256. Two of three steps
+    // together, by products of k x k matrices, took 34 against 38 ms, but 44 against 37 for 3072 x
+    // 768, which has to be transposed.
     private static final int LEAST_BFLOAT16 = 256;
     private static final double WIDEST_BFLOAT16 = 1.5;
 
-    private final boolean halfOnGpu;
-    private final boolean halfOnCpu;
+    private final boolean halfAllowed;
     private final Map<Integer, Kernel> half = new ConcurrentHashMap<>();
     private final Map<Integer, Kernel> polynomials = new ConcurrentHashMap<>();
     private final Map<Integer, Kernel> rational = new ConcurrentHashMap<>();
 
     /** Creates the computation, which may use products of bfloat16 numbers or not. */
-    PolarMap(String name, boolean halfOnGpu, boolean halfOnCpu) {
+    PolarMap(String name, boolean halfAllowed) {
         super(name);
-        this.halfOnGpu = halfOnGpu;
-        this.halfOnCpu = halfOnCpu;
+        this.halfAllowed = halfAllowed;
     }
 
     @Override
@@ -64,12 +64,11 @@ final class PolarMap extends SpectralMap {
     }
 
     private boolean isHalf(Matrix matrix) {
-        if (matrix.device().isGpu()) {
-            return halfOnGpu;
+        if (!halfAllowed || matrix.device().isGpu()) {
+            return halfAllowed;
         }
         long k = matrix.rank();
-        return halfOnCpu
-                && k >= LEAST_BFLOAT16
+        return k >= LEAST_BFLOAT16
                 && matrix.rows() * matrix.columns() <= WIDEST_BFLOAT16 * k * k
                 && Bfloat16.isFast(matrix.device());
     }

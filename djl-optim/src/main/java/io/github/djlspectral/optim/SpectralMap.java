@@ -29,7 +29,8 @@ public abstract class SpectralMap {
             polynomial(
                     "newtonSchulz", Collections.nCopies(5, new double[] {3.4445, -4.7750, 2.0315}));
 
-    private static final SpectralMap POLAR = new PolarMap("polar", true, false);
+    private static final SpectralMap POLAR = new PolarMap("polar", true);
+    private static final SpectralMap POLAR_FLOAT32 = new PolarMap("polar(float32)", false);
 
     private final String name;
 
@@ -121,11 +122,14 @@ public abstract class SpectralMap {
      *
      * <ul>
      *   <li>float64 input, or k at most 32: singular value decomposition in float64, exact;
-     *   <li>on a CPU, at least 32,768 entries: two dynamically weighted Halley steps on the Gram
-     *       matrix (Nakatsukasa, Bai and Gygi, SIAM J. Matrix Anal. Appl. 31, 2010), which together
-     *       are Zolotarev's best rational function of type (9, 8): two inverses and two products of
-     *       k x k matrices;
-     *   <li>otherwise on a CPU: Polar Express polynomials, five steps for k = 256;
+     *   <li>on a CPU where products of bfloat16 numbers are fast, {@link
+     *       io.github.djlspectral.torch.Bfloat16#isFast}, k at least 256 and n at most 1.5 k: as on
+     *       a GPU;
+     *   <li>otherwise on a CPU, at least 32,768 entries: two dynamically weighted Halley steps on
+     *       the Gram matrix (Nakatsukasa, Bai and Gygi, SIAM J. Matrix Anal. Appl. 31, 2010), which
+     *       together are Zolotarev's best rational function of type (9, 8): two inverses and two
+     *       products of k x k matrices;
+     *   <li>for fewer entries: Polar Express polynomials, five steps for k = 256;
      *   <li>on a GPU, where factorizations are slow: six steps of such polynomials by products of
      *       bfloat16 numbers. The limits above hold for their singular values; directions are those
      *       of the matrix with each entry rounded to 8 bits.
@@ -138,16 +142,13 @@ public abstract class SpectralMap {
     }
 
     /**
-     * Returns {@link #polar()} with or without products of bfloat16 numbers on every device.
+     * Returns {@link #polar()}, or the same without products of bfloat16 numbers.
      *
-     * @param bfloat16 true: also on a CPU where they are fast, see {@link
-     *     io.github.djlspectral.torch.Bfloat16#isFast}, and win, which is for k of at least 256 and
-     *     a longer side of at most 1.5 k; false: nowhere, also not on a GPU
+     * @param bfloat16 false: in the precision of the input on every device
      * @return the map
      */
     public static SpectralMap polar(boolean bfloat16) {
-        String type = bfloat16 ? "bfloat16" : "float32";
-        return new PolarMap("polar(" + type + ")", bfloat16, bfloat16);
+        return bfloat16 ? POLAR : POLAR_FLOAT32;
     }
 
     /**

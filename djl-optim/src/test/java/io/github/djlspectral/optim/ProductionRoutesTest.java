@@ -233,7 +233,11 @@ class ProductionRoutesTest {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             ClosedForms.Factored known = ClosedForms.Factored.of(manager, k, k, spectrum(k, k));
             Kernel kernel =
-                    kernel(SpectralMap.polar(), new Shape(k, k), DataType.FLOAT32, Device.cpu());
+                    kernel(
+                            SpectralMap.polar(false),
+                            new Shape(k, k),
+                            DataType.FLOAT32,
+                            Device.cpu());
             double size = ClosedForms.gramNorm(known.s());
             NDArray expected =
                     known.with(
@@ -251,7 +255,7 @@ class ProductionRoutesTest {
     void thePolarCoefficientsKeepTheirPromise(int k) {
         Shape shape = new Shape(k, 60_000);
         double[] rational =
-                kernel(SpectralMap.polar(), shape, DataType.FLOAT32, Device.cpu()).numbers();
+                kernel(SpectralMap.polar(false), shape, DataType.FLOAT32, Device.cpu()).numbers();
         double[] polynomial =
                 kernel(SpectralMap.polar(false), shape, DataType.FLOAT32, Device.gpu()).numbers();
         double[] half =

@@ -87,7 +87,7 @@ class SpectralMapAccuracyTest {
     }
 
     private static void check(NDArray matrix) {
-        NDArray mapped = SpectralMap.polar().apply(matrix);
+        NDArray mapped = SpectralMap.polar(false).apply(matrix);
         NDList images = Oracle.images(matrix, mapped);
         double[] s = images.get(0).toDoubleArray();
         double[] image = images.get(1).toDoubleArray();

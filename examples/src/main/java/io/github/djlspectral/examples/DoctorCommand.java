@@ -162,7 +162,6 @@ final class DoctorCommand implements Callable<Integer> {
         List<Check> checks = new ArrayList<>();
         checks.add(map(1e-3, SpectralMap.newtonSchulz()));
         checks.add(map(0.05, SpectralMap.polar()));
-        checks.add(map(0.05, SpectralMap.polar(true)));
         checks.add(map(0.02, SpectralMap.polar(false)));
         for (double exponent : new double[] {0.25, 0.5, 0.75}) {
             checks.add(map(5e-3, SpectralMap.power(exponent)));
@@ -280,12 +279,11 @@ final class DoctorCommand implements Callable<Integer> {
         }
     }
 
-    /** Prints the times of maps; returns the fastest of the first four, to the polar factor. */
+    /** Prints the times of maps; returns the fastest of the first three, to the polar factor. */
     private String time(Device chosen, PrintStream out) {
         List<SpectralMap> maps =
                 List.of(
                         SpectralMap.polar(),
-                        SpectralMap.polar(true),
                         SpectralMap.polar(false),
                         SpectralMap.newtonSchulz(),
                         SpectralMap.power(2 / 3.0),
@@ -312,6 +310,6 @@ final class DoctorCommand implements Callable<Integer> {
         }
         out.println();
         table.markdown().forEach(out::println);
-        return Collections.min(maps.subList(0, 4), Comparator.comparing(times::get)).toString();
+        return Collections.min(maps.subList(0, 3), Comparator.comparing(times::get)).toString();
     }
 }

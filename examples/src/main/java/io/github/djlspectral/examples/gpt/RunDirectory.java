@@ -177,7 +177,7 @@ record RunDirectory(Path path) {
      * @param dataChecksum of all of the corpus, which tells whether it is still the same
      * @param versions what the run began with, by name
      * @param bfloat16 how bfloat16 numbers are multiplied, a value of {@link Bfloat16#PROPERTY};
-     *     null if there are none, and on a GPU
+     *     null on a GPU
      * @param changes what was changed when the run was resumed, a line each
      */
     record Config(
@@ -198,7 +198,7 @@ record RunDirectory(Path path) {
                     corpus.description(),
                     corpus.checksum(),
                     Environment.versions(Engine.getEngine("PyTorch")),
-                    cpu && options.precision == Precision.BFLOAT16 ? Bfloat16.onCpu() : null,
+                    cpu ? Bfloat16.onCpu() : null,
                     List.of());
         }
 
@@ -250,8 +250,11 @@ record RunDirectory(Path path) {
          * What this machine is measured to be faster at may differ from one process to the next.
          */
         void keepArithmetic() {
-            if (bfloat16 != null && System.getProperty(Bfloat16.PROPERTY) == null) {
-                System.setProperty(Bfloat16.PROPERTY, bfloat16);
+            // A run in float32 that does not know began before Muon used bfloat16 on CPUs.
+            boolean old = bfloat16 == null && options.precision == Precision.FLOAT32;
+            String kept = old ? "rounded" : bfloat16;
+            if (kept != null && System.getProperty(Bfloat16.PROPERTY) == null) {
+                System.setProperty(Bfloat16.PROPERTY, kept);
             }
         }
     }

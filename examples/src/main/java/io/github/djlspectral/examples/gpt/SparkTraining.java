@@ -15,6 +15,7 @@ import io.github.djlspectral.spark.LocalUpdates;
 import io.github.djlspectral.spark.LocalWorker;
 import io.github.djlspectral.text.BadInputException;
 import io.github.djlspectral.text.Tokenizer;
+import io.github.djlspectral.torch.Bfloat16;
 import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -64,7 +65,8 @@ public final class SparkTraining implements AutoCloseable {
         for (int i = 0; i < options.spark.workers(); i++) {
             TrainingRun.batches(options, corpus.share(i, options.spark.workers()));
         }
-        context = connect(options.spark.master, "djl-spectral " + options.directory());
+        String same = "-D" + Bfloat16.PROPERTY + "=" + Bfloat16.onCpu(); // on every machine
+        context = connect(options.spark.master, "djl-spectral " + options.directory(), same);
         try {
             Path own = directory.resolve("workers").toAbsolutePath();
             String chosen = options.spark.checkpointDir;
@@ -109,7 +111,7 @@ public final class SparkTraining implements AutoCloseable {
      * Begins an application. What is not set, by spark-submit or -Dspark.., is set so that
      * executors find this program.
      */
-    public static JavaSparkContext connect(String master, String name) {
+    public static JavaSparkContext connect(String master, String name, String... executorFlags) {
         SparkConf conf = new SparkConf().setMaster(master);
         conf.setIfMissing("spark.app.name", name);
         conf.setIfMissing("spark.ui.enabled", "false");
@@ -130,8 +132,9 @@ public final class SparkTraining implements AutoCloseable {
         conf.setIfMissing("spark.task.cpus", master.startsWith("local[") ? "1" : threads);
         conf.setIfMissing("spark.executorEnv.OMP_NUM_THREADS", threads);
         String flags = "spark.executor.extraJavaOptions";
-        String native_ = "-Dai.djl.pytorch.num_threads=" + threads;
-        conf.set(flags, native_ + " " + conf.get(flags, "")); // the last one counts
+        String own = "-Dai.djl.pytorch.num_threads=" + threads;
+        own += Stream.of(executorFlags).map(flag -> " " + flag).collect(Collectors.joining());
+        conf.set(flags, own + " " + conf.get(flags, "")); // the last one counts
         List<Path> entries =
                 Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
                         .map(entry -> Path.of(entry).toAbsolutePath())

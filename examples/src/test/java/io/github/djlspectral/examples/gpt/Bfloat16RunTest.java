@@ -62,10 +62,18 @@ class Bfloat16RunTest extends Runs {
         assertThat(rows(run)).hasSize(6);
     }
 
+    /** Muon's map uses such products too. */
     @Test
-    void inFloat32NothingIsChosen() {
-        train(run, "--steps=1");
-        assertThat(new RunDirectory(run).config().bfloat16()).isNull();
+    void inFloat32TheChoiceIsKeptToo() throws IOException {
+        choose("native");
+        train(run, "--steps=4");
+        assertThat(new RunDirectory(run).config().bfloat16()).isEqualTo("native");
+        Path config = run.resolve("config.json");
+        String older = Files.readString(config).replaceFirst(",\\s*\"bfloat16\": \"\\w+\"", "");
+        Files.writeString(config, older);
+        choose(null);
+        train(run, "--steps=5", "--resume");
+        assertThat(System.getProperty(Bfloat16.PROPERTY)).isEqualTo("rounded");
     }
 
     private static void choose(String products) {
