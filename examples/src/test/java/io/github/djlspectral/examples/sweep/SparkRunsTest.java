@@ -191,10 +191,12 @@ class SparkRunsTest {
     @Test
     @Tag("slow")
     void aRunOfAKilledExecutorIsContinued() throws Exception {
-        String options = "--steps 400 --eval-every 100 --checkpoint-every 50 --keep 2";
+        String options = "--steps 1000 --eval-every 500 --checkpoint-every 50 --keep 20";
         List<String> expected = inProcesses(options);
         Path run = cells("spark", options).get(0).directory();
         Path cluster = Files.createDirectory(directory.resolve("cluster"));
+        String classPath = "spark.executor.extraClassPath"; // here classes lie in folders
+        System.setProperty(classPath, System.getProperty("java.class.path"));
         try (SparkCluster spark = new SparkCluster(cluster, 2, 1, "1g")) {
             String master = spark.conf().get("spark.master");
             CompletableFuture<SweepResults> results =
@@ -218,8 +220,10 @@ class SparkRunsTest {
             assertThat(run.resolve("train.log"))
                     .content()
                     .startsWith(log)
-                    .contains("Stopped; continue with --resume", "All 400 steps done")
+                    .contains("Stopped; continue with --resume", "All 1000 steps done")
                     .doesNotContain("no checkpoint yet");
+        } finally {
+            System.clearProperty(classPath);
         }
         assertThat(printed()).contains("[3/3]").doesNotContain("failed");
     }
