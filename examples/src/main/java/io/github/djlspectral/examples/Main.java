@@ -138,7 +138,8 @@ public final class Main {
     static Map<String, String> spark(URL core, String... args) {
         Pattern layout = Pattern.compile("jar:(file:.*)/jars/spark-core_([^/]+?)-[^/]*!.*");
         Matcher matcher = layout.matcher(String.valueOf(core));
-        if (!String.join("\n", args).contains("\n--spark") || !matcher.matches()) {
+        String all = String.join("\n", args); // what is resumed may be a run on Spark
+        if (!all.contains("\n--spark") && !all.contains("\n--resume") || !matcher.matches()) {
             return Map.of();
         }
         String home = Path.of(URI.create(matcher.group(1))).toString();

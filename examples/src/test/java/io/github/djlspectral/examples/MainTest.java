@@ -285,6 +285,7 @@ class MainTest {
         assertThat(Main.spark(core, "train", "--spark", "local-cluster[2,1,1024]"))
                 .containsOnly(entry("SPARK_HOME", "/a b"), entry("SPARK_SCALA_VERSION", "2.13"));
         assertThat(Main.spark(core, "sweep", "--spark=local[1]")).hasSize(2);
+        assertThat(Main.spark(core, "train", "--resume")).hasSize(2);
         assertThat(Main.spark(core, "train", "--preset", "tiny")).isEmpty();
         assertThat(Main.spark(null, "train", "--spark", "local[1]")).isEmpty();
         URL installed = new URL("jar:file:/repository/spark-core_2.13-4.2.0.jar!/X.class");

@@ -41,6 +41,9 @@ import org.apache.spark.api.java.JavaSparkContext;
  */
 public final class SparkTraining implements AutoCloseable {
 
+    private static final String ENDED =
+            ", which takes no application, or has ended it: Spark's errors above say why";
+
     private final TrainingOptions options;
     private final TrainingRun run;
     private final JavaSparkContext context;
@@ -87,9 +90,9 @@ public final class SparkTraining implements AutoCloseable {
                 updates.save(1);
             }
         } catch (IllegalStateException e) {
+            String why = context.sc().isStopped() ? ENDED : ": " + e.getMessage();
             context.close();
-            throw new BadInputException(
-                    "--spark " + options.spark.master + ": " + e.getMessage(), e);
+            throw new BadInputException("--spark " + options.spark.master + why, e);
         }
         // Before Spark's own, which would take the workers' states away before they are saved.
         ShutdownHookManager.get().addShutdownHook(hook, 100, 1, TimeUnit.DAYS);
@@ -119,6 +122,11 @@ public final class SparkTraining implements AutoCloseable {
         conf.setIfMissing("spark.serializer.objectStreamReset", "1"); // or all pieces are held
         conf.setIfMissing("spark.memory.fraction", "0.2"); // what is kept lies on disks
         boolean here = master.startsWith("local-cluster[");
+        unless(
+                !here || System.getenv("SPARK_HOME") != null,
+                "--spark is %s, which needs SPARK_HOME in the environment, a folder with Spark's jars"
+                        + " in jars, and SPARK_SCALA_VERSION=2.13",
+                master);
         if (here) {
             String cores = master.replaceFirst(".*,(.*),.*", "$1").strip();
             String memory = master.replaceFirst(".*,", "").replace("]", "m").strip();
@@ -146,8 +154,7 @@ public final class SparkTraining implements AutoCloseable {
             conf.setIfMissing("spark.jars", jars(entries));
         }
         JavaSparkContext context = new JavaSparkContext(conf);
-        String rule = "--spark is %s, which takes no application: Spark's errors above say why";
-        unless(!context.sc().isStopped(), rule, master);
+        unless(!context.sc().isStopped(), "--spark is %s" + ENDED, master);
         return context;
     }
 
