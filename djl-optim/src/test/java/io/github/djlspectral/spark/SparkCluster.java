@@ -228,9 +228,10 @@ public final class SparkCluster implements AutoCloseable {
                             try {
                                 System.in.read();
                             } catch (IOException e) {
-                                e.printStackTrace();
+                                throw new UncheckedIOException(e);
+                            } finally {
+                                Runtime.getRuntime().halt(1);
                             }
-                            Runtime.getRuntime().halt(1);
                         });
         watch.setDaemon(true);
         watch.start();

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.entry;
 
+import io.github.djlspectral.examples.gpt.TestText;
 import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -290,6 +291,18 @@ class MainTest {
         assertThat(Main.spark(null, "train", "--spark", "local[1]")).isEmpty();
         URL installed = new URL("jar:file:/repository/spark-core_2.13-4.2.0.jar!/X.class");
         assertThat(Main.spark(installed, "train", "--spark", "local[1]")).isEmpty();
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void aLocalClusterNeedsToBeToldWhereSparkLies() throws Exception {
+        Path text = TestText.write(directory);
+        String options = String.join(" ", TestText.options(text, directory.resolve("run")));
+        String command = "unset SPARK_HOME; JAVA train --spark 'local-cluster[1,1,512]' ";
+        assertThat(shell(command + options))
+                .startsWith("2 ")
+                .contains(
+                        "djl-spectral: --spark is local-cluster[1,1,512], which needs SPARK_HOME");
     }
 
     @Test

@@ -113,6 +113,12 @@ public final class SparkTraining implements AutoCloseable {
     /**
      * Begins an application. What is not set, by spark-submit or -Dspark.., is set so that
      * executors find this program.
+     *
+     * @param master Spark's address of a cluster, such as {@code local[2]}
+     * @param name of the application
+     * @param executorFlags of Java in executors, before those that the user gives
+     * @return the application, which the caller closes
+     * @throws BadInputException if a local cluster cannot find Spark, or the master takes nothing
      */
     public static JavaSparkContext connect(String master, String name, String... executorFlags) {
         SparkConf conf = new SparkConf().setMaster(master);

@@ -4,10 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.TrainingDivergedException;
 import io.github.djlspectral.text.TokenShard;
+import io.github.djlspectral.torch.Bfloat16;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.IntStream;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerEnvironmentUpdate;
 import org.assertj.core.api.Assertions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -41,6 +44,30 @@ class SparkTrainingTest extends Runs {
         assertThat(rows(other()).get(2).rate()).isEqualTo(rows(run).get(10).rate());
         assertThat(rows(other()).get(3).tokens()).isEqualTo(rows(run).get(12).tokens());
         assertThat(output()).contains("round 3", "% communication");
+    }
+
+    /** What is fast on one machine may not be on another. */
+    @Test
+    void executorsMultiplyAsTheDriverDoes() {
+        String listeners = "spark.extraListeners";
+        System.setProperty(listeners, Flags.class.getName());
+        try {
+            train(run, "--spark=local[1]", "--steps=1");
+        } finally {
+            System.clearProperty(listeners);
+        }
+        assertThat(Flags.seen).contains("-Ddjlspectral.bfloat16=" + Bfloat16.onCpu());
+    }
+
+    /** Hears what executors are begun with. */
+    public static final class Flags extends SparkListener {
+
+        private static volatile String seen = "";
+
+        @Override
+        public void onEnvironmentUpdate(SparkListenerEnvironmentUpdate update) {
+            seen = update.environmentDetails().apply("Spark Properties").mkString(" ");
+        }
     }
 
     @Test
