@@ -64,8 +64,8 @@ public final class Kaon extends SpectralOptimizer {
 
         /**
          * Sets the number of iterations of the chaotic map. Default: 5. Each takes as long as one
-         * of Newton-Schulz, and after 24 nothing of a float32 matrix's singular values is left but
-         * rounding. Takes the place of {@link #optRandomSpectrum(long)}.
+         * of Newton-Schulz or less, and after 24 nothing of a float32 matrix's singular values is
+         * left but rounding. Takes the place of {@link #optRandomSpectrum(long)}.
          *
          * @param iterations in [1, {@value Kaon#MAX_ITERATIONS}]
          * @return this builder

@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.github.djlspectral.torch.Bfloat16;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -25,12 +26,22 @@ import java.util.function.BiFunction;
 public abstract class SpectralMap {
 
     // Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024).
-    private static final SpectralMap NEWTON_SCHULZ =
-            polynomial(
-                    "newtonSchulz", Collections.nCopies(5, new double[] {3.4445, -4.7750, 2.0315}));
+    private static final Kernel NEWTON_SCHULZ =
+            Kernel.named(
+                    "polynomial",
+                    flat(Collections.nCopies(5, new double[] {3.4445, -4.7750, 2.0315})));
 
     private static final SpectralMap POLAR = new PolarMap("polar", true);
     private static final SpectralMap POLAR_FLOAT32 = new PolarMap("polar(float32)", false);
+
+    // On 2 cores with AMX, where products of 768 x 768 are up to 5 times as fast.
+    private static final int LEAST_BFLOAT16 = 256;
+
+    // Medians of nine for n = k, 2 k, 4 k, five chaotic iterations, 2 threads: direct 1.6, 2.4,
+    // 2.9,
+    // by k x k products 3.6, 1.7, 1.9 ms at k = 128; 76, 161, 246 and 86, 118, 131 at k = 768.
+    private static final int LEAST_GRAM = 128;
+    private static final int LEAST_GRAM_RATIO = 2;
 
     private final String name;
 
@@ -60,6 +71,11 @@ public abstract class SpectralMap {
          */
         public int rank() {
             return Math.toIntExact(Math.min(rows, columns));
+        }
+
+        /** The longer side in units of the shorter one. */
+        double ratio() {
+            return (double) Math.max(rows, columns) / rank();
         }
     }
 
@@ -92,11 +108,6 @@ public abstract class SpectralMap {
         };
     }
 
-    private static SpectralMap polynomial(String name, List<double[]> steps) {
-        Kernel kernel = Kernel.named("polynomial", flat(steps));
-        return of(name, (matrix, draw) -> kernel);
-    }
-
     /** One after another. */
     static double[] flat(List<double[]> steps) {
         return steps.stream().flatMapToDouble(Arrays::stream).toArray();
@@ -110,12 +121,12 @@ public abstract class SpectralMap {
      * @return the map
      */
     public static SpectralMap newtonSchulz() {
-        return NEWTON_SCHULZ;
+        return of("newtonSchulz", (matrix, draw) -> NEWTON_SCHULZ);
     }
 
     /**
      * Returns the polar factor, {@code U V^T}: singular values become 1 within 0.02 wherever {@code
-     * s > 0.01 s_max}, fall smoothly below that, and zero stays zero.
+     * s > 0.01 s_max}, fall smoothly below that, and zero stays zero, rounding apart.
      *
      * <p>Which computation is the cheapest depends on device and shape, k x n with k the shorter
      * side:
@@ -132,7 +143,10 @@ public abstract class SpectralMap {
      *   <li>for fewer entries: Polar Express polynomials, five steps for k = 256;
      *   <li>on a GPU, where factorizations are slow: six steps of such polynomials by products of
      *       bfloat16 numbers. The limits above hold for their singular values; directions are those
-     *       of the matrix with each entry rounded to 8 bits.
+     *       of the matrix with each entry rounded to 8 bits, and what is far below {@code 0.01
+     *       s_max}, zero included, becomes noise: of the norm of the result 1.4% for Gaussian
+     *       matrices of 768 rows, 34% for singular values log-spaced from 1 to 1e-6, 65% for a rank
+     *       of k / 4.
      * </ul>
      *
      * @return the map
@@ -190,15 +204,54 @@ public abstract class SpectralMap {
      * Returns {@link Kaon}'s map: from G / |G|_F, {@code X <- 4.1 (I - X X^T)^2 X} this many times,
      * and a division by {@value Kaon#BOUND}. The scalar map {@code s -> 4.1 s (1 - s^2)^2} is
      * chaotic, so a small change of G changes the spectrum at will; singular vectors stay, zero
-     * stays zero, and results are below 1. In the precision of the input; as fast as {@link
-     * #newtonSchulz}.
+     * stays zero, and results are below 1.
+     *
+     * <p>An iteration takes three products, or, of float32 on a CPU with k at least 128 and n at
+     * least 2 k, four of k x k. Where a CPU is faster in bfloat16, {@link
+     * io.github.djlspectral.torch.Bfloat16#isFast}, they are of such numbers from k = 256 on.
+     * Singular vectors stay as far as rounding lets them: of the norm of the result 3% lies
+     * elsewhere for Gaussian matrices, 14% for singular values log-spaced from 1 to 1e-6, 26% for a
+     * rank of k / 4.
      *
      * @param iterations the number of iterations, in [1, {@value Kaon#MAX_ITERATIONS}]
      * @return the map
      * @throws IllegalArgumentException if the number is out of range
      */
     public static SpectralMap chaotic(int iterations) {
-        return polynomial("chaotic(" + iterations + ")", Kaon.steps(iterations));
+        return chaotic(iterations, true);
+    }
+
+    /**
+     * Returns {@link #chaotic(int)}, or the same without products of bfloat16 numbers.
+     *
+     * @param iterations the number of iterations, in [1, {@value Kaon#MAX_ITERATIONS}]
+     * @param bfloat16 false: in the precision of the input on every device
+     * @return the map
+     * @throws IllegalArgumentException if the number is out of range
+     */
+    public static SpectralMap chaotic(int iterations, boolean bfloat16) {
+        double[] numbers = flat(Kaon.steps(iterations));
+        Kernel direct = Kernel.named("polynomial", numbers);
+        Kernel gram = Kernel.named("polynomial_gram", numbers);
+        Kernel half = Kernel.named("polynomial_bfloat16", numbers);
+        return of(
+                "chaotic(" + iterations + (bfloat16 ? ")" : ", float32)"),
+                (matrix, draw) -> {
+                    if (bfloat16 && isFasterInBfloat16(matrix)) {
+                        return half;
+                    }
+                    boolean small = matrix.rank() < LEAST_GRAM || matrix.ratio() < LEAST_GRAM_RATIO;
+                    boolean single = matrix.type() == DataType.FLOAT32;
+                    return small || !single || matrix.device().isGpu() ? direct : gram;
+                });
+    }
+
+    /** Whether a CPU is to multiply bfloat16 numbers for a matrix of this size and type. */
+    static boolean isFasterInBfloat16(Matrix matrix) {
+        return matrix.type() == DataType.FLOAT32
+                && !matrix.device().isGpu()
+                && matrix.rank() >= LEAST_BFLOAT16
+                && Bfloat16.isFast(matrix.device());
     }
 
     /**
@@ -244,9 +297,9 @@ public abstract class SpectralMap {
 
     /**
      * Maps a matrix. Cost: for k x n, ten products of k k n multiplications and five of k k k for
-     * {@link #newtonSchulz} and {@link #chaotic}(5); for {@link #polar} on a CPU 1.6 of the former
-     * and, measured by time at k = 768, 4.5 of the latter; a float64 eigendecomposition of the Gram
-     * matrix for most others.
+     * {@link #newtonSchulz} and the direct {@link #chaotic}(5); for {@link #polar} on a CPU 1.6 of
+     * the former and, measured by time at k = 768, 4.5 of the latter; a float64 eigendecomposition
+     * of the Gram matrix for most others.
      *
      * @param matrix rank 2 or more, trailing dimensions are flattened; float32 or float64;
      *     unchanged

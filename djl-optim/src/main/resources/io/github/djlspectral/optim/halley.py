@@ -9,7 +9,7 @@
 def halley(X: Tensor, norm: float, numbers: List[float]) -> Tuple[Tensor, bool]:
   k = X.size(0)
   A = torch.zeros([k, k], dtype=X.dtype, device=X.device)
-  __torch__.add_product_lower(A, X, X, 0., 1. / (norm * norm))
+  __torch__.add_product_lower(A, X, torch.t(X), 0., 1. / (norm * norm))
   unit = __torch__.norm_of_lower(A)  # A / unit is meant; it enters where numbers are multiplied
   scale = 1. / (norm * unit ** 0.5)
   R = A
@@ -27,7 +27,7 @@ def halley(X: Tensor, norm: float, numbers: List[float]) -> Tuple[Tensor, bool]:
     if not positive:
       return A, False
     if i < steps - 1:
-      __torch__.add_product_lower(A, W, W, w * w / unit, -v * v * d * unit * unit)
+      __torch__.add_product_lower(A, W, torch.t(W), w * w / unit, -v * v * d * unit * unit)
       A.add_(W, alpha=(v * v - 2. * w * v * d) * unit)
       diagonal.add_(2. * w * v - w * w * d)
     if i == 0:
@@ -35,7 +35,7 @@ def halley(X: Tensor, norm: float, numbers: List[float]) -> Tuple[Tensor, bool]:
       torch.diagonal(R).add_(w * scale)
     else:
       product = torch.mul(R, w)
-      __torch__.add_product_lower(product, W, R, 1., v)
+      __torch__.add_product_lower(product, W, torch.t(R), 1., v)
       __torch__.mirror_lower(product)
       R = product
     unit = 1.

@@ -56,28 +56,37 @@ def polar_factor(X: Tensor) -> Tensor:
   noise = torch.mul(torch.amax(S, [1], True), epsilon * X.size(2))
   return torch.bmm(torch.mul(U, torch.unsqueeze(torch.gt(S, noise), 1)), Vh).to(X.dtype)
 
-# The products X Y^T of matrix by matrix, which are symmetric: their lower triangles, and more.
-def products_lower(X: Tensor, Y: Tensor) -> Tensor:
-  if ops.prim.is_cuda(X):
-    return torch.bmm(X, __torch__.transposed(Y))
-  A = torch.zeros([X.size(0), X.size(1), X.size(1)], dtype=X.dtype, device=X.device)
+# A <- beta A + alpha X Y of matrix by matrix, for symmetric A and products; large ones of float32 on a
+# CPU up to the diagonal only.
+def add_symmetric(A: Tensor, X: Tensor, Y: Tensor, beta: float, alpha: float) -> Tensor:
+  if ops.prim.is_cuda(X) or X.dtype == 15 or X.size(1) < 256:
+    return A.baddbmm_(X, Y, beta=beta, alpha=alpha)
   for i in range(X.size(0)):
-    __torch__.add_product_lower(torch.select(A, 0, i), torch.select(X, 0, i), torch.select(Y, 0, i),
-        0., 1.)
+    P = torch.select(A, 0, i)
+    __torch__.add_product_lower(P, torch.select(X, 0, i), torch.select(Y, 0, i), beta, alpha)
+    __torch__.mirror_lower(P)
   return A
+
+# X Y of matrix by matrix, symmetric.
+def symmetric_product(X: Tensor, Y: Tensor) -> Tensor:
+  A = torch.empty([X.size(0), X.size(1), X.size(1)], dtype=X.dtype, device=X.device)
+  return __torch__.add_symmetric(A, X, Y, 0., 1.)
+
+def gram(X: Tensor) -> Tensor:
+  return __torch__.symmetric_product(X, __torch__.transposed(X))
 
 # X <- a X + (b A + c A^2) X, one (a, b, c) per step, from X and its Gram matrix.
 def iterate(X: Tensor, A: Tensor, numbers: List[float]) -> Tensor:
   for i in range(len(numbers) // 3):
     if i > 0:
-      A = torch.bmm(X, __torch__.transposed(X))
-    B = torch.baddbmm(A, A, A, beta=numbers[3 * i + 1], alpha=numbers[3 * i + 2])
+      A = __torch__.gram(X)
+    B = __torch__.add_symmetric(torch.clone(A), A, A, numbers[3 * i + 1], numbers[3 * i + 2])
     X = torch.baddbmm(X, B, X, beta=numbers[3 * i])
   return X
 
 # The same of X divided by |X X^T|_F^(1/2), which is at least s_max and at most k^(1/4) s_max.
 def polar_polynomial(X: Tensor, numbers: List[float]) -> Tensor:
-  A = torch.bmm(X, __torch__.transposed(X))
+  A = __torch__.gram(X)
   norms = __torch__.frobenius(A)
   return __torch__.iterate(X.div_(torch.sqrt(norms)), A.div_(norms), numbers)
 
@@ -85,8 +94,8 @@ def polar_polynomial(X: Tensor, numbers: List[float]) -> Tensor:
 def block_size() -> int:
   return 128
 
-# The lower triangle, and more, of beta A + alpha X Y^T, for a symmetric X Y^T, in blocks of rows: up
-# to the diagonal only.
+# The lower triangle, and more, of beta A + alpha X Y, for a symmetric X Y, in blocks of rows: up to the
+# diagonal only.
 def add_product_lower(A: Tensor, X: Tensor, Y: Tensor, beta: float, alpha: float) -> None:
   k = A.size(0)
   b = __torch__.block_size()
@@ -94,7 +103,7 @@ def add_product_lower(A: Tensor, X: Tensor, Y: Tensor, beta: float, alpha: float
     end = min(k, b * (i + 1))
     rows = torch.slice(X, 0, b * i, end)
     block = torch.slice(torch.slice(A, 0, b * i, end), 1, 0, end)
-    block.addmm_(rows, torch.t(torch.slice(Y, 0, 0, end)), beta=beta, alpha=alpha)
+    block.addmm_(rows, torch.slice(Y, 1, 0, end), beta=beta, alpha=alpha)
 
 # Copies the blocks below the diagonal to those above.
 def mirror_lower(A: Tensor) -> None:

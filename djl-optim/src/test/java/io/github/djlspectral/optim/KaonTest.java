@@ -40,24 +40,68 @@ class KaonTest {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             NDArray input = manager.randomNormal(0, 1, new Shape(rows, columns), DataType.FLOAT64);
             NDArray mapped = SpectralMap.chaotic(5).apply(input);
-            NDList decomposed = Oracle.decompose(input);
-            NDArray inBasis =
-                    decomposed
-                            .get(0)
-                            .transpose()
-                            .matMul(mapped)
-                            .matMul(decomposed.get(2).transpose());
-            NDArray offDiagonal =
-                    inBasis.sub(
-                            inBasis.mul(
-                                    manager.eye((int) inBasis.getShape().get(0))
-                                            .toType(DataType.FLOAT64, false)));
+            NDArray inBasis = inBasis(input, mapped);
+            NDArray offDiagonal = offDiagonal(inBasis);
             // the sine of the largest angle, of results of order 1
             assertThat(offDiagonal.abs().max().getDouble()).isLessThan(1e-10);
             // and nothing outside the span of the input
             assertThat(mapped.norm().getDouble())
                     .isCloseTo(inBasis.norm().getDouble(), within(1e-10));
         }
+    }
+
+    /** U^T mapped V for the input U S V^T. */
+    private static NDArray inBasis(NDArray input, NDArray mapped) {
+        NDList decomposed = Oracle.decompose(input);
+        NDArray left = decomposed.get(0).transpose();
+        return left.matMul(mapped).matMul(decomposed.get(2).transpose());
+    }
+
+    private static NDArray offDiagonal(NDArray square) {
+        NDArray unit = square.getManager().eye((int) square.getShape().get(0));
+        return square.sub(square.mul(unit.toType(DataType.FLOAT64, false)));
+    }
+
+    /** In float64 rounding, which grows by up to 4.1 an iteration, hides nothing. */
+    @ParameterizedTest
+    @CsvSource({"1,300,700", "5,300,700", "7,300,700", "12,40,33", "11,256,256"})
+    void theGramFormIsTheSameMap(int iterations, int rows, int columns) {
+        Engine.getEngine("PyTorch").setRandomSeed(iterations);
+        double[] numbers = SpectralMap.flat(Kaon.steps(iterations));
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDArray input = manager.randomNormal(0, 3, new Shape(rows, columns), DataType.FLOAT64);
+            NDArray gram =
+                    ProductionRoutesTest.mapped(input, Kernel.named("polynomial_gram", numbers));
+            NDArray expected =
+                    ProductionRoutesTest.mapped(input, Kernel.named("polynomial", numbers));
+            assertThat(Oracle.relativeDistance(gram, expected)).isBetween(1e-17, 1e-6);
+        }
+    }
+
+    /** One iteration against float64; after five most of what is left are the same directions. */
+    @ParameterizedTest
+    @CsvSource({"256,256", "300,700", "700,300"})
+    void bfloat16KeepsDirections(int rows, int columns) {
+        Engine.getEngine("PyTorch").setRandomSeed(rows);
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDArray input = manager.randomNormal(new Shape(rows, columns)).mul(1e-20f);
+            NDArray exact = input.toType(DataType.FLOAT64, false).mul(1e20);
+            NDArray once = half(input, 1).toType(DataType.FLOAT64, false);
+            NDArray expected = SpectralMap.chaotic(1).apply(exact);
+            assertThat(Oracle.relativeDistance(once, expected)).isBetween(1e-4, 5e-3);
+            NDArray mapped = half(input, 5).toType(DataType.FLOAT64, false);
+            assertThat(Oracle.spectralNorm(mapped)).isLessThan(1.01);
+            double norm = mapped.norm().getDouble();
+            assertThat(norm / Math.sqrt(Math.min(rows, columns))).isBetween(0.43, 0.7);
+            NDArray inBasis = inBasis(exact, mapped);
+            assertThat(inBasis.norm().getDouble() / norm).isBetween(0.999, 1.001);
+            assertThat(offDiagonal(inBasis).norm().getDouble() / norm).isLessThan(0.05);
+        }
+    }
+
+    private static NDArray half(NDArray input, int iterations) {
+        double[] numbers = SpectralMap.flat(Kaon.steps(iterations));
+        return ProductionRoutesTest.mapped(input, Kernel.named("polynomial_bfloat16", numbers));
     }
 
     @Property(tries = 40)

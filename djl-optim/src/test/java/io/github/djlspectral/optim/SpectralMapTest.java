@@ -179,8 +179,14 @@ class SpectralMapTest {
             assertThat(name(SpectralMap.polar(false), 768, 1100)).isEqualTo("halley(6)");
             assertThat(name(half, 768, 1200)).isEqualTo("halley(6)");
             assertThat(name(half, 255, 255)).isEqualTo("halley(6)");
+            assertThat(name(SpectralMap.chaotic(2), 256, 900)).isEqualTo("polynomial_bfloat16(6)");
+            assertThat(name(SpectralMap.chaotic(2), 255, 900)).isEqualTo("polynomial_gram(6)");
+            assertThat(name(SpectralMap.chaotic(2, false), 256, 256)).isEqualTo("polynomial(6)");
             System.setProperty(Bfloat16.PROPERTY, "rounded");
             assertThat(name(half, 768, 1100)).isEqualTo("halley(6)");
+            assertThat(name(SpectralMap.chaotic(2), 900, 450)).isEqualTo("polynomial_gram(6)");
+            assertThat(name(SpectralMap.chaotic(2), 899, 450)).isEqualTo("polynomial(6)");
+            assertThat(name(SpectralMap.chaotic(2), 127, 900)).isEqualTo("polynomial(6)");
         } finally {
             if (before == null) {
                 System.clearProperty(Bfloat16.PROPERTY);
