@@ -83,17 +83,15 @@ public final class Main {
         COMMANDS.put("cache", () -> CacheCommand.class);
     }
 
-    private static final Set<String> TRAINING =
-            Set.of("train", "sweep", "landscape", "classify", "isometry", "bench");
+    /**
+     * Arrays of two megabytes and more lie in huge pages where the system lets a process ask for
+     * them: new memory takes 512 times fewer page faults. The gradients of GPT-2 124M, 4 x 256
+     * tokens in bfloat16, took 2.6 s instead of 2.9 on two cores with AMX (medians of six processes
+     * in turns); with a glibc that keeps what is freed 3.3 s, in float32 all three took alike.
+     */
+    private static final Map<String, String> HUGE = Map.of("THP_MEM_ALLOC_ENABLE", "1");
 
-    /** Has glibc keep freed memory: a step's is that of the step before, not touched anew. */
-    private static final Map<String, String> KEEPING =
-            Map.of(
-                    "MALLOC_ARENA_MAX", "1",
-                    "MALLOC_MMAP_MAX_", "0",
-                    "MALLOC_TRIM_THRESHOLD_", "99999999999");
-
-    /** Has it give back every block of a mebibyte: none lies unused between others. */
+    /** Has glibc give back every block of a mebibyte: none lies unused between others. */
     private static final Map<String, String> SAVING = Map.of("MALLOC_MMAP_THRESHOLD_", "1048576");
 
     /**
@@ -129,11 +127,6 @@ public final class Main {
         System.exit(execute(commandLine(names), args));
     }
 
-    /** Speed is some percent of a step, but who recomputes prefers memory. */
-    static Map<String, String> allocator(String... args) {
-        return List.of(args).contains("--recompute") ? SAVING : KEEPING;
-    }
-
     /** Where executors that this process starts find Spark: in the folder of its jar here. */
     static Map<String, String> spark(URL core, String... args) {
         Pattern layout = Pattern.compile("jar:(file:.*)/jars/spark-core_([^/]+?)-[^/]*!.*");
@@ -148,8 +141,8 @@ public final class Main {
 
     /**
      * On Linux, sets variables of the environment that the engine's libraries read when they are
-     * loaded, and begins a process that trains once more with those that glibc and Spark read only
-     * then. Not those that the user chose, nor if another program called this.
+     * loaded, and begins once more with those that glibc and Spark read only then. Not those that
+     * the user chose, nor if another program called this.
      */
     private static void chooseEnvironment(String... args) {
         String command = System.getProperty("sun.java.command", "");
@@ -160,16 +153,17 @@ public final class Main {
             return;
         }
         Set<String> chosen = System.getenv().keySet();
-        Map<String, String> atStart = new HashMap<>();
-        if (TRAINING.contains(args[0])) {
-            URL core = Main.class.getResource("/org/apache/spark/SparkContext.class");
-            atStart.putAll(spark(core, args));
-            atStart.keySet().removeAll(chosen);
-            if (isFree(chosen, "MALLOC_.*|GLIBC_TUNABLES|LD_PRELOAD")) {
-                atStart.putAll(allocator(args));
-            }
+        URL core = Main.class.getResource("/org/apache/spark/SparkContext.class");
+        Map<String, String> atStart = new HashMap<>(spark(core, args));
+        atStart.keySet().removeAll(chosen);
+        boolean saving = List.of(args).contains("--recompute");
+        if (saving && isFree(chosen, "MALLOC_.*|GLIBC_TUNABLES|LD_PRELOAD")) {
+            atStart.putAll(SAVING);
         }
         Map<String, String> variables = new HashMap<>(atStart);
+        if (!saving && isFree(chosen, "THP_MEM_ALLOC_ENABLE")) {
+            variables.putAll(HUGE);
+        }
         if (isFree(chosen, "GOMP_SPINCOUNT|OMP_WAIT_POLICY")) {
             variables.putAll(WAITING);
         }

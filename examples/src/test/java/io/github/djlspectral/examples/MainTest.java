@@ -248,12 +248,12 @@ class MainTest {
     @ParameterizedTest
     @EnabledOnOs(OS.LINUX)
     @CsvSource({
-        "JAVA train --preset none, 2",
-        "JAVA eval --no-such-option, 1",
-        "MALLOC_ARENA_MAX=4 JAVA train --preset none, 1",
-        "LD_PRELOAD= JAVA train --preset none, 1"
+        "JAVA train --recompute --preset none, 2",
+        "JAVA train --preset none, 1",
+        "MALLOC_ARENA_MAX=4 JAVA train --recompute --preset none, 1",
+        "LD_PRELOAD= JAVA train --recompute --preset none, 1"
     })
-    void trainingBeginsAgainToKeepMemoryUnlessTheUserChose(String command, int begins)
+    void whoRecomputesBeginsAgainToGiveBackMemoryUnlessTheUserChose(String command, int begins)
             throws Exception {
         String output = shell("JDK_JAVA_OPTIONS=-Dis.read=true " + command);
         assertThat(output.split("Picked up JDK_JAVA_OPTIONS", -1)).hasSize(begins + 1);
@@ -272,11 +272,17 @@ class MainTest {
                 .contains("GOMP_SPINCOUNT = '" + count + "'");
     }
 
-    @Test
-    void whoRecomputesGetsTheAllocatorThatGivesBack() {
-        assertThat(Main.allocator("train", "--preset", "tiny")).containsKey("MALLOC_ARENA_MAX");
-        assertThat(Main.allocator("train", "--recompute", "--preset", "tiny"))
-                .containsOnlyKeys("MALLOC_MMAP_THRESHOLD_");
+    /** What a peer of the bench inherits is what the engine finds. */
+    @ParameterizedTest
+    @EnabledOnOs(OS.LINUX)
+    @CsvSource({"ANY=0, 1", "THP_MEM_ALLOC_ENABLE=0, 0"})
+    void largeArraysLieInHugePagesUnlessTheUserChose(String variable, int value) throws Exception {
+        Path peer = directory.resolve("peer");
+        Files.writeString(peer, "#!/bin/sh\nenv > " + directory + "/environment");
+        assertThat(peer.toFile().setExecutable(true)).isTrue();
+        shell(variable + " JAVA bench --list --python " + peer);
+        assertThat(Files.readAllLines(directory.resolve("environment")))
+                .contains("THP_MEM_ALLOC_ENABLE=" + value);
     }
 
     @Test
