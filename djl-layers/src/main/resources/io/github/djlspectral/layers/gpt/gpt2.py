@@ -159,14 +159,23 @@ def mlp(x: Tensor, p: List[Tensor], i: int) -> Tensor:
   h = torch.gelu(__torch__.linear(x, p, i), approximate="tanh")
   return __torch__.dropout(__torch__.linear(h, p, i + __torch__.linear_size()), p)
 
-# Adds factor a b to sum, or replaces it; sum is not bfloat16, whatever a and b are.
+# Adds factor a b to sum, or replaces it; sum is not bfloat16, whatever a and b are. On a CPU a product
+# in bfloat16 is one of some rows at a time, so that what is widened stays in the cache.
 def add_product(sum: Tensor, a: Tensor, b: Tensor, factor: float, replace: bool):
   if $BFLOAT16 != 1:
     torch.addmm(sum, a, b, beta=0 if replace else 1, alpha=factor, out=sum)
-  elif replace:
-    sum.copy_(torch.mul(torch.mm(a, b), factor))
-  else:
-    sum.add_(torch.mm(a, b), alpha=factor)
+    return
+  n = torch.size(sum, 0)
+  rows = n if sum.is_cuda else max(1, 4000000 // torch.size(sum, 1))
+  for i in range((n + rows - 1) // rows):
+    start = i * rows
+    size = min(rows, n - start)
+    some = torch.narrow(sum, 0, start, size)
+    product = torch.mm(torch.narrow(a, 0, start, size), b)
+    if replace:
+      some.copy_(product.mul_(factor))
+    else:
+      some.add_(product, alpha=factor)
 
 # The head's matrix [V, C] as an operand of products. On a GPU it gets rows of zeros up to a multiple
 # of 64, without which the tensor cores of a product of 50,257 columns are not reached; the logits'
@@ -178,28 +187,32 @@ def head(w: Tensor) -> Tensor:
   return wc
 
 # For logits z [n, V or more], as head gives them, targets y [n, 1] and V: the sum of -log softmax(z)[y].
-# On a GPU in one pass over the rows.
-def loss_of(z: Tensor, y: Tensor, v: int, type: int) -> Tensor:
-  if ops.prim.is_cuda(z):
-    z = torch.log_softmax(torch.narrow(z, 1, 0, v), 1, type)
-    return -torch.sum(torch.gather(z, 1, y))
-  return __torch__.softmax_and_loss(torch.to(z, type), y)
-
-# The same, and its gradient in the logits, softmax minus one at the target, as an operand with z's
-# columns: where z was, on a GPU, in whose type the target's own difference is formed before rounding.
-def loss_and_gradient(z: Tensor, y: Tensor, v: int, type: int) -> Tuple[Tensor, Tensor]:
+# If the gradient is asked for, z becomes that in the logits, softmax minus one at the target, rounded as
+# operands are. On a GPU in one pass over the rows, and the target's own difference is formed before
+# rounding; on a CPU some rows at a time, which stay in its cache.
+def loss_of(z: Tensor, y: Tensor, v: int, type: int, gradient: bool) -> Tensor:
   if ops.prim.is_cuda(z):
     logs = torch.log_softmax(torch.narrow(z, 1, 0, v), 1, type)
     target = torch.gather(logs, 1, y)
-    dz = torch.exp(logs, out=torch.narrow(z, 1, 0, v))
-    dz.scatter_(1, y, torch.to(torch.expm1(target), z.dtype))
-    return -torch.sum(target), __torch__.compute(z)
-  p = torch.to(z, type)
-  loss = __torch__.softmax_and_loss(p, y)
-  p.scatter_add_(1, y, torch.full_like(y, -1, dtype=type))
-  if $BFLOAT16 == 2:
-    return loss, p.copy_(torch.to(p, 15))
-  return loss, __torch__.compute(p)
+    if gradient:
+      dz = torch.exp(logs, out=torch.narrow(z, 1, 0, v))
+      dz.scatter_(1, y, torch.to(torch.expm1(target), z.dtype))
+    return -torch.sum(target)
+  total = torch.zeros([], dtype=type)
+  n = torch.size(z, 0)
+  rows = min(n, max(1, 2000000 // v))
+  wider = torch.empty([rows if $BFLOAT16 == 1 else 0, v], dtype=type)
+  for i in range((n + rows - 1) // rows):
+    start = i * rows
+    size = min(rows, n - start)
+    zi, yi = torch.narrow(z, 0, start, size), torch.narrow(y, 0, start, size)
+    p = torch.copy_(torch.narrow(wider, 0, 0, size), zi) if $BFLOAT16 == 1 else zi
+    total.add_(__torch__.softmax_and_loss(p, yi))
+    if gradient:
+      p.scatter_add_(1, yi, torch.full_like(yi, -1, dtype=type))
+      if $BFLOAT16 > 0:
+        zi.copy_(torch.to(p, 15))
+  return total
 
 # The sum over the rows of h [N, C] of -log softmax(h W^T)[y] and its gradient in h, without keeping more
 # than some rows of logits. Its gradient in W, times a factor, is added to dw, or replaces it; there is
@@ -218,12 +231,11 @@ def cross_entropy(h: Tensor, w: Tensor, y: Tensor, dw: Tensor, factor: float, re
     size = min(rows, n - start)
     hi, yi = torch.narrow(hc, 0, start, size), torch.narrow(y, 0, start, size)
     z = torch.mm(hi, torch.t(wc), out=torch.narrow(logits, 0, 0, size))
-    loss, dz = __torch__.loss_and_gradient(z, yi, v, h.dtype)
-    total.add_(loss)
-    __torch__.add_product(torch.narrow(dh, 0, start, size), dz, wc, 1., True)
+    total.add_(__torch__.loss_of(z, yi, v, h.dtype, True))
+    __torch__.add_product(torch.narrow(dh, 0, start, size), z, wc, 1., True)
     if torch.numel(dw) > 0:
-      dzv = torch.t(torch.narrow(dz, 1, 0, v))
-      __torch__.add_product(dw, dzv, hi, factor, replace and i == 0)
+      dz = torch.t(torch.narrow(z, 1, 0, v))
+      __torch__.add_product(dw, dz, hi, factor, replace and i == 0)
   return total, dh
 
 # The normalised rows of x [B, T, C], of all or of those chosen. The graph keeps a copy of their numbers,
@@ -345,7 +357,7 @@ class Kernels(Module):
       start = i * rows
       size = min(rows, n - start)
       z = torch.mm(torch.narrow(hc, 0, start, size), torch.t(wc))
-      total.add_(__torch__.loss_of(z, torch.narrow(y, 0, start, size), v, h.dtype))
+      total.add_(__torch__.loss_of(z, torch.narrow(y, 0, start, size), v, h.dtype, False))
     return total / n
 
   # Adds what an adapter adds to the weight itself.
