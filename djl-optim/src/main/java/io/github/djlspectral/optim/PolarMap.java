@@ -23,12 +23,11 @@ final class PolarMap extends SpectralMap {
     // and 16 k alike, with two threads at 65,000 entries for n = k and below 20,000 for the others.
     private static final long SMALLEST_HALLEY = 32_768;
 
-    // The same with products of bfloat16 numbers, 7 times as fast on 2 cores with AMX: 2.9 ms
-    // against Halley's 5.3 for 384 x 384, 18 against 30 for 768 x 768 with one thread, 17 against
-    // 19 with two; but 68 against 59 and 45 against 33 for 768 x 3072, where Halley has 1.6
-    // products of that size and the polynomials have 12; alike for 256 x 256. Two of three steps
-    // together, by products of k x k matrices, took 34 against 38 ms, but 44 against 37 for 3072 x
-    // 768, which has to be transposed.
+    // The same with products of bfloat16 numbers, medians of nine with two threads on 2 cores with
+    // AMX: 3.3 ms against Halley's 4.1 for 256 x 256, 28 against 35 for 768 x 768, 45 against 43
+    // for
+    // 768 x 1536 and 82 against 63 for 768 x 3072, where Halley has 1.6 products of that size and
+    // the polynomials have ten.
     private static final double WIDEST_BFLOAT16 = 1.5;
 
     private final boolean halfAllowed;
@@ -51,7 +50,7 @@ final class PolarMap extends SpectralMap {
         if (isHalf(matrix)) {
             // Rounding takes 0.005 of the tolerance; it also moves the smallest singular values.
             return half.computeIfAbsent(
-                    k, key -> polarExpress("polar_bfloat16", k, RANGE / 2, 0.015, 0.01));
+                    k, key -> polarExpress("polar_bfloat16", k, 0.7 * RANGE, 0.015, 0.01));
         }
         boolean large = matrix.rows() * matrix.columns() >= SMALLEST_HALLEY;
         if (large && !matrix.device().isGpu()) {
@@ -103,9 +102,10 @@ final class PolarMap extends SpectralMap {
         return steps;
     }
 
+    /** For k singular values divided by |(X X^T)^2|_F^(1/4): the largest is in [k^(-1/8), 1]. */
     private static Kernel polarExpress(
             String name, int k, double range, double tolerance, double rounding) {
-        double lower = range / Math.sqrt(Math.sqrt(k));
+        double lower = range / Math.pow(k, 0.125);
         return Kernel.named(name, flat(PolarExpress.within(lower, tolerance, rounding).steps()));
     }
 }

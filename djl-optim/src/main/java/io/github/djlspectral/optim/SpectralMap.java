@@ -141,11 +141,11 @@ public abstract class SpectralMap {
      *       together are Zolotarev's best rational function of type (9, 8): two inverses and two
      *       products of k x k matrices;
      *   <li>for fewer entries: Polar Express polynomials, five steps for k = 256;
-     *   <li>on a GPU, where factorizations are slow: six steps of such polynomials by products of
+     *   <li>on a GPU, where factorizations are slow: five steps of such polynomials by products of
      *       bfloat16 numbers. The limits above hold for their singular values; directions are those
      *       of the matrix with each entry rounded to 8 bits, and what is far below {@code 0.01
-     *       s_max}, zero included, becomes noise: of the norm of the result 1.4% for Gaussian
-     *       matrices of 768 rows, 34% for singular values log-spaced from 1 to 1e-6, 65% for a rank
+     *       s_max}, zero included, becomes noise: of the norm of the result 1% for Gaussian
+     *       matrices of 768 rows, 13% for singular values log-spaced from 1 to 1e-6, 30% for a rank
      *       of k / 4.
      * </ul>
      *

@@ -75,20 +75,30 @@ def symmetric_product(X: Tensor, Y: Tensor) -> Tensor:
 def gram(X: Tensor) -> Tensor:
   return __torch__.symmetric_product(X, __torch__.transposed(X))
 
-# X <- a X + (b A + c A^2) X, one (a, b, c) per step, from X and its Gram matrix.
-def iterate(X: Tensor, A: Tensor, numbers: List[float]) -> Tensor:
+# b A + c A^2 for the i-th (a, b, c).
+def quadratic(A: Tensor, numbers: List[float], i: int) -> Tensor:
+  return __torch__.add_symmetric(torch.clone(A), A, A, numbers[3 * i + 1], numbers[3 * i + 2])
+
+# X <- a X + (b A + c A^2) X, one (a, b, c) per step, A the Gram matrix of X; the first one's b A + c A^2
+# is given.
+def iterate(X: Tensor, B: Tensor, numbers: List[float]) -> Tensor:
   for i in range(len(numbers) // 3):
     if i > 0:
-      A = __torch__.gram(X)
-    B = __torch__.add_symmetric(torch.clone(A), A, A, numbers[3 * i + 1], numbers[3 * i + 2])
+      B = __torch__.quadratic(__torch__.gram(X), numbers, i)
     X = torch.baddbmm(X, B, X, beta=numbers[3 * i])
   return X
 
-# The same of X divided by |X X^T|_F^(1/2), which is at least s_max and at most k^(1/4) s_max.
-def polar_polynomial(X: Tensor, numbers: List[float]) -> Tensor:
-  A = __torch__.gram(X)
-  norms = __torch__.frobenius(A)
-  return __torch__.iterate(X.div_(torch.sqrt(norms)), A.div_(norms), numbers)
+# The same of X divided by |(X X^T)^2|_F^(1/4), which is at least s_max and at most k^(1/8) s_max, by
+# products of numbers of a type.
+def polar_polynomial(X: Tensor, norms: Tensor, numbers: List[float], type: int) -> Tensor:
+  X = __torch__.cleaned(X, norms).div_(norms)
+  A = __torch__.gram(torch.to(X, type))
+  S = __torch__.symmetric_product(A, A)
+  size = torch.sqrt(__torch__.frobenius(S))
+  B = torch.mul(A, torch.mul(torch.reciprocal(size), numbers[1]))
+  B.add_(torch.mul(S, torch.mul(torch.pow(size, -2), numbers[2])))
+  X = torch.to(X.div_(torch.sqrt(size)), type)
+  return __torch__.iterate(X, torch.to(B, type), numbers)
 
 # The side of the blocks below. 96 to 192 measured alike.
 def block_size() -> int:

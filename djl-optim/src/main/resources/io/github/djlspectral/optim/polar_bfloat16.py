@@ -1,4 +1,3 @@
-# In bfloat16; a product's sums and the norm are float32.
+# In bfloat16; a product's sums and the norms are float32.
 def mapped(X: Tensor, norms: Tensor, numbers: List[float]) -> Tensor:
-  B = torch.to(__torch__.cleaned(X, norms), 15)
-  return torch.to(__torch__.polar_polynomial(B, numbers), X.dtype)
+  return torch.to(__torch__.polar_polynomial(X, norms, numbers, 15), X.dtype)

@@ -1,2 +1,2 @@
 def mapped(X: Tensor, norms: Tensor, numbers: List[float]) -> Tensor:
-  return __torch__.polar_polynomial(__torch__.cleaned(X, norms), numbers)
+  return __torch__.polar_polynomial(X, norms, numbers, X.dtype)

@@ -9,7 +9,7 @@ def factors(X: Tensor, norms: Tensor, numbers: List[float]) -> Tuple[Tensor, Ten
   R = A
   steps = len(numbers) // 3
   for i in range(steps):
-    Q = __torch__.add_symmetric(torch.clone(A), A, A, numbers[3 * i + 1], numbers[3 * i + 2])
+    Q = __torch__.quadratic(A, numbers, i)
     torch.diagonal(Q, 0, 1, 2).add_(numbers[3 * i])
     if i % 5 == 0:
       R = Q

@@ -59,6 +59,11 @@ final class ClosedForms {
         return Math.pow(sum(s, x -> x * x * x * x), 0.25);
     }
 
+    /** The norm of the Gram matrix's square, of such an entry. */
+    static double squareNorm(double[] s) {
+        return Math.pow(sum(s, x -> Math.pow(x, 8)), 0.125);
+    }
+
     static double quintics(double[] flat, double s) {
         for (int i = 0; i < flat.length; i += 3) {
             s *= flat[i] + s * s * (flat[i + 1] + s * s * flat[i + 2]);

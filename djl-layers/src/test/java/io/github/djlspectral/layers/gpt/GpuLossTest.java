@@ -19,7 +19,7 @@ class GpuLossTest extends Gpt2Fixture {
 
     private static final int WIDTH = 16;
 
-    /** With 400 numbers of logits at a time, for several chunks. */
+    /** With few numbers of logits, of their widened ones and of a product at a time. */
     private static TorchScript script(ProductFormat format, boolean gpu) {
         String source =
                 TorchScript.source(ProductFormat.class, "gpt2.py")
@@ -29,7 +29,9 @@ class GpuLossTest extends Gpt2Fixture {
                         .replace("$LORA", "0")
                         .replace("$SCALE", "1.")
                         .replace("$BFLOAT16", String.valueOf(format.ordinal()))
-                        .replace("52000000", "400");
+                        .replace("52000000", "400")
+                        .replace("2000000", "200")
+                        .replace("4000000", "100");
         String forced = source.replaceAll("ops\\.prim\\.is_cuda\\(\\w\\)", "True");
         assertThat(forced).isNotEqualTo(source);
         return TorchScript.of("gpt2.py as on a GPU", gpu ? forced : source);
