@@ -25,9 +25,8 @@ final class PolarMap extends SpectralMap {
 
     // The same with products of bfloat16 numbers, medians of nine with two threads on 2 cores with
     // AMX: 3.3 ms against Halley's 4.1 for 256 x 256, 28 against 35 for 768 x 768, 45 against 43
-    // for
-    // 768 x 1536 and 82 against 63 for 768 x 3072, where Halley has 1.6 products of that size and
-    // the polynomials have ten.
+    // for 768 x 1536 and 82 against 63 for 768 x 3072, where Halley has 1.6 products of that size
+    // and the polynomials have ten.
     private static final double WIDEST_BFLOAT16 = 1.5;
 
     private final boolean halfAllowed;

@@ -37,9 +37,8 @@ public abstract class SpectralMap {
     // On 2 cores with AMX, where products of 768 x 768 are up to 5 times as fast.
     private static final int LEAST_BFLOAT16 = 256;
 
-    // Medians of nine for n = k, 2 k, 4 k, five chaotic iterations, 2 threads: direct 1.6, 2.4,
-    // 2.9,
-    // by k x k products 3.6, 1.7, 1.9 ms at k = 128; 76, 161, 246 and 86, 118, 131 at k = 768.
+    // Medians of nine for n = k, 2 k, 4 k, five chaotic iterations, 2 threads: direct 1.6, 2.4, 2.9
+    // and by k x k products 3.6, 1.7, 1.9 ms at k = 128; 76, 161, 246 and 86, 118, 131 at k = 768.
     private static final int LEAST_GRAM = 128;
     private static final int LEAST_GRAM_RATIO = 2;
 

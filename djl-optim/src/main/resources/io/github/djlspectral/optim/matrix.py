@@ -56,8 +56,10 @@ def polar_factor(X: Tensor) -> Tensor:
   noise = torch.mul(torch.amax(S, [1], True), epsilon * X.size(2))
   return torch.bmm(torch.mul(U, torch.unsqueeze(torch.gt(S, noise), 1)), Vh).to(X.dtype)
 
-# A <- beta A + alpha X Y of matrix by matrix, for symmetric A and products; large ones of float32 on a
-# CPU up to the diagonal only.
+# A <- beta A + alpha X Y of matrix by matrix, for symmetric A and products. Large ones on a CPU up to the
+# diagonal only, but not of bfloat16, where a product of all is faster; below 256 the copies take as
+# long as they save. A symmetric Y is not to be transposed: what rounding leaves of asymmetry in it
+# would grow from product to product.
 def add_symmetric(A: Tensor, X: Tensor, Y: Tensor, beta: float, alpha: float) -> Tensor:
   if ops.prim.is_cuda(X) or X.dtype == 15 or X.size(1) < 256:
     return A.baddbmm_(X, Y, beta=beta, alpha=alpha)

@@ -51,13 +51,13 @@ class KaonTest {
     }
 
     /** U^T mapped V for the input U S V^T. */
-    private static NDArray inBasis(NDArray input, NDArray mapped) {
+    static NDArray inBasis(NDArray input, NDArray mapped) {
         NDList decomposed = Oracle.decompose(input);
         NDArray left = decomposed.get(0).transpose();
         return left.matMul(mapped).matMul(decomposed.get(2).transpose());
     }
 
-    private static NDArray offDiagonal(NDArray square) {
+    static NDArray offDiagonal(NDArray square) {
         NDArray unit = square.getManager().eye((int) square.getShape().get(0));
         return square.sub(square.mul(unit.toType(DataType.FLOAT64, false)));
     }

@@ -12,6 +12,7 @@ import ai.djl.ndarray.types.Shape;
 import java.util.List;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -70,11 +71,35 @@ class SpectralMapAccuracyTest {
         }
     }
 
-    private static void checkHalf(NDArray matrix) {
+    /** The share of the norm that is not in the matrix's own directions, as polar() says it. */
+    @Test
+    void bfloat16LeavesNoiseAsDocumented() {
+        Engine.getEngine("PyTorch").setRandomSeed(4);
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            assertThat(noise(manager.randomNormal(new Shape(256, 256)))).isBetween(0.002, 0.015);
+            NDArray left = manager.randomNormal(new Shape(256, 64));
+            NDArray matrix = left.matMul(manager.randomNormal(new Shape(64, 256)));
+            assertThat(noise(matrix)).isBetween(0.1, 0.4);
+        }
+    }
+
+    private static double noise(NDArray matrix) {
+        NDArray mapped = half(matrix).toType(DataType.FLOAT64, false);
+        NDArray inBasis = KaonTest.inBasis(matrix.toType(DataType.FLOAT64, false), mapped);
+        NDArray own = inBasis.sub(KaonTest.offDiagonal(inBasis));
+        double share = own.norm().getDouble() / mapped.norm().getDouble();
+        return Math.sqrt(1 - share * share);
+    }
+
+    private static NDArray half(NDArray matrix) {
         Kernel kernel =
                 SpectralMap.polar().kernel(matrix.getShape(), DataType.FLOAT32, Device.gpu());
         assertThat(kernel.name()).isEqualTo("polar_bfloat16");
-        NDArray mapped = ProductionRoutesTest.mapped(matrix, kernel);
+        return ProductionRoutesTest.mapped(matrix, kernel);
+    }
+
+    private static void checkHalf(NDArray matrix) {
+        NDArray mapped = half(matrix);
         assertThat(mapped.getDataType()).isEqualTo(DataType.FLOAT32);
         double[] s = Oracle.singularValues(matrix);
         double[] image = Oracle.singularValues(mapped);

@@ -1,6 +1,7 @@
 package io.github.djlspectral.layers.gpt;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
@@ -10,6 +11,7 @@ import ai.djl.training.GradientCollector;
 import io.github.djlspectral.torch.TorchScript;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -114,6 +116,20 @@ class GpuLossTest extends Gpt2Fixture {
         for (int i = 0; i < expected.size(); i++) {
             assertThat(actual.get(i).getShape()).isEqualTo(expected.get(i).getShape());
             assertThat(relativeError(actual.get(i), expected.get(i))).as("%s", i).isLessThan(1e-6);
+        }
+    }
+
+    /** Three equal logits: a third, as bfloat16 has it, times the stream's ones. */
+    @Test
+    void theLogitsGradientIsRoundedAsOperandsAre() {
+        NDList inputs = inputs(3, 0, DataType.FLOAT32);
+        inputs.get(2).subi(inputs.get(2)).addi(1);
+        inputs.get(3).subi(inputs.get(3));
+        NDArray targets = manager.zeros(new Shape(3, 9), DataType.INT64);
+        for (ProductFormat format : List.of(ProductFormat.EXACT, ProductFormat.ROUNDED)) {
+            NDArray dw = results(script(format, false), inputs, targets).get(4);
+            float third = format == ProductFormat.EXACT ? 1 / 3f : 0.333984375f;
+            assertThat(dw.getFloat(1, 0)).as("%s", format).isCloseTo(third, within(1e-6f));
         }
     }
 
